@@ -1,0 +1,272 @@
+//! From text files to the token store: words are counted, then encoded once, in parallel and in bounded memory.
+//!
+//! A line is a sentence, words are separated by whitespace, and nothing is dropped in silence: [`TextReport`] counts
+//! whatever could not be taken as it stood.
+
+mod reader;
+mod store;
+mod tokenizer;
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
+
+use self::reader::{Chunk, ChunkReader};
+use self::tokenizer::for_each_word;
+use crate::error::{Error, Result};
+use crate::vocab::{Vocab, WordCounts};
+
+/// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches across a cut.
+pub const MAX_SENTENCE: usize = 1 << 14;
+
+/// A longer word, in bytes, is skipped and counted in [`TextReport::long_words`].
+pub const MAX_WORD_BYTES: usize = 1024;
+
+/// What a pass over the text came across.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct TextReport {
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines with at least one word.
+    pub lines: u64,
+    /// Words, the skipped ones not included.
+    pub words: u64,
+    /// Words with bytes that are not UTF-8; these bytes were replaced by U+FFFD.
+    pub invalid_utf8: u64,
+    /// Words longer than [`MAX_WORD_BYTES`], skipped.
+    pub long_words: u64,
+    /// Places where a line too long to be one sentence was cut.
+    pub cuts: u64,
+}
+
+impl TextReport {
+    fn add(&mut self, other: &Self) {
+        let Self { bytes, lines, words, invalid_utf8, long_words, cuts } = other;
+        self.bytes += bytes;
+        self.lines += lines;
+        self.words += words;
+        self.invalid_utf8 += invalid_utf8;
+        self.long_words += long_words;
+        self.cuts += cuts;
+    }
+}
+
+/// Text files, checked to be readable.
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    paths: Vec<PathBuf>,
+    bytes: u64,
+}
+
+impl Corpus {
+    /// Checks that every file opens, is a file and holds plain text.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Corpus`] for the first one that does not.
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        let mut bytes = 0;
+        for path in paths {
+            bytes += reader::open(path)?.metadata().map_err(Error::io("read", path))?.len();
+        }
+        Ok(Self { paths: paths.to_vec(), bytes })
+    }
+
+    /// The size of all files.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Counts all words on the threads of the current rayon pool; `progress` hears of the bytes done.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be read.
+    pub fn count(&self, mut progress: impl FnMut(u64) + Send) -> Result<(WordCounts, TextReport)> {
+        let mut report = TextReport::default();
+        let mut parts = vec![(WordCounts::default(), TextReport::default()); rayon::current_num_threads()];
+        self.rounds(parts.len(), |chunks| {
+            chunks.par_iter().zip(&mut parts).for_each(|(chunk, (counts, report))| {
+                for line in chunk.lines() {
+                    let before = report.words;
+                    for_each_word(line, report, |word| counts.add(word));
+                    report.lines += u64::from(report.words > before);
+                }
+            });
+            progress(chunks.iter().map(|chunk| chunk.bytes).sum());
+            Ok(())
+        })?;
+        let mut counts = WordCounts::default();
+        for (part, part_report) in parts {
+            counts.merge(part);
+            report.add(&part_report);
+        }
+        report.bytes = self.bytes;
+        Ok((counts, report))
+    }
+
+    /// Encodes the text into a token store in the system's folder for temporary files (`TMPDIR`).
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be read or the store cannot be written; [`Error::Corpus`] when the text is not
+    /// the one that was counted.
+    pub fn encode(&self, vocab: &Vocab, mut progress: impl FnMut(u64) + Send) -> Result<(TokenStore, TextReport)> {
+        let mut writer = StoreWriter::new()?;
+        let mut report = TextReport::default();
+        self.rounds(rayon::current_num_threads(), |chunks| {
+            let parts: Vec<(Vec<u32>, TextReport)> =
+                chunks.par_iter().map(|chunk| encode_chunk(chunk, vocab)).collect();
+            for (tokens, part) in &parts {
+                writer.write(tokens)?;
+                report.add(part);
+            }
+            progress(chunks.iter().map(|chunk| chunk.bytes).sum());
+            Ok(())
+        })?;
+        report.bytes = self.bytes;
+        let store = writer.finish()?;
+        let counted = vocab.tokens();
+        if counted != store.tokens() {
+            return Err(Error::Corpus {
+                path: self.paths.first().cloned().unwrap_or_default(),
+                why: format!(
+                    "the corpus changed while it was read: {counted} words of the vocabulary were counted, {} encoded; \
+                     start again once nothing writes to it",
+                    store.tokens()
+                ),
+            });
+        }
+        Ok((store, report))
+    }
+
+    /// Hands the text out in rounds of at most `width` chunks, the next round being read while one is worked on.
+    fn rounds(&self, width: usize, mut work: impl FnMut(&[Chunk]) -> Result<()> + Send) -> Result<()> {
+        let mut reader = ChunkReader::new(&self.paths);
+        let mut chunks = reader.take(width)?;
+        while !chunks.is_empty() {
+            let (worked, next) = rayon::join(|| work(&chunks), || reader.take(width));
+            worked?;
+            chunks = next?;
+        }
+        Ok(())
+    }
+}
+
+/// The ids of a chunk's words, the last of each sentence marked with [`END`].
+fn encode_chunk(chunk: &Chunk, vocab: &Vocab) -> (Vec<u32>, TextReport) {
+    let mut report = TextReport::default();
+    let mut tokens: Vec<u32> = Vec::with_capacity(chunk.text.len() / 5);
+    for line in chunk.lines() {
+        let (start, words_before) = (tokens.len(), report.words);
+        let mut sentence = start;
+        for_each_word(line, &mut report, |word| {
+            let Some(id) = vocab.id(word) else { return };
+            if tokens.len() - sentence == MAX_SENTENCE {
+                tokens[sentence + MAX_SENTENCE - 1] |= END;
+                sentence = tokens.len();
+            }
+            tokens.push(id);
+        });
+        if tokens.len() > start {
+            *tokens.last_mut().expect("a token was pushed") |= END;
+            report.cuts += ((tokens.len() - start - 1) / MAX_SENTENCE) as u64;
+        }
+        report.lines += u64::from(report.words > words_before);
+    }
+    report.cuts += u64::from(chunk.cut);
+    (tokens, report)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn corpus(text: &[u8]) -> (tempfile::NamedTempFile, Corpus) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text).unwrap();
+        let corpus = Corpus::open(&[file.path().to_owned()]).unwrap();
+        (file, corpus)
+    }
+
+    fn encoded(text: &[u8]) -> (Vocab, Vec<u32>, TextReport) {
+        let (_file, corpus) = corpus(text);
+        let (counts, counted) = corpus.count(|_| ()).unwrap();
+        let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
+        let (store, report) = corpus.encode(&vocab, |_| ()).unwrap();
+        assert_eq!((counted.words, counted.lines), (report.words, report.lines));
+        let mut tokens = Vec::new();
+        for block in 0..store.blocks() {
+            store.read_block(block, &mut tokens).unwrap();
+        }
+        (vocab, tokens, report)
+    }
+
+    #[test]
+    fn lines_become_sentences() {
+        let (vocab, tokens, report) = encoded(b"a b\tc\r\n\n  \na a");
+        assert_eq!(vocab.words().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(tokens, [0, 1, 2 | END, 0, END]);
+        assert_eq!(report, TextReport { bytes: 14, lines: 2, words: 5, ..TextReport::default() });
+    }
+
+    #[test]
+    fn a_line_too_long_is_cut_and_counted() {
+        let (_, tokens, report) = encoded("w ".repeat(MAX_SENTENCE * 2 + 1).as_bytes());
+        assert_eq!(tokens.len(), MAX_SENTENCE * 2 + 1);
+        let ends: Vec<usize> = (0..tokens.len()).filter(|&i| tokens[i] & END != 0).collect();
+        assert_eq!(ends, [MAX_SENTENCE - 1, MAX_SENTENCE * 2 - 1, MAX_SENTENCE * 2]);
+        assert_eq!(report.cuts, 2);
+    }
+
+    #[test]
+    fn a_line_longer_than_any_buffer_loses_no_word() {
+        let words = reader::CHUNK_BYTES; // of two bytes each, so two chunks
+        let (_, tokens, report) = encoded("w ".repeat(words).as_bytes());
+        assert_eq!((tokens.len(), report.words), (words, words as u64));
+        assert!(report.cuts >= (words / MAX_SENTENCE - 1) as u64, "{report:?}");
+    }
+
+    #[test]
+    fn a_word_longer_than_any_buffer_is_one_skipped_word() {
+        let mut text = b"a ".to_vec();
+        text.resize(reader::CHUNK_BYTES * 2 + 17, b'x');
+        text.extend(b" b\nc");
+        let (vocab, tokens, report) = encoded(&text);
+        assert_eq!(report.long_words, 1);
+        assert_eq!(tokens.iter().map(|t| vocab.word(t & !END)).collect::<String>(), "abc");
+    }
+
+    #[test]
+    fn words_outside_the_vocabulary_leave_the_sentence() {
+        let (_file, corpus) = corpus(b"a x b\nx\na b");
+        let (counts, _) = corpus.count(|_| ()).unwrap();
+        let vocab = Vocab::from_counts(&counts, 2, Some(2)).unwrap();
+        assert_eq!(vocab.words().collect::<Vec<_>>(), ["a", "b"]);
+        let (store, _) = corpus.encode(&vocab, |_| ()).unwrap();
+        let mut tokens = Vec::new();
+        store.read_block(0, &mut tokens).unwrap();
+        assert_eq!(tokens, [0, 1 | END, 0, 1 | END]);
+    }
+
+    #[test]
+    fn a_corpus_that_changed_between_the_passes_is_refused() {
+        let (mut file, corpus) = corpus(b"a b\n");
+        let (counts, _) = corpus.count(|_| ()).unwrap();
+        let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
+        file.write_all(b"a a\n").unwrap();
+        assert!(corpus.encode(&vocab, |_| ()).unwrap_err().to_string().contains("changed while it was read"));
+    }
+
+    #[test]
+    fn what_is_no_plain_text_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |path: PathBuf| Corpus::open(&[path]).unwrap_err().to_string();
+        assert!(refused(folder.path().to_owned()).contains("is a folder"));
+        assert!(refused(folder.path().join("none.txt")).contains("none.txt"));
+        let packed = folder.path().join("text.gz");
+        std::fs::write(&packed, [0x1f, 0x8b, 8, 0]).unwrap();
+        assert!(refused(packed).contains("gzip"));
+    }
+}

@@ -1,0 +1,104 @@
+//! Splits a line into words.
+
+use super::{MAX_WORD_BYTES, TextReport};
+
+/// Hands every word of a line to `visit`.
+///
+/// Words are separated by whitespace and control characters, Unicode's included: no word of the vocabulary can then be
+/// split by a reader of the vectors. Bytes that are not UTF-8 become U+FFFD.
+pub(super) fn for_each_word(line: &[u8], report: &mut TextReport, mut visit: impl FnMut(&[u8])) {
+    let mut start = 0;
+    let mut ascii = true;
+    let mut end_word = |word: &[u8], ascii: bool| {
+        if ascii {
+            one_word(word, report, &mut visit);
+        } else {
+            split_unicode(word, report, &mut visit);
+        }
+    };
+    for (at, &byte) in line.iter().enumerate() {
+        if byte <= b' ' || byte == 0x7f {
+            if at > start {
+                end_word(&line[start..at], ascii);
+            }
+            start = at + 1;
+            ascii = true;
+        } else {
+            ascii &= byte < 0x80;
+        }
+    }
+    if line.len() > start {
+        end_word(&line[start..], ascii);
+    }
+}
+
+fn one_word(word: &[u8], report: &mut TextReport, visit: &mut impl FnMut(&[u8])) {
+    if word.len() > MAX_WORD_BYTES {
+        report.long_words += 1;
+    } else {
+        report.words += 1;
+        visit(word);
+    }
+}
+
+/// The slow path, for what is not ASCII: it may be invalid, or hold separators beyond ASCII.
+fn split_unicode(bytes: &[u8], report: &mut TextReport, visit: &mut impl FnMut(&[u8])) {
+    let text = String::from_utf8_lossy(bytes);
+    report.invalid_utf8 += u64::from(matches!(text, std::borrow::Cow::Owned(_)));
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        one_word(word.as_bytes(), report, visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn words(line: &[u8]) -> (Vec<String>, TextReport) {
+        let mut report = TextReport::default();
+        let mut words = Vec::new();
+        for_each_word(line, &mut report, |word| words.push(String::from_utf8(word.to_vec()).unwrap()));
+        (words, report)
+    }
+
+    #[test]
+    fn separators_beyond_ascii_separate() {
+        assert_eq!(
+            words("a\u{a0}b\u{2003}ç\u{85}d \u{3000} e\u{0}f\u{7f}g".as_bytes()).0,
+            ["a", "b", "ç", "d", "e", "f", "g"]
+        );
+    }
+
+    #[test]
+    fn invalid_bytes_are_replaced_and_counted() {
+        let (words, report) = words(b"ok b\xffad caf\xc3\xa9 \xc3");
+        assert_eq!(words, ["ok", "b\u{fffd}ad", "café", "\u{fffd}"]);
+        assert_eq!((report.words, report.invalid_utf8), (4, 2));
+    }
+
+    #[test]
+    fn words_too_long_are_skipped_and_counted() {
+        let line = [vec![b'x'; MAX_WORD_BYTES], vec![b' '], vec![b'y'; MAX_WORD_BYTES + 1], b" z".to_vec()].concat();
+        let (words, report) = words(&line);
+        assert_eq!(words.len(), 2);
+        assert_eq!((report.words, report.long_words), (2, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_splitting_by_character(line in "\\PC{0,40}[ \\t\u{a0}\u{2028}]\\PC{0,40}") {
+            let expected: Vec<&str> =
+                line.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+            prop_assert_eq!(words(line.as_bytes()).0, expected);
+        }
+
+        #[test]
+        fn any_bytes_give_clean_words(line in prop::collection::vec(any::<u8>(), 0..200)) {
+            for word in words(&line).0 {
+                prop_assert!(!word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c.is_control()));
+            }
+        }
+    }
+}

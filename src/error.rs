@@ -1,0 +1,128 @@
+//! What can go wrong, each with the file or flag that mends it.
+
+use std::path::{Path, PathBuf};
+
+/// Everything the library can fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be opened, read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, such as "read".
+        action: &'static str,
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A corpus file is not text that can be trained on.
+    #[error("{}: {why}", path.display())]
+    Corpus {
+        /// The corpus file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        why: String,
+    },
+    /// No word is left to train on.
+    #[error("the vocabulary is empty: {why}")]
+    EmptyVocabulary {
+        /// How it came to be empty and which option changes it.
+        why: String,
+    },
+    /// A setting is out of its range.
+    #[error("{flag} {value}: {why}")]
+    Setting {
+        /// The command-line flag of the setting.
+        flag: &'static str,
+        /// The value given.
+        value: String,
+        /// The range, with the reason.
+        why: String,
+    },
+    /// A vectors file does not follow its format.
+    #[error("{}: {place}: {why}", path.display())]
+    Format {
+        /// The vectors file.
+        path: PathBuf,
+        /// Where: a line or a byte position.
+        place: String,
+        /// What was expected there.
+        why: String,
+    },
+    /// A word is not in the vocabulary.
+    #[error("the word {word:?} is not among the {words} words of the vectors")]
+    UnknownWord {
+        /// The word asked for.
+        word: String,
+        /// The size of the vocabulary.
+        words: usize,
+    },
+    /// No adapter fits what was asked for.
+    #[error("{why}\n{}", listing(adapters))]
+    Adapter {
+        /// What was asked for and why nothing fits.
+        why: String,
+        /// One line for each adapter there is.
+        adapters: Vec<String>,
+    },
+    /// The adapter cannot hold the model.
+    #[error(
+        "{what} needs {needed} bytes, but {adapter} allows {allowed}: lower --dim, --max-vocab or --batch, \
+         or use --engine cpu"
+    )]
+    DeviceLimit {
+        /// The buffer or resource concerned.
+        what: String,
+        /// Bytes (or units) needed.
+        needed: u64,
+        /// Bytes (or units) the adapter allows.
+        allowed: u64,
+        /// The adapter's name.
+        adapter: String,
+    },
+    /// The device ran out of memory.
+    #[error("out of memory on the device while {doing}: lower --dim, --max-vocab or --batch, or use --engine cpu")]
+    DeviceMemory {
+        /// What was being done.
+        doing: String,
+    },
+    /// The device was lost or rejected work.
+    #[error("the device failed while {doing}: {why}; update its driver, try another --adapter, or use --engine cpu")]
+    Device {
+        /// What was being done.
+        doing: String,
+        /// What the driver said.
+        why: String,
+    },
+    /// Training produced a value that is not a finite number.
+    #[error(
+        "the loss is no longer a finite number after batch {step} (learning rate {lr}): \
+         lower --lr or --clip; the output file was not written"
+    )]
+    Diverged {
+        /// Batches trained until it was noticed.
+        step: u64,
+        /// The learning rate at that point.
+        lr: f32,
+    },
+}
+
+/// The library's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An [`Error::Io`] maker for `map_err`: what was attempted and where.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action, path: path.as_ref().to_owned(), source }
+    }
+}
+
+fn listing(adapters: &[String]) -> String {
+    if adapters.is_empty() {
+        return "no adapter was found: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software driver \
+                is `apt-get install mesa-vulkan-drivers`), or use --engine cpu"
+            .to_owned();
+    }
+    format!("the adapters are:\n{}", adapters.join("\n"))
+}

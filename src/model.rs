@@ -1,0 +1,130 @@
+//! The model: a vocabulary and the two embedding matrices that training moves.
+
+use crate::sampling::{Key, Stream};
+
+/// A matrix of `rows` embeddings of `dim` floats each, row after row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    dim: usize,
+    values: Vec<f32>,
+}
+
+impl Matrix {
+    /// A matrix of zeros. `dim` must be at least 1.
+    pub fn zeros(rows: usize, dim: usize) -> Self {
+        assert!(dim > 0, "an embedding has at least one dimension");
+        Self { dim, values: vec![0.0; rows * dim] }
+    }
+
+    /// A matrix of the values given row after row; their number must be a multiple of `dim`.
+    pub fn from_values(dim: usize, values: Vec<f32>) -> Self {
+        assert!(dim > 0 && values.len().is_multiple_of(dim), "{} values are no rows of {dim}", values.len());
+        Self { dim, values }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    /// Floats in a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// One row.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.dim..][..self.dim]
+    }
+
+    /// One row, to be changed.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.dim..][..self.dim]
+    }
+
+    /// All values, row after row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+/// The two matrices of skip-gram.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// W: a row for each word as a center.
+    pub input: Matrix,
+    /// W': a row for each word as a context or a negative.
+    pub output: Matrix,
+}
+
+impl Model {
+    /// The start of training: W uniform in ±0.5/`dim`, drawn from `seed`, and W' zero, as in word2vec.
+    pub fn new(words: usize, dim: usize, seed: u64) -> Self {
+        use rand::Rng;
+        let key = Key::new(seed, 0, Stream::Init);
+        let mut input = Matrix::zeros(words, dim);
+        for row in 0..words {
+            let mut rng = key.at(row as u64);
+            for value in input.row_mut(row) {
+                // 24 bits are all that a float in [0, 1) can hold evenly.
+                let unit = (rng.next_u32() >> 8) as f32 / (1 << 24) as f32;
+                *value = (unit - 0.5) / dim as f32;
+            }
+        }
+        Self { input, output: Matrix::zeros(words, dim) }
+    }
+
+    /// Which matrix, or mean of both, serves as the word vectors.
+    pub fn embedding(self, which: Embedding) -> Matrix {
+        match which {
+            Embedding::Input => self.input,
+            Embedding::Output => self.output,
+            Embedding::Average => {
+                let mut average = self.input;
+                average.values.iter_mut().zip(&self.output.values).for_each(|(w, o)| *w = (*w + o) / 2.0);
+                average
+            }
+        }
+    }
+}
+
+/// Which vectors stand for the words once training is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Embedding {
+    /// W, the vectors of the words as centers: what every peer writes.
+    #[default]
+    Input,
+    /// W', the vectors of the words as contexts.
+    Output,
+    /// The mean of both.
+    Average,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_uniform_and_reproducible() {
+        let model = Model::new(1000, 50, 7);
+        assert_eq!(model, Model::new(1000, 50, 7));
+        assert_ne!(model, Model::new(1000, 50, 8));
+        let values = model.input.values();
+        let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64;
+        let variance = values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64;
+        assert!(values.iter().all(|v| v.abs() <= 0.01));
+        // 50,000 draws from ±0.01: standard error of the mean 2.6e-5, variance 0.02^2 / 12.
+        assert!(mean.abs() < 1.3e-4, "{mean}");
+        assert!((variance / (0.02f64.powi(2) / 12.0) - 1.0).abs() < 0.03, "{variance}");
+        assert!(model.output.values().iter().all(|&v| v == 0.0));
+    }
+
+    #[test]
+    fn average_is_the_mean_of_both() {
+        let model =
+            Model { input: Matrix::from_values(2, vec![1.0, 2.0]), output: Matrix::from_values(2, vec![3.0, -2.0]) };
+        assert_eq!(model.clone().embedding(Embedding::Average).values(), [2.0, 0.0]);
+        assert_eq!(model.clone().embedding(Embedding::Output).values(), [3.0, -2.0]);
+        assert_eq!(model.embedding(Embedding::Input).values(), [1.0, 2.0]);
+    }
+}

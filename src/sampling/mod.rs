@@ -1,0 +1,9 @@
+//! Random draws: the counter-based generator, noise words and the subsampling of frequent words.
+
+mod alias;
+mod rng;
+mod subsample;
+
+pub use alias::AliasTable;
+pub use rng::{Key, Stream, below};
+pub use subsample::Subsampler;

@@ -1,0 +1,75 @@
+//! Subsampling of frequent words, before windowing.
+
+use rand::Rng;
+
+use super::Key;
+
+/// Keeps an occurrence of a word of relative frequency f with probability sqrt(t/f) + t/f, at most 1, as word2vec.c does
+/// (the published formula of Mikolov et al. 2013 lacks the second term).
+#[derive(Clone, Debug)]
+pub struct Subsampler {
+    /// An occurrence is kept when 32 random bits do not exceed its word's threshold.
+    thresholds: Vec<u32>,
+    expected: f64,
+}
+
+impl Subsampler {
+    /// For words that occur `counts[id]` times; a `sample` (t) of 0 keeps everything.
+    pub fn new(counts: &[u64], sample: f64) -> Self {
+        let total = counts.iter().sum::<u64>() as f64;
+        let keep = |count: u64| {
+            if sample == 0.0 {
+                return 1.0;
+            }
+            let ratio = sample * total / count as f64;
+            (ratio.sqrt() + ratio).min(1.0)
+        };
+        Self {
+            thresholds: counts.iter().map(|&count| (keep(count) * 2f64.powi(32) - 1.0).max(0.0) as u32).collect(),
+            expected: counts.iter().map(|&count| count as f64 * keep(count)).sum(),
+        }
+    }
+
+    /// How many occurrences an epoch keeps, on average.
+    pub fn expected(&self) -> f64 {
+        self.expected
+    }
+
+    /// Whether the occurrence of word `id` at `position` of the corpus is kept.
+    #[inline]
+    pub fn keeps(&self, id: u32, key: Key, position: u64) -> bool {
+        let threshold = self.thresholds[id as usize];
+        threshold == u32::MAX || key.at(position).next_u32() <= threshold
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sampling::Stream;
+
+    #[test]
+    fn keeps_the_share_that_word2vec_keeps() {
+        // Relative frequencies 0.9, 0.09, 0.01 at t = 1e-2: sqrt(t/f) + t/f = 0.1165, 0.4444, 1 (2 before the limit).
+        let sampler = Subsampler::new(&[90_000, 9_000, 1_000], 1e-2);
+        let key = Key::new(5, 0, Stream::Subsample);
+        let n = 100_000;
+        for (id, expected) in [(0, 0.116_52), (1, 0.444_44), (2, 1.0)] {
+            let kept = (0..n).filter(|&position| sampler.keeps(id, key, position)).count() as f64 / n as f64;
+            // Five standard errors of a share of 100,000 draws.
+            assert!(
+                (kept - expected).abs() < 5.0 * (expected * (1.0 - expected) / n as f64).sqrt() + 1e-5,
+                "{id}: {kept}"
+            );
+        }
+        assert!((sampler.expected() - (90_000.0 * 0.116_52 + 9_000.0 * 0.444_44 + 1_000.0)).abs() < 2.0);
+    }
+
+    #[test]
+    fn zero_keeps_everything() {
+        let sampler = Subsampler::new(&[1_000_000, 1], 0.0);
+        let key = Key::new(5, 0, Stream::Subsample);
+        assert!((0..1000).all(|position| sampler.keeps(0, key, position)));
+        assert_eq!(sampler.expected(), 1_000_001.0);
+    }
+}

@@ -1,0 +1,157 @@
+//! Which words are nearest, by the cosine of their vectors.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::format::Vectors;
+
+/// The `top` words nearest to a word, itself left out: ids with their cosine from -1 to 1, nearest first.
+///
+/// # Errors
+/// [`crate::Error::UnknownWord`] when the word has no vector.
+pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f32)>> {
+    let id = vectors.id(word)?;
+    Ok(nearest_to(vectors, vectors.matrix.row(id as usize), &[id], top))
+}
+
+/// The `top` words nearest to a vector, those of `exclude` left out: ids with their cosine from -1 to 1, nearest
+/// first, and the lower id first where cosines are equal.
+///
+/// A vector of length zero has the cosine 0 to all others.
+///
+/// # Panics
+/// When `query` is not as long as the vectors.
+pub fn nearest_to(vectors: &Vectors, query: &[f32], exclude: &[u32], top: usize) -> Vec<(u32, f32)> {
+    let matrix = &vectors.matrix;
+    assert_eq!(query.len(), matrix.dim(), "the query has the dimension of the vectors");
+    let query_square = dot(query, query);
+    let mut found: Vec<(u32, f32)> = (0..matrix.rows())
+        .into_par_iter()
+        .with_min_len(256)
+        .map(|id| {
+            let row = matrix.row(id);
+            (id as u32, cosine(dot(query, row), query_square, dot(row, row)))
+        })
+        .filter(|(id, _)| !exclude.contains(id))
+        .collect();
+    if top < found.len() {
+        found.select_nth_unstable_by(top, nearer);
+        found.truncate(top);
+    }
+    found.sort_unstable_by(nearer);
+    found
+}
+
+fn nearer(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+/// The cosine from a dot product and the two squared lengths; 0 where there is none.
+fn cosine(dot: f64, square_a: f64, square_b: f64) -> f32 {
+    let cosine = dot / (square_a.sqrt() * square_b.sqrt());
+    // Adding 0 turns -0 into 0, which total_cmp would tell apart.
+    if cosine.is_finite() { (cosine as f32).clamp(-1.0, 1.0) + 0.0 } else { 0.0 }
+}
+
+/// The dot product in f64, where no f32 overflows or vanishes; eight sums, so that it can be vectorized.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            sums[lane] += f64::from(a[lane]) * f64::from(b[lane]);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::model::Matrix;
+    use crate::vocab::Vocab;
+
+    fn vectors(rows: &[(&str, [f32; 2])]) -> Vectors {
+        Vectors {
+            vocab: Vocab::from_words(rows.iter().map(|(word, _)| (*word, 0))).unwrap(),
+            matrix: Matrix::from_values(2, rows.iter().flat_map(|(_, row)| *row).collect()),
+        }
+    }
+
+    #[test]
+    fn finds_what_was_computed_by_hand() {
+        let vectors = vectors(&[
+            ("right", [2.0, 0.0]),
+            ("up", [0.0, 1.0]),
+            ("slope", [4.0, 3.0]),
+            ("left", [-5.0, 0.0]),
+            ("nowhere", [0.0, 0.0]),
+            ("far", [0.5, 0.0]),
+            ("steep", [3.0, 4.0]),
+        ]);
+        // far 1, slope 4/5, steep 3/5, then the right angle and the zero vector by id, and the opposite last.
+        let all = [(5, 1.0), (2, 0.8), (6, 0.6), (1, 0.0), (4, 0.0), (3, -1.0)];
+        assert_eq!(nearest(&vectors, "right", 10).unwrap(), all);
+        for top in 0..=6 {
+            assert_eq!(nearest(&vectors, "right", top).unwrap(), all[..top]);
+        }
+        assert_eq!(nearest_to(&vectors, &[0.0, -7.0], &[0, 2, 3, 6], 2), [(4, 0.0), (5, 0.0)]);
+        assert!(nearest(&vectors, "nowhere", 10).unwrap().iter().map(|n| n.1).eq([0.0; 6]));
+    }
+
+    #[test]
+    fn the_largest_and_smallest_values_have_a_cosine() {
+        let (max, tiny) = (f32::MAX, f32::from_bits(1));
+        let vectors = vectors(&[("a", [max, max]), ("b", [tiny, tiny]), ("c", [-max, -tiny])]);
+        let found = nearest(&vectors, "a", 2).unwrap();
+        assert_eq!(found[0], (1, 1.0));
+        assert!((found[1].1 + 0.5f32.sqrt()).abs() < 1e-6);
+        // Vectors are finite, but sums of them may not be.
+        assert!(nearest_to(&vectors, &[f32::INFINITY, f32::NAN], &[], 3).iter().all(|n| n.1 == 0.0));
+    }
+
+    #[test]
+    fn an_unknown_word_is_named() {
+        let error = nearest(&vectors(&[("a", [1.0, 0.0])]), "b", 1).unwrap_err();
+        assert!(matches!(error, Error::UnknownWord { word, words: 1 } if word == "b"));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_sorting_everything(
+            values in prop::collection::vec(-2i8..=2, 0..80).prop_map(|v| v.into_iter().map(f32::from).collect::<Vec<_>>()),
+            top in 0usize..30,
+        ) {
+            let dim = 4;
+            let matrix = Matrix::from_values(dim, values[..values.len() / dim * dim].to_vec());
+            let words: Vec<String> = (0..matrix.rows()).map(|id| id.to_string()).collect();
+            let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 0))).unwrap();
+            let query = [1.0, -2.0, 0.0, 1.0];
+            let mut expected: Vec<(u32, f32)> = (0..matrix.rows())
+                .map(|id| {
+                    let row = matrix.row(id);
+                    (id as u32, cosine(dot(&query, row), dot(&query, &query), dot(row, row)))
+                })
+                .filter(|&(id, _)| id != 3)
+                .collect();
+            expected.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap().then(a.0.cmp(&b.0)));
+            expected.truncate(top);
+            prop_assert_eq!(nearest_to(&Vectors { vocab, matrix }, &query, &[3], top), expected);
+        }
+
+        #[test]
+        fn dot_is_the_plain_sum(a in prop::collection::vec(-9i8..9, 0..40)) {
+            let a: Vec<f32> = a.into_iter().map(f32::from).collect();
+            let b: Vec<f32> = a.iter().rev().copied().collect();
+            let plain: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+            prop_assert_eq!(dot(&a, &b), f64::from(plain));
+        }
+    }
+}

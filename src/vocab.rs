@@ -1,0 +1,222 @@
+//! The vocabulary: which words are trained, in which order, and how often each occurs.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashTable};
+
+use crate::error::{Error, Result};
+
+/// Words with their corpus counts, ordered by falling count and then bytewise, so that the order is reproducible.
+///
+/// A word's index in this order is its id, and the row of its embedding.
+#[derive(Clone, Debug, Default)]
+pub struct Vocab {
+    /// All words, one after the other.
+    text: String,
+    /// `ends[id]` is where word `id` ends in `text`.
+    ends: Vec<usize>,
+    counts: Vec<u64>,
+    /// Ids by the hash of their word.
+    index: HashTable<u32>,
+    hasher: FixedState,
+}
+
+/// Ids are `u32`, and the token store keeps one bit of each for itself.
+pub const MAX_WORDS: usize = 1 << 31;
+
+impl Vocab {
+    /// The vocabulary of a counted text: words that occur at least `min_count` times, the `max_words` most frequent.
+    ///
+    /// # Errors
+    /// [`Error::EmptyVocabulary`] when no word is left, with the option that would keep some.
+    pub fn from_counts(counts: &WordCounts, min_count: u64, max_words: Option<usize>) -> Result<Self> {
+        let mut kept: Vec<(&[u8], u64)> = counts.iter().filter(|&(_, count)| count >= min_count).collect();
+        if kept.is_empty() {
+            let why = match counts.iter().map(|(_, count)| count).max() {
+                None => "the corpus holds no words; check the CORPUS files".to_owned(),
+                Some(most) => format!(
+                    "none of the {} different words occurs {min_count} times (the most frequent: {most}); lower --min-count",
+                    counts.len()
+                ),
+            };
+            return Err(Error::EmptyVocabulary { why });
+        }
+        kept.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        kept.truncate(max_words.unwrap_or(MAX_WORDS).min(MAX_WORDS));
+        let mut vocab = Self::default();
+        for (word, count) in kept {
+            // The tokenizer hands out words cut from valid UTF-8, so nothing is replaced here.
+            vocab.push(&String::from_utf8_lossy(word), count);
+        }
+        Ok(vocab)
+    }
+
+    /// A vocabulary of words already in order.
+    ///
+    /// # Errors
+    /// The first word that occurs twice, as `Err(word)`.
+    pub fn from_words<'a>(words: impl IntoIterator<Item = (&'a str, u64)>) -> std::result::Result<Self, String> {
+        let mut vocab = Self::default();
+        for (word, count) in words {
+            if !vocab.push(word, count) {
+                return Err(word.to_owned());
+            }
+        }
+        Ok(vocab)
+    }
+
+    /// Appends a word unless it is there already; says whether it was new.
+    pub fn push(&mut self, word: &str, count: u64) -> bool {
+        if self.id(word.as_bytes()).is_some() {
+            return false;
+        }
+        let id = u32::try_from(self.len()).expect("a vocabulary holds fewer than 2^32 words");
+        let hash = self.hasher.hash_one(word.as_bytes());
+        self.text.push_str(word);
+        self.ends.push(self.text.len());
+        self.counts.push(count);
+        let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
+        self.index.insert_unique(hash, id, |&other| hasher.hash_one(word_at(text, ends, other).as_bytes()));
+        true
+    }
+
+    /// Number of words.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no word.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The id of a word given as UTF-8 bytes.
+    pub fn id(&self, word: &[u8]) -> Option<u32> {
+        let hash = self.hasher.hash_one(word);
+        self.index.find(hash, |&id| self.word(id).as_bytes() == word).copied()
+    }
+
+    /// The word of an id below [`Vocab::len`].
+    pub fn word(&self, id: u32) -> &str {
+        word_at(&self.text, &self.ends, id)
+    }
+
+    /// The words by id.
+    pub fn words(&self) -> impl ExactSizeIterator<Item = &str> {
+        (0..self.len()).map(|id| self.word(id as u32))
+    }
+
+    /// Occurrences in the corpus by id; 0 where a file did not say.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Occurrences of all words together.
+    pub fn tokens(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+fn word_at<'a>(text: &'a str, ends: &[usize], id: u32) -> &'a str {
+    let id = id as usize;
+    let start = if id == 0 { 0 } else { ends[id - 1] };
+    &text[start..ends[id]]
+}
+
+/// How often each word of a text occurs.
+#[derive(Clone, Debug, Default)]
+pub struct WordCounts {
+    counts: HashMap<Box<[u8]>, u64, FixedState>,
+}
+
+impl WordCounts {
+    /// Counts one occurrence.
+    pub fn add(&mut self, word: &[u8]) {
+        match self.counts.get_mut(word) {
+            Some(count) => *count += 1,
+            None => {
+                self.counts.insert(word.into(), 1);
+            }
+        }
+    }
+
+    /// Adds another count of a part of the same text.
+    pub fn merge(&mut self, other: Self) {
+        if self.counts.is_empty() {
+            self.counts = other.counts;
+            return;
+        }
+        for (word, count) in other.counts {
+            *self.counts.entry(word).or_insert(0) += count;
+        }
+    }
+
+    /// Number of different words.
+    pub fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Words and counts in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.counts.iter().map(|(word, &count)| (&**word, count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(text: &str) -> WordCounts {
+        let mut counts = WordCounts::default();
+        text.split(' ').for_each(|word| counts.add(word.as_bytes()));
+        counts
+    }
+
+    #[test]
+    fn orders_by_count_then_bytes_and_finds_every_word() {
+        let vocab = Vocab::from_counts(&counted("b a c b a d é é é z"), 2, None).unwrap();
+        assert_eq!(vocab.words().collect::<Vec<_>>(), ["é", "a", "b"]);
+        assert_eq!(vocab.counts(), [3, 2, 2]);
+        assert_eq!(vocab.tokens(), 7);
+        for id in 0..3 {
+            assert_eq!(vocab.id(vocab.word(id).as_bytes()), Some(id));
+        }
+        assert_eq!(vocab.id(b"c"), None);
+    }
+
+    #[test]
+    fn keeps_only_the_most_frequent() {
+        let vocab = Vocab::from_counts(&counted("b a c b a a"), 1, Some(2)).unwrap();
+        assert_eq!(vocab.words().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_empty_vocabulary_names_the_option_that_fills_it() {
+        let error = Vocab::from_counts(&counted("a b a"), 5, None).unwrap_err().to_string();
+        assert!(error.contains("--min-count") && error.contains("the most frequent: 2"), "{error}");
+        let error = Vocab::from_counts(&WordCounts::default(), 1, None).unwrap_err().to_string();
+        assert!(error.contains("holds no words"), "{error}");
+    }
+
+    #[test]
+    fn a_word_given_twice_is_named() {
+        assert_eq!(Vocab::from_words([("a", 1), ("b", 1), ("a", 1)]).unwrap_err(), "a");
+    }
+
+    #[test]
+    fn merged_counts_are_those_of_the_whole() {
+        let mut counts = counted("a b a");
+        counts.merge(counted("b c"));
+        let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
+        assert_eq!(
+            vocab.words().zip(vocab.counts().iter().copied()).collect::<Vec<_>>(),
+            [("a", 2), ("b", 2), ("c", 1)]
+        );
+    }
+}
