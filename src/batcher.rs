@@ -1,0 +1,426 @@
+//! Host threads that turn the token store into minibatches, in an order and with draws that depend on the seed alone.
+//!
+//! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time. Such a **group** is read and
+//! subsampled by one thread, cut into runs of [`RUN`] consecutive positions, and the runs are shuffled. A batch is a
+//! stretch of the shuffled runs; any thread can make it without knowing the others, and batches leave in order.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rand::Rng;
+
+use crate::batch::{Batch, BatchBuilder};
+use crate::corpus::{END, TokenStore};
+use crate::error::Result;
+use crate::sampling::{AliasTable, Key, Stream, Subsampler, below};
+
+/// Consecutive positions that stay together when positions are shuffled.
+///
+/// A shuffle of single positions gains nothing more in quality, and neighbouring windows share their center rows.
+pub const RUN: usize = 16;
+
+/// Blocks shuffled together: some 4 million words, of which every batch is then a sample.
+pub const GROUP_BLOCKS: usize = 256;
+
+/// What batches are made of.
+#[derive(Debug)]
+pub struct Source {
+    /// The encoded corpus.
+    pub store: TokenStore,
+    /// Which occurrences of frequent words are kept.
+    pub subsampler: Subsampler,
+    /// The noise distribution.
+    pub noise: AliasTable,
+    /// Number of words.
+    pub words: usize,
+    /// How windows are drawn.
+    pub windows: Windows,
+    /// Number of passes over the corpus.
+    pub epochs: u32,
+    /// The seed of all draws.
+    pub seed: u64,
+    /// Whether positions are visited in random order.
+    pub shuffle: bool,
+    /// Windows in a batch, about: a group is cut into batches of equal size.
+    pub batch: usize,
+}
+
+/// How windows are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// The largest distance between a context and a center, at least 1.
+    pub window: u32,
+    /// Whether every window reaches that far; otherwise each draws its own width from 1 to `window`.
+    pub fixed: bool,
+    /// Negatives drawn for each window.
+    pub negative: u32,
+}
+
+/// Some blocks of the corpus, subsampled, in the order in which they will be visited.
+#[derive(Debug)]
+struct Group {
+    epoch: u32,
+    index: usize,
+    words_before: u64,
+    words: u64,
+    /// The tokens kept, with [`END`] on the last one of each sentence.
+    tokens: Vec<u32>,
+    /// Runs by their number: run `r` covers the positions from `r * RUN`.
+    runs: Vec<u32>,
+    batches: usize,
+}
+
+impl Source {
+    fn groups(&self) -> usize {
+        self.store.blocks().div_ceil(GROUP_BLOCKS)
+    }
+
+    /// The order of the blocks in an epoch.
+    fn block_order(&self, epoch: u32) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.store.blocks() as u32).collect();
+        if self.shuffle {
+            shuffle(&mut order, Key::new(self.seed, epoch, Stream::Blocks), 0);
+        }
+        order
+    }
+
+    fn group(&self, epoch: u32, index: usize, order: &[u32], words_before: u64) -> Result<Group> {
+        let key = Key::new(self.seed, epoch, Stream::Subsample);
+        let (mut tokens, mut block, mut words) = (Vec::new(), Vec::new(), 0);
+        for &number in &order[share(order.len(), index, self.groups())] {
+            block.clear();
+            self.store.read_block(number as usize, &mut block)?;
+            let start = self.store.block_start(number as usize);
+            words += block.len() as u64;
+            let mut sentence = tokens.len();
+            for (position, &token) in (start..).zip(&block) {
+                let id = token & !END;
+                if self.subsampler.keeps(id, key, position) {
+                    tokens.push(id);
+                }
+                if token & END != 0 && tokens.len() > sentence {
+                    sentence = tokens.len();
+                    tokens[sentence - 1] |= END;
+                }
+            }
+        }
+        let mut runs: Vec<u32> = (0..tokens.len().div_ceil(RUN) as u32).collect();
+        if self.shuffle {
+            shuffle(&mut runs, Key::new(self.seed, epoch, Stream::Runs), index as u64);
+        }
+        let batches = ((tokens.len() as f64 / self.batch as f64).round() as usize).clamp(1, runs.len().max(1));
+        Ok(Group { epoch, index, words_before, words, tokens, runs, batches })
+    }
+
+    /// Fills `batch` with a group's `number`-th batch.
+    fn fill(&self, group: &Group, number: usize, builder: &mut BatchBuilder, batch: &mut Batch) {
+        batch.clear();
+        batch.epoch = group.epoch;
+        let words = share(group.words as usize, number, group.batches);
+        batch.words_before = group.words_before + words.start as u64;
+        batch.words = words.len() as u64;
+
+        let Windows { window, fixed, negative } = self.windows;
+        let key = Key::new(self.seed, group.epoch, Stream::Windows);
+        let tokens = &group.tokens[..];
+        let mut centers = Vec::with_capacity(2 * window as usize);
+        let mut targets = Vec::with_capacity(1 + negative as usize);
+        for &run in &group.runs[share(group.runs.len(), number, group.batches)] {
+            let start = run as usize * RUN;
+            for position in start..tokens.len().min(start + RUN) {
+                let mut rng = key.at((group.index as u64) << 32 | position as u64);
+                let reach = if fixed { window } else { 1 + below(window, rng.next_u32()) };
+                collect_centers(tokens, position, reach as usize, &mut centers);
+                if centers.is_empty() {
+                    continue;
+                }
+                let context = tokens[position] & !END;
+                targets.clear();
+                targets.push((context, true));
+                for _ in 0..negative {
+                    let word = self.noise.outcome(rng.next_u64());
+                    if word != context {
+                        targets.push((word, false));
+                    }
+                }
+                builder.window(batch, &centers, &targets);
+            }
+        }
+        builder.finish(batch);
+    }
+
+    /// Starts making all batches of the run on `threads` threads, beside one that reads ahead.
+    pub fn batches(self: &Arc<Self>, threads: usize) -> Batches {
+        let (group_sender, groups) = bounded(1);
+        let (queue_sender, queue) = bounded(threads + 2);
+        let (recycle, recycled) = unbounded();
+        let mut handles = Vec::with_capacity(threads + 1);
+        let source = Arc::clone(self);
+        handles.push(std::thread::spawn(move || source.read_groups(&group_sender)));
+        let dispatch = Arc::new(Mutex::new(Dispatch { groups, queue: queue_sender, current: None }));
+        for _ in 0..threads {
+            let (source, dispatch, recycled) = (Arc::clone(self), Arc::clone(&dispatch), Receiver::clone(&recycled));
+            handles.push(std::thread::spawn(move || source.make_batches(&dispatch, &recycled)));
+        }
+        Batches { queue: Some(queue), recycle, threads: handles }
+    }
+
+    /// Sends the groups of all epochs until nobody wants them any more.
+    fn read_groups(&self, groups: &Sender<Result<Group>>) {
+        let mut words_before = 0;
+        for epoch in 0..self.epochs {
+            let order = self.block_order(epoch);
+            for index in 0..self.groups() {
+                let group = self.group(epoch, index, &order, words_before);
+                let failed = group.is_err();
+                words_before += group.as_ref().map_or(0, |group| group.words);
+                if groups.send(group).is_err() || failed {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn make_batches(&self, dispatch: &Mutex<Dispatch>, recycled: &Receiver<Batch>) {
+        let mut builder = BatchBuilder::new(self.words, self.words);
+        loop {
+            let Some((group, number, reply)) = dispatch.lock().ok().and_then(|mut dispatch| dispatch.next()) else {
+                return;
+            };
+            let mut batch = recycled.try_recv().unwrap_or_default();
+            self.fill(&group, number, &mut builder, &mut batch);
+            // Nobody listens once the run has stopped.
+            let _ = reply.send(Ok(batch));
+        }
+    }
+}
+
+/// Hands out the batches to be made, and their places in the queue, in order.
+struct Dispatch {
+    groups: Receiver<Result<Group>>,
+    queue: Sender<Receiver<Result<Batch>>>,
+    current: Option<(Arc<Group>, usize)>,
+}
+
+impl Dispatch {
+    fn next(&mut self) -> Option<(Arc<Group>, usize, Sender<Result<Batch>>)> {
+        let (group, number) = match self.current.take() {
+            Some(current) => current,
+            None => match self.groups.recv().ok()? {
+                Ok(group) => (Arc::new(group), 0),
+                Err(error) => {
+                    let (reply, place) = bounded(1);
+                    let _ = reply.send(Err(error));
+                    let _ = self.queue.send(place);
+                    return None;
+                }
+            },
+        };
+        if number + 1 < group.batches {
+            self.current = Some((Arc::clone(&group), number + 1));
+        }
+        let (reply, place) = bounded(1);
+        self.queue.send(place).ok()?;
+        Some((group, number, reply))
+    }
+}
+
+/// The batches of a run, in order.
+#[derive(Debug)]
+pub struct Batches {
+    queue: Option<Receiver<Receiver<Result<Batch>>>>,
+    recycle: Sender<Batch>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Batches {
+    /// Gives a batch's memory back to be filled again.
+    pub fn recycle(&self, batch: Batch) {
+        // Once all is made nobody needs it.
+        let _ = self.recycle.send(batch);
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.queue.as_ref()?.recv().ok()?.recv().ok()
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            // A panic in a batcher thread has been reported by the panic hook already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The `index`-th of `parts` nearly equal shares of `0..total`.
+fn share(total: usize, index: usize, parts: usize) -> Range<usize> {
+    let bound = |index: usize| (total as u128 * index as u128 / parts as u128) as usize;
+    bound(index)..bound(index + 1)
+}
+
+/// Fisher and Yates's shuffle by the draws at one position.
+fn shuffle(items: &mut [u32], key: Key, position: u64) {
+    let mut rng = key.at(position);
+    for last in (1..items.len()).rev() {
+        items.swap(last, below(last as u32 + 1, rng.next_u32()) as usize);
+    }
+}
+
+/// The words at most `reach` places from `position` in its sentence.
+#[inline]
+fn collect_centers(tokens: &[u32], position: usize, reach: usize, centers: &mut Vec<u32>) {
+    centers.clear();
+    let before = &tokens[position.saturating_sub(reach)..position];
+    let first = before.iter().rposition(|token| token & END != 0).map_or(0, |end| end + 1);
+    centers.extend_from_slice(&before[first..]);
+    if tokens[position] & END == 0 {
+        let after = &tokens[position + 1..tokens.len().min(position + 1 + reach)];
+        let last = after.iter().position(|token| token & END != 0).map_or(after.len(), |end| end + 1);
+        centers.extend(after[..last].iter().map(|token| token & !END));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::corpus::StoreWriter;
+
+    fn source(sentences: &[Vec<u32>], words: usize, change: impl FnOnce(&mut Source)) -> Arc<Source> {
+        let mut writer = StoreWriter::new().unwrap();
+        let mut counts = vec![0; words];
+        for sentence in sentences {
+            let mut tokens = sentence.clone();
+            tokens.iter().for_each(|&id| counts[id as usize] += 1);
+            *tokens.last_mut().unwrap() |= END;
+            writer.write(&tokens).unwrap();
+        }
+        let mut source = Source {
+            store: writer.finish().unwrap(),
+            subsampler: Subsampler::new(&counts, 0.0),
+            noise: AliasTable::noise(&counts, 0.75),
+            words,
+            windows: Windows { window: 2, fixed: false, negative: 3 },
+            epochs: 2,
+            seed: 1,
+            shuffle: true,
+            batch: 100,
+        };
+        change(&mut source);
+        Arc::new(source)
+    }
+
+    fn sentences(n: u32) -> Vec<Vec<u32>> {
+        (0..n).map(|s| (0..s % 9 + 1).map(|i| (s * 7 + i * i * 3) % 50).collect()).collect()
+    }
+
+    fn all(source: &Arc<Source>, threads: usize) -> Vec<Batch> {
+        source.batches(threads).collect::<Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn the_same_for_any_number_of_threads_and_recycled_memory() {
+        let counts = vec![40_000u64; 50];
+        let source = source(&sentences(30_000), 50, |s| s.subsampler = Subsampler::new(&counts, 5e-3));
+        let one = all(&source, 1);
+        assert!(source.groups() > 0 && one.len() > 1000, "{}", one.len());
+        assert_eq!(one, all(&source, 2));
+        let mut batches = source.batches(5);
+        let mut recycled = Vec::new();
+        while let Some(batch) = batches.next() {
+            let batch = batch.unwrap();
+            recycled.push(batch.clone());
+            batches.recycle(batch);
+        }
+        assert_eq!(one, recycled);
+    }
+
+    #[test]
+    fn a_seed_and_an_epoch_have_their_own_batches() {
+        let sentences = sentences(500);
+        let first = all(&source(&sentences, 50, |_| ()), 1);
+        let other = all(&source(&sentences, 50, |s| s.seed = 2), 1);
+        assert_ne!(first, other);
+        let epoch = first.len() / 2;
+        assert_ne!(first[0].centers, first[epoch].centers);
+    }
+
+    /// With fixed windows and no subsampling, an epoch holds every pair within reach in a sentence exactly once.
+    #[test]
+    fn an_epoch_is_every_pair_once() {
+        let sentences = sentences(400);
+        let mut expected: HashMap<(u32, u32), i64> = HashMap::new();
+        for sentence in &sentences {
+            for (i, &context) in sentence.iter().enumerate() {
+                for (j, &center) in sentence.iter().enumerate() {
+                    if i != j && i.abs_diff(j) <= 2 {
+                        *expected.entry((center, context)).or_default() += 1;
+                    }
+                }
+            }
+        }
+        for shuffle in [true, false] {
+            let source = source(&sentences, 50, |s| {
+                s.windows.fixed = true;
+                s.epochs = 1;
+                s.shuffle = shuffle;
+            });
+            let mut seen: HashMap<(u32, u32), i64> = HashMap::new();
+            let batches = all(&source, 2);
+            for batch in &batches {
+                for w in 0..batch.windows() {
+                    let targets = batch.targets_of(w);
+                    let context = batch.target_rows[targets[0].slot()];
+                    assert!(
+                        targets[0].label() && targets[1..].iter().all(|t| !t.label() && t.slot() != targets[0].slot())
+                    );
+                    for &center in batch.centers_of(w) {
+                        *seen.entry((batch.center_rows[center as usize], context)).or_default() += 1;
+                    }
+                }
+            }
+            assert_eq!(seen, expected);
+            assert_eq!(batches.iter().map(|b| b.words).sum::<u64>(), source.store.tokens());
+            let mut before = 0;
+            for batch in &batches {
+                assert_eq!(batch.words_before, before);
+                before += batch.words;
+            }
+        }
+    }
+
+    #[test]
+    fn window_widths_are_uniform() {
+        let long: Vec<u32> = (0..20_000).map(|i| i % 50).collect();
+        let source = source(&[long], 50, |s| {
+            s.windows = Windows { window: 5, fixed: false, negative: 1 };
+            s.epochs = 1;
+        });
+        let mut widths = [0f64; 6];
+        for batch in all(&source, 2) {
+            (0..batch.windows()).for_each(|w| widths[batch.centers_of(w).len().div_ceil(2)] += 1.0);
+        }
+        let chi2: f64 = widths[1..].iter().map(|seen| (seen - 4000.0).powi(2) / 4000.0).sum();
+        // 4 degrees of freedom: 18.5 is passed once in a thousand.
+        assert!(chi2 < 18.5, "{widths:?}");
+    }
+
+    #[test]
+    fn an_abandoned_run_ends_its_threads() {
+        let source = source(&sentences(5000), 50, |_| ());
+        let mut batches = source.batches(3);
+        batches.next().unwrap().unwrap();
+        drop(batches);
+        assert_eq!(Arc::strong_count(&source), 1);
+    }
+}
