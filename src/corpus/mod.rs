@@ -78,14 +78,14 @@ impl Corpus {
         self.bytes
     }
 
-    /// Counts all words on the threads of the current rayon pool; `progress` hears of the bytes done.
+    /// Counts all words on the threads of the current rayon pool; `progress` hears of all bytes done so far.
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be read.
     pub fn count(&self, mut progress: impl FnMut(u64) + Send) -> Result<(WordCounts, TextReport)> {
         let mut report = TextReport::default();
         let mut parts = vec![(WordCounts::default(), TextReport::default()); rayon::current_num_threads()];
-        self.rounds(parts.len(), |chunks| {
+        self.rounds(parts.len(), |chunks, done| {
             chunks.par_iter().zip(&mut parts).for_each(|(chunk, (counts, report))| {
                 for line in chunk.lines() {
                     let before = report.words;
@@ -93,7 +93,7 @@ impl Corpus {
                     report.lines += u64::from(report.words > before);
                 }
             });
-            progress(chunks.iter().map(|chunk| chunk.bytes).sum());
+            progress(done);
             Ok(())
         })?;
         let mut counts = WordCounts::default();
@@ -113,14 +113,14 @@ impl Corpus {
     pub fn encode(&self, vocab: &Vocab, mut progress: impl FnMut(u64) + Send) -> Result<(TokenStore, TextReport)> {
         let mut writer = StoreWriter::new()?;
         let mut report = TextReport::default();
-        self.rounds(rayon::current_num_threads(), |chunks| {
+        self.rounds(rayon::current_num_threads(), |chunks, done| {
             let parts: Vec<(Vec<u32>, TextReport)> =
                 chunks.par_iter().map(|chunk| encode_chunk(chunk, vocab)).collect();
             for (tokens, part) in &parts {
                 writer.write(tokens)?;
                 report.add(part);
             }
-            progress(chunks.iter().map(|chunk| chunk.bytes).sum());
+            progress(done);
             Ok(())
         })?;
         report.bytes = self.bytes;
@@ -139,12 +139,15 @@ impl Corpus {
         Ok((store, report))
     }
 
-    /// Hands the text out in rounds of at most `width` chunks, the next round being read while one is worked on.
-    fn rounds(&self, width: usize, mut work: impl FnMut(&[Chunk]) -> Result<()> + Send) -> Result<()> {
+    /// Hands the text out in rounds of at most `width` chunks, the next round being read while one is worked on;
+    /// `work` also hears of the bytes read up to the end of its round.
+    fn rounds(&self, width: usize, mut work: impl FnMut(&[Chunk], u64) -> Result<()> + Send) -> Result<()> {
         let mut reader = ChunkReader::new(&self.paths);
         let mut chunks = reader.take(width)?;
+        let mut done = 0;
         while !chunks.is_empty() {
-            let (worked, next) = rayon::join(|| work(&chunks), || reader.take(width));
+            done += chunks.iter().map(|chunk| chunk.bytes).sum::<u64>();
+            let (worked, next) = rayon::join(|| work(&chunks, done), || reader.take(width));
             worked?;
             chunks = next?;
         }

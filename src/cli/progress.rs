@@ -1,0 +1,137 @@
+//! Shows a run's events on stderr: a bar on a terminal, now and then a plain line elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use w2v_gpu::event::{Event, Pass, Prepared, Progress};
+
+/// Between two plain lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How a run's events are shown.
+pub(super) struct Display {
+    quiet: bool,
+    terminal: bool,
+    log_every: Duration,
+    bar: ProgressBar,
+    last_line: Instant,
+}
+
+impl Display {
+    pub(super) fn new(quiet: bool, log_every: Option<f64>) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let log_every = log_every.map_or(if terminal { Duration::from_millis(500) } else { LINE_INTERVAL }, |seconds| {
+            Duration::from_secs_f64(seconds)
+        });
+        Self { quiet, terminal, log_every, bar: ProgressBar::hidden(), last_line: Instant::now() }
+    }
+
+    /// How often training should report.
+    pub(super) fn interval(&self) -> Duration {
+        self.log_every
+    }
+
+    /// Prints a line, above the bar if there is one.
+    pub(super) fn line(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    pub(super) fn show(&mut self, event: &Event) {
+        if self.quiet {
+            return;
+        }
+        match event {
+            Event::Reading { pass, bytes, total } => self.reading(*pass, *bytes, *total),
+            Event::Prepared(prepared) => {
+                self.bar.finish_and_clear();
+                self.bar = ProgressBar::hidden();
+                prepared_lines(prepared).iter().for_each(|line| self.line(line));
+            }
+            Event::Progress(progress) => self.progress(progress),
+            Event::Epoch(epoch) => self.line(&format!(
+                "epoch {} done: loss {:.4} over {} pairs",
+                epoch.epoch + 1,
+                epoch.loss,
+                HumanCount(epoch.pairs)
+            )),
+            _ => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&mut self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn reading(&mut self, pass: Pass, bytes: u64, total: u64) {
+        let name = match pass {
+            Pass::Count => "counting",
+            Pass::Encode => "encoding",
+        };
+        if self.terminal {
+            if self.bar.prefix() != name {
+                let template = "{prefix} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+                self.start_bar(name, total, template);
+            }
+            self.bar.set_position(bytes);
+        } else if self.last_line.elapsed() >= LINE_INTERVAL {
+            self.last_line = Instant::now();
+            eprintln!("{name}: {:.0}% of {} MB", 100.0 * bytes as f64 / total.max(1) as f64, total / 1_000_000);
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let seconds = progress.elapsed.as_secs_f64();
+        let rate = progress.words as f64 / seconds.max(1e-9);
+        let left = (progress.total_words - progress.words) as f64 / rate.max(1e-9);
+        let figures = format!(
+            "{:.2} M words/s, loss {:.4}, lr {:.5}, {} left",
+            rate / 1e6,
+            progress.loss,
+            progress.lr,
+            HumanDuration(Duration::from_secs_f64(left.min(1e9)))
+        );
+        if self.terminal {
+            if self.bar.prefix() != "training" {
+                self.start_bar("training", progress.total_words, "{prefix} {bar:30} {percent}%, {msg}");
+            }
+            self.bar.set_position(progress.words);
+            self.bar.set_message(figures);
+        } else {
+            let share = 100.0 * progress.words as f64 / progress.total_words.max(1) as f64;
+            eprintln!("training: epoch {}, {share:.1}%, {figures}", progress.epoch + 1);
+        }
+    }
+
+    fn start_bar(&mut self, prefix: &'static str, length: u64, template: &str) {
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar = ProgressBar::new(length).with_style(style).with_prefix(prefix);
+    }
+}
+
+/// What the corpus holds, and everything in it that could not be taken as it stood.
+fn prepared_lines(prepared: &Prepared) -> Vec<String> {
+    let Prepared { text, different, vocabulary, tokens, kept } = prepared;
+    let mut lines = vec![format!(
+        "corpus: {} words in {} lines; vocabulary: {} of {} different words, {} occurrences ({:.0}% kept by subsampling)",
+        HumanCount(text.words),
+        HumanCount(text.lines),
+        HumanCount(*vocabulary),
+        HumanCount(*different),
+        HumanCount(*tokens),
+        100.0 * kept / *tokens as f64
+    )];
+    let mut left_out = |count: u64, what: &str| {
+        if count > 0 {
+            lines.push(format!("  {} {what}", HumanCount(count)));
+        }
+    };
+    left_out(text.words - tokens, "words left out: not in the vocabulary (--min-count, --max-vocab)");
+    left_out(text.invalid_utf8, "words with bytes that are not UTF-8, replaced by U+FFFD");
+    left_out(text.long_words, "words left out: longer than 1024 bytes");
+    left_out(text.cuts, "cuts in lines too long for one sentence");
+    lines
+}

@@ -1,0 +1,290 @@
+//! `train`: from a corpus to word vectors.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use indicatif::HumanCount;
+use serde::Serialize;
+use w2v_gpu::Error;
+use w2v_gpu::config::Config;
+use w2v_gpu::corpus::Corpus;
+use w2v_gpu::engine::Engine;
+use w2v_gpu::engine::cpu::CpuEngine;
+use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
+use w2v_gpu::event::Prepared;
+use w2v_gpu::format;
+use w2v_gpu::model::{Embedding, Model};
+use w2v_gpu::train::{Dataset, Summary, train};
+
+use super::progress::Display;
+
+/// Trains word vectors on text
+///
+/// Every line of CORPUS is a sentence, its words separated by whitespace. The vectors are written in word2vec's text
+/// format (OUT ends in .txt or .vec) or its binary format (.bin); gensim, spaCy and others load both.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  w2v-gpu train text.txt -o vectors.bin
+  w2v-gpu train part1.txt part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu")]
+pub(crate) struct Args {
+    /// Text files
+    #[arg(required = true)]
+    corpus: Vec<PathBuf>,
+    /// Where the vectors go: .txt, .vec or .bin
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Which vectors are written: of the words as centers, as contexts, or the mean of both
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    embedding: Embedding,
+    /// Also write the context vectors (W') to FILE
+    #[arg(long, value_name = "FILE")]
+    save_output: Option<PathBuf>,
+    #[command(flatten)]
+    config: Config,
+    #[command(flatten)]
+    hardware: Hardware,
+    /// Seconds between two reports [default: 0.5 on a terminal, 10 elsewhere]
+    #[arg(long, value_name = "SECONDS", help_heading = "Display")]
+    log_every: Option<f64>,
+    /// Show errors only
+    #[arg(short, long, help_heading = "Display")]
+    quiet: bool,
+    /// Show what was negotiated with the device; twice: more
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Display")]
+    verbose: u8,
+    /// Print the summary on stdout as JSON
+    #[arg(long, help_heading = "Display")]
+    json: bool,
+}
+
+/// What to train on.
+#[derive(clap::Args, Debug)]
+struct Hardware {
+    /// auto takes a hardware GPU where there is one, otherwise the CPU
+    #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "Hardware")]
+    engine: EngineKind,
+    /// The GPU: its index or a part of its name, as `w2v-gpu devices` lists them
+    #[arg(long, value_name = "NAME|INDEX", help_heading = "Hardware")]
+    adapter: Option<String>,
+    /// Threads [default: one for each core]
+    #[arg(long, visible_alias = "workers", value_name = "N", help_heading = "Hardware")]
+    threads: Option<usize>,
+    /// Bounds checks within shaders [default: off in release builds]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Hardware")]
+    shader_checks: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum EngineKind {
+    #[default]
+    Auto,
+    Gpu,
+    Cpu,
+}
+
+/// Where the training will run, decided before any work.
+enum Place {
+    Gpu(Box<gpu::Selected>),
+    Cpu,
+}
+
+/// What a finished run prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    engine: String,
+    output: &'a PathBuf,
+    config: &'a Config,
+    corpus: Prepared,
+    training: Summary,
+    words_per_second: f64,
+    seconds: Stages,
+}
+
+/// Wall-clock seconds of each stage.
+#[derive(Serialize)]
+struct Stages {
+    prepare: f64,
+    start: f64,
+    train: f64,
+    of_it_waiting_for_batches: f64,
+    write: f64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    super::log_to_stderr(args.verbose);
+    args.config.validate()?;
+    let threads = threads(args.hardware.threads)?;
+    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?);
+    check_outputs(args)?;
+    let corpus = Corpus::open(&args.corpus)?;
+    let (place, why) = choose(&args.hardware)?;
+    display.line(&why);
+
+    let started = Instant::now();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let data = pool.install(|| Dataset::prepare(&corpus, &args.config, |event| display.show(&event)))?;
+    let prepare = started.elapsed();
+
+    let started = Instant::now();
+    display.line(&plan(&data, &args.config));
+    let (mut engine, batcher_threads) = start_engine(place, &data, args, threads)?;
+    let start = started.elapsed();
+    let interval = display.interval();
+    let training =
+        train(&data, &args.config, &mut *engine, batcher_threads, interval, |event| display.show(&event));
+    display.finish();
+    let training = training?;
+
+    let started = Instant::now();
+    let description = engine.describe();
+    write(args, &data, engine)?;
+    let report = Report {
+        engine: description,
+        output: &args.output,
+        config: &args.config,
+        corpus: data.prepared,
+        training,
+        words_per_second: training.words as f64 / training.elapsed.as_secs_f64(),
+        seconds: Stages {
+            prepare: prepare.as_secs_f64(),
+            start: start.as_secs_f64(),
+            train: training.elapsed.as_secs_f64(),
+            of_it_waiting_for_batches: training.waited.as_secs_f64(),
+            write: started.elapsed().as_secs_f64(),
+        },
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        summary_lines(&report).iter().for_each(|line| display.line(line));
+    }
+    Ok(())
+}
+
+fn threads(asked: Option<usize>) -> Result<usize, Error> {
+    let available = || std::thread::available_parallelism().map_or(1, usize::from);
+    match asked {
+        None => Ok(available()),
+        Some(threads @ 1..=1024) => Ok(threads),
+        Some(threads) => {
+            let why = "use 1 to 1024 threads, or leave the option out to use every core".to_owned();
+            Err(Error::Setting { flag: "--threads", value: threads.to_string(), why })
+        }
+    }
+}
+
+fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
+    match seconds {
+        Some(s) if !(s > 0.0 && s <= 1e6) => {
+            let why = "must be a positive number of seconds, at most a million".to_owned();
+            Err(Error::Setting { flag: "--log-every", value: s.to_string(), why })
+        }
+        other => Ok(other),
+    }
+}
+
+/// Finds out before any work what would otherwise be found out after it.
+fn check_outputs(args: &Args) -> Result<(), Error> {
+    let outputs = [("-o/--output", Some(&args.output)), ("--save-output", args.save_output.as_ref())];
+    for (flag, path) in outputs {
+        if let Some(path) = path {
+            format::Format::from_path(path)?;
+            format::check_writable(path, flag)?;
+        }
+    }
+    if args.save_output.as_ref() == Some(&args.output) {
+        let why = "is also where -o/--output goes; name another file".to_owned();
+        return Err(Error::Setting { flag: "--save-output", value: args.output.display().to_string(), why });
+    }
+    Ok(())
+}
+
+/// The place to train, and one line that says which and why.
+fn choose(hardware: &Hardware) -> Result<(Place, String), Error> {
+    let adapter = hardware.adapter.as_deref();
+    match hardware.engine {
+        EngineKind::Cpu if adapter.is_some() => {
+            let why = "names a GPU, but --engine cpu was asked for; leave one of the two out".to_owned();
+            Err(Error::Setting { flag: "--adapter", value: adapter.unwrap_or_default().to_owned(), why })
+        }
+        EngineKind::Cpu => Ok((Place::Cpu, "engine: cpu, as asked".to_owned())),
+        EngineKind::Auto if adapter.is_none() => Ok(match gpu::hardware() {
+            Some(selected) => {
+                let why = format!("engine: gpu, {}: the fastest kind of adapter here", selected.describe());
+                (Place::Gpu(Box::new(selected)), why)
+            }
+            None => (Place::Cpu, "engine: cpu, as there is no hardware GPU (see `w2v-gpu devices`)".to_owned()),
+        }),
+        EngineKind::Auto | EngineKind::Gpu => {
+            let selected = gpu::select(adapter)?;
+            let why = format!("engine: gpu, {}, as asked", selected.describe());
+            Ok((Place::Gpu(Box::new(selected)), why))
+        }
+    }
+}
+
+fn plan(data: &Dataset, config: &Config) -> String {
+    let (words, dim) = (data.vocab.len() as u64, config.dim as u64);
+    let windows = data.prepared.kept * f64::from(config.epochs);
+    format!(
+        "plan: 2 matrices of {} x {dim} ({:.0} MB), {} epochs of {} words, about {} batches of {} windows",
+        HumanCount(words),
+        (2 * words * dim * 4) as f64 / 1e6,
+        config.epochs,
+        HumanCount(data.prepared.tokens),
+        HumanCount((windows / data.source.batch as f64).ceil() as u64),
+        HumanCount(data.source.batch as u64),
+    )
+}
+
+/// The engine, and how many threads should make its batches.
+fn start_engine(place: Place, data: &Dataset, args: &Args, threads: usize) -> Result<(Box<dyn Engine>, usize)> {
+    let config = &args.config;
+    let model = Model::new(data.vocab.len(), config.dim, config.seed);
+    Ok(match place {
+        // The cores are the engine's own; a batch takes about a quarter of the time to make that it takes to train.
+        Place::Cpu => (Box::new(CpuEngine::new(&model, config.clip, threads)?), threads.div_ceil(4)),
+        Place::Gpu(selected) => {
+            let mut options = GpuOptions { clip: config.clip, ..GpuOptions::default() };
+            if let Some(checks) = args.hardware.shader_checks {
+                options.shader_checks = checks;
+            }
+            (Box::new(GpuEngine::new(*selected, &model, options)?), threads)
+        }
+    })
+}
+
+fn write(args: &Args, data: &Dataset, mut engine: Box<dyn Engine>) -> Result<()> {
+    let model = engine.model()?;
+    drop(engine);
+    if let Some(path) = &args.save_output {
+        format::write(path, data.vocab.words(), &model.output)?;
+    }
+    format::write(&args.output, data.vocab.words(), &model.embedding(args.embedding))?;
+    Ok(())
+}
+
+fn summary_lines(report: &Report<'_>) -> Vec<String> {
+    let Report { training, seconds, .. } = report;
+    let duration = |seconds: f64| format!("{:.1?}", Duration::from_secs_f64(seconds));
+    vec![
+        format!(
+            "trained {} words, {} pairs in {} batches: {:.2} M words/s, loss {:.4} per pair in the last epoch",
+            HumanCount(training.words),
+            HumanCount(training.pairs),
+            HumanCount(training.steps),
+            report.words_per_second / 1e6,
+            training.loss
+        ),
+        format!(
+            "time: prepare {}, start {}, train {} (of it waiting for batches {}), write {}",
+            duration(seconds.prepare),
+            duration(seconds.start),
+            duration(seconds.train),
+            duration(seconds.of_it_waiting_for_batches),
+            duration(seconds.write)
+        ),
+        format!("on {}; vectors: {}", report.engine, report.output.display()),
+    ]
+}

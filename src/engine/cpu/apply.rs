@@ -1,0 +1,85 @@
+//! Second half of a step: each touched row moves by its sum, within the row limit.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::lanes::{Floats, LANES, Sums, Table};
+use super::window::SlotSums;
+
+/// The numbers of a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) lr: f32,
+    pub(super) clip: f32,
+    pub(super) scale: f32,
+}
+
+/// Consecutive slots, all they need cut out of the whole: rows are ascending, so that the pieces don't overlap.
+struct Part<'a> {
+    /// The table from the part's first row on.
+    pieces: &'a mut [Floats],
+    rows: &'a [u32],
+    /// Every thread's sums and marks for these slots.
+    sums: Vec<(&'a mut [Sums], &'a mut [bool])>,
+}
+
+/// Moves the touched rows of one table, and clears the sums of all threads.
+pub(super) fn table(arch: Arch, table: &mut Table, rows: &[u32], sums: Vec<&mut SlotSums>, step: Step) {
+    let width = table.width();
+    let part_slots = rows.len().div_ceil(4 * rayon::current_num_threads()).max(1);
+    let mut sums: Vec<(&mut [Sums], &mut [bool])> =
+        sums.into_iter().map(|sums| (&mut sums.sums[..], &mut sums.touched[..])).collect();
+    let mut pieces = table.pieces_mut();
+    let mut first_row = 0;
+    let mut parts = Vec::new();
+    for rows in rows.chunks(part_slots) {
+        let (first, last) = (rows[0] as usize, rows[rows.len() - 1] as usize);
+        let rest = pieces.split_off_mut((first - first_row) * width..).expect("rows are ascending");
+        let (own, rest) = rest.split_at_mut((last + 1 - first) * width);
+        pieces = rest;
+        first_row = last + 1;
+        let sums = sums
+            .iter_mut()
+            .map(|(sums, touched)| {
+                let own = sums.split_off_mut(..rows.len() * width).expect("every slot has its sums");
+                (own, touched.split_off_mut(..rows.len()).expect("every slot has its mark"))
+            })
+            .collect();
+        parts.push(Part { pieces: own, rows, sums });
+    }
+    parts.into_par_iter().for_each(|part| arch.dispatch(|| move_rows(part, width, step)));
+}
+
+#[inline(always)]
+fn move_rows(part: Part<'_>, width: usize, step: Step) {
+    let Part { pieces, rows, mut sums } = part;
+    let mut total = vec![Sums([0; LANES]); width];
+    // The fixed point's scale is a power of two: dividing by it is exact.
+    let factor = step.lr / step.scale;
+    for (slot, &row) in rows.iter().enumerate() {
+        total.fill(Sums([0; LANES]));
+        for (sums, touched) in &mut sums {
+            if !std::mem::take(&mut touched[slot]) {
+                continue;
+            }
+            for (total, sum) in total.iter_mut().zip(&mut sums[slot * width..][..width]) {
+                for lane in 0..LANES {
+                    // Wraps only for values that are no numbers, which the loss reports.
+                    total.0[lane] = total.0[lane].wrapping_add(sum.0[lane]);
+                    sum.0[lane] = 0;
+                }
+            }
+        }
+        let mut squares = Floats::ZERO;
+        for total in &total {
+            let delta = Floats(total.0.map(|sum| sum as f32)).map(|sum| sum * factor);
+            squares = squares.add_product(delta, delta);
+        }
+        let length = squares.sum().sqrt();
+        let factor = if length > step.clip { factor * (step.clip / length) } else { factor };
+        let row = &mut pieces[(row - rows[0]) as usize * width..][..width];
+        for (piece, total) in row.iter_mut().zip(&total) {
+            *piece = piece.add_scaled(factor, Floats(total.0.map(|sum| sum as f32)));
+        }
+    }
+}

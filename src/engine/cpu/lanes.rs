@@ -1,0 +1,108 @@
+//! Rows in SIMD-sized pieces.
+//!
+//! All arithmetic is on fixed pieces of 16 elements in plain Rust; the compiler turns it into AVX-512, AVX2 or NEON
+//! instructions within [`pulp::Arch::dispatch`]. Since the pieces don't change with the processor, neither do the results.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::model::Matrix;
+
+/// Elements in a piece.
+pub(super) const LANES: usize = 16;
+
+/// A cache line of floats.
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[repr(C, align(64))]
+pub(super) struct Floats(pub(super) [f32; LANES]);
+
+/// A cache line of fixed-point sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C, align(64))]
+pub(super) struct Sums(pub(super) [i32; LANES]);
+
+impl Floats {
+    pub(super) const ZERO: Self = Self([0.0; LANES]);
+
+    #[inline(always)]
+    pub(super) fn map(self, f: impl Fn(f32) -> f32) -> Self {
+        Self(self.0.map(f))
+    }
+
+    /// `self + a * b`, rounded once.
+    #[inline(always)]
+    pub(super) fn add_product(self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| a.0[i].mul_add(b.0[i], self.0[i])))
+    }
+
+    /// `self + a * b` for one factor `a`.
+    #[inline(always)]
+    pub(super) fn add_scaled(self, a: f32, b: Self) -> Self {
+        Self(std::array::from_fn(|i| a.mul_add(b.0[i], self.0[i])))
+    }
+
+    /// The sum of all lanes, in a fixed order.
+    #[inline(always)]
+    pub(super) fn sum(self) -> f32 {
+        let a: [f32; 8] = std::array::from_fn(|i| self.0[i] + self.0[i + 8]);
+        let b: [f32; 4] = std::array::from_fn(|i| a[i] + a[i + 4]);
+        (b[0] + b[2]) + (b[1] + b[3])
+    }
+}
+
+/// A matrix with each row padded by zeros to whole pieces.
+#[derive(Debug)]
+pub(super) struct Table {
+    width: usize,
+    pieces: Vec<Floats>,
+}
+
+impl Table {
+    pub(super) fn new(matrix: &Matrix) -> Self {
+        let width = matrix.dim().div_ceil(LANES);
+        let mut pieces = vec![Floats::ZERO; matrix.rows() * width];
+        for (row, padded) in pieces.chunks_exact_mut(width).enumerate() {
+            bytemuck::cast_slice_mut(padded)[..matrix.dim()].copy_from_slice(matrix.row(row));
+        }
+        Self { width, pieces }
+    }
+
+    /// Pieces in a row.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    #[inline(always)]
+    pub(super) fn row(&self, row: usize) -> &[Floats] {
+        &self.pieces[row * self.width..][..self.width]
+    }
+
+    /// All pieces, row after row.
+    pub(super) fn pieces_mut(&mut self) -> &mut [Floats] {
+        &mut self.pieces
+    }
+
+    /// The values without padding, row after row.
+    pub(super) fn values(&self, dim: usize) -> Vec<f32> {
+        self.pieces
+            .chunks_exact(self.width)
+            .flat_map(|row| &bytemuck::cast_slice::<Floats, f32>(row)[..dim])
+            .copied()
+            .collect()
+    }
+}
+
+/// Asks the processor to bring a row into its cache, to be there when it is needed.
+#[inline(always)]
+pub(super) fn prefetch<T>(row: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for piece in row {
+        #[expect(unsafe_code, reason = "the intrinsic takes a raw pointer")]
+        // SAFETY: a prefetch reads nothing into the program, and the pointer comes from a reference.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(piece).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}

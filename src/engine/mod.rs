@@ -1,0 +1,138 @@
+//! Engines: the same minibatch algorithm in three executions.
+//!
+//! For each (center x, target t) of a window, with label y (1 for the context, 0 for a negative) and score
+//! z = W\[x\]·W'\[t\], the loss is -log s(z) for y = 1 and -log s(-z) for y = 0, where s is the sigmoid. Its gradient by z
+//! is s(z) - y, so that with the **error** e = y - s(z)
+//!
+//! ```text
+//! -dloss/dW[x]  = e W'[t]        -dloss/dW'[t] = e W[x]
+//! ```
+//!
+//! A batch is one synchronous step: all errors are computed from the same W and W', each touched row gets the sum of its
+//! contributions, and moves by `lr` times this sum, but never further than `clip` (the **row limit**). Frequent rows are
+//! touched hundreds of times by equally stale gradients; without the limit their plain sum overshoots and diverges.
+//!
+//! The sums are kept in 32-bit **fixed point**: integer addition is associative, so the result does not depend on the
+//! order of the threads. [`fixed_point_scale`] says why it cannot overflow.
+
+pub mod cpu;
+pub mod reference;
+
+use crate::batch::Batch;
+use crate::error::Result;
+use crate::model::Model;
+
+/// Largest magnitude of one contribution to one element of a row's sum; beyond it contributions are cut off.
+///
+/// A contribution is at most the sum of [`TARGET_BLOCK`](crate::batch::TARGET_BLOCK) elements of W', or as many as a
+/// window has centers of W, each times an error below 1. Trained elements are about 1, so the limit is met by runs that
+/// diverge, if at all.
+pub const GRADIENT_LIMIT: f32 = 8.0;
+
+/// Trains a model batch by batch.
+pub trait Engine {
+    /// Queues one batch as one step with learning rate `lr`.
+    ///
+    /// # Errors
+    /// When the device fails; also for a batch queued earlier.
+    fn step(&mut self, batch: &Batch, lr: f32) -> Result<()>;
+
+    /// The loss summed over all pairs since the last call; waits until every queued batch is done.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn take_loss(&mut self) -> Result<f64>;
+
+    /// The model as it stands after every queued batch.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn model(&mut self) -> Result<Model>;
+
+    /// What the engine runs on, in one line.
+    fn describe(&self) -> String;
+}
+
+/// The power of two by which contributions are multiplied before they are rounded to integers.
+///
+/// With n contributions of at most [`GRADIENT_LIMIT`] each, a sum reaches at most n · limit · scale <= 2^31 - 1: no
+/// overflow, by construction. A single contribution stays within 2^22, where adding 1.5 · 2^23 rounds a float.
+pub fn fixed_point_scale(multiplicity: u32) -> f32 {
+    let limit = GRADIENT_LIMIT as u32;
+    let most = (i32::MAX as u32 / limit / multiplicity.max(1)).clamp(1, (1 << 22) / limit);
+    (1u32 << most.ilog2()) as f32
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::reference::ReferenceEngine;
+    use super::*;
+    use crate::batch::tests::batch_of;
+    use crate::model::Matrix;
+
+    /// Rows of the tables that engines are compared on: few, so that rows repeat within windows and batches.
+    pub(crate) const ROWS: usize = 40;
+
+    /// Windows as (centers, targets): none to many centers, more targets than a block, rows that repeat.
+    pub(crate) fn window_strategy() -> impl Strategy<Value = Vec<(Vec<u32>, Vec<u32>)>> {
+        let row = 0u32..ROWS as u32;
+        prop::collection::vec((prop::collection::vec(row.clone(), 0..11), prop::collection::vec(row, 1..20)), 1..150)
+    }
+
+    /// Both matrices with elements as trained ones have them.
+    pub(crate) fn random_model(dim: usize, seed: u64) -> Model {
+        let matrix = |seed| {
+            let start = Model::new(ROWS, dim, seed).input;
+            let size = dim as f32 * 2.0 / (dim as f32).sqrt();
+            Matrix::from_values(dim, start.values().iter().map(|v| v * size).collect())
+        };
+        Model { input: matrix(seed), output: matrix(seed + 1000) }
+    }
+
+    /// Three steps over the windows on an engine and on `reference`: loss and rows must agree.
+    ///
+    /// Steps are large (lr 0.5), so that hot rows reach the row limit.
+    pub(crate) fn agree_after_steps(
+        engine: &mut dyn Engine,
+        model: &Model,
+        windows: &[(Vec<u32>, Vec<u32>)],
+        clip: f32,
+    ) {
+        let batch = batch_of(ROWS, windows);
+        let mut reference = ReferenceEngine::new(model, clip);
+        for _ in 0..3 {
+            engine.step(&batch, 0.5).unwrap();
+            reference.step(&batch, 0.5).unwrap();
+        }
+        let (loss, expected) = (engine.take_loss().unwrap(), reference.take_loss().unwrap());
+        assert!((loss - expected).abs() <= 2e-5 * expected + 1e-9, "loss {loss}, expected {expected}");
+        let (own, expected) = (engine.model().unwrap(), reference.model().unwrap());
+        for (own, expected) in [(&own.input, &expected.input), (&own.output, &expected.output)] {
+            let dim = own.dim();
+            for (at, (own, expected)) in own.values().iter().zip(expected.values()).enumerate() {
+                // f32 scores are off by some 1e-6, fixed point by 2^-20 for each of up to 150 contributions, three
+                // times, and a row at its limit turns with the sum: 2e-4 is ten times what all that adds up to.
+                assert!((own - expected).abs() < 2e-4, "row {}, element {}: {own} {expected}", at / dim, at % dim);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sums_cannot_overflow(multiplicity in 1u32..(i32::MAX as u32 / 8)) {
+            let scale = fixed_point_scale(multiplicity);
+            let largest = (GRADIENT_LIMIT * scale).round_ties_even() as i64;
+            prop_assert!(largest * i64::from(multiplicity) <= i64::from(i32::MAX));
+            prop_assert!(largest <= 1 << 22 && scale >= 1.0);
+            // And no power of two more is wasted, below the cap.
+            prop_assert!(largest == 1 << 22 || 2 * largest * i64::from(multiplicity) > i64::from(i32::MAX));
+        }
+    }
+
+    #[test]
+    fn no_contribution_at_all_is_fine() {
+        assert_eq!(fixed_point_scale(0), fixed_point_scale(1));
+    }
+}

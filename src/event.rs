@@ -1,0 +1,82 @@
+//! What a run tells while it works. The library prints nothing; whoever calls it decides what is shown.
+
+use std::time::Duration;
+
+use crate::corpus::TextReport;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A pass over the text goes on.
+    Reading {
+        /// Which pass.
+        pass: Pass,
+        /// Bytes done.
+        bytes: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The corpus is counted and encoded.
+    Prepared(Prepared),
+    /// Training goes on.
+    Progress(Progress),
+    /// An epoch is over.
+    Epoch(Epoch),
+}
+
+/// The two passes over the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Counting words.
+    Count,
+    /// Encoding words as ids.
+    Encode,
+}
+
+/// What the corpus holds.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Prepared {
+    /// What reading came across.
+    pub text: TextReport,
+    /// Different words in the text.
+    pub different: u64,
+    /// Words in the vocabulary.
+    pub vocabulary: u64,
+    /// Occurrences of words in the vocabulary.
+    pub tokens: u64,
+    /// Occurrences that subsampling keeps in an epoch, on average.
+    pub kept: f64,
+}
+
+/// The state of training, and what happened since the last report.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Progress {
+    /// The epoch, from 0.
+    pub epoch: u32,
+    /// Minibatches trained so far.
+    pub step: u64,
+    /// Words of the corpus seen so far, over all epochs, those dropped by subsampling included.
+    pub words: u64,
+    /// Words of all epochs.
+    pub total_words: u64,
+    /// Pairs trained so far.
+    pub pairs: u64,
+    /// Mean loss per pair since the last report.
+    pub loss: f64,
+    /// Learning rate of the latest minibatch.
+    pub lr: f32,
+    /// Time spent training.
+    pub elapsed: Duration,
+}
+
+/// One pass over the corpus.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Epoch {
+    /// The epoch, from 0.
+    pub epoch: u32,
+    /// Pairs trained in it.
+    pub pairs: u64,
+    /// Mean loss per pair over the epoch.
+    pub loss: f64,
+}
