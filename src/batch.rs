@@ -7,6 +7,9 @@ use std::ops::Range;
 /// Engines must agree on it, because it enters [`Batch::multiplicity`].
 pub const TARGET_BLOCK: usize = 8;
 
+/// Centers that a kernel handles at a time: a window of more centers adds to its target rows once per block.
+pub const CENTER_BLOCK: usize = 16;
+
 /// Windows of one context position each: its target rows (the context and the negatives) and the centers around it.
 ///
 /// Each window stands for the full cross product of its centers and targets. Rows are named by **slots**: slot `i` of a
@@ -25,8 +28,8 @@ pub struct Batch {
     pub center_rows: Vec<u32>,
     /// The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<u32>,
-    /// The most contributions that any row receives, counting one for each target and, for a center, one for each
-    /// [`TARGET_BLOCK`] of its window.
+    /// The most contributions that any row receives: a center one for each [`TARGET_BLOCK`] of its window, a target one
+    /// for each [`CENTER_BLOCK`].
     pub multiplicity: u32,
     /// The epoch, from 0.
     pub epoch: u32,
@@ -89,6 +92,27 @@ impl Batch {
         self.center_offsets[window] as usize..self.center_offsets[window + 1] as usize
     }
 
+    /// Checks that every index leads somewhere: what unchecked kernels rely on.
+    ///
+    /// # Errors
+    /// Which array is wrong.
+    pub fn validate(&self, input_rows: usize, output_rows: usize) -> std::result::Result<(), String> {
+        let require = |holds: bool, what: &str| if holds { Ok(()) } else { Err(format!("the batch's {what}")) };
+        let spans = |offsets: &[u32], length: usize| {
+            offsets.len() == self.windows() + 1
+                && offsets.first() == Some(&0)
+                && offsets.last() == Some(&(length as u32))
+                && offsets.is_sorted()
+        };
+        require(spans(&self.center_offsets, self.centers.len()), "center offsets do not span its centers")?;
+        require(spans(&self.target_offsets, self.targets.len()), "target offsets do not span its targets")?;
+        let (center_slots, target_slots) = (self.center_rows.len(), self.target_rows.len());
+        require(self.centers.iter().all(|&slot| (slot as usize) < center_slots), "centers exceed its slots")?;
+        require(self.targets.iter().all(|target| target.slot() < target_slots), "targets exceed its slots")?;
+        require(self.center_rows.iter().all(|&row| (row as usize) < input_rows), "rows exceed W")?;
+        require(self.target_rows.iter().all(|&row| (row as usize) < output_rows), "rows exceed W'")
+    }
+
     /// Empties the batch, keeping its memory.
     pub(crate) fn clear(&mut self) {
         self.center_offsets.clear();
@@ -118,8 +142,9 @@ impl BatchBuilder {
     /// Adds a window to a batch, its centers and targets still named by row.
     #[inline]
     pub fn window(&mut self, batch: &mut Batch, centers: &[u32], targets: &[(u32, bool)]) {
+        let blocks = centers.len().div_ceil(CENTER_BLOCK) as u32;
         for &(row, label) in targets {
-            self.targets.touch(row, 1);
+            self.targets.touch(row, blocks);
             batch.targets.push(Target::new(row, label));
         }
         let blocks = targets.len().div_ceil(TARGET_BLOCK) as u32;
@@ -208,10 +233,11 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn slots_lead_back_to_the_rows(windows in prop::collection::vec(
-            (prop::collection::vec(0u32..200, 0..11), prop::collection::vec(0u32..200, 1..20)), 0..40)
+            (prop::collection::vec(0u32..200, 0..40), prop::collection::vec(0u32..200, 1..20)), 0..40)
         ) {
             let batch = batch_of(200, &windows);
             prop_assert_eq!(batch.windows(), windows.len());
+            prop_assert_eq!(batch.validate(200, 200), Ok(()));
             let mut center_count = [0u32; 200];
             let mut target_count = [0u32; 200];
             for (w, (centers, targets)) in windows.iter().enumerate() {
@@ -221,10 +247,28 @@ pub(crate) mod tests {
                 prop_assert_eq!(&own, targets);
                 prop_assert!(batch.targets_of(w).iter().enumerate().all(|(i, t)| t.label() == (i == 0)));
                 centers.iter().for_each(|&row| center_count[row as usize] += targets.len().div_ceil(TARGET_BLOCK) as u32);
-                targets.iter().for_each(|&row| target_count[row as usize] += 1);
+                targets.iter().for_each(|&row| target_count[row as usize] += centers.len().div_ceil(CENTER_BLOCK) as u32);
             }
             prop_assert!(batch.center_rows.is_sorted_by(|a, b| a < b) && batch.target_rows.is_sorted_by(|a, b| a < b));
             prop_assert_eq!(batch.multiplicity, center_count.into_iter().chain(target_count).max().unwrap());
+        }
+    }
+
+    #[test]
+    fn an_index_that_leads_nowhere_is_found() {
+        let good = batch_of(10, &[(vec![1, 2], vec![3, 4]), (vec![5], vec![3])]);
+        let breaks: [fn(&mut Batch); 6] = [
+            |b| b.center_offsets[1] = 4,
+            |b| b.target_offsets[2] = 1,
+            |b| b.centers[0] = 3,
+            |b| b.targets[1] = Target::new(2, false),
+            |b| b.center_rows[0] = 10,
+            |b| b.target_rows[1] = 10,
+        ];
+        for (i, damage) in breaks.into_iter().enumerate() {
+            let mut batch = good.clone();
+            damage(&mut batch);
+            assert!(batch.validate(10, 10).is_err(), "{i}");
         }
     }
 

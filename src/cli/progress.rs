@@ -21,9 +21,10 @@ pub(super) struct Display {
 impl Display {
     pub(super) fn new(quiet: bool, log_every: Option<f64>) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let log_every = log_every.map_or(if terminal { Duration::from_millis(500) } else { LINE_INTERVAL }, |seconds| {
-            Duration::from_secs_f64(seconds)
-        });
+        let log_every = log_every
+            .map_or(if terminal { Duration::from_millis(500) } else { LINE_INTERVAL }, |seconds| {
+                Duration::from_secs_f64(seconds)
+            });
         Self { quiet, terminal, log_every, bar: ProgressBar::hidden(), last_line: Instant::now() }
     }
 

@@ -131,8 +131,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (mut engine, batcher_threads) = start_engine(place, &data, args, threads)?;
     let start = started.elapsed();
     let interval = display.interval();
-    let training =
-        train(&data, &args.config, &mut *engine, batcher_threads, interval, |event| display.show(&event));
+    let training = train(&data, &args.config, &mut *engine, batcher_threads, interval, |event| display.show(&event));
     display.finish();
     let training = training?;
 

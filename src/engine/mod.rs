@@ -16,6 +16,7 @@
 //! order of the threads. [`fixed_point_scale`] says why it cannot overflow.
 
 pub mod cpu;
+pub mod gpu;
 pub mod reference;
 
 use crate::batch::Batch;

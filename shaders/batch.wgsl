@@ -1,0 +1,33 @@
+// A minibatch as it is uploaded, and the numbers that shape the kernels. First fragment of every kernel.
+
+// Where each array of the batch starts in `data`, and the numbers of the step.
+struct Header {
+    windows: u32,
+    center_offsets: u32,
+    centers: u32,
+    target_offsets: u32,
+    targets: u32,
+    // Rows of W that the batch touches, by slot.
+    center_rows: u32,
+    center_slots: u32,
+    // Rows of W' that the batch touches, by slot.
+    target_rows: u32,
+    target_slots: u32,
+    // Where this batch's loss goes.
+    loss_index: u32,
+    // By what fixed-point sums are multiplied: a power of two.
+    scale: f32,
+    lr: f32,
+    // Longest step of a row.
+    clip: f32,
+}
+
+struct Batch {
+    header: Header,
+    data: array<u32>,
+}
+
+// Invocations of a workgroup.
+override LANES: u32 = 32u;
+// Groups of four elements in a row.
+override WIDTH: u32 = 32u;

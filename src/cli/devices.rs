@@ -1,0 +1,50 @@
+//! `devices`: the adapters there are.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use w2v_gpu::engine::gpu::{self, AdapterSummary};
+
+/// Lists every adapter with its backend, kind and limits, and says which one `--engine auto` would take
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let adapters: Vec<AdapterSummary> = gpu::adapters().iter().map(gpu::Selected::summary).collect();
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &adapters)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    for adapter in &adapters {
+        let AdapterSummary { index, name, backend, kind, driver, max_binding, max_buffer, subgroup } = adapter;
+        writeln!(out, "{index}: {name} ({backend}, {kind})")?;
+        writeln!(out, "   driver: {driver}")?;
+        writeln!(out, "   a matrix may have {} MB, a buffer {} MB", max_binding >> 20, max_buffer >> 20)?;
+        match subgroup {
+            Some((min, max)) if min == max => writeln!(out, "   subgroups of {min}")?,
+            Some((min, max)) => writeln!(out, "   subgroups of {min} to {max}")?,
+            None => writeln!(out, "   no subgroup operations")?,
+        }
+    }
+    match gpu::hardware() {
+        Some(selected) => {
+            let why = "hardware, a discrete GPU before an integrated one";
+            writeln!(out, "--engine auto takes {} ({why})", selected.describe())?;
+        }
+        None if adapters.is_empty() => writeln!(
+            out,
+            "no adapter: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software driver is \
+             `apt-get install mesa-vulkan-drivers`); --engine auto takes the CPU"
+        )?,
+        None => {
+            writeln!(out, "--engine auto takes the CPU, as no adapter is hardware; --engine gpu takes software too")?
+        }
+    }
+    Ok(())
+}

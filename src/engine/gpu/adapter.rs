@@ -1,0 +1,121 @@
+//! Which adapters there are, and which one is taken.
+
+use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor};
+
+use crate::error::{Error, Result};
+
+/// An adapter that can be trained on.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    pub(super) adapter: Adapter,
+    index: usize,
+}
+
+/// What is known of an adapter.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct AdapterSummary {
+    /// Its place in the list; `--adapter` takes it.
+    pub index: usize,
+    /// Its name; `--adapter` takes any part of it.
+    pub name: String,
+    /// Vulkan, Metal or DX12.
+    pub backend: String,
+    /// Discrete, integrated, virtual or software.
+    pub kind: &'static str,
+    /// The driver and its version.
+    pub driver: String,
+    /// The largest piece of a buffer that a shader can see, in bytes: a matrix must fit.
+    pub max_binding: u64,
+    /// The largest buffer, in bytes.
+    pub max_buffer: u64,
+    /// Smallest and largest subgroup, where shaders may use subgroup operations.
+    pub subgroup: Option<(u32, u32)>,
+}
+
+/// All adapters, in the order of their index.
+pub fn adapters() -> Vec<Selected> {
+    let mut descriptor = InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
+    let found = pollster::block_on(Instance::new(descriptor).enumerate_adapters(Backends::all()));
+    found.into_iter().enumerate().map(|(index, adapter)| Selected { adapter, index }).collect()
+}
+
+/// The best hardware adapter, if there is one.
+pub fn hardware() -> Option<Selected> {
+    best(adapters().into_iter().filter(|selected| !selected.is_software()))
+}
+
+/// The adapter of an index or a part of a name; without one, the best, software included.
+///
+/// # Errors
+/// [`Error::Adapter`], with a list of those there are.
+pub fn select(wanted: Option<&str>) -> Result<Selected> {
+    let all = adapters();
+    let lines: Vec<String> = all.iter().map(|selected| format!("  {}", selected.describe())).collect();
+    let found = match wanted {
+        None => best(all),
+        Some(wanted) => match wanted.parse::<usize>() {
+            Ok(index) => all.into_iter().find(|selected| selected.index == index),
+            Err(_) => {
+                let wanted = wanted.to_lowercase();
+                best(all.into_iter().filter(|selected| selected.summary().name.to_lowercase().contains(&wanted)))
+            }
+        },
+    };
+    found.ok_or_else(|| Error::Adapter {
+        why: match wanted {
+            Some(wanted) => format!("--adapter {wanted}: no adapter has this index or name"),
+            None => "--engine gpu: no adapter was found".to_owned(),
+        },
+        adapters: lines,
+    })
+}
+
+fn best(adapters: impl IntoIterator<Item = Selected>) -> Option<Selected> {
+    // Of equals the first, as the driver lists them.
+    adapters.into_iter().min_by_key(|selected| match selected.adapter.get_info().device_type {
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 3,
+        DeviceType::Cpu => 4,
+    })
+}
+
+impl Selected {
+    /// Whether the adapter is a program on the CPU, such as lavapipe.
+    pub fn is_software(&self) -> bool {
+        self.adapter.get_info().device_type == DeviceType::Cpu
+    }
+
+    /// All that `w2v-gpu devices` shows.
+    pub fn summary(&self) -> AdapterSummary {
+        let (info, limits) = (self.adapter.get_info(), self.adapter.limits());
+        AdapterSummary {
+            index: self.index,
+            name: info.name,
+            backend: info.backend.to_string(),
+            kind: match info.device_type {
+                DeviceType::DiscreteGpu => "discrete GPU",
+                DeviceType::IntegratedGpu => "integrated GPU",
+                DeviceType::VirtualGpu => "virtual GPU",
+                DeviceType::Cpu => "software",
+                DeviceType::Other => "other",
+            },
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            max_binding: limits.max_storage_buffer_binding_size,
+            max_buffer: limits.max_buffer_size,
+            subgroup: self
+                .adapter
+                .features()
+                .contains(Features::SUBGROUP)
+                .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        }
+    }
+
+    /// Index, name, backend and kind in one line.
+    pub fn describe(&self) -> String {
+        let AdapterSummary { index, name, backend, kind, .. } = self.summary();
+        format!("{index}: {name} ({backend}, {kind})")
+    }
+}

@@ -1,0 +1,155 @@
+//! A device with its queue, asked for only what is needed, and whose failures become errors.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wgpu::{
+    Adapter, Buffer, BufferDescriptor, BufferUsages, CommandEncoder, DeviceDescriptor, ErrorFilter, Features, Limits,
+    MapMode, PollType, SubmissionIndex,
+};
+
+use crate::error::{Error, Result};
+
+/// Submissions that may wait on the device before the host waits for the oldest.
+const IN_FLIGHT: usize = 3;
+
+/// Bytes brought over at a time.
+const READ_BYTES: u64 = 32 << 20;
+
+/// What every buffer of ours is: seen by shaders, filled from the host, and read back.
+const STORAGE: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_DST).union(BufferUsages::COPY_SRC);
+
+#[derive(Debug)]
+pub(super) struct Device {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    limits: Limits,
+    adapter: String,
+    /// What the driver reported outside of any call that could return it.
+    failure: Arc<Mutex<Option<String>>>,
+    in_flight: VecDeque<SubmissionIndex>,
+}
+
+impl Device {
+    /// Asks for a device whose bindings can hold `largest` bytes.
+    pub(super) fn new(adapter: &Adapter, features: Features, largest: u64) -> Result<Self> {
+        let name = adapter.get_info().name;
+        let allowed = adapter.limits();
+        let room = allowed.max_storage_buffer_binding_size.min(allowed.max_buffer_size);
+        if largest > room {
+            return Err(Error::DeviceLimit {
+                what: "a matrix".to_owned(),
+                needed: largest,
+                allowed: room,
+                adapter: name,
+            });
+        }
+        // Batches and their sums grow with the run; a matrix bounds the sums, and the usual limit the batches.
+        let binding = largest.max(Limits::default().max_storage_buffer_binding_size).min(room);
+        let limits = Limits {
+            max_storage_buffer_binding_size: binding,
+            max_buffer_size: binding.max(READ_BYTES),
+            max_storage_buffers_per_shader_stage: 6,
+            ..Limits::downlevel_defaults()
+        };
+        let descriptor = DeviceDescriptor {
+            label: Some("w2v-gpu"),
+            required_features: features,
+            required_limits: limits.clone(),
+            ..DeviceDescriptor::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|error| Error::Device { doing: format!("opening {name}"), why: error.to_string() })?;
+        tracing::info!(
+            "granted by {name}: bindings of {binding} bytes, {}",
+            if features.is_empty() { "no features".to_owned() } else { format!("features {features}") }
+        );
+        let failure = Arc::new(Mutex::new(None));
+        let note = |failure: &Arc<Mutex<Option<String>>>, text: String| {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+        };
+        let heard = Arc::clone(&failure);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&heard, error.to_string())));
+        let heard = Arc::clone(&failure);
+        device.set_device_lost_callback(move |reason, text| {
+            // A device that we give back ourselves is lost to nobody.
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                note(&heard, format!("the device was lost ({reason:?}) {text}"));
+            }
+        });
+        Ok(Self { device, queue, limits, adapter: name, failure, in_flight: VecDeque::new() })
+    }
+
+    /// A buffer of zeros that shaders can use.
+    pub(super) fn storage(&self, what: &'static str, bytes: u64) -> Result<Buffer> {
+        self.buffer(what, bytes, STORAGE)
+    }
+
+    fn buffer(&self, what: &'static str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
+        let allowed = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
+        if bytes > allowed {
+            let (what, adapter) = (what.to_owned(), self.adapter.clone());
+            return Err(Error::DeviceLimit { what, needed: bytes, allowed, adapter });
+        }
+        let scope = self.device.push_error_scope(ErrorFilter::OutOfMemory);
+        let descriptor = BufferDescriptor { label: Some(what), size: bytes.max(4), usage, mapped_at_creation: false };
+        let buffer = self.device.create_buffer(&descriptor);
+        match pollster::block_on(scope.pop()) {
+            Some(_) => Err(Error::DeviceMemory { doing: format!("making room for {what} ({bytes} bytes)") }),
+            None => self.check(what).map(|()| buffer),
+        }
+    }
+
+    /// Runs a recording; waits while too many are under way.
+    pub(super) fn submit(&mut self, encoder: CommandEncoder) -> Result<()> {
+        self.in_flight.push_back(self.queue.submit([encoder.finish()]));
+        if self.in_flight.len() > IN_FLIGHT {
+            let oldest = self.in_flight.pop_front();
+            self.wait(oldest)?;
+        }
+        self.check("training")
+    }
+
+    fn wait(&self, submission_index: Option<SubmissionIndex>) -> Result<()> {
+        self.device
+            .poll(PollType::Wait { submission_index, timeout: None })
+            .map_err(|error| Error::Device { doing: "waiting for it".to_owned(), why: error.to_string() })?;
+        self.check("waiting for it")
+    }
+
+    /// Whatever the driver reported meanwhile.
+    fn check(&self, doing: &str) -> Result<()> {
+        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            Some(why) => Err(Error::Device { doing: doing.to_owned(), why }),
+            None => Ok(()),
+        }
+    }
+
+    /// Brings the first `bytes` bytes of a buffer back, piece by piece, once all that was submitted is done.
+    pub(super) fn read(&mut self, buffer: &Buffer, bytes: u64, mut take: impl FnMut(&[f32])) -> Result<()> {
+        let piece = READ_BYTES.min(bytes);
+        let staging = self.buffer("reading back", piece, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        let mut start = 0;
+        while start < bytes {
+            let size = piece.min(bytes - start);
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(buffer, start, &staging, 0, size);
+            self.submit(encoder)?;
+            let (sender, mapped) = std::sync::mpsc::channel();
+            staging.map_async(MapMode::Read, ..size, move |result| {
+                // The receiver is gone only if waiting failed, which is reported.
+                let _ = sender.send(result);
+            });
+            self.wait(None)?;
+            self.in_flight.clear();
+            let failed = |why: String| Error::Device { doing: "reading back".to_owned(), why };
+            mapped.recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+            let view = staging.get_mapped_range(..size).map_err(|e| failed(e.to_string()))?;
+            take(bytemuck::cast_slice(&view));
+            drop(view);
+            staging.unmap();
+            start += size;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! The kernels: which fragments each is made of, what it is bound to, and its pipeline.
+
+use wgpu::{
+    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
+    BindingType, Buffer, BufferBindingType, ComputePipeline, ComputePipelineDescriptor, PipelineCompilationOptions,
+    PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
+};
+
+use self::Access::{Read, ReadWrite};
+use super::device::Device;
+
+/// How a kernel uses a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    ReadWrite,
+}
+
+/// A kernel: its source, behind the fragments that all share, and its bindings in order.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    name: &'static str,
+    source: &'static str,
+    bindings: &'static [Access],
+}
+
+pub(super) const WINDOW: Kernel = Kernel {
+    name: "window",
+    source: include_str!("../../../shaders/window.wgsl"),
+    bindings: &[Read, Read, Read, ReadWrite, ReadWrite, ReadWrite],
+};
+pub(super) const APPLY: Kernel = Kernel {
+    name: "apply",
+    source: include_str!("../../../shaders/apply.wgsl"),
+    bindings: &[Read, ReadWrite, ReadWrite],
+};
+pub(super) const LOSS: Kernel =
+    Kernel { name: "loss", source: include_str!("../../../shaders/loss.wgsl"), bindings: &[Read, Read, ReadWrite] };
+
+const BATCH: &str = include_str!("../../../shaders/batch.wgsl");
+const REDUCE_SUBGROUP: &str = include_str!("../../../shaders/reduce_subgroup.wgsl");
+const REDUCE_WORKGROUP: &str = include_str!("../../../shaders/reduce_workgroup.wgsl");
+
+/// How the kernels are laid out on an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Invocations of a workgroup, a power of two.
+    pub(super) lanes: u32,
+    /// Whether sums are made by subgroup operations.
+    pub(super) subgroups: bool,
+    /// Whether a workgroup is known to be a single subgroup.
+    pub(super) one_subgroup: bool,
+    /// Groups of four elements in a row.
+    pub(super) width: u32,
+    /// Whether shaders check their bounds.
+    pub(super) checks: bool,
+}
+
+/// A kernel ready to run.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    pub(super) pipeline: ComputePipeline,
+    layout: BindGroupLayout,
+    name: &'static str,
+}
+
+impl Kernel {
+    fn text(&self, layout: Layout) -> String {
+        [BATCH, if layout.subgroups { REDUCE_SUBGROUP } else { REDUCE_WORKGROUP }, self.source].join("\n")
+    }
+
+    /// Compiles the kernel; `overrides` are the constants that it has beyond those of every kernel.
+    pub(super) fn pipeline(&self, device: &Device, layout: Layout, overrides: &[(&'static str, f64)]) -> Pipeline {
+        let device = &device.device;
+        let descriptor =
+            ShaderModuleDescriptor { label: Some(self.name), source: ShaderSource::Wgsl(self.text(layout).into()) };
+        let module = if layout.checks {
+            device.create_shader_module(descriptor)
+        } else {
+            #[expect(unsafe_code, reason = "checks within shaders halve the speed of the window kernel")]
+            // SAFETY: every index that the kernels follow comes from a batch, and `Batch::validate` has passed it.
+            unsafe {
+                device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked())
+            }
+        };
+        let entries: Vec<BindGroupLayoutEntry> = (0..)
+            .zip(self.bindings)
+            .map(|(binding, &access)| BindGroupLayoutEntry {
+                binding,
+                visibility: ShaderStages::COMPUTE,
+                ty: BindingType::Buffer {
+                    ty: BufferBindingType::Storage { read_only: access == Read },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let bindings =
+            device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: Some(self.name), entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
+            label: Some(self.name),
+            bind_group_layouts: &[Some(&bindings)],
+            immediate_size: 0,
+        });
+        let mut constants = vec![("LANES", f64::from(layout.lanes)), ("WIDTH", f64::from(layout.width))];
+        if layout.subgroups {
+            constants.push(("ONE_SUBGROUP", f64::from(u8::from(layout.one_subgroup))));
+        }
+        constants.extend_from_slice(overrides);
+        let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
+            label: Some(self.name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: PipelineCompilationOptions {
+                constants: &constants,
+                // Every kernel writes its workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, layout: bindings, name: self.name }
+    }
+}
+
+impl Pipeline {
+    /// Binds buffers, in the order of the kernel's bindings.
+    pub(super) fn bind(&self, device: &Device, buffers: &[&Buffer]) -> BindGroup {
+        let entries: Vec<BindGroupEntry<'_>> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        device.device.create_bind_group(&BindGroupDescriptor {
+            label: Some(self.name),
+            layout: &self.layout,
+            entries: &entries,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wgpu::naga;
+
+    use super::*;
+    use crate::batch::{CENTER_BLOCK, TARGET_BLOCK};
+    use crate::engine::GRADIENT_LIMIT;
+    use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
+
+    fn parsed(kernel: &Kernel, subgroups: bool) -> naga::Module {
+        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, width: 32, checks: true };
+        naga::front::wgsl::parse_str(&kernel.text(layout)).unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
+    }
+
+    /// Every kernel with either reduction is valid, and is bound as the table says.
+    #[test]
+    fn kernels_are_valid_and_match_their_table() {
+        for kernel in [&WINDOW, &APPLY, &LOSS] {
+            for subgroups in [false, true] {
+                let module = parsed(kernel, subgroups);
+                let mut validator =
+                    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
+                validator.validate(&module).unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
+                let mut bindings: Vec<(u32, Access)> = module
+                    .global_variables
+                    .iter()
+                    .filter_map(|(_, variable)| {
+                        let naga::AddressSpace::Storage { access } = variable.space else { return None };
+                        let writes = access.contains(naga::StorageAccess::STORE);
+                        Some((variable.binding?.binding, if writes { ReadWrite } else { Read }))
+                    })
+                    .collect();
+                bindings.sort_by_key(|&(binding, _)| binding);
+                assert_eq!(bindings, (0..).zip(kernel.bindings.iter().copied()).collect::<Vec<_>>(), "{}", kernel.name);
+            }
+        }
+    }
+
+    /// The host's header is the shader's, member by member.
+    #[test]
+    fn the_header_is_laid_out_alike() {
+        let module = parsed(&WINDOW, false);
+        let members = |name: &str| {
+            let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
+            match &ty.inner {
+                naga::TypeInner::Struct { members, .. } => {
+                    members.iter().map(|m| (m.name.clone().unwrap(), m.offset as usize)).collect::<Vec<_>>()
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let header = members("Header");
+        assert_eq!(header.iter().map(|(name, at)| (name.as_str(), *at)).collect::<Vec<_>>(), HEADER_OFFSETS);
+        assert_eq!(members("Batch")[1], ("data".to_owned(), HEADER_WORDS * 4));
+    }
+
+    /// Constants that host and shader share.
+    #[test]
+    fn constants_are_alike() {
+        let module = parsed(&WINDOW, false);
+        let value = |name: &str| {
+            let (_, constant) = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name)).unwrap();
+            match module.global_expressions[constant.init] {
+                naga::Expression::Literal(naga::Literal::U32(value)) => f64::from(value),
+                naga::Expression::Literal(naga::Literal::F32(value)) => f64::from(value),
+                ref other => panic!("{name}: {other:?}"),
+            }
+        };
+        assert_eq!(value("TARGET_BLOCK"), TARGET_BLOCK as f64);
+        assert_eq!(value("CENTER_BLOCK"), CENTER_BLOCK as f64);
+        assert_eq!(value("GRADIENT_LIMIT"), f64::from(GRADIENT_LIMIT));
+    }
+}

@@ -1,0 +1,84 @@
+//! A batch as the kernels read it: a header, then all arrays one after the other.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::batch::Batch;
+
+/// `Header` of `shaders/batch.wgsl`; offsets are in words from the end of the header.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct Header {
+    windows: u32,
+    center_offsets: u32,
+    centers: u32,
+    target_offsets: u32,
+    targets: u32,
+    center_rows: u32,
+    center_slots: u32,
+    target_rows: u32,
+    target_slots: u32,
+    loss_index: u32,
+    scale: f32,
+    lr: f32,
+    clip: f32,
+}
+
+/// Words in the header.
+pub(super) const HEADER_WORDS: usize = size_of::<Header>() / 4;
+
+/// The numbers of a step that are not in the batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) loss_index: u32,
+    pub(super) scale: f32,
+    pub(super) lr: f32,
+    pub(super) clip: f32,
+}
+
+/// Writes a batch into `words`.
+pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
+    words.clear();
+    words.resize(HEADER_WORDS, 0);
+    let mut append = |array: &[u32]| {
+        let start = words.len() - HEADER_WORDS;
+        words.extend_from_slice(array);
+        start as u32
+    };
+    let header = Header {
+        windows: batch.windows() as u32,
+        center_offsets: append(&batch.center_offsets),
+        centers: append(&batch.centers),
+        target_offsets: append(&batch.target_offsets),
+        targets: append(bytemuck::cast_slice(&batch.targets)),
+        center_rows: append(&batch.center_rows),
+        center_slots: batch.center_rows.len() as u32,
+        target_rows: append(&batch.target_rows),
+        target_slots: batch.target_rows.len() as u32,
+        loss_index: step.loss_index,
+        scale: step.scale,
+        lr: step.lr,
+        clip: step.clip,
+    };
+    words[..HEADER_WORDS].copy_from_slice(bytemuck::cast_slice(std::slice::from_ref(&header)));
+}
+
+/// Name and byte offset of every member, for comparison with the shader.
+#[cfg(test)]
+pub(super) const HEADER_OFFSETS: [(&str, usize); 13] = {
+    use std::mem::offset_of;
+    [
+        ("windows", offset_of!(Header, windows)),
+        ("center_offsets", offset_of!(Header, center_offsets)),
+        ("centers", offset_of!(Header, centers)),
+        ("target_offsets", offset_of!(Header, target_offsets)),
+        ("targets", offset_of!(Header, targets)),
+        ("center_rows", offset_of!(Header, center_rows)),
+        ("center_slots", offset_of!(Header, center_slots)),
+        ("target_rows", offset_of!(Header, target_rows)),
+        ("target_slots", offset_of!(Header, target_slots)),
+        ("loss_index", offset_of!(Header, loss_index)),
+        ("scale", offset_of!(Header, scale)),
+        ("lr", offset_of!(Header, lr)),
+        ("clip", offset_of!(Header, clip)),
+    ]
+};
