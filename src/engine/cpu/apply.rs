@@ -1,6 +1,6 @@
 //! Second half of a step: each touched row moves by its sum, within the row limit.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::lanes::{Floats, LANES, Sums, Table};
@@ -47,17 +47,33 @@ pub(super) fn table(arch: Arch, table: &mut Table, rows: &[u32], sums: Vec<&mut 
             .collect();
         parts.push(Part { pieces: own, rows, sums });
     }
-    parts.into_par_iter().for_each(|part| arch.dispatch(|| move_rows(part, width, step)));
+    parts.into_par_iter().for_each(|part| arch.dispatch(MoveRows { part, width, step }));
+}
+
+/// [`move_rows`], to be compiled for each kind of processor.
+struct MoveRows<'a> {
+    part: Part<'a>,
+    width: usize,
+    step: Step,
+}
+
+impl WithSimd for MoveRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        move_rows(self.part, self.width, self.step);
+    }
 }
 
 #[inline(always)]
 fn move_rows(part: Part<'_>, width: usize, step: Step) {
     let Part { pieces, rows, mut sums } = part;
-    let mut total = vec![Sums([0; LANES]); width];
+    let mut total = vec![Sums::ZERO; width];
     // The fixed point's scale is a power of two: dividing by it is exact.
     let factor = step.lr / step.scale;
     for (slot, &row) in rows.iter().enumerate() {
-        total.fill(Sums([0; LANES]));
+        total.fill(Sums::ZERO);
         for (sums, touched) in &mut sums {
             if !std::mem::take(&mut touched[slot]) {
                 continue;
@@ -72,14 +88,14 @@ fn move_rows(part: Part<'_>, width: usize, step: Step) {
         }
         let mut squares = Floats::ZERO;
         for total in &total {
-            let delta = Floats(total.0.map(|sum| sum as f32)).map(|sum| sum * factor);
+            let delta = Floats::ZERO.add_scaled(factor, total.to_floats());
             squares = squares.add_product(delta, delta);
         }
         let length = squares.sum().sqrt();
         let factor = if length > step.clip { factor * (step.clip / length) } else { factor };
         let row = &mut pieces[(row - rows[0]) as usize * width..][..width];
         for (piece, total) in row.iter_mut().zip(&total) {
-            *piece = piece.add_scaled(factor, Floats(total.0.map(|sum| sum as f32)));
+            *piece = piece.add_scaled(factor, total.to_floats());
         }
     }
 }

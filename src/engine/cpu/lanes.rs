@@ -23,29 +23,47 @@ pub(super) struct Sums(pub(super) [i32; LANES]);
 impl Floats {
     pub(super) const ZERO: Self = Self([0.0; LANES]);
 
-    #[inline(always)]
-    pub(super) fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        Self(self.0.map(f))
-    }
-
     /// `self + a * b`, rounded once.
     #[inline(always)]
-    pub(super) fn add_product(self, a: Self, b: Self) -> Self {
-        Self(std::array::from_fn(|i| a.0[i].mul_add(b.0[i], self.0[i])))
+    pub(super) fn add_product(mut self, a: Self, b: Self) -> Self {
+        for lane in 0..LANES {
+            self.0[lane] = a.0[lane].mul_add(b.0[lane], self.0[lane]);
+        }
+        self
     }
 
     /// `self + a * b` for one factor `a`.
     #[inline(always)]
-    pub(super) fn add_scaled(self, a: f32, b: Self) -> Self {
-        Self(std::array::from_fn(|i| a.mul_add(b.0[i], self.0[i])))
+    pub(super) fn add_scaled(mut self, a: f32, b: Self) -> Self {
+        for lane in 0..LANES {
+            self.0[lane] = a.mul_add(b.0[lane], self.0[lane]);
+        }
+        self
     }
 
     /// The sum of all lanes, in a fixed order.
     #[inline(always)]
-    pub(super) fn sum(self) -> f32 {
-        let a: [f32; 8] = std::array::from_fn(|i| self.0[i] + self.0[i + 8]);
-        let b: [f32; 4] = std::array::from_fn(|i| a[i] + a[i + 4]);
-        (b[0] + b[2]) + (b[1] + b[3])
+    pub(super) fn sum(mut self) -> f32 {
+        for half in [8, 4, 2, 1] {
+            for lane in 0..half {
+                self.0[lane] += self.0[lane + half];
+            }
+        }
+        self.0[0]
+    }
+}
+
+impl Sums {
+    pub(super) const ZERO: Self = Self([0; LANES]);
+
+    /// The sums as floats, rounded to the nearest.
+    #[inline(always)]
+    pub(super) fn to_floats(self) -> Floats {
+        let mut floats = Floats::ZERO;
+        for lane in 0..LANES {
+            floats.0[lane] = self.0[lane] as f32;
+        }
+        floats
     }
 }
 

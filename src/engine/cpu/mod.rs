@@ -13,8 +13,8 @@ use pulp::Arch;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use self::lanes::{Floats, Table};
-use self::window::Scratch;
+use self::lanes::Table;
+use self::window::{Scratch, Train};
 use super::{Engine, fixed_point_scale};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ impl Engine for CpuEngine {
                             break losses;
                         }
                         let windows = first..batch.windows().min(first + CHUNK);
-                        let loss = arch.dispatch(|| window::train(batch, windows, input, output, scale, scratch));
+                        let loss = arch.dispatch(Train { batch, windows, input, output, scale, scratch });
                         losses.push((first, loss));
                     }
                 })
@@ -109,7 +109,16 @@ impl Engine for CpuEngine {
     }
 
     fn describe(&self) -> String {
-        format!("cpu, {} threads, {:?}", self.scratch.len(), self.arch)
+        let simd = match self.arch {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Arch::V4(_) => "AVX-512",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Arch::V3(_) => "AVX2",
+            #[cfg(target_arch = "aarch64")]
+            Arch::Neon(_) => "NEON",
+            _ => "no SIMD",
+        };
+        format!("cpu ({} threads, {simd})", self.scratch.len())
     }
 }
 
@@ -162,7 +171,7 @@ mod tests {
         let model = random_model(5, 4);
         let mut engine = CpuEngine::new(&model, 0.25, 1).unwrap();
         engine.step(&crate::batch::tests::batch_of(9, &[(vec![0, 3], vec![1, 2])]), 0.5).unwrap();
-        let Floats(first) = engine.input.row(0)[0];
+        let super::lanes::Floats(first) = engine.input.row(0)[0];
         assert!(first[..5].iter().all(|&v| v != 0.0) && first[5..].iter().all(|&v| v == 0.0));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use pulp::{Simd, WithSimd};
+
 use super::lanes::{Floats, LANES, Sums, Table, prefetch};
 use crate::batch::{Batch, TARGET_BLOCK, Target};
 use crate::engine::GRADIENT_LIMIT;
@@ -29,7 +31,7 @@ impl SlotSums {
     fn fit(&mut self, slots: usize, width: usize) {
         if self.touched.len() < slots {
             self.touched.resize(slots, false);
-            self.sums.resize(slots * width, Sums([0; LANES]));
+            self.sums.resize(slots * width, Sums::ZERO);
         }
     }
 }
@@ -42,16 +44,29 @@ impl Scratch {
     }
 }
 
-/// Adds up the contributions of some windows; returns their loss.
+/// Some windows of a batch, to be trained by one thread.
+pub(super) struct Train<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) windows: Range<usize>,
+    pub(super) input: &'a Table,
+    pub(super) output: &'a Table,
+    pub(super) scale: f32,
+    pub(super) scratch: &'a mut Scratch,
+}
+
+impl WithSimd for Train<'_> {
+    /// The loss of the windows.
+    type Output = f64;
+
+    /// Adds up the contributions. All that is called from here is inlined, and so compiled for each kind of processor.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        train(self)
+    }
+}
+
 #[inline(always)]
-pub(super) fn train(
-    batch: &Batch,
-    windows: Range<usize>,
-    input: &Table,
-    output: &Table,
-    scale: f32,
-    scratch: &mut Scratch,
-) -> f64 {
+fn train(Train { batch, windows, input, output, scale, scratch }: Train<'_>) -> f64 {
     let mut loss = 0.0;
     for window in windows {
         if window + 1 < batch.windows() {
