@@ -3,8 +3,11 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::{Floats, LANES, Sums, Table};
+use super::lanes::{Floats, Sums, Table, prefetch};
 use super::window::SlotSums;
+
+/// How many rows ahead rows are brought into the cache.
+const AHEAD: usize = 4;
 
 /// The numbers of a step.
 #[derive(Clone, Copy, Debug)]
@@ -73,17 +76,19 @@ fn move_rows(part: Part<'_>, width: usize, step: Step) {
     // The fixed point's scale is a power of two: dividing by it is exact.
     let factor = step.lr / step.scale;
     for (slot, &row) in rows.iter().enumerate() {
+        if let Some(&ahead) = rows.get(slot + AHEAD) {
+            prefetch(&pieces[(ahead - rows[0]) as usize * width..][..width]);
+            for (sums, _) in &sums {
+                prefetch(&sums[(slot + AHEAD) * width..][..width]);
+            }
+        }
         total.fill(Sums::ZERO);
         for (sums, touched) in &mut sums {
             if !std::mem::take(&mut touched[slot]) {
                 continue;
             }
             for (total, sum) in total.iter_mut().zip(&mut sums[slot * width..][..width]) {
-                for lane in 0..LANES {
-                    // Wraps only for values that are no numbers, which the loss reports.
-                    total.0[lane] = total.0[lane].wrapping_add(sum.0[lane]);
-                    sum.0[lane] = 0;
-                }
+                total.take(sum);
             }
         }
         let mut squares = Floats::ZERO;

@@ -43,18 +43,31 @@ impl Floats {
 
     /// The sum of all lanes, in a fixed order.
     #[inline(always)]
-    pub(super) fn sum(mut self) -> f32 {
-        for half in [8, 4, 2, 1] {
-            for lane in 0..half {
-                self.0[lane] += self.0[lane + half];
-            }
+    pub(super) fn sum(self) -> f32 {
+        let (mut eight, mut four) = ([0.0f32; 8], [0.0f32; 4]);
+        for lane in 0..8 {
+            eight[lane] = self.0[lane] + self.0[lane + 8];
         }
-        self.0[0]
+        for lane in 0..4 {
+            four[lane] = eight[lane] + eight[lane + 4];
+        }
+        (four[0] + four[2]) + (four[1] + four[3])
     }
 }
 
 impl Sums {
     pub(super) const ZERO: Self = Self([0; LANES]);
+
+    /// Adds `other` and leaves zeros there. Wraps only for values that are no numbers, which the loss reports.
+    #[inline(always)]
+    pub(super) fn take(&mut self, other: &mut Self) {
+        let own = std::mem::replace(other, Self::ZERO);
+        let mut sum = *self;
+        for lane in 0..LANES {
+            sum.0[lane] = sum.0[lane].wrapping_add(own.0[lane]);
+        }
+        *self = sum;
+    }
 
     /// The sums as floats, rounded to the nearest.
     #[inline(always)]

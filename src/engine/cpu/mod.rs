@@ -139,7 +139,7 @@ mod tests {
         ) {
             let model = random_model(dim, 1);
             let mut engine = CpuEngine::new(&model, 0.25, threads).unwrap();
-            agree_after_steps(&mut engine, &model, &windows, 0.25);
+            agree_after_steps(&mut engine, &windows, 0.25);
         }
 
         #[test]

@@ -195,20 +195,15 @@ mod tests {
         assert_eq!(members("Batch")[1], ("data".to_owned(), HEADER_WORDS * 4));
     }
 
-    /// Constants that host and shader share.
+    /// Constants that host and shader share. (naga's parser keeps no names of constants, so the text is compared.)
     #[test]
     fn constants_are_alike() {
-        let module = parsed(&WINDOW, false);
-        let value = |name: &str| {
-            let (_, constant) = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name)).unwrap();
-            match module.global_expressions[constant.init] {
-                naga::Expression::Literal(naga::Literal::U32(value)) => f64::from(value),
-                naga::Expression::Literal(naga::Literal::F32(value)) => f64::from(value),
-                ref other => panic!("{name}: {other:?}"),
-            }
-        };
-        assert_eq!(value("TARGET_BLOCK"), TARGET_BLOCK as f64);
-        assert_eq!(value("CENTER_BLOCK"), CENTER_BLOCK as f64);
-        assert_eq!(value("GRADIENT_LIMIT"), f64::from(GRADIENT_LIMIT));
+        for line in [
+            format!("const TARGET_BLOCK = {TARGET_BLOCK}u;"),
+            format!("const CENTER_BLOCK = {CENTER_BLOCK}u;"),
+            format!("const GRADIENT_LIMIT = {GRADIENT_LIMIT:.1};"),
+        ] {
+            assert!(WINDOW.source.lines().any(|own| own == line), "{line}");
+        }
     }
 }

@@ -41,11 +41,13 @@ pub struct GpuOptions {
     pub shader_checks: bool,
     /// Whether subgroup operations are used where the adapter has them.
     pub subgroups: bool,
+    /// Invocations of a workgroup, a power of two up to 256; by default what suits the adapter.
+    pub lanes: Option<u32>,
 }
 
 impl Default for GpuOptions {
     fn default() -> Self {
-        Self { clip: 0.25, shader_checks: cfg!(debug_assertions), subgroups: true }
+        Self { clip: 0.25, shader_checks: cfg!(debug_assertions), subgroups: true, lanes: None }
     }
 }
 
@@ -307,12 +309,12 @@ impl Engine for GpuEngine {
 /// Workgroups as wide as a subgroup measured fastest; where subgroups vary or are missing, a width that suits all.
 fn layout(selected: &Selected, options: GpuOptions, width: u32) -> Layout {
     let subgroup = selected.summary().subgroup.filter(|_| options.subgroups);
-    let lanes = match subgroup {
+    let lanes = options.lanes.unwrap_or(match subgroup {
         Some((_, max)) => max.clamp(4, 64),
         // A software adapter runs a workgroup's lanes in one SIMD register, of 8 floats on most processors.
         None if selected.is_software() => 8,
         None => 32,
-    };
+    });
     Layout {
         lanes,
         subgroups: subgroup.is_some(),
@@ -338,4 +340,139 @@ fn upload_table(device: &Device, buffer: &Buffer, matrix: &Matrix, width: usize)
         device.queue.submit([]);
     }
     Ok(())
+}
+
+/// These need an adapter, be it a software one, and fail without: `tests/run.sh` installs one on Debian and Ubuntu.
+#[cfg(test)]
+mod tests {
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::test_runner::TestRunner;
+
+    use super::*;
+    use crate::batch::tests::batch_of;
+    use crate::engine::tests::{ROWS, agree_after_steps, random_model, window_strategy};
+
+    fn engine(model: &Model, change: impl FnOnce(&mut GpuOptions)) -> GpuEngine {
+        let mut options = GpuOptions::default();
+        change(&mut options);
+        GpuEngine::new(select(None).unwrap(), model, options).unwrap()
+    }
+
+    /// Windows of every shape on rows of many lengths, with either reduction.
+    #[test]
+    fn agrees_with_reference() {
+        let mut runner = TestRunner::deterministic();
+        for dim in [1, 4, 50, 100, 128, 300] {
+            for subgroups in [true, false] {
+                for seed in 0..4 {
+                    let mut engine = engine(&random_model(dim, seed), |options| options.subgroups = subgroups);
+                    let windows = window_strategy().new_tree(&mut runner).unwrap().current();
+                    agree_after_steps(&mut engine, &windows, 0.25);
+                }
+            }
+        }
+    }
+
+    /// A workgroup of several subgroups, and of lanes beyond the row's width.
+    #[test]
+    fn any_width_of_workgroups_agrees() {
+        let windows = window_strategy().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+        for subgroups in [true, false] {
+            let mut engine = engine(&random_model(50, 2), |options| {
+                options.subgroups = subgroups;
+                options.lanes = Some(64);
+            });
+            agree_after_steps(&mut engine, &windows, 0.25);
+        }
+    }
+
+    /// More centers than a block, more targets than a block, and a window with neither.
+    #[test]
+    fn large_windows_are_taken_in_blocks() {
+        let mut engine = engine(&random_model(20, 3), |_| ());
+        let windows = [((0..39).collect(), (0..30).collect()), (vec![], vec![1]), ((5..22).collect(), vec![7])];
+        agree_after_steps(&mut engine, &windows, 0.25);
+    }
+
+    /// Runs that are repeated, and with shader checks on or off, give the same bits.
+    #[test]
+    fn the_same_bits_on_every_run() {
+        let model = random_model(100, 4);
+        let windows: Vec<_> =
+            (0..3000u32).map(|w| ((0..w % 11).map(|i| (w + i) % 40).collect(), vec![w % 40, 0, 1, w % 7])).collect();
+        let batch = batch_of(ROWS, &windows);
+        let run = |checks| {
+            let mut engine = engine(&model, |options| options.shader_checks = checks);
+            // More batches than a submission takes.
+            (0..BATCHES + 3).for_each(|_| engine.step(&batch, 0.05).unwrap());
+            (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
+        };
+        let first = run(true);
+        assert!(first == run(true) && first == run(false));
+    }
+
+    /// Buffers grow with the batches, and what they held is not lost.
+    #[test]
+    fn batches_of_growing_size() {
+        let mut engine = engine(&random_model(16, 5), |_| ());
+        for size in [1, 40, 5, 400] {
+            let windows: Vec<_> = (0..size).map(|w| (vec![w % 40, (w + 9) % 40], vec![(w * 3) % 40, 2])).collect();
+            agree_after_steps(&mut engine, &windows, 0.25);
+        }
+    }
+
+    #[test]
+    fn losses_are_read_before_their_room_is_full() {
+        let model = random_model(4, 6);
+        let batch = batch_of(ROWS, &[(vec![1], vec![2, 3])]);
+        let mut engine = engine(&model, |_| ());
+        let mut one = 0.0;
+        for step in 0..LOSSES + 5 {
+            // No learning, so that every batch has the same loss.
+            engine.step(&batch, 0.0).unwrap();
+            if step == 0 {
+                one = engine.take_loss().unwrap();
+            }
+        }
+        let rest = engine.take_loss().unwrap();
+        assert!((rest / one - (LOSSES + 4) as f64).abs() < 1e-6 * LOSSES as f64, "{rest} {one}");
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_not_hidden() {
+        let mut model = random_model(20, 7);
+        model.input.row_mut(0)[3] = f32::NAN;
+        let mut engine = engine(&model, |_| ());
+        engine.step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
+        assert!(engine.take_loss().unwrap().is_nan());
+    }
+
+    #[test]
+    fn a_model_larger_than_a_binding_is_refused_before_any_work() {
+        let selected = select(None).unwrap();
+        let room = selected.summary().max_binding.min(selected.summary().max_buffer);
+        let error = Device::new(&selected.adapter, Features::empty(), room + 1).unwrap_err().to_string();
+        assert!(error.contains("--dim") && error.contains("--engine cpu"), "{error}");
+    }
+
+    /// A buffer that no adapter can hold becomes an error, not an abort; and so does a device that goes away.
+    #[test]
+    fn a_lost_device_becomes_an_error() {
+        let mut engine = engine(&random_model(20, 8), |_| ());
+        let batch = batch_of(ROWS, &[(vec![0], vec![1, 2])]);
+        engine.step(&batch, 0.05).unwrap();
+        engine.device.device.destroy();
+        let error = engine.take_loss().unwrap_err();
+        assert!(matches!(error, Error::Device { .. }), "{error}");
+        assert!(error.to_string().contains("--engine cpu"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_adapter_lists_those_there_are() {
+        for wanted in ["no such adapter", "99"] {
+            let error = select(Some(wanted)).unwrap_err().to_string();
+            assert!(error.contains(wanted) && error.contains("0: "), "{error}");
+        }
+        assert_eq!(select(Some("0")).unwrap().summary().index, 0);
+    }
 }
