@@ -13,19 +13,21 @@ override IS_OUTPUT: bool = false;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
     let rows = select(batch.header.center_rows, batch.header.target_rows, IS_OUTPUT);
     let slots = select(batch.header.center_slots, batch.header.target_slots, IS_OUTPUT);
-    let factor = batch.header.lr / batch.header.scale;
+    let unit = 1.0 / batch.header.scale;
     for (var slot = group.x; slot < slots; slot += groups.x) {
         let row = batch.data[rows + slot] * WIDTH;
         var squares = vec4f(0.0);
         for (var column = lane.index; column < WIDTH; column += LANES) {
-            let step = vec4f(sums[slot * WIDTH + column]) * factor;
-            squares += step * step;
+            let sum = vec4f(sums[slot * WIDTH + column]) * unit;
+            squares += sum * sum;
         }
         let total = reduce(squares, lane);
+        // The length is that of the sum, not of the step, whose squares overflow for learning rates beyond reason.
         let length = sqrt(total.x + total.y + total.z + total.w);
-        let limited = select(factor, factor * (batch.header.clip / length), length > batch.header.clip);
+        let limit = batch.header.clip;
+        let factor = unit * select(batch.header.lr, limit / length, batch.header.lr * length > limit);
         for (var column = lane.index; column < WIDTH; column += LANES) {
-            table[row + column] += vec4f(sums[slot * WIDTH + column]) * limited;
+            table[row + column] += vec4f(sums[slot * WIDTH + column]) * factor;
             sums[slot * WIDTH + column] = vec4i(0);
         }
     }

@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn every_setting_out_of_range_names_its_flag() {
-        let bad: [(&str, fn(&mut Config)); 13] = [
+        type Change = fn(&mut Config);
+        let bad: [(&str, Change); 13] = [
             ("--dim 0", |c| c.dim = 0),
             ("--dim 5000", |c| c.dim = 5000),
             ("--max-vocab", |c| c.max_vocab = Some(0)),

@@ -24,9 +24,12 @@ use super::progress::Display;
 /// Every line of CORPUS is a sentence, its words separated by whitespace. The vectors are written in word2vec's text
 /// format (OUT ends in .txt or .vec) or its binary format (.bin); gensim, spaCy and others load both.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_override_self = true,
+    after_help = "Examples:
   w2v-gpu train text.txt -o vectors.bin
-  w2v-gpu train part1.txt part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu")]
+  w2v-gpu train part1.txt part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu"
+)]
 pub(crate) struct Args {
     /// Text files
     #[arg(required = true)]

@@ -140,7 +140,7 @@ mod tests {
         let (e1, e2) = (0.377_540_668_798_145_4, -0.119_202_922_022_117_57);
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
         close(engine.input[0], 1.0 + 0.125 * e1 * 0.5);
-        close(engine.input[1], 2.0 + 0.125 * e2 * -1.0);
+        close(engine.input[1], 2.0 - 0.125 * e2);
         close(engine.output[2], 0.5 + 0.125 * e1);
         close(engine.output[3], 0.125 * e1 * 2.0);
         close(engine.output[4], 0.125 * e2);

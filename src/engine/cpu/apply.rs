@@ -74,7 +74,7 @@ fn move_rows(part: Part<'_>, width: usize, step: Step) {
     let Part { pieces, rows, mut sums } = part;
     let mut total = vec![Sums::ZERO; width];
     // The fixed point's scale is a power of two: dividing by it is exact.
-    let factor = step.lr / step.scale;
+    let unit = 1.0 / step.scale;
     for (slot, &row) in rows.iter().enumerate() {
         if let Some(&ahead) = rows.get(slot + AHEAD) {
             prefetch(&pieces[(ahead - rows[0]) as usize * width..][..width]);
@@ -93,11 +93,12 @@ fn move_rows(part: Part<'_>, width: usize, step: Step) {
         }
         let mut squares = Floats::ZERO;
         for total in &total {
-            let delta = Floats::ZERO.add_scaled(factor, total.to_floats());
-            squares = squares.add_product(delta, delta);
+            let sum = Floats::ZERO.add_scaled(unit, total.to_floats());
+            squares = squares.add_product(sum, sum);
         }
+        // The length is that of the sum, not of the step, whose squares overflow for learning rates beyond reason.
         let length = squares.sum().sqrt();
-        let factor = if length > step.clip { factor * (step.clip / length) } else { factor };
+        let factor = unit * if step.lr * length > step.clip { step.clip / length } else { step.lr };
         let row = &mut pieces[(row - rows[0]) as usize * width..][..width];
         for (piece, total) in row.iter_mut().zip(&total) {
             *piece = piece.add_scaled(factor, total.to_floats());

@@ -42,6 +42,7 @@ impl Floats {
     }
 
     /// The sum of all lanes, in a fixed order.
+    #[expect(clippy::needless_range_loop, reason = "lanes are paired with lanes further on")]
     #[inline(always)]
     pub(super) fn sum(self) -> f32 {
         let (mut eight, mut four) = ([0.0f32; 8], [0.0f32; 4]);

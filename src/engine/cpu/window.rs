@@ -105,6 +105,7 @@ fn prefetch_window(batch: &Batch, window: usize, input: &Table, output: &Table, 
 }
 
 /// The cross product of a window's centers with `T` of its targets; returns its loss.
+#[expect(clippy::needless_range_loop, reason = "pieces and targets are indices into several arrays at once")]
 #[inline(always)]
 fn block<const T: usize>(
     batch: &Batch,
@@ -192,7 +193,7 @@ fn add_fixed(sums: &mut Sums, contribution: Floats, scale: f32) {
     /// Floats from here on have a spacing of 1, so that adding it rounds, and the sum's low bits are the integer.
     const ROUND: f32 = 1.5 * (1 << 23) as f32;
     for (sum, value) in sums.0.iter_mut().zip(contribution.0) {
-        let limited = value.min(GRADIENT_LIMIT).max(-GRADIENT_LIMIT);
+        let limited = value.clamp(-GRADIENT_LIMIT, GRADIENT_LIMIT);
         let rounded = limited.mul_add(scale, ROUND).to_bits() as i32;
         // Wraps only for values that are no numbers, which the loss reports.
         *sum = sum.wrapping_add(rounded.wrapping_sub(ROUND.to_bits() as i32));

@@ -1,0 +1,266 @@
+//! The command line, through the real binary.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+fn w2v() -> Command {
+    Command::cargo_bin("w2v-gpu").unwrap()
+}
+
+/// A folder with a small text whose words come often enough.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..600).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5)).collect();
+    fs::write(folder.path().join("text.txt"), text).unwrap();
+    folder
+}
+
+/// `train TEXT -o OUT --engine cpu`, quick, then `more`.
+fn train(folder: &TempDir, out: &str, more: &[&str]) -> Command {
+    let mut command = w2v();
+    command
+        .arg("train")
+        .arg(folder.path().join("text.txt"))
+        .arg("-o")
+        .arg(folder.path().join(out))
+        .args(["--dim", "8", "--epochs", "1", "--sample", "0"])
+        .args(more);
+    command
+}
+
+fn cpu(folder: &TempDir, out: &str, more: &[&str]) -> Command {
+    train(folder, out, &[&["--engine", "cpu"], more].concat())
+}
+
+fn read(folder: &TempDir, name: &str) -> Vec<u8> {
+    fs::read(folder.path().join(name)).unwrap()
+}
+
+#[test]
+fn trains_and_shows_neighbors() {
+    let folder = folder();
+    cpu(&folder, "v.txt", &[])
+        .assert()
+        .success()
+        .stdout("")
+        .stderr(contains("engine: cpu, as asked").and(contains("epoch 1 done: loss")).and(contains("M words/s")));
+    let text = String::from_utf8(read(&folder, "v.txt")).unwrap();
+    assert_eq!(text.lines().next(), Some("12 8"));
+    assert!(text.lines().nth(1).unwrap().starts_with("the "), "the most frequent word comes first");
+    w2v()
+        .arg("neighbors")
+        .arg(folder.path().join("v.txt"))
+        .args(["cat", "-n", "3"])
+        .assert()
+        .success()
+        .stdout(predicate::function(|out: &str| out.lines().count() >= 4));
+    w2v()
+        .arg("neighbors")
+        .arg(folder.path().join("v.txt"))
+        .args(["cat", "unheard-of"])
+        .assert()
+        .code(1)
+        .stdout(contains("cat"))
+        .stderr(contains("unheard-of"));
+}
+
+#[test]
+fn text_and_binary_hold_the_same_vectors() {
+    let folder = folder();
+    cpu(&folder, "v.txt", &[]).assert().success();
+    cpu(&folder, "v.bin", &[]).assert().success();
+    let ask = |name: &str| {
+        let output =
+            w2v().arg("neighbors").arg(folder.path().join(name)).args(["cat", "the", "--json"]).output().unwrap();
+        assert!(output.status.success());
+        output.stdout
+    };
+    assert_eq!(ask("v.txt"), ask("v.bin"));
+}
+
+#[test]
+fn the_same_file_for_any_number_of_threads_and_another_for_another_seed() {
+    let folder = folder();
+    cpu(&folder, "one.bin", &["--threads", "1"]).assert().success();
+    cpu(&folder, "four.bin", &["--threads", "4"]).assert().success();
+    cpu(&folder, "seed.bin", &["--seed", "2"]).assert().success();
+    assert_eq!(read(&folder, "one.bin"), read(&folder, "four.bin"));
+    assert_ne!(read(&folder, "one.bin"), read(&folder, "seed.bin"));
+}
+
+#[test]
+fn the_gpu_repeats_itself_and_agrees_with_the_cpu() {
+    let folder = folder();
+    for name in ["a.txt", "b.txt"] {
+        train(&folder, name, &["--engine", "gpu"]).assert().success().stderr(contains("engine: gpu, "));
+    }
+    cpu(&folder, "c.txt", &[]).assert().success();
+    assert_eq!(read(&folder, "a.txt"), read(&folder, "b.txt"));
+    let numbers = |name: &str| -> Vec<f64> {
+        let text = String::from_utf8(read(&folder, name)).unwrap();
+        text.lines().skip(1).flat_map(|line| line.split(' ').skip(1)).map(|n| n.parse().unwrap()).collect()
+    };
+    for (gpu, cpu) in numbers("a.txt").into_iter().zip(numbers("c.txt")) {
+        // Fixed point hides most differences in rounding; what is left stays far below an element of the start, 0.06.
+        assert!((gpu - cpu).abs() < 1e-4, "{gpu} {cpu}");
+    }
+}
+
+#[test]
+fn output_average_and_input_embeddings_are_what_they_say() {
+    let folder = folder();
+    cpu(&folder, "in.txt", &["--save-output", folder.path().join("ctx.txt").to_str().unwrap()]).assert().success();
+    cpu(&folder, "out.txt", &["--embedding", "output"]).assert().success();
+    cpu(&folder, "avg.txt", &["--embedding", "average"]).assert().success();
+    assert_eq!(read(&folder, "ctx.txt"), read(&folder, "out.txt"));
+    let second = |name: &str| -> f32 {
+        let text = String::from_utf8(read(&folder, name)).unwrap();
+        text.lines().nth(1).unwrap().split(' ').nth(1).unwrap().parse().unwrap()
+    };
+    assert_eq!((second("in.txt") + second("out.txt")) / 2.0, second("avg.txt"));
+}
+
+#[test]
+fn json_and_quiet() {
+    let folder = folder();
+    let output = cpu(&folder, "v.txt", &["--json", "-q"]).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["config"]["dim"], 8);
+    assert_eq!(report["training"]["words"], 4800);
+    assert!(report["training"]["loss"].as_f64().unwrap() > 0.0);
+    assert!(report["seconds"]["train"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn what_the_text_holds_is_accounted_for() {
+    let folder = folder();
+    let mut text = fs::read(folder.path().join("text.txt")).unwrap();
+    text.extend(b"once rare b\xffd\n");
+    text.extend(vec![b'x'; 3000]);
+    text.extend(b" the cat ".repeat(20_000));
+    fs::write(folder.path().join("text.txt"), text).unwrap();
+    cpu(&folder, "v.txt", &[]).assert().success().stderr(
+        contains("3 words left out: not in the vocabulary")
+            .and(contains("1 words with bytes that are not UTF-8"))
+            .and(contains("1 words left out: longer than 1024 bytes"))
+            .and(contains("2 cuts in lines too long")),
+    );
+}
+
+/// What is refused: exit code, and words that tell what to change. The file that was there stays as it was.
+#[test]
+fn wrong_use_is_refused_and_what_was_there_stays() {
+    let folder = folder();
+    let out = folder.path().join("v.txt");
+    fs::write(&out, "precious").unwrap();
+    let settings: [(&[&str], i32, &str); 17] = [
+        (&["--dim", "0"], 2, "--dim 0"),
+        (&["--window", "0"], 2, "--window 0"),
+        (&["--negative", "0"], 2, "every label would be 1"),
+        (&["--lr", "nan"], 2, "--lr NaN"),
+        (&["--lr", "-1"], 2, "--lr -1"),
+        (&["--sample", "-1"], 2, "--sample"),
+        (&["--epochs", "0"], 2, "--epochs"),
+        (&["--clip", "0"], 2, "--clip"),
+        (&["--batch", "0"], 2, "--batch"),
+        (&["--threads", "0"], 2, "--threads"),
+        (&["--log-every", "0"], 2, "--log-every"),
+        (&["--adapter", "0"], 2, "--engine cpu was asked for"),
+        (&["--min-count", "100000"], 1, "lower --min-count"),
+        (&["--max-vocab", "1"], 1, "--max-vocab"),
+        (&["--max-vocab", "0"], 2, "--max-vocab"),
+        (&["--no-such-flag"], 2, "--no-such-flag"),
+        (&["--lr", "1e30", "--clip", "1e30"], 1, "lower --lr or --clip"),
+    ];
+    for (more, code, message) in settings {
+        cpu(&folder, "v.txt", more)
+            .assert()
+            .code(code)
+            .stdout("")
+            .stderr(contains(message).and(contains("panicked").not()));
+        assert_eq!(read(&folder, "v.txt"), b"precious", "{more:?}");
+    }
+}
+
+#[test]
+fn bad_files_are_named() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("empty.txt"), "").unwrap();
+    fs::write(path("blank.txt"), "\n \n\t\n").unwrap();
+    fs::write(path("packed.txt"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
+    fs::write(path("alone.txt"), "a\nb\n".repeat(50)).unwrap();
+    let attempts: [(PathBuf, PathBuf, &str); 9] = [
+        (path("missing.txt"), path("v.txt"), "missing.txt"),
+        (folder.path().to_owned(), path("v.txt"), "is a folder"),
+        (path("empty.txt"), path("v.txt"), "holds no words"),
+        (path("blank.txt"), path("v.txt"), "holds no words"),
+        (path("packed.txt"), path("v.txt"), "gzip -dc"),
+        (path("alone.txt"), path("v.txt"), "no two words"),
+        (path("text.txt"), path("v.docx"), ".bin"),
+        (path("text.txt"), path("no/such/folder/v.txt"), "--output"),
+        (path("text.txt"), Path::new("/proc/v.txt").to_owned(), "--output"),
+    ];
+    for (corpus, out, message) in attempts {
+        w2v()
+            .arg("train")
+            .arg(&corpus)
+            .arg("-o")
+            .arg(&out)
+            .args(["--engine", "cpu", "--min-count", "1"])
+            .assert()
+            .failure()
+            .stdout("")
+            .stderr(contains(message).and(contains("panicked").not()));
+        assert!(!path("v.txt").exists());
+    }
+}
+
+#[test]
+fn an_unknown_adapter_lists_those_there_are() {
+    train(&folder(), "v.txt", &["--adapter", "no such thing"])
+        .assert()
+        .code(1)
+        .stderr(contains("--adapter no such thing").and(contains("the adapters are:")).and(contains("0: ")));
+}
+
+/// A driver list that is empty stands for a machine without any driver.
+#[test]
+fn without_an_adapter_auto_takes_the_cpu_and_gpu_says_what_to_install() {
+    let folder = folder();
+    let hide = |command: &mut Command| {
+        command.env("VK_DRIVER_FILES", "/nonexistent.json").env("VK_ICD_FILENAMES", "/nonexistent.json");
+    };
+    let mut command = train(&folder, "v.txt", &[]);
+    hide(&mut command);
+    if cfg!(target_os = "linux") {
+        command.assert().success().stderr(contains("there is no hardware GPU"));
+        let mut command = train(&folder, "w.txt", &["--engine", "gpu"]);
+        hide(&mut command);
+        command.assert().code(1).stderr(contains("mesa-vulkan-drivers").and(contains("--engine cpu")));
+    }
+}
+
+#[test]
+fn devices_lists_adapters() {
+    w2v().arg("devices").assert().success().stdout(contains("0: ").and(contains("--engine auto takes")));
+    let output = w2v().args(["devices", "--json"]).output().unwrap();
+    let adapters: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(adapters[0]["max_binding"].as_u64().unwrap() >= 1 << 27, "{adapters}");
+}
+
+#[test]
+fn help_names_every_option() {
+    let output = w2v().args(["train", "--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for option in ["--dim", "--negative", "--clip", "--engine", "--adapter", "--save-output", "--shader-checks"] {
+        assert!(help.contains(option), "{option}");
+    }
+}
