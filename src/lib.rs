@@ -1,4 +1,48 @@
-//! word2vec skip-gram.
+//! word2vec skip-gram with negative sampling on any GPU (Vulkan, Metal, DX12) and on the CPU, reproducible bit for bit.
+//!
+//! Text becomes vectors in this order, a module for each station:
+//!
+//! | module | does |
+//! |---|---|
+//! | [`corpus`] | text files to a token store on disk: word ids, sentence by sentence |
+//! | [`vocab`] | which words there are, in which order, how often |
+//! | [`sampling`] | the counter-based generator, noise words, subsampling |
+//! | [`batcher`] | the token store to minibatches, in shuffled order, on several threads |
+//! | [`batch`] | a minibatch: windows of centers and targets in flat arrays |
+//! | [`engine`] | what a step computes; `reference` (f64), `cpu` and `gpu` compute it |
+//! | [`schedule`] | learning rate and batch size |
+//! | [`mod@train`] | the loop over all batches |
+//! | [`model`] | the two matrices |
+//! | [`format`](mod@format) | vectors files |
+//! | [`similarity`] | nearest words |
+//!
+//! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong.
+//!
+//! ```
+//! use std::time::Duration;
+//! use w2v_gpu::config::Config;
+//! use w2v_gpu::corpus::Corpus;
+//! use w2v_gpu::engine::{Engine, cpu::CpuEngine};
+//! use w2v_gpu::format::Vectors;
+//! use w2v_gpu::model::Model;
+//! use w2v_gpu::train::{Dataset, train};
+//!
+//! # fn main() -> w2v_gpu::Result<()> {
+//! let config = Config { dim: 50, sample: 1e-3, epochs: 2, ..Config::default() };
+//! let corpus = Corpus::open(&["data/corpus.txt".into()])?;
+//! let data = Dataset::prepare(&corpus, &config, |_| ())?;
+//! let model = Model::new(data.vocab.len(), config.dim, config.seed);
+//! let mut engine = CpuEngine::new(&model, config.clip, 2)?;
+//! let summary = train(&data, &config, &mut engine, 1, Duration::from_secs(1), |_| ())?;
+//! println!("loss {:.3} per pair", summary.loss);
+//!
+//! let vectors = Vectors { vocab: data.vocab.clone(), matrix: engine.model()?.input };
+//! for (id, cosine) in w2v_gpu::similarity::nearest(&vectors, "guitar", 5)? {
+//!     println!("{} {cosine:.2}", vectors.vocab.word(id));
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod batch;
 pub mod batcher;
@@ -14,4 +58,5 @@ pub mod schedule;
 pub mod similarity;
 pub mod train;
 pub mod vocab;
+
 pub use error::{Error, Result};

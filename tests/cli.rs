@@ -197,7 +197,8 @@ fn bad_files_are_named() {
     fs::write(path("blank.txt"), "\n \n\t\n").unwrap();
     fs::write(path("packed.txt"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
     fs::write(path("alone.txt"), "a\nb\n".repeat(50)).unwrap();
-    let attempts: [(PathBuf, PathBuf, &str); 9] = [
+    let attempts: [(PathBuf, PathBuf, &str); 10] = [
+        (path("alone.txt"), path("alone.txt"), "is a file of the corpus"),
         (path("missing.txt"), path("v.txt"), "missing.txt"),
         (folder.path().to_owned(), path("v.txt"), "is a folder"),
         (path("empty.txt"), path("v.txt"), "holds no words"),

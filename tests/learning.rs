@@ -90,15 +90,14 @@ fn products_tend_to_the_shifted_pmi() {
         data.vocab.words().zip(data.vocab.counts()).map(|(word, &count)| (word, (count as f64).powf(0.75))).collect();
     let total: f64 = noise.values().sum();
     let (mut learned, mut expected) = (Vec::new(), Vec::new());
-    for center in 0..WORDS {
-        for context in (0..WORDS).filter(|&context| pairs[center][context] > 0.0) {
+    for (center, of_center) in pairs.iter().enumerate() {
+        for (context, &seen) in of_center.iter().enumerate().filter(|&(_, &seen)| seen > 0.0) {
             let row = |word: usize| data.vocab.id(format!("w{word}").as_bytes()).unwrap() as usize;
             let product: f32 =
                 model.input.row(row(center)).iter().zip(model.output.row(row(context))).map(|(a, b)| a * b).sum();
-            let of_center: f64 = pairs[center].iter().sum();
-            let negatives = 3.0 * (of_center - pairs[center][context]) * noise[&*format!("w{context}")] / total;
+            let negatives = 3.0 * (of_center.iter().sum::<f64>() - seen) * noise[&*format!("w{context}")] / total;
             learned.push(f64::from(product));
-            expected.push((pairs[center][context] / negatives).ln());
+            expected.push((seen / negatives).ln());
         }
     }
     let r = correlation(&learned, &expected);

@@ -5,7 +5,7 @@ mod neighbors;
 mod progress;
 mod train;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -38,7 +38,8 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Nobody may be reading any more.
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(if matches!(error.downcast_ref(), Some(Error::Setting { .. })) { 2 } else { 1 })
         }
     }

@@ -1,6 +1,6 @@
 //! Shows a run's events on stderr: a bar on a terminal, now and then a plain line elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
@@ -20,7 +20,7 @@ pub(super) struct Display {
 
 impl Display {
     pub(super) fn new(quiet: bool, log_every: Option<f64>) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let terminal = io::stderr().is_terminal();
         let log_every = log_every
             .map_or(if terminal { Duration::from_millis(500) } else { LINE_INTERVAL }, |seconds| {
                 Duration::from_secs_f64(seconds)
@@ -36,7 +36,7 @@ impl Display {
     /// Prints a line, above the bar if there is one.
     pub(super) fn line(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| to_stderr(text));
         }
     }
 
@@ -80,7 +80,8 @@ impl Display {
             self.bar.set_position(bytes);
         } else if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            eprintln!("{name}: {:.0}% of {} MB", 100.0 * bytes as f64 / total.max(1) as f64, total / 1_000_000);
+            let share = 100.0 * bytes as f64 / total.max(1) as f64;
+            to_stderr(&format!("{name}: {share:.0}% of {} MB", total / 1_000_000));
         }
     }
 
@@ -103,7 +104,7 @@ impl Display {
             self.bar.set_message(figures);
         } else {
             let share = 100.0 * progress.words as f64 / progress.total_words.max(1) as f64;
-            eprintln!("training: epoch {}, {share:.1}%, {figures}", progress.epoch + 1);
+            to_stderr(&format!("training: epoch {}, {share:.1}%, {figures}", progress.epoch + 1));
         }
     }
 
@@ -111,6 +112,11 @@ impl Display {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bar = ProgressBar::new(length).with_style(style).with_prefix(prefix);
     }
+}
+
+/// Prints a line. That nobody reads it any more, as behind `2>&1 | head`, is no reason to stop training.
+fn to_stderr(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// What the corpus holds, and everything in it that could not be taken as it stood.

@@ -1,6 +1,7 @@
 //! `train`: from a corpus to word vectors.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -157,7 +158,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         },
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         summary_lines(&report).iter().for_each(|line| display.line(line));
     }
@@ -193,13 +194,22 @@ fn check_outputs(args: &Args) -> Result<(), Error> {
         if let Some(path) = path {
             format::Format::from_path(path)?;
             format::check_writable(path, flag)?;
+            if args.corpus.iter().any(|corpus| is_same_file(corpus, path)) {
+                let why = "is a file of the corpus, which would be replaced; name another file".to_owned();
+                return Err(Error::Setting { flag, value: path.display().to_string(), why });
+            }
         }
     }
-    if args.save_output.as_ref() == Some(&args.output) {
+    if args.save_output.as_ref().is_some_and(|path| path == &args.output || is_same_file(path, &args.output)) {
         let why = "is also where -o/--output goes; name another file".to_owned();
         return Err(Error::Setting { flag: "--save-output", value: args.output.display().to_string(), why });
     }
     Ok(())
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The place to train, and one line that says which and why.

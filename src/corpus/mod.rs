@@ -87,11 +87,7 @@ impl Corpus {
         let mut parts = vec![(WordCounts::default(), TextReport::default()); rayon::current_num_threads()];
         self.rounds(parts.len(), |chunks, done| {
             chunks.par_iter().zip(&mut parts).for_each(|(chunk, (counts, report))| {
-                for line in chunk.lines() {
-                    let before = report.words;
-                    for_each_word(line, report, |word| counts.add(word));
-                    report.lines += u64::from(report.words > before);
-                }
+                for_each_line(chunk, report, |line, report| for_each_word(line, report, |word| counts.add(word)));
             });
             progress(done);
             Ok(())
@@ -159,10 +155,10 @@ impl Corpus {
 fn encode_chunk(chunk: &Chunk, vocab: &Vocab) -> (Vec<u32>, TextReport) {
     let mut report = TextReport::default();
     let mut tokens: Vec<u32> = Vec::with_capacity(chunk.text.len() / 5);
-    for line in chunk.lines() {
-        let (start, words_before) = (tokens.len(), report.words);
+    for_each_line(chunk, &mut report, |line, report| {
+        let start = tokens.len();
         let mut sentence = start;
-        for_each_word(line, &mut report, |word| {
+        for_each_word(line, report, |word| {
             let Some(id) = vocab.id(word) else { return };
             if tokens.len() - sentence == MAX_SENTENCE {
                 tokens[sentence + MAX_SENTENCE - 1] |= END;
@@ -174,10 +170,22 @@ fn encode_chunk(chunk: &Chunk, vocab: &Vocab) -> (Vec<u32>, TextReport) {
             *tokens.last_mut().expect("a token was pushed") |= END;
             report.cuts += ((tokens.len() - start - 1) / MAX_SENTENCE) as u64;
         }
-        report.lines += u64::from(report.words > words_before);
-    }
+    });
     report.cuts += u64::from(chunk.cut);
     (tokens, report)
+}
+
+/// Hands every line to `visit` and counts those with words.
+fn for_each_line(chunk: &Chunk, report: &mut TextReport, mut visit: impl FnMut(&[u8], &mut TextReport)) {
+    let mut had_words = false;
+    for line in chunk.lines() {
+        let before = report.words;
+        visit(line, report);
+        had_words = report.words > before;
+        report.lines += u64::from(had_words);
+    }
+    // A line that goes on in the next chunk is counted there.
+    report.lines -= u64::from(chunk.cut && had_words);
 }
 
 #[cfg(test)]
@@ -227,7 +235,7 @@ mod tests {
     fn a_line_longer_than_any_buffer_loses_no_word() {
         let words = reader::CHUNK_BYTES; // of two bytes each, so two chunks
         let (_, tokens, report) = encoded("w ".repeat(words).as_bytes());
-        assert_eq!((tokens.len(), report.words), (words, words as u64));
+        assert_eq!((tokens.len(), report.words, report.lines), (words, words as u64, 1));
         assert!(report.cuts >= (words / MAX_SENTENCE - 1) as u64, "{report:?}");
     }
 

@@ -109,6 +109,12 @@ impl Table {
     }
 
     /// All pieces, row after row.
+    #[inline(always)]
+    pub(super) fn pieces(&self) -> &[Floats] {
+        &self.pieces
+    }
+
+    /// All pieces, to be changed.
     pub(super) fn pieces_mut(&mut self) -> &mut [Floats] {
         &mut self.pieces
     }

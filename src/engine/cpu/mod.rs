@@ -1,7 +1,7 @@
 //! The CPU engine: threads and SIMD, the same result for any number of threads and on any processor.
 //!
-//! Threads first share out the windows, each adding to fixed-point sums of its own ([`window`]); then they share out the
-//! touched rows, add the sums of all threads and move the rows ([`apply`]).
+//! Threads first share out the windows, each adding to fixed-point sums of its own (`window`); then they share out the
+//! touched rows, add the sums of all threads and move the rows (`apply`).
 
 mod apply;
 mod lanes;
@@ -153,6 +153,27 @@ mod tests {
             };
             let one = run(1);
             prop_assert!(one == run(2) && one == run(5));
+        }
+    }
+
+    /// AVX-512, AVX2 and no SIMD at all, as far as this processor has them.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_same_bits_on_any_processor() {
+        let model = random_model(100, 5);
+        let windows: Vec<_> =
+            (0..200u32).map(|w| ((0..w % 11).map(|i| (w + i) % 40).collect(), vec![w % 40, 0, 1, w % 7])).collect();
+        let batch = crate::batch::tests::batch_of(crate::engine::tests::ROWS, &windows);
+        let run = |arch| {
+            let mut engine = CpuEngine::new(&model, 0.25, 2).unwrap();
+            engine.arch = arch;
+            (0..3).for_each(|_| engine.step(&batch, 0.5).unwrap());
+            (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
+        };
+        let best = run(Arch::new());
+        assert!(best == run(Arch::Scalar));
+        if let Some(v3) = pulp::x86::V3::try_new() {
+            assert!(best == run(Arch::V3(v3)));
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Scratch {
     pub(super) targets: SlotSums,
     /// Errors of a block of targets: [`TARGET_BLOCK`] for each center of the window.
     errors: Vec<f32>,
+    /// Where the row of W and the sums of each center of the window start, in pieces.
+    places: Vec<(usize, usize)>,
 }
 
 /// Fixed-point sums by slot. Slots that were not touched are zero.
@@ -120,12 +122,17 @@ fn block<const T: usize>(
     let targets: [Target; T] = std::array::from_fn(|j| targets[j]);
     let target_rows: [&[Floats]; T] =
         std::array::from_fn(|j| &output.row(batch.target_rows[targets[j].slot()] as usize)[..width]);
+    scratch.places.clear();
+    scratch.places.extend(
+        centers.iter().map(|&center| (batch.center_rows[center as usize] as usize * width, center as usize * width)),
+    );
+    let rows = input.pieces();
 
     // Scores: one row of W against all targets at once.
     scratch.errors.clear();
     scratch.errors.resize((centers.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
-    for (&center, scores) in centers.iter().zip(scratch.errors.chunks_exact_mut(TARGET_BLOCK)) {
-        let row = &input.row(batch.center_rows[center as usize] as usize)[..width];
+    for (&(row, _), scores) in scratch.places.iter().zip(scratch.errors.chunks_exact_mut(TARGET_BLOCK)) {
+        let row = &rows[row..][..width];
         let mut products = [Floats::ZERO; T];
         for c in 0..width {
             for j in 0..T {
@@ -165,14 +172,14 @@ fn block<const T: usize>(
     for c in 0..width {
         let target_pieces: [Floats; T] = std::array::from_fn(|j| target_rows[j][c]);
         let mut target_sums = [Floats::ZERO; T];
-        for (&center, errors) in centers.iter().zip(errors.chunks_exact(TARGET_BLOCK)) {
-            let piece = input.row(batch.center_rows[center as usize] as usize)[c];
+        for (&(row, sums), errors) in scratch.places.iter().zip(errors.chunks_exact(TARGET_BLOCK)) {
+            let piece = rows[row + c];
             let mut center_sum = Floats::ZERO;
             for j in 0..T {
                 target_sums[j] = target_sums[j].add_scaled(errors[j], piece);
                 center_sum = center_sum.add_scaled(errors[j], target_pieces[j]);
             }
-            add_fixed(&mut scratch.centers.sums[center as usize * width + c], center_sum, scale);
+            add_fixed(&mut scratch.centers.sums[sums + c], center_sum, scale);
         }
         for j in 0..T {
             add_fixed(&mut scratch.targets.sums[targets[j].slot() * width + c], target_sums[j], scale);
