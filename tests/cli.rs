@@ -265,3 +265,17 @@ fn help_names_every_option() {
         assert!(help.contains(option), "{option}");
     }
 }
+
+#[test]
+fn environment_variables_give_defaults_and_flags_win() {
+    let folder = folder();
+    let dim = |command: &mut Command| {
+        let output = command.args(["--json", "-q"]).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (report["config"]["dim"].clone(), report["config"]["window"].clone())
+    };
+    let mut command = cpu(&folder, "v.txt", &[]);
+    command.env("W2V_GPU_DIM", "4").env("W2V_GPU_WINDOW", "3");
+    assert_eq!(dim(&mut command), (8.into(), 3.into()));
+    cpu(&folder, "v.txt", &[]).env("W2V_GPU_NEGATIVE", "many").assert().code(2).stderr(contains("--negative"));
+}

@@ -8,12 +8,15 @@ mod train;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use w2v_gpu::Error;
 
 /// Train word vectors (word2vec skip-gram) on any GPU and on the CPU, reproducible bit for bit
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Environment variables give options other defaults: W2V_GPU_ and the name, as W2V_GPU_DIM for --dim."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,9 +29,22 @@ enum Command {
     Neighbors(neighbors::Args),
 }
 
+/// Parses what was typed. Every option has an environment variable that gives its default: `--dim` has `W2V_GPU_DIM`.
+fn parse() -> Cli {
+    let with_env = |arg: Arg| match arg.get_long() {
+        Some(name) if arg.get_id() != "help" && arg.get_id() != "version" => {
+            let variable = format!("W2V_GPU_{}", name.replace('-', "_").to_uppercase());
+            arg.env(variable).hide_env(true)
+        }
+        _ => arg,
+    };
+    let command = Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(with_env));
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 /// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything else.
 pub(crate) fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     let result = match &cli.command {
         Command::Train(args) => train::run(args),
         Command::Devices(args) => devices::run(args),

@@ -42,8 +42,8 @@ pub(super) fn open(path: &Path) -> Result<File> {
 /// Whole lines of one file.
 pub(super) struct Chunk {
     pub(super) text: Vec<u8>,
-    /// Whether the last line goes on in the next chunk.
-    pub(super) cut: bool,
+    /// Whether the first line began in the chunk before.
+    pub(super) continued: bool,
     /// Bytes of the file that this chunk stands for.
     pub(super) bytes: u64,
 }
@@ -69,13 +69,15 @@ pub(super) struct ChunkReader<'a> {
     current: Option<(&'a PathBuf, File)>,
     /// The beginning of a line whose end was not read yet.
     carry: Vec<u8>,
+    /// Whether the last line was cut between two words.
+    continued: bool,
     /// Within a word too long to keep: everything up to the next whitespace belongs to it.
     in_long_word: bool,
 }
 
 impl<'a> ChunkReader<'a> {
     pub(super) fn new(paths: &'a [PathBuf]) -> Self {
-        Self { paths: paths.iter(), current: None, carry: Vec::new(), in_long_word: false }
+        Self { paths: paths.iter(), current: None, carry: Vec::new(), continued: false, in_long_word: false }
     }
 
     /// The next chunks, at most `count`; none at the end.
@@ -108,7 +110,7 @@ impl<'a> ChunkReader<'a> {
             self.in_long_word = rest.is_none();
             text.drain(fresh..rest.map_or(text.len(), |rest| fresh + rest));
         }
-        let mut cut = false;
+        let mut continued = std::mem::take(&mut self.continued);
         if bytes < wanted {
             self.current = None;
             self.in_long_word = false;
@@ -116,13 +118,14 @@ impl<'a> ChunkReader<'a> {
             self.carry = text.split_off(end + 1);
         } else if let Some(end) = text.iter().rposition(u8::is_ascii_whitespace) {
             self.carry = text.split_off(end + 1);
-            cut = true;
+            self.continued = true;
         } else {
             // One word fills everything that was read: enough of it is kept to be counted as too long.
             text.truncate(MAX_WORD_BYTES + 1);
             self.in_long_word = true;
             self.carry = std::mem::take(&mut text);
+            self.continued = std::mem::take(&mut continued);
         }
-        Ok(Some(Chunk { text, cut, bytes: bytes as u64 }))
+        Ok(Some(Chunk { text, continued, bytes: bytes as u64 }))
     }
 }
