@@ -107,7 +107,6 @@ fn prefetch_window(batch: &Batch, window: usize, input: &Table, output: &Table, 
 }
 
 /// The cross product of a window's centers with `T` of its targets; returns its loss.
-#[expect(clippy::needless_range_loop, reason = "pieces and targets are indices into several arrays at once")]
 #[inline(always)]
 fn block<const T: usize>(
     batch: &Batch,
