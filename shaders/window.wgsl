@@ -39,6 +39,7 @@ fn fixed_point(contribution: vec4f) -> vec4i {
     return vec4i(round(limited * batch.header.scale));
 }
 
+// WGSL passes no pointers into storage buffers to functions: hence one function for each of them.
 fn add_to_center(slot: u32, column: u32, contribution: vec4f) {
     let sum = fixed_point(contribution);
     let at = 4u * (slot * WIDTH + column);

@@ -16,7 +16,7 @@ pub const CENTER_BLOCK: usize = 16;
 /// table is the `i`-th smallest row that the batch touches there, so accumulators need only be as large as the batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Windows `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
+    /// Window `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
     pub center_offsets: Vec<u32>,
     /// Slots of W, window after window.
     pub centers: Vec<u32>,

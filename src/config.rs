@@ -72,7 +72,7 @@ pub struct Config {
     pub no_shuffle: bool,
 }
 
-/// The largest `--dim`: a row's partial sums must fit a workgroup of the GPU.
+/// The largest `--dim`, well beyond any vectors in use.
 pub const MAX_DIM: usize = 4096;
 
 /// The largest `--window`.

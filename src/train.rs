@@ -119,7 +119,6 @@ pub fn train(
         steps += 1;
         words = batch.words_before + batch.words;
         pairs += batch.pairs();
-        epoch.pairs += batch.pairs();
         epoch.pending += batch.pairs();
         batches.recycle(batch);
         if last_report.elapsed() >= interval {
@@ -173,16 +172,15 @@ impl Mean {
 #[derive(Clone, Copy, Debug, Default)]
 struct EpochLoss {
     number: u32,
-    pairs: u64,
-    sum: f64,
+    read: Mean,
     /// Pairs whose loss the engine still holds.
     pending: u64,
 }
 
 impl EpochLoss {
     fn end(&mut self, next: u32) -> Epoch {
-        let done = std::mem::replace(self, Self { number: next, ..Self::default() });
-        Epoch { epoch: done.number, pairs: done.pairs, loss: done.sum / done.pairs.max(1) as f64 }
+        let mut done = std::mem::replace(self, Self { number: next, ..Self::default() });
+        Epoch { epoch: done.number, pairs: done.read.pairs, loss: done.read.take() }
     }
 }
 
@@ -192,6 +190,7 @@ fn read_loss(engine: &mut dyn Engine, step: u64, lr: f32, epoch: &mut EpochLoss)
     if !sum.is_finite() {
         return Err(Error::Diverged { step, lr });
     }
-    epoch.sum += sum;
-    Ok(Mean { sum, pairs: std::mem::take(&mut epoch.pending) })
+    let read = Mean { sum, pairs: std::mem::take(&mut epoch.pending) };
+    epoch.read.add(read);
+    Ok(read)
 }

@@ -37,7 +37,7 @@ pub struct CpuEngine {
 }
 
 impl CpuEngine {
-    /// Takes a model over; each step moves a row by at most `clip`.
+    /// Starts from a model; each step moves a row by at most `clip`.
     ///
     /// # Errors
     /// [`Error::Device`] when the threads cannot be started.

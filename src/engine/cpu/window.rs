@@ -8,6 +8,9 @@ use super::lanes::{Floats, LANES, Sums, Table, prefetch};
 use crate::batch::{Batch, TARGET_BLOCK, Target};
 use crate::engine::GRADIENT_LIMIT;
 
+/// Floats from here on have a spacing of 1: adding it rounds to an integer, which the low bits of the sum then are.
+const ROUND: f32 = 1.5 * (1 << 23) as f32;
+
 /// What one thread adds to and works in.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -196,8 +199,6 @@ fn block<const T: usize>(
 /// Adds a contribution, rounded to fixed point: to the nearest integer, ties to even.
 #[inline(always)]
 fn add_fixed(sums: &mut Sums, contribution: Floats, scale: f32) {
-    /// Floats from here on have a spacing of 1, so that adding it rounds, and the sum's low bits are the integer.
-    const ROUND: f32 = 1.5 * (1 << 23) as f32;
     for (sum, value) in sums.0.iter_mut().zip(contribution.0) {
         let limited = value.clamp(-GRADIENT_LIMIT, GRADIENT_LIMIT);
         let rounded = limited.mul_add(scale, ROUND).to_bits() as i32;
@@ -223,7 +224,6 @@ fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
 /// e^x for x <= 0, to within 2 units in the last place, 0 below -87.
 #[inline(always)]
 fn exp_of_negative(x: f32) -> f32 {
-    const ROUND: f32 = 1.5 * (1 << 23) as f32;
     // ln 2 in two parts, the first with few bits, so that n times it is exact (Cody and Waite).
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
