@@ -8,10 +8,9 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use w2v_gpu::batch::Batch;
 use w2v_gpu::config::Config;
 use w2v_gpu::corpus::Corpus;
+use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
-use w2v_gpu::model::Model;
-use w2v_gpu::train::Dataset;
 
 fn engine(criterion: &mut Criterion) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
@@ -33,8 +32,8 @@ fn engine(criterion: &mut Criterion) {
                 }
             });
         });
-        let model = Model::new(data.vocab.len(), config.dim, config.seed);
-        let mut engine = CpuEngine::new(&model, config.clip, threads).expect("threads can be started");
+        let mut engine =
+            CpuEngine::new(&data.model(), data.objective(), config.clip, threads).expect("threads can be started");
         group.bench_function(BenchmarkId::new("cpu engine", threads), |bencher| {
             bencher.iter(|| batches.iter().try_for_each(|batch| engine.step(batch, 0.025)).expect("no device to fail"));
         });

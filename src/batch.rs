@@ -10,7 +10,7 @@ pub const TARGET_BLOCK: usize = 8;
 /// Centers that a kernel handles at a time: a window of more centers adds to its target rows once per block.
 pub const CENTER_BLOCK: usize = 16;
 
-/// Windows of one context position each: its target rows (the context and the negatives) and the centers around it.
+/// Windows of one context position each: its target rows (the context and the negatives, say) and the centers around it.
 ///
 /// Each window stands for the full cross product of its centers and targets. Rows are named by **slots**: slot `i` of a
 /// table is the `i`-th smallest row that the batch touches there, so accumulators need only be as large as the batch.
@@ -39,7 +39,8 @@ pub struct Batch {
     pub words: u64,
 }
 
-/// A slot of W' with the label that its product with each center should have: 1 for the context, 0 for a negative.
+/// A slot of W' with the label that its product with each center should have: 1 for the context, 0 for a negative; in
+/// hierarchical softmax, which branch the context's path takes at an inner node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
 pub struct Target(u32);
@@ -75,6 +76,12 @@ impl Batch {
         self.centers.len() as u64
     }
 
+    /// Number of (center, target) products.
+    pub fn products(&self) -> u64 {
+        let product = |window| (self.centers_of(window).len() * self.targets_of(window).len()) as u64;
+        (0..self.windows()).map(product).sum()
+    }
+
     /// The centers of a window.
     #[inline]
     pub fn centers_of(&self, window: usize) -> &[u32] {
@@ -86,6 +93,27 @@ impl Batch {
     pub fn targets_of(&self, window: usize) -> &[Target] {
         let range = self.target_offsets[window] as usize..self.target_offsets[window + 1] as usize;
         &self.targets[range]
+    }
+
+    /// The contexts of each center slot, for objectives without negatives: every target stands for itself.
+    pub fn by_center(&self) -> ByCenter {
+        let mut offsets = vec![0u32; self.center_rows.len() + 1];
+        for window in 0..self.windows() {
+            let targets = self.targets_of(window).len() as u32;
+            self.centers_of(window).iter().for_each(|&center| offsets[center as usize + 1] += targets);
+        }
+        (1..offsets.len()).for_each(|slot| offsets[slot] += offsets[slot - 1]);
+        let mut contexts = vec![0; offsets[offsets.len() - 1] as usize];
+        let mut next = offsets.clone();
+        for window in 0..self.windows() {
+            for &center in self.centers_of(window) {
+                for target in self.targets_of(window) {
+                    contexts[next[center as usize] as usize] = self.target_rows[target.slot()];
+                    next[center as usize] += 1;
+                }
+            }
+        }
+        ByCenter { offsets, contexts }
     }
 
     fn center_range(&self, window: usize) -> Range<usize> {
@@ -126,6 +154,22 @@ impl Batch {
     }
 }
 
+/// The pairs of a batch, center after center.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByCenter {
+    /// Center slot `s` has `contexts[offsets[s]..offsets[s + 1]]`.
+    pub offsets: Vec<u32>,
+    /// Rows of W'.
+    pub contexts: Vec<u32>,
+}
+
+impl ByCenter {
+    /// The contexts of a center slot.
+    pub fn of(&self, slot: usize) -> &[u32] {
+        &self.contexts[self.offsets[slot] as usize..self.offsets[slot + 1] as usize]
+    }
+}
+
 /// Makes batches from windows of rows: numbers the touched rows and counts how often each is touched.
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -139,14 +183,14 @@ impl BatchBuilder {
         Self { centers: RowSet::new(input_rows), targets: RowSet::new(output_rows) }
     }
 
-    /// Adds a window to a batch, its centers and targets still named by row.
+    /// Adds a window to a batch. Its centers are still rows, and the slots of its targets too.
     #[inline]
-    pub fn window(&mut self, batch: &mut Batch, centers: &[u32], targets: &[(u32, bool)]) {
+    pub fn window(&mut self, batch: &mut Batch, centers: &[u32], targets: &[Target]) {
         let blocks = centers.len().div_ceil(CENTER_BLOCK) as u32;
-        for &(row, label) in targets {
-            self.targets.touch(row, blocks);
-            batch.targets.push(Target::new(row, label));
+        for target in targets {
+            self.targets.touch(target.slot() as u32, blocks);
         }
+        batch.targets.extend_from_slice(targets);
         let blocks = targets.len().div_ceil(TARGET_BLOCK) as u32;
         for &row in centers {
             self.centers.touch(row, blocks);
@@ -223,7 +267,7 @@ pub(crate) mod tests {
         let mut batch = Batch::default();
         batch.clear();
         for (centers, targets) in windows {
-            let targets: Vec<(u32, bool)> = targets.iter().enumerate().map(|(i, &row)| (row, i == 0)).collect();
+            let targets: Vec<Target> = targets.iter().enumerate().map(|(i, &row)| Target::new(row, i == 0)).collect();
             builder.window(&mut batch, centers, &targets);
         }
         builder.finish(&mut batch);
@@ -273,12 +317,22 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn pairs_by_center() {
+        let batch =
+            batch_of(10, &[(vec![7, 2], vec![3]), (vec![2], vec![9, 9]), (vec![], vec![1]), (vec![2, 2], vec![0])]);
+        let by_center = batch.by_center();
+        assert_eq!(batch.center_rows, [2, 7]);
+        assert_eq!((by_center.of(0), by_center.of(1)), (&[3, 9, 9, 0, 0][..], &[3][..]));
+        assert_eq!(batch.products(), 6);
+    }
+
+    #[test]
     fn a_builder_forgets_the_batch_before() {
         let mut builder = BatchBuilder::new(10, 10);
         let mut batch = Batch::default();
         for _ in 0..2 {
             batch.clear();
-            builder.window(&mut batch, &[5, 7], &[(9, true), (3, false)]);
+            builder.window(&mut batch, &[5, 7], &[Target::new(9, true), Target::new(3, false)]);
             builder.finish(&mut batch);
             assert_eq!(batch.center_rows, [5, 7]);
             assert_eq!(batch.multiplicity, 1);

@@ -11,10 +11,10 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rand::Rng;
 
-use crate::batch::{Batch, BatchBuilder};
+use crate::batch::{Batch, BatchBuilder, Target};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
-use crate::sampling::{AliasTable, Key, Stream, Subsampler, below};
+use crate::sampling::{AliasTable, HuffmanTree, Key, Stream, Subsampler, below};
 
 /// Consecutive positions that stay together when positions are shuffled.
 ///
@@ -31,8 +31,8 @@ pub struct Source {
     pub store: TokenStore,
     /// Which occurrences of frequent words are kept.
     pub subsampler: Subsampler,
-    /// The noise distribution.
-    pub noise: AliasTable,
+    /// What the centers of a window are trained against.
+    pub targets: Arc<Targets>,
     /// Number of words.
     pub words: usize,
     /// How windows are drawn.
@@ -54,8 +54,45 @@ pub struct Windows {
     pub window: u32,
     /// Whether every window reaches that far; otherwise each draws its own width from 1 to `window`.
     pub fixed: bool,
-    /// Negatives drawn for each window.
-    pub negative: u32,
+}
+
+/// What the centers of a window are trained against.
+#[derive(Clone, Debug)]
+pub enum Targets {
+    /// The context, label 1, and noise words, label 0.
+    Negatives(Negatives),
+    /// The inner nodes on the context's path.
+    Path(HuffmanTree),
+    /// The context alone: an engine compares it with all words.
+    Context,
+}
+
+/// How noise words are drawn.
+#[derive(Clone, Debug)]
+pub struct Negatives {
+    /// The noise distribution.
+    pub noise: AliasTable,
+    /// Words drawn at a time.
+    pub count: u32,
+    /// Whether each pair has a draw of its own, as in word2vec.c, and not each window one for all its pairs.
+    pub per_pair: bool,
+    /// Whether a draw that equals the context is left out.
+    pub skip_equal: bool,
+}
+
+impl Negatives {
+    /// The targets of a context: itself, then the negatives drawn.
+    #[inline]
+    fn draw(&self, context: u32, rng: &mut impl Rng, targets: &mut Vec<Target>) {
+        targets.clear();
+        targets.push(Target::new(context, true));
+        for _ in 0..self.count {
+            let word = self.noise.outcome(rng.next_u64());
+            if word != context || !self.skip_equal {
+                targets.push(Target::new(word, false));
+            }
+        }
+    }
 }
 
 /// Some blocks of the corpus, subsampled, in the order in which they will be visited.
@@ -73,6 +110,14 @@ struct Group {
 }
 
 impl Source {
+    /// Rows of W': one for each word, or for each inner node of the tree.
+    pub fn output_rows(&self) -> usize {
+        match &*self.targets {
+            Targets::Path(tree) => tree.nodes(),
+            Targets::Negatives(_) | Targets::Context => self.words,
+        }
+    }
+
     fn groups(&self) -> usize {
         self.store.blocks().div_ceil(GROUP_BLOCKS)
     }
@@ -122,11 +167,11 @@ impl Source {
         batch.words_before = group.words_before + words.start as u64;
         batch.words = words.len() as u64;
 
-        let Windows { window, fixed, negative } = self.windows;
+        let Windows { window, fixed } = self.windows;
         let key = Key::new(self.seed, group.epoch, Stream::Windows);
         let tokens = &group.tokens[..];
         let mut centers = Vec::with_capacity(2 * window as usize);
-        let mut targets = Vec::with_capacity(1 + negative as usize);
+        let mut targets = Vec::new();
         for &run in &group.runs[share(group.runs.len(), number, group.batches)] {
             let start = run as usize * RUN;
             for position in start..tokens.len().min(start + RUN) {
@@ -137,15 +182,20 @@ impl Source {
                     continue;
                 }
                 let context = tokens[position] & !END;
-                targets.clear();
-                targets.push((context, true));
-                for _ in 0..negative {
-                    let word = self.noise.outcome(rng.next_u64());
-                    if word != context {
-                        targets.push((word, false));
+                match &*self.targets {
+                    Targets::Negatives(negatives) if negatives.per_pair => {
+                        for center in centers.chunks(1) {
+                            negatives.draw(context, &mut rng, &mut targets);
+                            builder.window(batch, center, &targets);
+                        }
                     }
+                    Targets::Negatives(negatives) => {
+                        negatives.draw(context, &mut rng, &mut targets);
+                        builder.window(batch, &centers, &targets);
+                    }
+                    Targets::Path(tree) => builder.window(batch, &centers, tree.path(context)),
+                    Targets::Context => builder.window(batch, &centers, &[Target::new(context, true)]),
                 }
-                builder.window(batch, &centers, &targets);
             }
         }
         builder.finish(batch);
@@ -184,7 +234,7 @@ impl Source {
     }
 
     fn make_batches(&self, dispatch: &Mutex<Dispatch>, recycled: &Receiver<Batch>) {
-        let mut builder = BatchBuilder::new(self.words, self.words);
+        let mut builder = BatchBuilder::new(self.words, self.output_rows());
         loop {
             let Some((group, number, reply)) = dispatch.lock().ok().and_then(|mut dispatch| dispatch.next()) else {
                 return;
@@ -308,9 +358,14 @@ mod tests {
         let mut source = Source {
             store: writer.finish().unwrap(),
             subsampler: Subsampler::new(&counts, 0.0),
-            noise: AliasTable::noise(&counts, 0.75),
+            targets: Arc::new(Targets::Negatives(Negatives {
+                noise: AliasTable::noise(&counts, 0.75),
+                count: 3,
+                per_pair: false,
+                skip_equal: true,
+            })),
             words,
-            windows: Windows { window: 2, fixed: false, negative: 3 },
+            windows: Windows { window: 2, fixed: false },
             epochs: 2,
             seed: 1,
             shuffle: true,
@@ -403,7 +458,7 @@ mod tests {
     fn window_widths_are_uniform() {
         let long: Vec<u32> = (0..20_000).map(|i| i % 50).collect();
         let source = source(&[long], 50, |s| {
-            s.windows = Windows { window: 5, fixed: false, negative: 1 };
+            s.windows = Windows { window: 5, fixed: false };
             s.epochs = 1;
         });
         let mut widths = [0f64; 6];

@@ -29,10 +29,19 @@ pub struct Config {
     /// Let every window reach that far, instead of drawing each width from 1 to --window
     #[arg(long, help_heading = "Objective")]
     pub fixed_window: bool,
-    /// Negative words drawn for each window
+    /// What is minimised for each pair: negative sampling, hierarchical softmax, or the softmax over all words
+    #[arg(long, value_enum, default_value_t, value_name = "LOSS", help_heading = "Objective")]
+    pub loss: Loss,
+    /// Negative words drawn at a time (--loss ns)
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Objective")]
     pub negative: u32,
-    /// Negatives are drawn in proportion to their count to this power
+    /// Draw negatives once for a window, shared by its pairs, or for each pair as word2vec.c does (--loss ns)
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "Objective")]
+    pub negatives_per: NegativesPer,
+    /// Keep negatives that equal the context (--loss ns)
+    #[arg(long, help_heading = "Objective")]
+    pub no_skip_equal: bool,
+    /// Negatives are drawn in proportion to their count to this power (--loss ns)
     #[arg(long, default_value_t = 0.75, value_name = "X", allow_negative_numbers = true, help_heading = "Objective")]
     pub ns_exponent: f64,
     /// Thin out words of a larger share of the text; 0 keeps every occurrence
@@ -70,6 +79,47 @@ pub struct Config {
     /// Train on the text in its own order
     #[arg(long, help_heading = "Training")]
     pub no_shuffle: bool,
+    /// Hold out this share of the sentences, and report their loss after each epoch
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Training")]
+    pub validation: Option<f64>,
+    /// Stop after N epochs in a row whose validation loss is no new low, and keep the vectors of the lowest
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub patience: Option<u32>,
+}
+
+/// What is minimised for each (center, context) pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Loss {
+    /// Negative sampling: the context against some noise words.
+    #[default]
+    Ns,
+    /// Hierarchical softmax: a path of choices through a Huffman tree.
+    Hs,
+    /// The softmax over the whole vocabulary, as skip-gram was first defined.
+    Softmax,
+}
+
+/// What shares a draw of negatives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NegativesPer {
+    /// All pairs of a window: far faster, as good.
+    #[default]
+    Window,
+    /// Each pair has its own, as in word2vec.c.
+    Pair,
+}
+
+/// Other trainers whose defaults `--preset` gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Preset {
+    /// word2vec.c with `-cbow 0`.
+    Word2vec,
+    /// gensim 4's `Word2Vec` with `sg=1`.
+    Gensim,
+    /// fastText's `skipgram` with `-maxn 0`: without subwords.
+    Fasttext,
 }
 
 /// The largest `--dim`, well beyond any vectors in use.
@@ -87,7 +137,10 @@ impl Default for Config {
             max_vocab: None,
             window: 5,
             fixed_window: false,
+            loss: Loss::Ns,
             negative: 5,
+            negatives_per: NegativesPer::Window,
+            no_skip_equal: false,
             ns_exponent: 0.75,
             sample: 1e-4,
             epochs: 5,
@@ -96,11 +149,45 @@ impl Default for Config {
             batch: None,
             clip: 0.25,
             no_shuffle: false,
+            validation: None,
+            patience: None,
         }
     }
 }
 
 impl Config {
+    /// The settings of negatives, which matter to [`Loss::Ns`] alone.
+    pub const OF_NEGATIVES: [&str; 4] = ["negative", "negatives_per", "no_skip_equal", "ns_exponent"];
+
+    /// Another trainer's defaults under our names. What its minibatches of one pair need no setting for stays ours.
+    pub fn preset(preset: Preset) -> Self {
+        let theirs = Self { negatives_per: NegativesPer::Pair, lr: 0.025, sample: 1e-3, ..Self::default() };
+        match preset {
+            Preset::Word2vec => theirs,
+            Preset::Gensim => Self { min_lr: Some(1e-4), ..theirs },
+            // fastText draws negatives by the square root of their counts, and its rate falls to 0.
+            Preset::Fasttext => Self { lr: 0.05, sample: 1e-4, ns_exponent: 0.5, min_lr: Some(0.0), ..theirs },
+        }
+    }
+
+    /// The settings as command-line options, those that do not matter to the objective left out.
+    pub fn options(&self) -> Vec<String> {
+        let Ok(serde_json::Value::Object(settings)) = serde_json::to_value(self) else { return Vec::new() };
+        settings
+            .iter()
+            .filter(|(name, _)| self.loss == Loss::Ns || !Self::OF_NEGATIVES.contains(&name.as_str()))
+            .filter_map(|(name, value)| {
+                let flag = format!("--{}", name.replace('_', "-"));
+                match value {
+                    serde_json::Value::Null | serde_json::Value::Bool(false) => None,
+                    serde_json::Value::Bool(true) => Some(flag),
+                    serde_json::Value::String(text) => Some(format!("{flag} {text}")),
+                    other => Some(format!("{flag} {other}")),
+                }
+            })
+            .collect()
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
@@ -123,7 +210,7 @@ impl Config {
             "a window reaches 1 to 1000 words to each side; 2 to 10 are usual",
         )?;
         require(
-            self.negative > 0,
+            self.negative > 0 || self.loss != Loss::Ns,
             "--negative",
             &self.negative,
             "positive pairs alone cannot be trained: every label would be 1, every vector would grow along one direction \
@@ -165,7 +252,25 @@ impl Config {
             "--clip",
             &self.clip,
             "the row limit must be a positive number; 0.25 is usual",
-        )
+        )?;
+        if let Some(share) = self.validation {
+            require(
+                share > 0.0 && share < 1.0,
+                "--validation",
+                &share,
+                "a share of the sentences between 0 and 1; 0.01 is usual for a large corpus",
+            )?;
+        }
+        if let Some(patience) = self.patience {
+            require(patience > 0, "--patience", &patience, "wait for at least one epoch")?;
+            require(
+                self.validation.is_some(),
+                "--patience",
+                &patience,
+                "needs sentences to judge by: add --validation, such as 0.01",
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -187,10 +292,33 @@ mod tests {
         Config::default().validate().unwrap();
     }
 
+    /// The options that describe a configuration, typed again, give the same configuration.
+    #[test]
+    fn options_lead_back_to_the_settings() {
+        let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext].map(Config::preset).to_vec();
+        configs.push(Config { max_vocab: Some(9), fixed_window: true, validation: Some(0.25), ..Config::default() });
+        for config in configs {
+            let options = config.options().join(" ");
+            assert_eq!(Typed::parse_from(format!("x {options}").split(' ')).config, config, "{options}");
+        }
+        let options = Config { loss: Loss::Hs, ..Config::default() }.options().join(" ");
+        assert!(
+            options.contains("--loss hs") && !options.contains("neg") && !options.contains("exponent"),
+            "{options}"
+        );
+    }
+
+    #[test]
+    fn negatives_are_needed_for_negative_sampling_alone() {
+        let none = Config { negative: 0, ..Config::default() };
+        none.validate().unwrap_err();
+        Config { loss: Loss::Hs, ..none }.validate().unwrap();
+    }
+
     #[test]
     fn every_setting_out_of_range_names_its_flag() {
         type Change = fn(&mut Config);
-        let bad: [(&str, Change); 13] = [
+        let bad: [(&str, Change); 17] = [
             ("--dim 0", |c| c.dim = 0),
             ("--dim 5000", |c| c.dim = 5000),
             ("--max-vocab", |c| c.max_vocab = Some(0)),
@@ -204,6 +332,10 @@ mod tests {
             ("--min-lr", |c| c.min_lr = Some(1.0)),
             ("--batch", |c| c.batch = Some(0)),
             ("--clip", |c| c.clip = f32::NAN),
+            ("--validation 0", |c| c.validation = Some(0.0)),
+            ("--validation NaN", |c| c.validation = Some(f64::NAN)),
+            ("--patience 0", |c| (c.validation, c.patience) = (Some(0.1), Some(0))),
+            ("--patience 2: needs", |c| c.patience = Some(2)),
         ];
         for (message, change) in bad {
             let mut config = Config::default();

@@ -66,6 +66,17 @@ pub enum Error {
         /// One line for each adapter there is.
         adapters: Vec<String>,
     },
+    /// The machine cannot hold the model.
+    #[error(
+        "the matrices need {needed} bytes, but this machine has {total} bytes of memory: lower --dim or --max-vocab, or \
+         raise --min-count"
+    )]
+    HostMemory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes of memory.
+        total: u64,
+    },
     /// The adapter cannot hold the model.
     #[error(
         "{what} needs {needed} bytes, but {adapter} allows {allowed}: lower --dim, --max-vocab or --batch, \
@@ -95,16 +106,20 @@ pub enum Error {
         /// What the driver said.
         why: String,
     },
-    /// Training produced a value that is not a finite number.
+    /// The loss is no number any more, or far above that of a model that knows nothing.
     #[error(
-        "the loss is no longer a finite number after batch {step} (learning rate {lr}): \
-         lower --lr or --clip; the output file was not written"
+        "training diverged: the loss was {loss} per pair after batch {step} (learning rate {lr}), and {blank} before any \
+         training; lower --lr or --clip; the output file was not written"
     )]
     Diverged {
         /// Batches trained until it was noticed.
         step: u64,
         /// The learning rate at that point.
         lr: f32,
+        /// Mean loss per pair since the last report.
+        loss: f64,
+        /// The same of a model whose scores are all zero.
+        blank: f64,
     },
 }
 

@@ -43,8 +43,10 @@ pub struct Prepared {
     pub different: u64,
     /// Words in the vocabulary.
     pub vocabulary: u64,
-    /// Occurrences of words in the vocabulary.
+    /// Occurrences of words in the vocabulary that are trained on.
     pub tokens: u64,
+    /// Occurrences in the sentences held out for validation.
+    pub held_out: u64,
     /// Occurrences that subsampling keeps in an epoch, on average.
     pub kept: f64,
 }
@@ -79,4 +81,6 @@ pub struct Epoch {
     pub pairs: u64,
     /// Mean loss per pair over the epoch.
     pub loss: f64,
+    /// Mean loss per pair of the sentences held out, after the epoch.
+    pub validation: Option<f64>,
 }

@@ -1,4 +1,4 @@
-//! word2vec skip-gram with negative sampling on any GPU (Vulkan, Metal, DX12) and on the CPU, reproducible bit for bit.
+//! word2vec skip-gram on any GPU (Vulkan, Metal, DX12) and on the CPU, reproducible bit for bit.
 //!
 //! Text becomes vectors in this order, a module for each station:
 //!
@@ -6,7 +6,8 @@
 //! |---|---|
 //! | [`corpus`] | text files to a token store on disk: word ids, sentence by sentence |
 //! | [`vocab`] | which words there are, in which order, how often |
-//! | [`sampling`] | the counter-based generator, noise words, subsampling |
+//! | [`sampling`] | the counter-based generator, noise words, subsampling, the Huffman tree |
+//! | [`dataset`] | all of that made ready for a run |
 //! | [`batcher`] | the token store to minibatches, in shuffled order, on several threads |
 //! | [`batch`] | a minibatch: windows of centers and targets in flat arrays |
 //! | [`engine`] | what a step computes; `reference` (f64), `cpu` and `gpu` compute it |
@@ -22,21 +23,20 @@
 //! use std::time::Duration;
 //! use w2v_gpu::config::Config;
 //! use w2v_gpu::corpus::Corpus;
-//! use w2v_gpu::engine::{Engine, cpu::CpuEngine};
+//! use w2v_gpu::dataset::Dataset;
+//! use w2v_gpu::engine::cpu::CpuEngine;
 //! use w2v_gpu::format::Vectors;
-//! use w2v_gpu::model::Model;
-//! use w2v_gpu::train::{Dataset, train};
+//! use w2v_gpu::train::train;
 //!
 //! # fn main() -> w2v_gpu::Result<()> {
 //! let config = Config { dim: 50, sample: 1e-3, epochs: 2, ..Config::default() };
 //! let corpus = Corpus::open(&["data/corpus.txt".into()])?;
 //! let data = Dataset::prepare(&corpus, &config, |_| ())?;
-//! let model = Model::new(data.vocab.len(), config.dim, config.seed);
-//! let mut engine = CpuEngine::new(&model, config.clip, 2)?;
-//! let summary = train(&data, &config, &mut engine, 1, Duration::from_secs(1), |_| ())?;
+//! let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2)?;
+//! let (model, summary) = train(&data, &mut engine, 1, Duration::from_secs(1), |_| ())?;
 //! println!("loss {:.3} per pair", summary.loss);
 //!
-//! let vectors = Vectors { vocab: data.vocab.clone(), matrix: engine.model()?.input };
+//! let vectors = Vectors { vocab: data.vocab.clone(), matrix: model.input };
 //! for (id, cosine) in w2v_gpu::similarity::nearest(&vectors, "guitar", 5)? {
 //!     println!("{} {cosine:.2}", vectors.vocab.word(id));
 //! }
@@ -48,6 +48,7 @@ pub mod batch;
 pub mod batcher;
 pub mod config;
 pub mod corpus;
+pub mod dataset;
 pub mod engine;
 pub mod error;
 pub mod event;

@@ -53,13 +53,19 @@ impl Matrix {
 pub struct Model {
     /// W: a row for each word as a center.
     pub input: Matrix,
-    /// W': a row for each word as a context or a negative.
+    /// W': a row for each word as a context or a negative; in hierarchical softmax for each inner node of the tree.
     pub output: Matrix,
 }
 
 impl Model {
-    /// The start of training: W uniform in ±0.5/`dim`, drawn from `seed`, and W' zero, as in word2vec.
+    /// The start of training: W uniform in ±0.5/`dim`, drawn from `seed`, and W' zero, as in word2vec; a row for each
+    /// word in both.
     pub fn new(words: usize, dim: usize, seed: u64) -> Self {
+        Self::with_output_rows(words, words, dim, seed)
+    }
+
+    /// The same with a number of rows of its own for W'.
+    pub fn with_output_rows(words: usize, output_rows: usize, dim: usize, seed: u64) -> Self {
         use rand::Rng;
         let key = Key::new(seed, 0, Stream::Init);
         let mut input = Matrix::zeros(words, dim);
@@ -71,10 +77,10 @@ impl Model {
                 *value = (unit - 0.5) / dim as f32;
             }
         }
-        Self { input, output: Matrix::zeros(words, dim) }
+        Self { input, output: Matrix::zeros(output_rows, dim) }
     }
 
-    /// Which matrix, or mean of both, serves as the word vectors.
+    /// Which matrix, or mean of both, serves as the word vectors. All but `Input` need an output row for each word.
     pub fn embedding(self, which: Embedding) -> Matrix {
         match which {
             Embedding::Input => self.input,
@@ -89,7 +95,8 @@ impl Model {
 }
 
 /// Which vectors stand for the words once training is over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Embedding {
     /// W, the vectors of the words as centers: what every peer writes.
     #[default]

@@ -17,6 +17,11 @@ impl Schedule {
         Self { lr, min_lr: min_lr.unwrap_or(lr * MIN_LR_SHARE), total_words }
     }
 
+    /// Below this it never falls.
+    pub fn min_lr(&self) -> f64 {
+        self.min_lr
+    }
+
     /// The share of the run that is done once `words` were seen, 0 to 1.
     pub fn progress(&self, words: u64) -> f64 {
         if self.total_words == 0 { 1.0 } else { words as f64 / self.total_words as f64 }

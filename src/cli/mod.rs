@@ -8,6 +8,7 @@ mod train;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use w2v_gpu::Error;
 
@@ -29,7 +30,8 @@ enum Command {
     Neighbors(neighbors::Args),
 }
 
-/// Parses what was typed. Every option has an environment variable that gives its default: `--dim` has `W2V_GPU_DIM`.
+/// Parses what was typed. Every option has an environment variable that gives its default: `--dim` has `W2V_GPU_DIM`; and
+/// `--preset` gives others.
 fn parse() -> Cli {
     let with_env = |arg: Arg| match arg.get_long() {
         Some(name) if arg.get_id() != "help" && arg.get_id() != "version" => {
@@ -38,8 +40,16 @@ fn parse() -> Cli {
         }
         _ => arg,
     };
-    let command = Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(with_env));
-    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    let mut command = Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(with_env));
+    let mut matches = command.clone().get_matches();
+    if let Some(preset) = matches.subcommand_matches("train").and_then(train::preset) {
+        command = command.mut_subcommand("train", |train| train::with_defaults_of(train, preset));
+        matches = command.clone().get_matches();
+    }
+    if let Some(why) = matches.subcommand_matches("train").and_then(train::conflict) {
+        command.error(ErrorKind::ArgumentConflict, why).exit();
+    }
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything else.

@@ -52,12 +52,12 @@ impl Display {
                 prepared_lines(prepared).iter().for_each(|line| self.line(line));
             }
             Event::Progress(progress) => self.progress(progress),
-            Event::Epoch(epoch) => self.line(&format!(
-                "epoch {} done: loss {:.4} over {} pairs",
-                epoch.epoch + 1,
-                epoch.loss,
-                HumanCount(epoch.pairs)
-            )),
+            Event::Epoch(epoch) => {
+                let validation =
+                    epoch.validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
+                let (number, pairs) = (epoch.epoch + 1, HumanCount(epoch.pairs));
+                self.line(&format!("epoch {number} done: loss {:.4} over {pairs} pairs{validation}", epoch.loss));
+            }
             _ => {}
         }
     }
@@ -121,7 +121,7 @@ fn to_stderr(text: &str) {
 
 /// What the corpus holds, and everything in it that could not be taken as it stood.
 fn prepared_lines(prepared: &Prepared) -> Vec<String> {
-    let Prepared { text, different, vocabulary, tokens, kept } = prepared;
+    let Prepared { text, different, vocabulary, tokens, held_out, kept } = prepared;
     let mut lines = vec![format!(
         "corpus: {} words in {} lines; vocabulary: {} of {} different words, {} occurrences ({:.0}% kept by subsampling)",
         HumanCount(text.words),
@@ -136,7 +136,8 @@ fn prepared_lines(prepared: &Prepared) -> Vec<String> {
             lines.push(format!("  {} {what}", HumanCount(count)));
         }
     };
-    left_out(text.words - tokens, "words left out: not in the vocabulary (--min-count, --max-vocab)");
+    left_out(*held_out, "words in sentences held out (--validation)");
+    left_out(text.words - tokens - held_out, "words left out: not in the vocabulary (--min-count, --max-vocab)");
     left_out(text.invalid_utf8, "words with bytes that are not UTF-8, replaced by U+FFFD");
     left_out(text.long_words, "words left out: longer than 1024 bytes");
     left_out(text.cuts, "cuts in lines too long for one sentence");

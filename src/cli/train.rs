@@ -5,31 +5,38 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, ValueEnum};
 use indicatif::HumanCount;
 use serde::Serialize;
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use w2v_gpu::Error;
-use w2v_gpu::config::Config;
+use w2v_gpu::config::{Config, Loss, Preset};
 use w2v_gpu::corpus::Corpus;
+use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::event::Prepared;
 use w2v_gpu::format;
 use w2v_gpu::model::{Embedding, Model};
-use w2v_gpu::train::{Dataset, Summary, train};
+use w2v_gpu::train::{Summary, train};
 
 use super::progress::Display;
 
 /// Trains word vectors on text
 ///
 /// Every line of CORPUS is a sentence, its words separated by whitespace. The vectors are written in word2vec's text
-/// format (OUT ends in .txt or .vec) or its binary format (.bin); gensim, spaCy and others load both.
+/// format (OUT ends in .txt or .vec) or its binary format (.bin); gensim, spaCy and others load both. The settings of the
+/// run are written beside them, to OUT.json.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
     after_help = "Examples:
   w2v-gpu train text.txt -o vectors.bin
-  w2v-gpu train part1.txt part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu"
+  w2v-gpu train part1.txt part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu
+  w2v-gpu train text.txt -o vectors.bin --loss hs --validation 0.01 --patience 2
+  w2v-gpu train text.txt -o vectors.bin --preset word2vec --dim 200"
 )]
 pub(crate) struct Args {
     /// Text files
@@ -41,9 +48,12 @@ pub(crate) struct Args {
     /// Which vectors are written: of the words as centers, as contexts, or the mean of both
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     embedding: Embedding,
-    /// Also write the context vectors (W') to FILE
+    /// Also write the context vectors (W') to FILE; with --loss hs those of the tree's inner nodes
     #[arg(long, value_name = "FILE")]
     save_output: Option<PathBuf>,
+    /// Take the defaults of another trainer; options typed beside it win
+    #[arg(long, value_enum, value_name = "TRAINER")]
+    preset: Option<Preset>,
     #[command(flatten)]
     config: Config,
     #[command(flatten)]
@@ -78,6 +88,10 @@ struct Hardware {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Hardware")]
     shader_checks: Option<bool>,
 }
+
+/// Multiply-adds per second that a softmax is estimated at, and the hours from which on a run is warned about.
+const SOFTMAX_RATE: f64 = 1e11;
+const SOFTMAX_HOURS: f64 = 0.5;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum EngineKind {
@@ -115,9 +129,50 @@ struct Stages {
     write: f64,
 }
 
+/// What the vectors were made with, written beside them.
+#[derive(Serialize)]
+struct Settings<'a> {
+    program: &'static str,
+    corpus: &'a [PathBuf],
+    engine: &'a str,
+    embedding: Embedding,
+    config: &'a Config,
+}
+
+/// The `--preset` among what was typed.
+pub(crate) fn preset(typed: &ArgMatches) -> Option<Preset> {
+    typed.get_one("preset").copied()
+}
+
+/// The command with another trainer's defaults in place of ours.
+pub(crate) fn with_defaults_of(command: Command, preset: Preset) -> Command {
+    let json = |config: &Config| match serde_json::to_value(config) {
+        Ok(serde_json::Value::Object(settings)) => settings,
+        _ => serde_json::Map::new(),
+    };
+    let ours = json(&Config::default());
+    json(&Config::preset(preset)).into_iter().filter(|(name, value)| ours.get(name) != Some(value)).fold(
+        command,
+        |command, (name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            command.mut_arg(name, |arg| arg.default_value(value))
+        },
+    )
+}
+
+/// What was typed that the chosen objective has no use for, if anything.
+pub(crate) fn conflict(typed: &ArgMatches) -> Option<String> {
+    let loss = *typed.get_one::<Loss>("loss")?;
+    let is_typed = |option: &&&str| typed.value_source(option) == Some(ValueSource::CommandLine);
+    let option = Config::OF_NEGATIVES.iter().find(is_typed).filter(|_| loss != Loss::Ns)?;
+    let (flag, loss) = (option.replace('_', "-"), loss.to_possible_value()?);
+    Some(format!("--{flag} belongs to --loss ns: with --loss {} no negatives are drawn; leave it out", loss.get_name()))
+}
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     super::log_to_stderr(args.verbose);
     args.config.validate()?;
+    check_embedding(args)?;
     let threads = threads(args.hardware.threads)?;
     let mut display = Display::new(args.quiet, checked_interval(args.log_every)?);
     check_outputs(args)?;
@@ -131,21 +186,26 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let prepare = started.elapsed();
 
     let started = Instant::now();
-    display.line(&plan(&data, &args.config));
+    // Where the system does not say, the attempt decides.
+    if let Ok(system) = System::new_with_specifics(memory_only()) {
+        check_memory(needed_memory(&data), system.total_memory())?;
+    }
+    plan(&data).iter().for_each(|line| display.line(line));
     let (mut engine, batcher_threads) = start_engine(place, &data, args, threads)?;
     let start = started.elapsed();
     let interval = display.interval();
-    let training = train(&data, &args.config, &mut *engine, batcher_threads, interval, |event| display.show(&event));
+    let trained = train(&data, &mut *engine, batcher_threads, interval, |event| display.show(&event));
     display.finish();
-    let training = training?;
+    let (model, training) = trained?;
 
     let started = Instant::now();
     let description = engine.describe();
-    write(args, &data, engine)?;
+    drop(engine);
+    write(args, &data, model, &description)?;
     let report = Report {
         engine: description,
         output: &args.output,
-        config: &args.config,
+        config: &data.config,
         corpus: data.prepared,
         training,
         words_per_second: training.words as f64 / training.elapsed.as_secs_f64(),
@@ -189,15 +249,17 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
 
 /// Finds out before any work what would otherwise be found out after it.
 fn check_outputs(args: &Args) -> Result<(), Error> {
-    let outputs = [("-o/--output", Some(&args.output)), ("--save-output", args.save_output.as_ref())];
-    for (flag, path) in outputs {
-        if let Some(path) = path {
-            format::Format::from_path(path)?;
-            format::check_writable(path, flag)?;
-            if args.corpus.iter().any(|corpus| is_same_file(corpus, path)) {
-                let why = "is a file of the corpus, which would be replaced; name another file".to_owned();
-                return Err(Error::Setting { flag, value: path.display().to_string(), why });
-            }
+    let vectors = [("-o/--output", Some(&args.output)), ("--save-output", args.save_output.as_ref())];
+    for (_, path) in vectors {
+        path.map(|path| format::Format::from_path(path)).transpose()?;
+    }
+    let settings = settings_path(&args.output);
+    let outputs = vectors.into_iter().chain([("-o/--output", Some(&settings))]);
+    for (flag, path) in outputs.filter_map(|(flag, path)| path.map(|path| (flag, path))) {
+        format::check_writable(path, flag)?;
+        if args.corpus.iter().any(|corpus| is_same_file(corpus, path)) {
+            let why = "is a file of the corpus, which would be replaced; name another file".to_owned();
+            return Err(Error::Setting { flag, value: path.display().to_string(), why });
         }
     }
     if args.save_output.as_ref().is_some_and(|path| path == &args.output || is_same_file(path, &args.output)) {
@@ -236,44 +298,109 @@ fn choose(hardware: &Hardware) -> Result<(Place, String), Error> {
     }
 }
 
-fn plan(data: &Dataset, config: &Config) -> String {
+/// Where the settings of a run go: beside its vectors.
+fn settings_path(output: &Path) -> PathBuf {
+    let mut path = output.as_os_str().to_owned();
+    path.push(".json");
+    path.into()
+}
+
+/// In hierarchical softmax W' has no rows of words.
+fn check_embedding(args: &Args) -> Result<(), Error> {
+    let Some(which) = args.embedding.to_possible_value() else { return Ok(()) };
+    if args.config.loss == Loss::Hs && args.embedding != Embedding::Input {
+        let why = "with --loss hs only the input embedding has a row for each word: W' has those of the tree's inner \
+                   nodes, which --save-output writes";
+        let value = which.get_name().to_owned();
+        return Err(Error::Setting { flag: "--embedding", value, why: why.to_owned() });
+    }
+    Ok(())
+}
+
+fn memory_only() -> RefreshKind {
+    RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram())
+}
+
+/// Bytes of the matrices that training holds at least: the model, the engine's own, and what a softmax adds.
+fn needed_memory(data: &Dataset) -> u64 {
+    let copies = if data.config.loss == Loss::Softmax { 6 } else { 4 };
+    copies * (data.vocab.len() * data.config.dim * 4) as u64
+}
+
+fn check_memory(needed: u64, total: u64) -> Result<(), Error> {
+    if needed > total { Err(Error::HostMemory { needed, total }) } else { Ok(()) }
+}
+
+/// The settings and the size of the work, and a warning where it is out of proportion.
+fn plan(data: &Dataset) -> Vec<String> {
+    let config = &data.config;
     let (words, dim) = (data.vocab.len() as u64, config.dim as u64);
-    let windows = data.prepared.kept * f64::from(config.epochs);
-    format!(
-        "plan: 2 matrices of {} x {dim} ({:.0} MB), {} epochs of {} words, about {} batches of {} windows",
-        HumanCount(words),
-        (2 * words * dim * 4) as f64 / 1e6,
-        config.epochs,
-        HumanCount(data.prepared.tokens),
-        HumanCount((windows / data.source.batch as f64).ceil() as u64),
-        HumanCount(data.source.batch as u64),
-    )
+    let output_rows = data.source.output_rows() as u64;
+    let batches = (data.prepared.kept * f64::from(config.epochs) / data.source.batch as f64).ceil();
+    let mut lines = vec![
+        format!("settings: {}", config.options().join(" ")),
+        format!(
+            "plan: matrices of {} and {} rows x {dim} ({:.0} MB), {} epochs of {} words, about {} batches of {} windows",
+            HumanCount(words),
+            HumanCount(output_rows),
+            ((words + output_rows) * dim * 4) as f64 / 1e6,
+            config.epochs,
+            HumanCount(data.prepared.tokens),
+            HumanCount(batches as u64),
+            HumanCount(data.source.batch as u64),
+        ),
+    ];
+    if config.loss == Loss::Softmax {
+        let operations = data.softmax_operations();
+        let hours = operations / SOFTMAX_RATE / 3600.0;
+        if hours > SOFTMAX_HOURS {
+            lines.push(format!(
+                "warning: --loss softmax compares every center with all {} words: {operations:.1e} multiply-adds, some \
+                 {hours:.1} hours at {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a \
+                 smaller --max-vocab less",
+                HumanCount(words)
+            ));
+        }
+    }
+    lines
 }
 
 /// The engine, and how many threads should make its batches.
 fn start_engine(place: Place, data: &Dataset, args: &Args, threads: usize) -> Result<(Box<dyn Engine>, usize)> {
-    let config = &args.config;
-    let model = Model::new(data.vocab.len(), config.dim, config.seed);
+    let (config, objective, model) = (&data.config, data.objective(), data.model());
     Ok(match place {
         // The cores are the engine's own; a batch takes about a quarter of the time to make that it takes to train.
-        Place::Cpu => (Box::new(CpuEngine::new(&model, config.clip, threads)?), threads.div_ceil(4)),
+        Place::Cpu => (Box::new(CpuEngine::new(&model, objective, config.clip, threads)?), threads.div_ceil(4)),
         Place::Gpu(selected) => {
             let mut options = GpuOptions { clip: config.clip, ..GpuOptions::default() };
             if let Some(checks) = args.hardware.shader_checks {
                 options.shader_checks = checks;
             }
-            (Box::new(GpuEngine::new(*selected, &model, options)?), threads)
+            (Box::new(GpuEngine::new(*selected, &model, objective, options)?), threads)
         }
     })
 }
 
-fn write(args: &Args, data: &Dataset, mut engine: Box<dyn Engine>) -> Result<()> {
-    let model = engine.model()?;
-    drop(engine);
+fn write(args: &Args, data: &Dataset, model: Model, engine: &str) -> Result<()> {
     if let Some(path) = &args.save_output {
-        format::write(path, data.vocab.words(), &model.output)?;
+        if data.config.loss == Loss::Hs {
+            // Names that nobody takes for words.
+            let nodes = (0..model.output.rows()).map(|node| format!("<inner-node-{node}>"));
+            format::write(path, nodes, &model.output)?;
+        } else {
+            format::write(path, data.vocab.words(), &model.output)?;
+        }
     }
     format::write(&args.output, data.vocab.words(), &model.embedding(args.embedding))?;
+    let settings = Settings {
+        program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+        corpus: &args.corpus,
+        engine,
+        embedding: args.embedding,
+        config: &data.config,
+    };
+    let text = serde_json::to_string_pretty(&settings)?;
+    format::write_atomically(&settings_path(&args.output), |out| writeln!(out, "{text}"))?;
     Ok(())
 }
 
@@ -282,12 +409,13 @@ fn summary_lines(report: &Report<'_>) -> Vec<String> {
     let duration = |seconds: f64| format!("{:.1?}", Duration::from_secs_f64(seconds));
     vec![
         format!(
-            "trained {} words, {} pairs in {} batches: {:.2} M words/s, loss {:.4} per pair in the last epoch",
+            "trained {} words, {} pairs in {} batches: {:.2} M words/s, loss {:.4} per pair in epoch {}",
             HumanCount(training.words),
             HumanCount(training.pairs),
             HumanCount(training.steps),
             report.words_per_second / 1e6,
-            training.loss
+            training.loss,
+            training.model_epoch + 1
         ),
         format!(
             "time: prepare {}, start {}, train {} (of it waiting for batches {}), write {}",

@@ -9,6 +9,7 @@ mod tokenizer;
 
 use std::path::PathBuf;
 
+use rand::Rng;
 use rayon::prelude::*;
 
 pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
@@ -16,6 +17,7 @@ pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
 use self::reader::{Chunk, ChunkReader};
 use self::tokenizer::for_each_word;
 use crate::error::{Error, Result};
+use crate::sampling::{Key, Stream};
 use crate::vocab::{Vocab, WordCounts};
 
 /// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches across a cut.
@@ -50,6 +52,35 @@ impl TextReport {
         self.invalid_utf8 += invalid_utf8;
         self.long_words += long_words;
         self.cuts += cuts;
+    }
+}
+
+/// A corpus as word ids.
+#[derive(Debug)]
+pub struct Encoded {
+    /// What is trained on.
+    pub store: TokenStore,
+    /// What is held out, if anything is.
+    pub held_out: Option<TokenStore>,
+    /// What the pass came across.
+    pub report: TextReport,
+}
+
+/// Which sentences are held out: each with the same chance, drawn by its position in the corpus.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldOut {
+    key: Key,
+    below: u64,
+}
+
+impl HeldOut {
+    /// A share of the sentences, from 0 to 1.
+    pub fn new(share: f64, seed: u64) -> Self {
+        Self { key: Key::new(seed, 0, Stream::Validation), below: (share * 2f64.powi(64)) as u64 }
+    }
+
+    fn takes(self, position: u64) -> bool {
+        self.key.at(position).next_u64() < self.below
     }
 }
 
@@ -101,19 +132,35 @@ impl Corpus {
         Ok((counts, report))
     }
 
-    /// Encodes the text into a token store in the system's folder for temporary files (`TMPDIR`).
+    /// Encodes the text into a token store in the system's folder for temporary files (`TMPDIR`), and into another one
+    /// the sentences that are held out.
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be read or the store cannot be written; [`Error::Corpus`] when the text is not
     /// the one that was counted.
-    pub fn encode(&self, vocab: &Vocab, mut progress: impl FnMut(u64) + Send) -> Result<(TokenStore, TextReport)> {
+    pub fn encode(
+        &self,
+        vocab: &Vocab,
+        held_out: Option<HeldOut>,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Encoded> {
         let mut writer = StoreWriter::new()?;
+        let mut held_out = held_out.map(|share| StoreWriter::new().map(|writer| (share, writer))).transpose()?;
         let mut report = TextReport::default();
         self.rounds(rayon::current_num_threads(), |chunks, done| {
             let parts: Vec<(Vec<u32>, TextReport)> =
                 chunks.par_iter().map(|chunk| encode_chunk(chunk, vocab)).collect();
             for (tokens, part) in &parts {
-                writer.write(tokens)?;
+                match &mut held_out {
+                    None => writer.write(tokens)?,
+                    Some((share, held_out)) => {
+                        for sentence in tokens.split_inclusive(|token| token & END != 0) {
+                            // The position in the corpus, held out or not.
+                            let position = writer.tokens() + held_out.tokens();
+                            if share.takes(position) { &mut *held_out } else { &mut writer }.write(sentence)?;
+                        }
+                    }
+                }
                 report.add(part);
             }
             progress(done);
@@ -121,18 +168,18 @@ impl Corpus {
         })?;
         report.bytes = self.bytes;
         let store = writer.finish()?;
-        let counted = vocab.tokens();
-        if counted != store.tokens() {
+        let held_out = held_out.map(|(_, writer)| writer.finish()).transpose()?;
+        let (counted, encoded) = (vocab.tokens(), store.tokens() + held_out.as_ref().map_or(0, TokenStore::tokens));
+        if counted != encoded {
             return Err(Error::Corpus {
                 path: self.paths.first().cloned().unwrap_or_default(),
                 why: format!(
-                    "the corpus changed while it was read: {counted} words of the vocabulary were counted, {} encoded; \
-                     start again once nothing writes to it",
-                    store.tokens()
+                    "the corpus changed while it was read: {counted} words of the vocabulary were counted, {encoded} \
+                     encoded; start again once nothing writes to it"
                 ),
             });
         }
-        Ok((store, report))
+        Ok(Encoded { store, held_out, report })
     }
 
     /// Hands the text out in rounds of at most `width` chunks, the next round being read while one is worked on;
@@ -206,7 +253,7 @@ mod tests {
         let (_file, corpus) = corpus(text);
         let (counts, counted) = corpus.count(|_| ()).unwrap();
         let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
-        let (store, report) = corpus.encode(&vocab, |_| ()).unwrap();
+        let Encoded { store, report, .. } = corpus.encode(&vocab, None, |_| ()).unwrap();
         assert_eq!((counted.words, counted.lines), (report.words, report.lines));
         let mut tokens = Vec::new();
         for block in 0..store.blocks() {
@@ -257,7 +304,7 @@ mod tests {
         let (counts, _) = corpus.count(|_| ()).unwrap();
         let vocab = Vocab::from_counts(&counts, 2, Some(2)).unwrap();
         assert_eq!(vocab.words().collect::<Vec<_>>(), ["a", "b"]);
-        let (store, _) = corpus.encode(&vocab, |_| ()).unwrap();
+        let store = corpus.encode(&vocab, None, |_| ()).unwrap().store;
         let mut tokens = Vec::new();
         store.read_block(0, &mut tokens).unwrap();
         assert_eq!(tokens, [0, 1 | END, 0, 1 | END]);
@@ -269,7 +316,7 @@ mod tests {
         let (counts, _) = corpus.count(|_| ()).unwrap();
         let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
         file.write_all(b"a a\n").unwrap();
-        assert!(corpus.encode(&vocab, |_| ()).unwrap_err().to_string().contains("changed while it was read"));
+        assert!(corpus.encode(&vocab, None, |_| ()).unwrap_err().to_string().contains("changed while it was read"));
     }
 
     #[test]

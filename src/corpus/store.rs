@@ -33,6 +33,11 @@ impl StoreWriter {
         Ok(Self { out: BufWriter::with_capacity(1 << 20, file), tokens: 0, starts: vec![0] })
     }
 
+    /// Tokens written so far.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
     /// Appends whole sentences.
     ///
     /// # Errors

@@ -8,12 +8,21 @@
 //! -dloss/dW[x]  = e W'[t]        -dloss/dW'[t] = e W[x]
 //! ```
 //!
+//! The full softmax compares a target t with every row v of W': with the probabilities p(v) = exp(W\[x\]·W'\[v\]) / sum
+//! over all rows, the loss is -log p(t), and its gradient by the score of v is p(v) - \[v = t\]. With the errors
+//! e(v) = \[v = t\] - p(v)
+//!
+//! ```text
+//! -dloss/dW[x]  = sum over v of e(v) W'[v]        -dloss/dW'[v] = e(v) W[x]
+//! ```
+//!
 //! A batch is one synchronous step: all errors are computed from the same W and W', each touched row gets the sum of its
 //! contributions, and moves by `lr` times this sum, but never further than `clip` (the **row limit**). Frequent rows are
 //! touched hundreds of times by equally stale gradients; without the limit their plain sum overshoots and diverges.
 //!
-//! The sums are kept in 32-bit **fixed point**: integer addition is associative, so the result does not depend on the
-//! order of the threads. [`fixed_point_scale`] says why it cannot overflow.
+//! The sums over windows are kept in 32-bit **fixed point**: integer addition is associative, so the result does not depend on the
+//! order of the threads. [`fixed_point_scale`] says why it cannot overflow. The softmax touches every row of W', and each
+//! of its sums is made by one thread, in order.
 
 pub mod cpu;
 pub mod gpu;
@@ -30,9 +39,31 @@ use crate::model::Model;
 /// diverge, if at all.
 pub const GRADIENT_LIMIT: f32 = 8.0;
 
+/// How the scores of a batch become its loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    /// Each target by itself, by its label: negative sampling and hierarchical softmax.
+    Sigmoid,
+    /// Each target, whatever its label, as the one to be chosen among all rows of W'.
+    Softmax,
+}
+
+impl Objective {
+    /// The loss of a batch when all scores are zero, as those of a model without training are: for each product of a
+    /// center and a target log 2, or the log of the number of rows of W'.
+    pub fn blank_loss(self, batch: &Batch, output_rows: usize) -> f64 {
+        let choices = match self {
+            Self::Sigmoid => 2,
+            Self::Softmax => output_rows,
+        };
+        batch.products() as f64 * (choices as f64).ln()
+    }
+}
+
 /// Trains a model batch by batch.
 pub trait Engine {
-    /// Queues one batch as one step with learning rate `lr`.
+    /// Queues one batch as one step with learning rate `lr`. A rate of 0 changes nothing but the loss that
+    /// [`take_loss`](Self::take_loss) gives.
     ///
     /// # Errors
     /// When the device fails; also for a batch queued earlier.
@@ -95,9 +126,14 @@ pub(crate) mod tests {
     /// Three steps over the windows on an engine and on `reference`, from where the engine stands: loss and rows must agree.
     ///
     /// Steps are large (lr 0.5), so that hot rows reach the row limit.
-    pub(crate) fn agree_after_steps(engine: &mut dyn Engine, windows: &[(Vec<u32>, Vec<u32>)], clip: f32) {
+    pub(crate) fn agree_after_steps(
+        engine: &mut dyn Engine,
+        objective: Objective,
+        windows: &[(Vec<u32>, Vec<u32>)],
+        clip: f32,
+    ) {
         let batch = batch_of(ROWS, windows);
-        let mut reference = ReferenceEngine::new(&engine.model().unwrap(), clip);
+        let mut reference = ReferenceEngine::new(&engine.model().unwrap(), objective, clip);
         for _ in 0..3 {
             engine.step(&batch, 0.5).unwrap();
             reference.step(&batch, 0.5).unwrap();
@@ -112,6 +148,53 @@ pub(crate) mod tests {
                 // times, and a row at its limit turns with the sum: 2e-4 is ten times what all that adds up to.
                 assert!((own - expected).abs() < 2e-4, "row {}, element {}: {own} {expected}", at / dim, at % dim);
             }
+        }
+    }
+
+    /// The same windows with two targets at most: the reference takes its time over a softmax.
+    pub(crate) fn with_few_targets(windows: &[(Vec<u32>, Vec<u32>)]) -> Vec<(Vec<u32>, Vec<u32>)> {
+        windows.iter().map(|(centers, targets)| (centers.clone(), targets[..targets.len().min(2)].to_vec())).collect()
+    }
+
+    /// A model whose scores are up to ±1e4: e to that power is beyond any float.
+    pub(crate) fn model_of_huge_scores(dim: usize) -> Model {
+        let start = random_model(dim, 9);
+        let grown = |matrix: &Matrix| {
+            let rows = (0..matrix.rows()).flat_map(|row| {
+                let row = matrix.row(row);
+                let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+                row.iter().map(move |v| v * 100.0 / length)
+            });
+            Matrix::from_values(dim, rows.collect())
+        };
+        // Some pairs of rows point the same way: their score is 1e4 itself.
+        let (input, mut output) = (grown(&start.input), grown(&start.output));
+        (0..ROWS / 2).for_each(|row| output.row_mut(row).copy_from_slice(input.row(row)));
+        (0..ROWS / 4).for_each(|row| output.row_mut(row).iter_mut().for_each(|v| *v = -*v));
+        Model { input, output }
+    }
+
+    /// A step with a learning rate of 0 gives the loss and changes no bit of the model.
+    pub(crate) fn a_rate_of_zero_changes_nothing(engine: &mut dyn Engine, objective: Objective) {
+        let before = engine.model().unwrap();
+        let windows = [(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])];
+        let batch = batch_of(ROWS, &windows);
+        engine.step(&batch, 0.0).unwrap();
+        let loss = engine.take_loss().unwrap();
+        assert!(engine.model().unwrap() == before);
+        let mut reference = ReferenceEngine::new(&before, objective, 0.25);
+        reference.step(&batch, 0.0).unwrap();
+        let expected = reference.take_loss().unwrap();
+        assert!((loss - expected).abs() < 1e-5 * expected, "{loss} {expected}");
+    }
+
+    #[test]
+    fn the_loss_of_a_blank_model() {
+        let blank = Model { input: random_model(4, 1).input, output: Matrix::zeros(ROWS, 4) };
+        let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])]);
+        for objective in [Objective::Sigmoid, Objective::Softmax] {
+            let loss = ReferenceEngine::new(&blank, objective, 0.25).gradient(&batch).loss;
+            assert!((objective.blank_loss(&batch, ROWS) - loss).abs() < 1e-12 * loss);
         }
     }
 

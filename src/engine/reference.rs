@@ -1,6 +1,6 @@
 //! The reference engine: f64, obvious loops, exact sums. Slow; the twin that both other engines are tested against.
 
-use super::Engine;
+use super::{Engine, Objective};
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::model::{Matrix, Model};
@@ -12,29 +12,31 @@ pub struct ReferenceEngine {
     pub input: Vec<f64>,
     /// W', row after row.
     pub output: Vec<f64>,
+    objective: Objective,
     dim: usize,
     clip: f64,
     loss: f64,
 }
 
-/// The gradient of a batch, by slot, with the sign that lowers the loss.
+/// The gradient of a batch, with the sign that lowers the loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradient {
     /// Loss summed over all pairs.
     pub loss: f64,
-    /// For the rows of W that the batch touches.
-    pub centers: Vec<f64>,
-    /// For the rows of W' that the batch touches.
-    pub targets: Vec<f64>,
+    /// For the rows of W.
+    pub input: Vec<f64>,
+    /// For the rows of W'.
+    pub output: Vec<f64>,
 }
 
 impl ReferenceEngine {
     /// Starts from a model; each step moves a row by at most `clip`.
-    pub fn new(model: &Model, clip: f32) -> Self {
+    pub fn new(model: &Model, objective: Objective, clip: f32) -> Self {
         let widen = |matrix: &Matrix| matrix.values().iter().map(|&value| f64::from(value)).collect();
         Self {
             input: widen(&model.input),
             output: widen(&model.output),
+            objective,
             dim: model.input.dim(),
             clip: f64::from(clip),
             loss: 0.0,
@@ -43,27 +45,50 @@ impl ReferenceEngine {
 
     /// Loss and negated gradient of a batch at the current model.
     pub fn gradient(&self, batch: &Batch) -> Gradient {
-        let dim = self.dim;
-        let mut loss = 0.0;
-        let mut centers = vec![0.0; batch.center_rows.len() * dim];
-        let mut targets = vec![0.0; batch.target_rows.len() * dim];
+        let mut gradient =
+            Gradient { loss: 0.0, input: vec![0.0; self.input.len()], output: vec![0.0; self.output.len()] };
         for window in 0..batch.windows() {
             for &center in batch.centers_of(window) {
-                let x = &self.input[batch.center_rows[center as usize] as usize * dim..][..dim];
-                for &target in batch.targets_of(window) {
-                    let t = &self.output[batch.target_rows[target.slot()] as usize * dim..][..dim];
-                    let score: f64 = x.iter().zip(t).map(|(a, b)| a * b).sum();
-                    let label = f64::from(u8::from(target.label()));
-                    let error = label - sigmoid(score);
-                    loss += softplus(if target.label() { -score } else { score });
-                    for d in 0..dim {
-                        centers[center as usize * dim + d] += error * t[d];
-                        targets[target.slot() * dim + d] += error * x[d];
+                for target in batch.targets_of(window) {
+                    let center = batch.center_rows[center as usize] as usize;
+                    let row = batch.target_rows[target.slot()] as usize;
+                    match self.objective {
+                        Objective::Sigmoid => self.sigmoid_pair(center, row, target.label(), &mut gradient),
+                        Objective::Softmax => self.softmax_pair(center, row, &mut gradient),
                     }
                 }
             }
         }
-        Gradient { loss, centers, targets }
+        gradient
+    }
+
+    fn sigmoid_pair(&self, center: usize, target: usize, label: bool, gradient: &mut Gradient) {
+        let score = self.score(center, target);
+        gradient.loss += softplus(if label { -score } else { score });
+        self.add(center, target, f64::from(u8::from(label)) - sigmoid(score), gradient);
+    }
+
+    fn softmax_pair(&self, center: usize, target: usize, gradient: &mut Gradient) {
+        let scores: Vec<f64> = (0..self.output.len() / self.dim).map(|row| self.score(center, row)).collect();
+        let total = log_sum_exp(&scores);
+        gradient.loss += total - scores[target];
+        for (row, score) in scores.iter().enumerate() {
+            let wanted = f64::from(u8::from(row == target));
+            self.add(center, row, wanted - (score - total).exp(), gradient);
+        }
+    }
+
+    fn score(&self, center: usize, target: usize) -> f64 {
+        let (x, t) = (&self.input[center * self.dim..][..self.dim], &self.output[target * self.dim..][..self.dim]);
+        x.iter().zip(t).map(|(a, b)| a * b).sum()
+    }
+
+    /// Adds the contributions of one score with its error.
+    fn add(&self, center: usize, target: usize, error: f64, gradient: &mut Gradient) {
+        for d in 0..self.dim {
+            gradient.input[center * self.dim + d] += error * self.output[target * self.dim + d];
+            gradient.output[target * self.dim + d] += error * self.input[center * self.dim + d];
+        }
     }
 }
 
@@ -71,9 +96,8 @@ impl Engine for ReferenceEngine {
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
         let gradient = self.gradient(batch);
         self.loss += gradient.loss;
-        let lr = f64::from(lr);
-        apply(&mut self.input, &batch.center_rows, &gradient.centers, self.dim, lr, self.clip);
-        apply(&mut self.output, &batch.target_rows, &gradient.targets, self.dim, lr, self.clip);
+        apply(&mut self.input, &gradient.input, self.dim, f64::from(lr), self.clip);
+        apply(&mut self.output, &gradient.output, self.dim, f64::from(lr), self.clip);
         Ok(())
     }
 
@@ -101,14 +125,18 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// Moves each touched row by `lr` times its sum, but no further than `clip`.
-fn apply(table: &mut [f64], rows: &[u32], sums: &[f64], dim: usize, lr: f64, clip: f64) {
-    for (&row, sum) in rows.iter().zip(sums.chunks_exact(dim)) {
+/// log(sum of e^x), without overflow for large x.
+pub fn log_sum_exp(values: &[f64]) -> f64 {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
+}
+
+/// Moves each row by `lr` times its sum, but no further than `clip`.
+fn apply(table: &mut [f64], sums: &[f64], dim: usize, lr: f64, clip: f64) {
+    for (row, sum) in table.chunks_exact_mut(dim).zip(sums.chunks_exact(dim)) {
         let length = lr * sum.iter().map(|s| s * s).sum::<f64>().sqrt();
         let factor = if length > clip { lr * clip / length } else { lr };
-        for (value, sum) in table[row as usize * dim..][..dim].iter_mut().zip(sum) {
-            *value += factor * sum;
-        }
+        row.iter_mut().zip(sum).for_each(|(value, sum)| *value += factor * sum);
     }
 }
 
@@ -133,7 +161,7 @@ mod tests {
             input: Matrix::from_values(2, vec![1.0, 2.0, 0.0, 0.0, 0.0, 0.0]),
             output: Matrix::from_values(2, vec![0.0, 0.0, 0.5, 0.0, 0.0, -1.0]),
         };
-        let mut engine = ReferenceEngine::new(&model, 1e9);
+        let mut engine = ReferenceEngine::new(&model, Objective::Sigmoid, 1e9);
         let batch = batch_of(3, &[(vec![0], vec![1, 2])]);
         engine.step(&batch, 0.125).unwrap();
         // Scores 0.5 and -2; errors 1 - s(0.5) = 0.377540669 and -s(-2) = -0.119202922.
@@ -154,7 +182,7 @@ mod tests {
         let model = Model::new(4, 8, 1);
         let mut model = model;
         model.output = Model::new(4, 8, 2).input;
-        let before = ReferenceEngine::new(&model, 0.0078125);
+        let before = ReferenceEngine::new(&model, Objective::Sigmoid, 0.0078125);
         let mut engine = before.clone();
         engine.step(&batch_of(4, &[(vec![0, 1], vec![2, 3])]), 1e6).unwrap();
         for row in [0, 1] {
@@ -174,26 +202,53 @@ mod tests {
                 matrix.row_mut(row).iter_mut().zip(start.input.row(row)).for_each(|(v, s)| *v = s * 10.0);
             }
         }
-        let engine = ReferenceEngine::new(&model, 1.0);
         let batch = batch_of(6, &[(vec![0, 1, 0], vec![2, 3, 3, 4]), (vec![5], vec![0, 1]), (vec![], vec![2])]);
-        let gradient = engine.gradient(&batch);
-        let h = 1e-5;
-        let check = |rows: &[u32], gradient: &[f64], table: fn(&mut ReferenceEngine) -> &mut Vec<f64>| {
-            for (slot, &row) in rows.iter().enumerate() {
-                for d in 0..5 {
+        for objective in [Objective::Sigmoid, Objective::Softmax] {
+            let engine = ReferenceEngine::new(&model, objective, 1.0);
+            let gradient = engine.gradient(&batch);
+            let h = 1e-5;
+            let check = |gradient: &[f64], table: fn(&mut ReferenceEngine) -> &mut Vec<f64>| {
+                for (at, negated) in gradient.iter().enumerate() {
                     let loss_at = |step: f64| {
                         let mut moved = engine.clone();
-                        table(&mut moved)[row as usize * 5 + d] += step;
+                        table(&mut moved)[at] += step;
                         moved.gradient(&batch).loss
                     };
                     let slope = (loss_at(h) - loss_at(-h)) / (2.0 * h);
-                    let negated = -gradient[slot * 5 + d];
                     // Truncation is of order h^2, cancellation of order 1e-16 / h.
-                    assert!((slope - negated).abs() < 1e-8, "slot {slot}, element {d}: {slope} {negated}");
+                    assert!((slope + negated).abs() < 1e-8, "{objective:?}, element {at}: {slope} {negated}");
                 }
-            }
+            };
+            check(&gradient.input, |engine| &mut engine.input);
+            check(&gradient.output, |engine| &mut engine.output);
+        }
+    }
+
+    /// One pair among three words, by hand: W[0] = (1, 2), W' = (0, 0), (0.5, 0), (0, -1); the context is word 1.
+    #[test]
+    fn one_softmax_by_hand() {
+        let model = Model {
+            input: Matrix::from_values(2, vec![1.0, 2.0, 0.0, 0.0, 0.0, 0.0]),
+            output: Matrix::from_values(2, vec![0.0, 0.0, 0.5, 0.0, 0.0, -1.0]),
         };
-        check(&batch.center_rows, &gradient.centers, |engine| &mut engine.input);
-        check(&batch.target_rows, &gradient.targets, |engine| &mut engine.output);
+        let gradient =
+            ReferenceEngine::new(&model, Objective::Softmax, 1.0).gradient(&batch_of(3, &[(vec![0], vec![1])]));
+        // Scores 0, 0.5 and -2: e^0 + e^0.5 + e^-2 = 2.784056553936741, its log 1.023909; shares .359188, .592201, .048611.
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} {b}");
+        close(gradient.loss, 1.023_909 - 0.5);
+        let shares = [0.359_188, 0.592_201, 0.048_611];
+        close(gradient.input[0], (1.0 - shares[1]) * 0.5);
+        close(gradient.input[1], shares[2]);
+        for (row, wanted) in [0.0, 1.0, 0.0].into_iter().enumerate() {
+            close(gradient.output[2 * row], wanted - shares[row]);
+            close(gradient.output[2 * row + 1], 2.0 * (wanted - shares[row]));
+        }
+        assert_eq!(gradient.input[2..], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_softmax_of_huge_scores_stays_finite() {
+        assert!((log_sum_exp(&[1e4, 1e4]) - (1e4 + std::f64::consts::LN_2)).abs() < 1e-9);
+        assert_eq!(log_sum_exp(&[-1e4, 1e4]), 1e4);
     }
 }

@@ -18,6 +18,8 @@ pub enum Stream {
     Subsample,
     /// Window widths and negatives, by position in the epoch.
     Windows,
+    /// Which sentences are held out, by position in the corpus.
+    Validation,
 }
 
 /// The generator's key: one per (seed, epoch, stream).

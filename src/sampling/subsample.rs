@@ -35,6 +35,11 @@ impl Subsampler {
         self.expected
     }
 
+    /// How probably an occurrence of word `id` is kept.
+    pub fn probability(&self, id: u32) -> f64 {
+        (f64::from(self.thresholds[id as usize]) + 1.0) / 2f64.powi(32)
+    }
+
     /// Whether the occurrence of word `id` at `position` of the corpus is kept.
     #[inline]
     pub fn keeps(&self, id: u32, key: Key, position: u64) -> bool {

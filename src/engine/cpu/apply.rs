@@ -17,45 +17,113 @@ pub(super) struct Step {
     pub(super) scale: f32,
 }
 
-/// Consecutive slots, all they need cut out of the whole: rows are ascending, so that the pieces don't overlap.
+/// Rows of a table that lie one after the other, cut out of it: touched rows are ascending, so parts don't overlap.
 struct Part<'a> {
     /// The table from the part's first row on.
     pieces: &'a mut [Floats],
     rows: &'a [u32],
-    /// Every thread's sums and marks for these slots.
-    sums: Vec<(&'a mut [Sums], &'a mut [bool])>,
 }
 
-/// Moves the touched rows of one table, and clears the sums of all threads.
-pub(super) fn table(arch: Arch, table: &mut Table, rows: &[u32], sums: Vec<&mut SlotSums>, step: Step) {
+/// Cuts a table into parts of `slots` touched rows each.
+fn cut<'a>(table: &'a mut Table, rows: &'a [u32], slots: usize) -> Vec<Part<'a>> {
     let width = table.width();
-    let part_slots = rows.len().div_ceil(4 * rayon::current_num_threads()).max(1);
-    let mut sums: Vec<(&mut [Sums], &mut [bool])> =
-        sums.into_iter().map(|sums| (&mut sums.sums[..], &mut sums.touched[..])).collect();
     let mut pieces = table.pieces_mut();
     let mut first_row = 0;
     let mut parts = Vec::new();
-    for rows in rows.chunks(part_slots) {
+    for rows in rows.chunks(slots) {
         let (first, last) = (rows[0] as usize, rows[rows.len() - 1] as usize);
         let rest = pieces.split_off_mut((first - first_row) * width..).expect("rows are ascending");
         let (own, rest) = rest.split_at_mut((last + 1 - first) * width);
         pieces = rest;
         first_row = last + 1;
-        let sums = sums
-            .iter_mut()
-            .map(|(sums, touched)| {
-                let own = sums.split_off_mut(..rows.len() * width).expect("every slot has its sums");
-                (own, touched.split_off_mut(..rows.len()).expect("every slot has its mark"))
-            })
-            .collect();
-        parts.push(Part { pieces: own, rows, sums });
+        parts.push(Part { pieces: own, rows });
     }
-    parts.into_par_iter().for_each(|part| arch.dispatch(MoveRows { part, width, step }));
+    parts
 }
 
-/// [`move_rows`], to be compiled for each kind of processor.
+impl Part<'_> {
+    /// The row of a slot of the part.
+    #[inline(always)]
+    fn row(&mut self, slot: usize, width: usize) -> &mut [Floats] {
+        &mut self.pieces[(self.rows[slot] - self.rows[0]) as usize * width..][..width]
+    }
+}
+
+/// Touched rows in a part: enough parts for the threads to share them out evenly.
+fn part_slots(rows: &[u32]) -> usize {
+    rows.len().div_ceil(4 * rayon::current_num_threads()).max(1)
+}
+
+/// Moves the touched rows of one table by fixed-point sums, and clears the sums of all threads.
+pub(super) fn slots(arch: Arch, table: &mut Table, rows: &[u32], sums: Vec<&mut SlotSums>, step: Step) {
+    let (width, slots) = (table.width(), part_slots(rows));
+    let mut sums: Vec<(&mut [Sums], &mut [bool])> =
+        sums.into_iter().map(|sums| (&mut sums.sums[..], &mut sums.touched[..])).collect();
+    let parts = cut(table, rows, slots).into_iter().map(|part| {
+        let own = sums.iter_mut().map(|(sums, touched)| {
+            let own = sums.split_off_mut(..part.rows.len() * width).expect("every slot has its sums");
+            (own, touched.split_off_mut(..part.rows.len()).expect("every slot has its mark"))
+        });
+        (own.collect(), part)
+    });
+    let parts: Vec<(Vec<_>, Part<'_>)> = parts.collect();
+    parts.into_par_iter().for_each(|(sums, part)| arch.dispatch(MoveSlots { part, sums, width, step }));
+}
+
+/// Moves the rows of one table by sums in floats, row after row.
+pub(super) fn rows(arch: Arch, table: &mut Table, rows: &[u32], sums: &[Floats], step: Step) {
+    let (width, slots) = (table.width(), part_slots(rows));
+    cut(table, rows, slots)
+        .into_par_iter()
+        .zip(sums.par_chunks(slots * width))
+        .for_each(|(part, sums)| arch.dispatch(MoveRows { part, sums, width, step }));
+}
+
+struct MoveSlots<'a> {
+    part: Part<'a>,
+    /// Every thread's sums and marks for the part's slots.
+    sums: Vec<(&'a mut [Sums], &'a mut [bool])>,
+    width: usize,
+    step: Step,
+}
+
+impl WithSimd for MoveSlots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { mut part, mut sums, width, step } = self;
+        let mut total = vec![Sums::ZERO; width];
+        let mut floats = vec![Floats::ZERO; width];
+        // The fixed point's scale is a power of two: dividing by it is exact.
+        let unit = 1.0 / step.scale;
+        for slot in 0..part.rows.len() {
+            if slot + AHEAD < part.rows.len() {
+                prefetch(part.row(slot + AHEAD, width));
+                for (sums, _) in &sums {
+                    prefetch(&sums[(slot + AHEAD) * width..][..width]);
+                }
+            }
+            total.fill(Sums::ZERO);
+            for (sums, touched) in &mut sums {
+                if !std::mem::take(&mut touched[slot]) {
+                    continue;
+                }
+                for (total, sum) in total.iter_mut().zip(&mut sums[slot * width..][..width]) {
+                    total.take(sum);
+                }
+            }
+            for (float, total) in floats.iter_mut().zip(&total) {
+                *float = Floats::ZERO.add_scaled(unit, total.to_floats());
+            }
+            move_row(part.row(slot, width), &floats, step);
+        }
+    }
+}
+
 struct MoveRows<'a> {
     part: Part<'a>,
+    sums: &'a [Floats],
     width: usize,
     step: Step,
 }
@@ -65,43 +133,24 @@ impl WithSimd for MoveRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        move_rows(self.part, self.width, self.step);
+        let Self { mut part, sums, width, step } = self;
+        for (slot, sum) in sums.chunks_exact(width).enumerate() {
+            move_row(part.row(slot, width), sum, step);
+        }
     }
 }
 
+/// Moves a row by `lr` times its sum, but no further than `clip`.
 #[inline(always)]
-fn move_rows(part: Part<'_>, width: usize, step: Step) {
-    let Part { pieces, rows, mut sums } = part;
-    let mut total = vec![Sums::ZERO; width];
-    // The fixed point's scale is a power of two: dividing by it is exact.
-    let unit = 1.0 / step.scale;
-    for (slot, &row) in rows.iter().enumerate() {
-        if let Some(&ahead) = rows.get(slot + AHEAD) {
-            prefetch(&pieces[(ahead - rows[0]) as usize * width..][..width]);
-            for (sums, _) in &sums {
-                prefetch(&sums[(slot + AHEAD) * width..][..width]);
-            }
-        }
-        total.fill(Sums::ZERO);
-        for (sums, touched) in &mut sums {
-            if !std::mem::take(&mut touched[slot]) {
-                continue;
-            }
-            for (total, sum) in total.iter_mut().zip(&mut sums[slot * width..][..width]) {
-                total.take(sum);
-            }
-        }
-        let mut squares = Floats::ZERO;
-        for total in &total {
-            let sum = Floats::ZERO.add_scaled(unit, total.to_floats());
-            squares = squares.add_product(sum, sum);
-        }
-        // The length is that of the sum, not of the step, whose squares overflow for learning rates beyond reason.
-        let length = squares.sum().sqrt();
-        let factor = unit * if step.lr * length > step.clip { step.clip / length } else { step.lr };
-        let row = &mut pieces[(row - rows[0]) as usize * width..][..width];
-        for (piece, total) in row.iter_mut().zip(&total) {
-            *piece = piece.add_scaled(factor, total.to_floats());
-        }
+fn move_row(row: &mut [Floats], sum: &[Floats], step: Step) {
+    let mut squares = Floats::ZERO;
+    for &sum in sum {
+        squares = squares.add_product(sum, sum);
+    }
+    // The length is that of the sum, not of the step, whose squares overflow for learning rates beyond reason.
+    let length = squares.sum().sqrt();
+    let factor = if step.lr * length > step.clip { step.clip / length } else { step.lr };
+    for (piece, &sum) in row.iter_mut().zip(sum) {
+        *piece = piece.add_scaled(factor, sum);
     }
 }

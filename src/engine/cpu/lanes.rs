@@ -84,6 +84,7 @@ impl Sums {
 /// A matrix with each row padded by zeros to whole pieces.
 #[derive(Debug)]
 pub(super) struct Table {
+    dim: usize,
     width: usize,
     pieces: Vec<Floats>,
 }
@@ -95,7 +96,17 @@ impl Table {
         for (row, padded) in pieces.chunks_exact_mut(width).enumerate() {
             bytemuck::cast_slice_mut(padded)[..matrix.dim()].copy_from_slice(matrix.row(row));
         }
-        Self { width, pieces }
+        Self { dim: matrix.dim(), width, pieces }
+    }
+
+    /// Floats in a row, without padding.
+    pub(super) fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.pieces.len() / self.width
     }
 
     /// Pieces in a row.
@@ -119,13 +130,11 @@ impl Table {
         &mut self.pieces
     }
 
-    /// The values without padding, row after row.
-    pub(super) fn values(&self, dim: usize) -> Vec<f32> {
-        self.pieces
-            .chunks_exact(self.width)
-            .flat_map(|row| &bytemuck::cast_slice::<Floats, f32>(row)[..dim])
-            .copied()
-            .collect()
+    /// The values without padding.
+    pub(super) fn matrix(&self) -> Matrix {
+        let rows = self.pieces.chunks_exact(self.width);
+        let values = rows.flat_map(|row| &bytemuck::cast_slice::<Floats, f32>(row)[..self.dim]).copied();
+        Matrix::from_values(self.dim, values.collect())
     }
 }
 

@@ -1,10 +1,12 @@
 //! The CPU engine: threads and SIMD, the same result for any number of threads and on any processor.
 //!
 //! Threads first share out the windows, each adding to fixed-point sums of its own (`window`); then they share out the
-//! touched rows, add the sums of all threads and move the rows (`apply`).
+//! touched rows, add the sums of all threads and move the rows (`apply`). The full softmax is products of matrices instead
+//! (`softmax`).
 
 mod apply;
 mod lanes;
+mod softmax;
 mod window;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,12 +15,13 @@ use pulp::Arch;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use self::apply::Step;
 use self::lanes::Table;
-use self::window::{Scratch, Train};
-use super::{Engine, fixed_point_scale};
+use self::window::Train;
+use super::{Engine, Objective, fixed_point_scale};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::model::{Matrix, Model};
+use crate::model::Model;
 
 /// Windows that a thread takes at a time.
 const CHUNK: usize = 64;
@@ -28,12 +31,19 @@ const CHUNK: usize = 64;
 pub struct CpuEngine {
     arch: Arch,
     pool: ThreadPool,
-    dim: usize,
     clip: f32,
     input: Table,
     output: Table,
-    scratch: Vec<Scratch>,
+    work: Work,
     loss: f64,
+}
+
+/// How a step is made, and what it works in.
+#[derive(Debug)]
+enum Work {
+    /// For each thread its own.
+    Sigmoid(Vec<window::Scratch>),
+    Softmax(Box<softmax::Scratch>),
 }
 
 impl CpuEngine {
@@ -41,7 +51,7 @@ impl CpuEngine {
     ///
     /// # Errors
     /// [`Error::Device`] when the threads cannot be started.
-    pub fn new(model: &Model, clip: f32, threads: usize) -> Result<Self> {
+    pub fn new(model: &Model, objective: Objective, clip: f32, threads: usize) -> Result<Self> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("cpu-engine-{index}"))
@@ -50,52 +60,65 @@ impl CpuEngine {
         Ok(Self {
             arch: Arch::new(),
             pool,
-            dim: model.input.dim(),
             clip,
             input: Table::new(&model.input),
             output: Table::new(&model.output),
-            scratch: (0..threads).map(|_| Scratch::default()).collect(),
+            work: match objective {
+                Objective::Sigmoid => Work::Sigmoid((0..threads).map(|_| window::Scratch::default()).collect()),
+                Objective::Softmax => Work::Softmax(Box::default()),
+            },
             loss: 0.0,
         })
     }
 }
 
+/// Trains on a batch with the threads of the current rayon pool, and returns its loss.
+fn sigmoid_step(
+    arch: Arch,
+    batch: &Batch,
+    input: &mut Table,
+    output: &mut Table,
+    scratch: &mut [window::Scratch],
+    step: Step,
+) -> f64 {
+    let next = AtomicUsize::new(0);
+    let scale = step.scale;
+    let mut losses: Vec<(usize, f64)> = scratch
+        .par_iter_mut()
+        .flat_map_iter(|scratch| {
+            scratch.fit(batch, input.width());
+            let mut losses = Vec::new();
+            loop {
+                let first = next.fetch_add(CHUNK, Ordering::Relaxed);
+                if first >= batch.windows() {
+                    break losses;
+                }
+                let windows = first..batch.windows().min(first + CHUNK);
+                let loss = arch.dispatch(Train { batch, windows, input, output, scale, scratch });
+                losses.push((first, loss));
+            }
+        })
+        .collect();
+    let (mut centers, mut targets) = (Vec::new(), Vec::new());
+    for scratch in scratch {
+        centers.push(&mut scratch.centers);
+        targets.push(&mut scratch.targets);
+    }
+    apply::slots(arch, input, &batch.center_rows, centers, step);
+    apply::slots(arch, output, &batch.target_rows, targets, step);
+    // Summed in the order of the windows: floats, unlike the sums above, are not associative.
+    losses.sort_unstable_by_key(|&(first, _)| first);
+    losses.into_iter().map(|(_, loss)| loss).sum()
+}
+
 impl Engine for CpuEngine {
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
-        let scale = fixed_point_scale(batch.multiplicity);
-        let Self { arch, pool, input, output, scratch, clip, .. } = self;
-        let (arch, clip) = (*arch, *clip);
-        let next = AtomicUsize::new(0);
-        let losses = pool.install(|| {
-            let mut losses: Vec<(usize, f64)> = scratch
-                .par_iter_mut()
-                .flat_map_iter(|scratch| {
-                    scratch.fit(batch, input.width());
-                    let mut losses = Vec::new();
-                    loop {
-                        let first = next.fetch_add(CHUNK, Ordering::Relaxed);
-                        if first >= batch.windows() {
-                            break losses;
-                        }
-                        let windows = first..batch.windows().min(first + CHUNK);
-                        let loss = arch.dispatch(Train { batch, windows, input, output, scale, scratch });
-                        losses.push((first, loss));
-                    }
-                })
-                .collect();
-            let (mut centers, mut targets) = (Vec::new(), Vec::new());
-            for scratch in scratch {
-                centers.push(&mut scratch.centers);
-                targets.push(&mut scratch.targets);
-            }
-            let step = apply::Step { lr, clip, scale };
-            apply::table(arch, input, &batch.center_rows, centers, step);
-            apply::table(arch, output, &batch.target_rows, targets, step);
-            // Summed in the order of the windows: floats, unlike the sums above, are not associative.
-            losses.sort_unstable_by_key(|&(first, _)| first);
-            losses
+        let Self { arch, pool, clip, input, output, work, .. } = self;
+        let step = Step { lr, clip: *clip, scale: fixed_point_scale(batch.multiplicity) };
+        self.loss += pool.install(|| match work {
+            Work::Sigmoid(scratch) => sigmoid_step(*arch, batch, input, output, scratch, step),
+            Work::Softmax(scratch) => softmax::train(*arch, batch, input, output, scratch, step),
         });
-        self.loss += losses.into_iter().map(|(_, loss)| loss).sum::<f64>();
         Ok(())
     }
 
@@ -104,8 +127,7 @@ impl Engine for CpuEngine {
     }
 
     fn model(&mut self) -> Result<Model> {
-        let narrow = |table: &Table| Matrix::from_values(self.dim, table.values(self.dim));
-        Ok(Model { input: narrow(&self.input), output: narrow(&self.output) })
+        Ok(Model { input: self.input.matrix(), output: self.output.matrix() })
     }
 
     fn describe(&self) -> String {
@@ -118,7 +140,7 @@ impl Engine for CpuEngine {
             Arch::Neon(_) => "NEON",
             _ => "no SIMD",
         };
-        format!("cpu ({} threads, {simd})", self.scratch.len())
+        format!("cpu ({} threads, {simd})", self.pool.current_num_threads())
     }
 }
 
@@ -127,7 +149,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::engine::tests::{agree_after_steps, random_model, window_strategy};
+    use crate::batch::tests::batch_of;
+    use crate::engine::tests::{
+        ROWS, a_rate_of_zero_changes_nothing, agree_after_steps, model_of_huge_scores, random_model, window_strategy,
+        with_few_targets,
+    };
+
+    const OBJECTIVES: [Objective; 2] = [Objective::Sigmoid, Objective::Softmax];
+
+    fn engine(model: &Model, objective: Objective, threads: usize) -> CpuEngine {
+        CpuEngine::new(model, objective, 0.25, threads).unwrap()
+    }
+
+    /// Three steps' model and loss, to be compared bit by bit.
+    fn three_steps(mut engine: CpuEngine, batch: &Batch) -> (Model, u64) {
+        (0..3).for_each(|_| engine.step(batch, 0.5).unwrap());
+        (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
@@ -138,21 +176,20 @@ mod tests {
             threads in 1usize..4,
         ) {
             let model = random_model(dim, 1);
-            let mut engine = CpuEngine::new(&model, 0.25, threads).unwrap();
-            agree_after_steps(&mut engine, &windows, 0.25);
+            agree_after_steps(&mut engine(&model, Objective::Sigmoid, threads), Objective::Sigmoid, &windows, 0.25);
+            let (objective, windows) = (Objective::Softmax, with_few_targets(&windows));
+            agree_after_steps(&mut engine(&model, objective, threads), objective, &windows, 0.25);
         }
 
         #[test]
         fn the_same_bits_for_any_number_of_threads(windows in window_strategy()) {
             let model = random_model(100, 2);
-            let batch = crate::batch::tests::batch_of(crate::engine::tests::ROWS, &windows);
-            let run = |threads| {
-                let mut engine = CpuEngine::new(&model, 0.25, threads).unwrap();
-                (0..3).for_each(|_| engine.step(&batch, 0.5).unwrap());
-                (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
-            };
-            let one = run(1);
-            prop_assert!(one == run(2) && one == run(5));
+            let batch = batch_of(ROWS, &windows);
+            for objective in OBJECTIVES {
+                let run = |threads| three_steps(engine(&model, objective, threads), &batch);
+                let one = run(1);
+                prop_assert!(one == run(2) && one == run(5));
+            }
         }
     }
 
@@ -163,17 +200,44 @@ mod tests {
         let model = random_model(100, 5);
         let windows: Vec<_> =
             (0..200u32).map(|w| ((0..w % 11).map(|i| (w + i) % 40).collect(), vec![w % 40, 0, 1, w % 7])).collect();
-        let batch = crate::batch::tests::batch_of(crate::engine::tests::ROWS, &windows);
-        let run = |arch| {
-            let mut engine = CpuEngine::new(&model, 0.25, 2).unwrap();
-            engine.arch = arch;
-            (0..3).for_each(|_| engine.step(&batch, 0.5).unwrap());
-            (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
-        };
-        let best = run(Arch::new());
-        assert!(best == run(Arch::Scalar));
-        if let Some(v3) = pulp::x86::V3::try_new() {
-            assert!(best == run(Arch::V3(v3)));
+        let batch = batch_of(ROWS, &windows);
+        for objective in OBJECTIVES {
+            let run = |arch| three_steps(CpuEngine { arch, ..engine(&model, objective, 2) }, &batch);
+            let best = run(Arch::new());
+            assert!(best == run(Arch::Scalar));
+            if let Some(v3) = pulp::x86::V3::try_new() {
+                assert!(best == run(Arch::V3(v3)));
+            }
+        }
+    }
+
+    /// Centers that are taken a few at a time: every tile's scores come from the same W and W'.
+    #[test]
+    fn a_softmax_in_tiles_agrees() {
+        let windows = [((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])];
+        for most_scores in [1, 150] {
+            let mut engine = engine(&random_model(20, 7), Objective::Softmax, 2);
+            let scratch = softmax::Scratch { most_scores, ..softmax::Scratch::default() };
+            engine.work = Work::Softmax(Box::new(scratch));
+            agree_after_steps(&mut engine, Objective::Softmax, &windows, 0.25);
+        }
+    }
+
+    #[test]
+    fn a_softmax_of_huge_scores_agrees() {
+        let windows = [((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])];
+        agree_after_steps(
+            &mut engine(&model_of_huge_scores(20), Objective::Softmax, 2),
+            Objective::Softmax,
+            &windows,
+            0.25,
+        );
+    }
+
+    #[test]
+    fn a_rate_of_zero_only_measures() {
+        for objective in OBJECTIVES {
+            a_rate_of_zero_changes_nothing(&mut engine(&random_model(50, 6), objective, 2), objective);
         }
     }
 
@@ -181,18 +245,23 @@ mod tests {
     fn a_loss_that_is_no_number_is_not_hidden() {
         let mut model = random_model(20, 3);
         model.input.row_mut(0)[3] = f32::NAN;
-        let mut engine = CpuEngine::new(&model, 0.25, 2).unwrap();
-        engine.step(&crate::batch::tests::batch_of(5, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
-        assert!(engine.take_loss().unwrap().is_nan());
+        for objective in OBJECTIVES {
+            let mut engine = engine(&model, objective, 2);
+            engine.step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
+            assert!(engine.take_loss().unwrap().is_nan());
+        }
     }
 
     /// Keeps the padding honest: what lies beyond `dim` must stay zero.
     #[test]
     fn padding_stays_zero() {
-        let model = random_model(5, 4);
-        let mut engine = CpuEngine::new(&model, 0.25, 1).unwrap();
-        engine.step(&crate::batch::tests::batch_of(9, &[(vec![0, 3], vec![1, 2])]), 0.5).unwrap();
-        let super::lanes::Floats(first) = engine.input.row(0)[0];
-        assert!(first[..5].iter().all(|&v| v != 0.0) && first[5..].iter().all(|&v| v == 0.0));
+        for objective in OBJECTIVES {
+            let mut engine = engine(&random_model(5, 4), objective, 1);
+            engine.step(&batch_of(9, &[(vec![0, 3], vec![1, 2])]), 0.5).unwrap();
+            for table in [&engine.input, &engine.output] {
+                let super::lanes::Floats(first) = table.row(0)[0];
+                assert!(first[..5].iter().all(|&v| v != 0.0) && first[5..].iter().all(|&v| v == 0.0));
+            }
+        }
     }
 }

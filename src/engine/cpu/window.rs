@@ -223,7 +223,7 @@ fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
 
 /// e^x for x <= 0, to within 2 units in the last place, 0 below -87.
 #[inline(always)]
-fn exp_of_negative(x: f32) -> f32 {
+pub(super) fn exp_of_negative(x: f32) -> f32 {
     // ln 2 in two parts, the first with few bits, so that n times it is exact (Cody and Waite).
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;

@@ -80,13 +80,18 @@ impl Device {
         Ok(Self { device, queue, limits, adapter: name, failure, in_flight: VecDeque::new() })
     }
 
+    /// The largest buffer that a shader can see whole, in bytes.
+    pub(super) fn largest_binding(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
     /// A buffer of zeros that shaders can use.
     pub(super) fn storage(&self, what: &'static str, bytes: u64) -> Result<Buffer> {
         self.buffer(what, bytes, STORAGE)
     }
 
     fn buffer(&self, what: &'static str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
-        let allowed = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
+        let allowed = self.largest_binding();
         if bytes > allowed {
             let (what, adapter) = (what.to_owned(), self.adapter.clone());
             return Err(Error::DeviceLimit { what, needed: bytes, allowed, adapter });

@@ -16,30 +16,71 @@ enum Access {
     ReadWrite,
 }
 
-/// A kernel: its source, behind the fragments that all share, and its bindings in order.
+/// A kernel: its fragments, behind those that all share, and its bindings in order.
 #[derive(Debug)]
 pub(super) struct Kernel {
     name: &'static str,
-    source: &'static str,
+    fragments: &'static [&'static str],
     bindings: &'static [Access],
 }
 
+macro_rules! shader {
+    ($name:literal) => {
+        include_str!(concat!("../../../shaders/", $name, ".wgsl"))
+    };
+}
+
+/// Every kernel there is.
+#[cfg(test)]
+const KERNELS: [&Kernel; 8] = [
+    &WINDOW,
+    &APPLY_FIXED,
+    &APPLY_FLOAT,
+    &LOSS,
+    &SOFTMAX_SCORES,
+    &SOFTMAX_ERRORS,
+    &SOFTMAX_CENTER_SUMS,
+    &SOFTMAX_TARGET_SUMS,
+];
+
 pub(super) const WINDOW: Kernel = Kernel {
     name: "window",
-    source: include_str!("../../../shaders/window.wgsl"),
+    fragments: &[shader!("window")],
     bindings: &[Read, Read, Read, ReadWrite, ReadWrite, ReadWrite],
 };
-pub(super) const APPLY: Kernel = Kernel {
-    name: "apply",
-    source: include_str!("../../../shaders/apply.wgsl"),
+pub(super) const APPLY_FIXED: Kernel = Kernel {
+    name: "apply fixed-point sums",
+    fragments: &[shader!("sums_fixed"), shader!("apply")],
+    bindings: &[Read, ReadWrite, ReadWrite],
+};
+pub(super) const APPLY_FLOAT: Kernel = Kernel {
+    name: "apply sums in floats",
+    fragments: &[shader!("sums_float"), shader!("apply")],
     bindings: &[Read, ReadWrite, ReadWrite],
 };
 pub(super) const LOSS: Kernel =
-    Kernel { name: "loss", source: include_str!("../../../shaders/loss.wgsl"), bindings: &[Read, Read, ReadWrite] };
+    Kernel { name: "loss", fragments: &[shader!("loss")], bindings: &[Read, Read, ReadWrite] };
+pub(super) const SOFTMAX_SCORES: Kernel = Kernel {
+    name: "softmax scores",
+    fragments: &[shader!("product"), shader!("softmax_scores")],
+    bindings: &[Read, Read, Read, ReadWrite],
+};
+pub(super) const SOFTMAX_ERRORS: Kernel =
+    Kernel { name: "softmax errors", fragments: &[shader!("softmax_errors")], bindings: &[Read, ReadWrite, ReadWrite] };
+pub(super) const SOFTMAX_CENTER_SUMS: Kernel = Kernel {
+    name: "softmax sums of centers",
+    fragments: &[shader!("product"), shader!("softmax_center_sums")],
+    bindings: &[Read, Read, Read, ReadWrite],
+};
+pub(super) const SOFTMAX_TARGET_SUMS: Kernel = Kernel {
+    name: "softmax sums of targets",
+    fragments: &[shader!("product"), shader!("softmax_target_sums")],
+    bindings: &[Read, Read, Read, ReadWrite],
+};
 
-const BATCH: &str = include_str!("../../../shaders/batch.wgsl");
-const REDUCE_SUBGROUP: &str = include_str!("../../../shaders/reduce_subgroup.wgsl");
-const REDUCE_WORKGROUP: &str = include_str!("../../../shaders/reduce_workgroup.wgsl");
+const BATCH: &str = shader!("batch");
+const REDUCE_SUBGROUP: &str = shader!("reduce_subgroup");
+const REDUCE_WORKGROUP: &str = shader!("reduce_workgroup");
 
 /// How the kernels are laid out on an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +105,23 @@ pub(super) struct Pipeline {
     name: &'static str,
 }
 
+impl Layout {
+    /// Bytes of a row of a table.
+    pub(super) fn row_bytes(&self) -> u64 {
+        u64::from(self.width) * 16
+    }
+}
+
 impl Kernel {
+    /// Whether a constant is among those that can be overridden.
+    pub(super) fn knows(&self, constant: &str) -> bool {
+        let declaration = format!("override {constant}:");
+        self.fragments.iter().any(|fragment| fragment.contains(&declaration))
+    }
+
     fn text(&self, layout: Layout) -> String {
-        [BATCH, if layout.subgroups { REDUCE_SUBGROUP } else { REDUCE_WORKGROUP }, self.source].join("\n")
+        let reduce = if layout.subgroups { REDUCE_SUBGROUP } else { REDUCE_WORKGROUP };
+        [&[BATCH, reduce], self.fragments].concat().join("\n")
     }
 
     /// Compiles the kernel; `overrides` are the constants that it has beyond those of every kernel.
@@ -146,6 +201,7 @@ mod tests {
     use super::*;
     use crate::batch::{CENTER_BLOCK, TARGET_BLOCK};
     use crate::engine::GRADIENT_LIMIT;
+    use crate::engine::gpu::program::PRODUCT_TILE;
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
 
     fn parsed(kernel: &Kernel, subgroups: bool) -> naga::Module {
@@ -156,7 +212,7 @@ mod tests {
     /// Every kernel with either reduction is valid, and is bound as the table says.
     #[test]
     fn kernels_are_valid_and_match_their_table() {
-        for kernel in [&WINDOW, &APPLY, &LOSS] {
+        for kernel in KERNELS {
             for subgroups in [false, true] {
                 let module = parsed(kernel, subgroups);
                 let mut validator =
@@ -203,7 +259,9 @@ mod tests {
             format!("const CENTER_BLOCK = {CENTER_BLOCK}u;"),
             format!("const GRADIENT_LIMIT = {GRADIENT_LIMIT:.1};"),
         ] {
-            assert!(WINDOW.source.lines().any(|own| own == line), "{line}");
+            assert!(WINDOW.fragments[0].lines().any(|own| own == line), "{line}");
         }
+        let line = format!("const TILE = {PRODUCT_TILE}u;");
+        assert!(SOFTMAX_SCORES.fragments[0].lines().any(|own| own == line), "{line}");
     }
 }

@@ -1,36 +1,37 @@
 //! The GPU engine: kernels in `shaders/`, run through wgpu on Vulkan, Metal or DX12.
 //!
-//! A step is three kernels: `window` computes every window's scores and adds its contributions to fixed-point sums,
-//! `apply` moves the touched rows of both tables, and `loss` adds up the loss. Several steps go into one submission, and
-//! nothing is read back until someone asks.
+//! What kernels a step takes, `program` says. Several steps go into one submission, and nothing is read back until someone
+//! asks.
 
 mod adapter;
 mod device;
 mod kernels;
+mod program;
 mod upload;
 
 pub use adapter::{AdapterSummary, Selected, adapters, hardware, select};
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
 
 use self::device::Device;
-use self::kernels::{APPLY, LOSS, Layout, Pipeline, WINDOW};
-use self::upload::{Step, pack};
-use super::{Engine, fixed_point_scale};
+use self::kernels::Layout;
+use self::program::{Bound, Dispatch, MAX_GROUPS, PRODUCT_TILE, Program};
+use self::upload::{Step, pack, pack_centers};
+use super::{Engine, Objective, fixed_point_scale};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model};
 
-/// Batches in one submission, at most.
-const BATCHES: usize = 8;
+/// Uploads in one submission, at most.
+const UPLOADS: usize = 8;
 
-/// Windows after which a submission goes out even with fewer batches: enough to keep a device busy.
+/// Windows after which a submission goes out even with fewer uploads: enough to keep a device busy.
 const SUBMIT_WINDOWS: usize = 1 << 16;
 
 /// Losses kept on the device before they must be read.
 const LOSSES: usize = 4096;
 
-/// Workgroups in a dispatch: every adapter allows this many, and kernels stride over the rest.
-const MAX_GROUPS: usize = 65_535;
+/// Scores of a softmax held at a time: 64 MB.
+const SCORES: usize = 1 << 24;
 
 /// Choices about how the GPU is used.
 #[derive(Clone, Copy, Debug)]
@@ -57,20 +58,22 @@ pub struct GpuEngine {
     device: Device,
     description: String,
     options: GpuOptions,
+    objective: Objective,
     layout: Layout,
-    rows: usize,
+    input_rows: usize,
+    output_rows: usize,
     dim: usize,
-    window: Pipeline,
-    apply_input: Pipeline,
-    apply_output: Pipeline,
-    loss_kernel: Pipeline,
+    program: Program,
     input: Buffer,
     output: Buffer,
-    scratch: Scratch,
-    /// One place for each batch of a submission: what is written there must stay until it has run.
+    /// Buffers between the kernels, each as large as needed so far.
+    scratch: Vec<Buffer>,
+    /// One place for each upload of a submission: what is written there must stay until it has run.
     places: Vec<Place>,
     batch_losses: Buffer,
-    /// Commands not submitted yet, and the batches and windows in them.
+    /// Scores of a softmax held at a time, unless a single center has more.
+    most_scores: usize,
+    /// Commands not submitted yet, and the uploads and windows in them.
     encoder: Option<CommandEncoder>,
     recorded: usize,
     recorded_windows: usize,
@@ -80,20 +83,12 @@ pub struct GpuEngine {
     words: Vec<u32>,
 }
 
-/// Buffers between the kernels, as large as the largest batch so far.
-#[derive(Debug)]
-struct Scratch {
-    center_sums: Buffer,
-    target_sums: Buffer,
-    window_losses: Buffer,
-}
-
-/// The upload of one batch, and everything bound for it.
+/// The upload of a batch, or of a part of it, and everything bound for it.
 #[derive(Debug)]
 struct Place {
-    batch: Buffer,
-    /// For `window`, `apply` to W and to W', and `loss`.
-    bound: [BindGroup; 4],
+    upload: Buffer,
+    /// For each kernel of the program.
+    bound: Vec<BindGroup>,
 }
 
 impl GpuEngine {
@@ -102,50 +97,48 @@ impl GpuEngine {
     /// # Errors
     /// [`Error::DeviceLimit`] or [`Error::DeviceMemory`] when the model does not fit, [`Error::Device`] when the adapter
     /// does not work.
-    pub fn new(selected: Selected, model: &Model, options: GpuOptions) -> Result<Self> {
+    pub fn new(selected: Selected, model: &Model, objective: Objective, options: GpuOptions) -> Result<Self> {
         let summary = selected.summary();
-        let (rows, dim) = (model.input.rows(), model.input.dim());
+        let (input_rows, output_rows, dim) = (model.input.rows(), model.output.rows(), model.input.dim());
         let width = dim.div_ceil(4);
-        let table_bytes = (rows * width * 16) as u64;
         let layout = layout(&selected, options, width as u32);
         let features = if layout.subgroups { Features::SUBGROUP } else { Features::empty() };
-        let device = Device::new(&selected.adapter, features, table_bytes)?;
+        let table_bytes = |rows: usize| (rows * width * 16) as u64;
+        let device = Device::new(&selected.adapter, features, table_bytes(input_rows.max(output_rows)))?;
+        if objective == Objective::Softmax && output_rows > MAX_GROUPS * PRODUCT_TILE {
+            let (what, adapter) = ("a softmax over all words".to_owned(), summary.name);
+            let allowed = (MAX_GROUPS * PRODUCT_TILE * 4) as u64;
+            return Err(Error::DeviceLimit { what, needed: output_rows as u64 * 4, allowed, adapter });
+        }
         tracing::info!("kernels: {layout:?}");
         let scope = device.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let window = WINDOW.pipeline(&device, layout, &[]);
-        let apply_input = APPLY.pipeline(&device, layout, &[("IS_OUTPUT", 0.0)]);
-        let apply_output = APPLY.pipeline(&device, layout, &[("IS_OUTPUT", 1.0)]);
-        let loss_kernel = LOSS.pipeline(&device, layout, &[]);
+        let program = Program::new(objective, &device, layout, output_rows);
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(Error::Device { doing: "compiling the kernels".to_owned(), why: error.to_string() });
         }
-        let input = device.storage("W", table_bytes)?;
-        let output = device.storage("W'", table_bytes)?;
+        let input = device.storage("W", table_bytes(input_rows))?;
+        let output = device.storage("W'", table_bytes(output_rows))?;
         for (buffer, matrix) in [(&input, &model.input), (&output, &model.output)] {
             upload_table(&device, buffer, matrix, width)?;
         }
-        let scratch = Scratch {
-            center_sums: device.storage("sums of centers", 4)?,
-            target_sums: device.storage("sums of targets", 4)?,
-            window_losses: device.storage("losses of windows", 4)?,
-        };
+        let scratch = program.scratch.iter().map(|what| device.storage(what, 4)).collect::<Result<_>>()?;
         let batch_losses = device.storage("losses of batches", LOSSES as u64 * 4)?;
         Ok(Self {
             device,
             description: format!("gpu {} ({}, {}), {}", summary.name, summary.backend, summary.kind, summary.driver),
             options,
+            objective,
             layout,
-            rows,
+            input_rows,
+            output_rows,
             dim,
-            window,
-            apply_input,
-            apply_output,
-            loss_kernel,
+            program,
             input,
             output,
             scratch,
             places: Vec::new(),
             batch_losses,
+            most_scores: SCORES,
             encoder: None,
             recorded: 0,
             recorded_windows: 0,
@@ -155,19 +148,14 @@ impl GpuEngine {
         })
     }
 
-    /// Makes the buffers between the kernels large enough.
-    fn fit(&mut self, batch: &Batch) -> Result<()> {
-        let row_bytes = u64::from(self.layout.width) * 16;
-        let Scratch { center_sums, target_sums, window_losses } = &mut self.scratch;
+    /// Makes the buffers between the kernels large enough, in bytes.
+    fn fit(&mut self, needed: &[u64]) -> Result<()> {
         let mut grown = false;
-        for (what, buffer, bytes, most) in [
-            ("sums of centers", center_sums, batch.center_rows.len() as u64 * row_bytes, self.rows as u64 * row_bytes),
-            ("sums of targets", target_sums, batch.target_rows.len() as u64 * row_bytes, self.rows as u64 * row_bytes),
-            ("losses of windows", window_losses, batch.windows() as u64 * 4, u64::MAX),
-        ] {
+        for ((what, buffer), &bytes) in self.program.scratch.iter().zip(&mut self.scratch).zip(needed) {
             if buffer.size() < bytes {
                 // A quarter more than needed, so that slightly larger batches don't need another.
-                *buffer = self.device.storage(what, (bytes + bytes / 4).next_multiple_of(256).min(most))?;
+                let room = (bytes + bytes / 4).next_multiple_of(256).min(self.device.largest_binding());
+                *buffer = self.device.storage(what, room.max(bytes))?;
                 grown = true;
             }
         }
@@ -179,26 +167,90 @@ impl GpuEngine {
         Ok(())
     }
 
-    /// Makes the next batch's place large enough for `bytes`.
+    /// Makes the next upload's place large enough for `bytes`.
     fn place(&mut self, bytes: u64) -> Result<()> {
         let index = self.recorded;
-        if self.places.get(index).is_some_and(|place| place.batch.size() >= bytes) {
+        if self.places.get(index).is_some_and(|place| place.upload.size() >= bytes) {
             return Ok(());
         }
-        let buffer = self.device.storage("a batch", (bytes + bytes / 4).next_multiple_of(256))?;
-        let Scratch { center_sums, target_sums, window_losses } = &self.scratch;
-        let bound = [
-            self.window
-                .bind(&self.device, &[&buffer, &self.input, &self.output, center_sums, target_sums, window_losses]),
-            self.apply_input.bind(&self.device, &[&buffer, &self.input, center_sums]),
-            self.apply_output.bind(&self.device, &[&buffer, &self.output, target_sums]),
-            self.loss_kernel.bind(&self.device, &[&buffer, window_losses, &self.batch_losses]),
-        ];
-        let place = Place { batch: buffer, bound };
+        let upload = self.device.storage("a batch", (bytes + bytes / 4).next_multiple_of(256))?;
+        let buffer = |bound: &Bound| match bound {
+            Bound::Upload => &upload,
+            Bound::Input => &self.input,
+            Bound::Output => &self.output,
+            Bound::Scratch(index) => &self.scratch[*index],
+            Bound::BatchLosses => &self.batch_losses,
+        };
+        let stages = self.program.stages.iter();
+        let bound = stages
+            .map(|stage| stage.pipeline.bind(&self.device, &stage.bound.iter().map(buffer).collect::<Vec<_>>()))
+            .collect();
+        let place = Place { upload, bound };
         if index < self.places.len() {
             self.places[index] = place;
         } else {
             self.places.push(place);
+        }
+        Ok(())
+    }
+
+    /// Records kernels on what is packed in `words`.
+    fn record(&mut self, scratch: &[u64], dispatches: &[Dispatch], windows: usize) -> Result<()> {
+        self.fit(scratch)?;
+        self.place(self.words.len() as u64 * 4)?;
+        let place = &self.places[self.recorded];
+        self.device.queue.write_buffer(&place.upload, 0, bytemuck::cast_slice(&self.words));
+
+        let encoder =
+            self.encoder.get_or_insert_with(|| self.device.device.create_command_encoder(&Default::default()));
+        let mut pass =
+            encoder.begin_compute_pass(&ComputePassDescriptor { label: Some("step"), timestamp_writes: None });
+        for &Dispatch { stage, groups: [x, y] } in dispatches {
+            pass.set_pipeline(&self.program.stages[stage].pipeline.pipeline);
+            pass.set_bind_group(0, &place.bound[stage], &[]);
+            pass.dispatch_workgroups(x, y, 1);
+        }
+        drop(pass);
+        self.unread += 1;
+        self.recorded += 1;
+        self.recorded_windows += windows;
+        if self.recorded == UPLOADS || self.recorded_windows >= SUBMIT_WINDOWS { self.flush() } else { Ok(()) }
+    }
+
+    /// What the kernels need to know of the next upload.
+    fn next_step(&mut self, batch: &Batch, lr: f32) -> Result<Step> {
+        if self.unread == LOSSES {
+            self.read_losses()?;
+        }
+        let (scale, clip) = (fixed_point_scale(batch.multiplicity), self.options.clip);
+        Ok(Step { loss_index: self.unread as u32, scale, lr, clip })
+    }
+
+    fn sigmoid_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
+        let step = self.next_step(batch, lr)?;
+        pack(batch, step, &mut self.words);
+        let (windows, centers, targets) = (batch.windows(), batch.center_rows.len(), batch.target_rows.len());
+        let row_bytes = self.layout.row_bytes();
+        let scratch = [centers as u64 * row_bytes, targets as u64 * row_bytes, windows as u64 * 4];
+        self.record(&scratch, &program::sigmoid(windows, centers, targets), windows)
+    }
+
+    /// Takes the batch's centers in tiles, so that their scores with all words fit into `most_scores`. W' moves after the
+    /// last one.
+    fn softmax_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
+        let by_center = batch.by_center();
+        let centers = batch.center_rows.len();
+        let tile = (self.most_scores / self.output_rows.max(1)).clamp(1, MAX_GROUPS * PRODUCT_TILE);
+        for first in (0..centers).step_by(tile) {
+            let slots = first..centers.min(first + tile);
+            let step = self.next_step(batch, lr)?;
+            pack_centers(batch, &by_center, slots.clone(), step, &mut self.words);
+            let (count, row_bytes) = (slots.len() as u64, self.layout.row_bytes());
+            let scores = count * self.output_rows as u64 * 4;
+            let scratch = [scores, count * row_bytes, self.output_rows as u64 * row_bytes, count * 4];
+            let last = slots.end == centers;
+            let dispatches = program::softmax(slots.len(), self.output_rows, self.layout.width as usize * 4, last);
+            self.record(&scratch, &dispatches, slots.len())?;
         }
         Ok(())
     }
@@ -225,6 +277,24 @@ impl GpuEngine {
         }
         Ok(())
     }
+
+    /// Brings a table over, without its padding.
+    fn read_table(&mut self, rows: usize, table: fn(&Self) -> &Buffer) -> Result<Matrix> {
+        let (dim, padded) = (self.dim, self.layout.width as usize * 4);
+        let mut values = Vec::with_capacity(rows * dim);
+        let mut at = 0;
+        let buffer = table(self).clone();
+        self.device.read(&buffer, rows as u64 * self.layout.row_bytes(), |piece| {
+            // Pieces are cut without regard to rows.
+            for &value in piece {
+                if at < dim {
+                    values.push(value);
+                }
+                at = (at + 1) % padded;
+            }
+        })?;
+        Ok(Matrix::from_values(dim, values))
+    }
 }
 
 impl Engine for GpuEngine {
@@ -234,44 +304,13 @@ impl Engine for GpuEngine {
         }
         if !self.options.shader_checks {
             batch
-                .validate(self.rows, self.rows)
+                .validate(self.input_rows, self.output_rows)
                 .map_err(|why| Error::Device { doing: "checking a batch".to_owned(), why })?;
         }
-        if self.unread == LOSSES {
-            self.read_losses()?;
+        match self.objective {
+            Objective::Sigmoid => self.sigmoid_step(batch, lr),
+            Objective::Softmax => self.softmax_step(batch, lr),
         }
-        self.fit(batch)?;
-        let step = Step {
-            loss_index: self.unread as u32,
-            scale: fixed_point_scale(batch.multiplicity),
-            lr,
-            clip: self.options.clip,
-        };
-        pack(batch, step, &mut self.words);
-        self.place(self.words.len() as u64 * 4)?;
-        let place = &self.places[self.recorded];
-        self.device.queue.write_buffer(&place.batch, 0, bytemuck::cast_slice(&self.words));
-
-        let encoder =
-            self.encoder.get_or_insert_with(|| self.device.device.create_command_encoder(&Default::default()));
-        let mut pass =
-            encoder.begin_compute_pass(&ComputePassDescriptor { label: Some("step"), timestamp_writes: None });
-        let kernels = [
-            (&self.window, batch.windows()),
-            (&self.apply_input, batch.center_rows.len()),
-            (&self.apply_output, batch.target_rows.len()),
-            (&self.loss_kernel, 1),
-        ];
-        for ((kernel, groups), bound) in kernels.into_iter().zip(&place.bound) {
-            pass.set_pipeline(&kernel.pipeline);
-            pass.set_bind_group(0, bound, &[]);
-            pass.dispatch_workgroups(groups.min(MAX_GROUPS) as u32, 1, 1);
-        }
-        drop(pass);
-        self.unread += 1;
-        self.recorded += 1;
-        self.recorded_windows += batch.windows();
-        if self.recorded == BATCHES || self.recorded_windows >= SUBMIT_WINDOWS { self.flush() } else { Ok(()) }
     }
 
     fn take_loss(&mut self) -> Result<f64> {
@@ -281,24 +320,10 @@ impl Engine for GpuEngine {
 
     fn model(&mut self) -> Result<Model> {
         self.flush()?;
-        let padded = self.layout.width as usize * 4;
-        let bytes = (self.rows * padded * 4) as u64;
-        let dim = self.dim;
-        let mut read = |buffer: &Buffer| {
-            let mut values = Vec::with_capacity(self.rows * dim);
-            let mut at = 0;
-            self.device.read(buffer, bytes, |piece| {
-                // Pieces are cut without regard to rows.
-                for &value in piece {
-                    if at < dim {
-                        values.push(value);
-                    }
-                    at = (at + 1) % padded;
-                }
-            })?;
-            Ok(Matrix::from_values(dim, values))
-        };
-        Ok(Model { input: read(&self.input)?, output: read(&self.output)? })
+        Ok(Model {
+            input: self.read_table(self.input_rows, |engine| &engine.input)?,
+            output: self.read_table(self.output_rows, |engine| &engine.output)?,
+        })
     }
 
     fn describe(&self) -> String {
@@ -350,12 +375,17 @@ mod tests {
 
     use super::*;
     use crate::batch::tests::batch_of;
-    use crate::engine::tests::{ROWS, agree_after_steps, random_model, window_strategy};
+    use crate::engine::tests::{
+        ROWS, a_rate_of_zero_changes_nothing, agree_after_steps, model_of_huge_scores, random_model, window_strategy,
+        with_few_targets,
+    };
 
-    fn engine(model: &Model, change: impl FnOnce(&mut GpuOptions)) -> GpuEngine {
+    const OBJECTIVES: [Objective; 2] = [Objective::Sigmoid, Objective::Softmax];
+
+    fn engine(model: &Model, objective: Objective, change: impl FnOnce(&mut GpuOptions)) -> GpuEngine {
         let mut options = GpuOptions::default();
         change(&mut options);
-        GpuEngine::new(select(None).unwrap(), model, options).unwrap()
+        GpuEngine::new(select(None).unwrap(), model, objective, options).unwrap()
     }
 
     /// Windows of every shape on rows of many lengths, with either reduction.
@@ -364,10 +394,14 @@ mod tests {
         let mut runner = TestRunner::deterministic();
         for dim in [1, 4, 50, 100, 128, 300] {
             for subgroups in [true, false] {
-                for seed in 0..4 {
-                    let mut engine = engine(&random_model(dim, seed), |options| options.subgroups = subgroups);
-                    let windows = window_strategy().new_tree(&mut runner).unwrap().current();
-                    agree_after_steps(&mut engine, &windows, 0.25);
+                for (seed, objective) in (0..4).flat_map(|seed| OBJECTIVES.map(|objective| (seed, objective))) {
+                    let change = |options: &mut GpuOptions| options.subgroups = subgroups;
+                    let mut engine = engine(&random_model(dim, seed), objective, change);
+                    let mut windows = window_strategy().new_tree(&mut runner).unwrap().current();
+                    if objective == Objective::Softmax {
+                        windows = with_few_targets(&windows);
+                    }
+                    agree_after_steps(&mut engine, objective, &windows, 0.25);
                 }
             }
         }
@@ -377,21 +411,59 @@ mod tests {
     #[test]
     fn any_width_of_workgroups_agrees() {
         let windows = window_strategy().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-        for subgroups in [true, false] {
-            let mut engine = engine(&random_model(50, 2), |options| {
+        for (subgroups, objective) in [true, false].into_iter().flat_map(|s| OBJECTIVES.map(|objective| (s, objective)))
+        {
+            let mut engine = engine(&random_model(50, 2), objective, |options| {
                 options.subgroups = subgroups;
                 options.lanes = Some(64);
             });
-            agree_after_steps(&mut engine, &windows, 0.25);
+            agree_after_steps(&mut engine, objective, &with_few_targets(&windows), 0.25);
         }
     }
 
     /// More centers than a block, more targets than a block, and a window with neither.
     #[test]
     fn large_windows_are_taken_in_blocks() {
-        let mut engine = engine(&random_model(20, 3), |_| ());
+        let mut engine = engine(&random_model(20, 3), Objective::Sigmoid, |_| ());
         let windows = [((0..39).collect(), (0..30).collect()), (vec![], vec![1]), ((5..22).collect(), vec![7])];
-        agree_after_steps(&mut engine, &windows, 0.25);
+        agree_after_steps(&mut engine, Objective::Sigmoid, &windows, 0.25);
+    }
+
+    /// Hierarchical softmax has fewer rows in W' than in W.
+    #[test]
+    fn tables_of_different_sizes() {
+        let model = random_model(20, 10);
+        let fewer = Matrix::from_values(20, model.output.values()[..20 * 30].to_vec());
+        let model = Model { output: fewer, ..model };
+        for objective in OBJECTIVES {
+            let windows = [((0..39).collect(), vec![29, 0, 3]), (vec![39, 31], vec![5])];
+            agree_after_steps(&mut engine(&model, objective, |_| ()), objective, &windows, 0.25);
+        }
+    }
+
+    /// Centers that are taken a few at a time: every tile's scores come from the same W and W'.
+    #[test]
+    fn a_softmax_in_tiles_agrees() {
+        let windows = [((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])];
+        for most_scores in [1, 150] {
+            let mut engine = engine(&random_model(20, 7), Objective::Softmax, |_| ());
+            engine.most_scores = most_scores;
+            agree_after_steps(&mut engine, Objective::Softmax, &windows, 0.25);
+        }
+    }
+
+    #[test]
+    fn a_softmax_of_huge_scores_agrees() {
+        let windows = [((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])];
+        let mut engine = engine(&model_of_huge_scores(20), Objective::Softmax, |_| ());
+        agree_after_steps(&mut engine, Objective::Softmax, &windows, 0.25);
+    }
+
+    #[test]
+    fn a_rate_of_zero_only_measures() {
+        for objective in OBJECTIVES {
+            a_rate_of_zero_changes_nothing(&mut engine(&random_model(50, 6), objective, |_| ()), objective);
+        }
     }
 
     /// Runs that are repeated, and with shader checks on or off, give the same bits.
@@ -401,23 +473,27 @@ mod tests {
         let windows: Vec<_> =
             (0..3000u32).map(|w| ((0..w % 11).map(|i| (w + i) % 40).collect(), vec![w % 40, 0, 1, w % 7])).collect();
         let batch = batch_of(ROWS, &windows);
-        let run = |checks| {
-            let mut engine = engine(&model, |options| options.shader_checks = checks);
-            // More batches than a submission takes.
-            (0..BATCHES + 3).for_each(|_| engine.step(&batch, 0.05).unwrap());
-            (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
-        };
-        let first = run(true);
-        assert!(first == run(true) && first == run(false));
+        for objective in OBJECTIVES {
+            let run = |checks| {
+                let mut engine = engine(&model, objective, |options| options.shader_checks = checks);
+                // More batches than a submission takes.
+                (0..UPLOADS + 3).for_each(|_| engine.step(&batch, 0.05).unwrap());
+                (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
+            };
+            let first = run(true);
+            assert!(first == run(true) && first == run(false));
+        }
     }
 
     /// Buffers grow with the batches, and what they held is not lost.
     #[test]
     fn batches_of_growing_size() {
-        let mut engine = engine(&random_model(16, 5), |_| ());
-        for size in [1, 40, 5, 400] {
-            let windows: Vec<_> = (0..size).map(|w| (vec![w % 40, (w + 9) % 40], vec![(w * 3) % 40, 2])).collect();
-            agree_after_steps(&mut engine, &windows, 0.25);
+        for objective in OBJECTIVES {
+            let mut engine = engine(&random_model(16, 5), objective, |_| ());
+            for size in [1, 40, 5, 400] {
+                let windows: Vec<_> = (0..size).map(|w| (vec![w % 40, (w + 9) % 40], vec![(w * 3) % 40, 2])).collect();
+                agree_after_steps(&mut engine, objective, &windows, 0.25);
+            }
         }
     }
 
@@ -425,7 +501,7 @@ mod tests {
     fn losses_are_read_before_their_room_is_full() {
         let model = random_model(4, 6);
         let batch = batch_of(ROWS, &[(vec![1], vec![2, 3])]);
-        let mut engine = engine(&model, |_| ());
+        let mut engine = engine(&model, Objective::Sigmoid, |_| ());
         let mut one = 0.0;
         for step in 0..LOSSES + 5 {
             // No learning, so that every batch has the same loss.
@@ -442,9 +518,11 @@ mod tests {
     fn a_loss_that_is_no_number_is_not_hidden() {
         let mut model = random_model(20, 7);
         model.input.row_mut(0)[3] = f32::NAN;
-        let mut engine = engine(&model, |_| ());
-        engine.step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
-        assert!(engine.take_loss().unwrap().is_nan());
+        for objective in OBJECTIVES {
+            let mut engine = engine(&model, objective, |_| ());
+            engine.step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
+            assert!(engine.take_loss().unwrap().is_nan());
+        }
     }
 
     #[test]
@@ -458,7 +536,7 @@ mod tests {
     /// A device that goes away becomes an error, not an abort.
     #[test]
     fn a_lost_device_becomes_an_error() {
-        let mut engine = engine(&random_model(20, 8), |_| ());
+        let mut engine = engine(&random_model(20, 8), Objective::Sigmoid, |_| ());
         let batch = batch_of(ROWS, &[(vec![0], vec![1, 2])]);
         engine.step(&batch, 0.05).unwrap();
         engine.device.device.destroy();

@@ -1,8 +1,10 @@
 //! A batch as the kernels read it: a header, then all arrays one after the other.
 
+use std::ops::Range;
+
 use bytemuck::{Pod, Zeroable};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, ByCenter};
 
 /// `Header` of `shaders/batch.wgsl`; offsets are in words from the end of the header.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -35,31 +37,69 @@ pub(super) struct Step {
     pub(super) clip: f32,
 }
 
+/// An upload in the making: room for the header, then arrays.
+struct Upload<'a>(&'a mut Vec<u32>);
+
+impl<'a> Upload<'a> {
+    fn begin(words: &'a mut Vec<u32>) -> Self {
+        words.clear();
+        words.resize(HEADER_WORDS, 0);
+        Self(words)
+    }
+
+    /// Appends an array, and returns where it starts.
+    fn append(&mut self, array: &[u32]) -> u32 {
+        let start = self.0.len() - HEADER_WORDS;
+        self.0.extend_from_slice(array);
+        start as u32
+    }
+
+    fn finish(self, header: Header) {
+        self.0[..HEADER_WORDS].copy_from_slice(bytemuck::cast_slice(std::slice::from_ref(&header)));
+    }
+}
+
 /// Writes a batch into `words`.
 pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
-    words.clear();
-    words.resize(HEADER_WORDS, 0);
-    let mut append = |array: &[u32]| {
-        let start = words.len() - HEADER_WORDS;
-        words.extend_from_slice(array);
-        start as u32
-    };
+    let mut upload = Upload::begin(words);
     let header = Header {
         windows: batch.windows() as u32,
-        center_offsets: append(&batch.center_offsets),
-        centers: append(&batch.centers),
-        target_offsets: append(&batch.target_offsets),
-        targets: append(bytemuck::cast_slice(&batch.targets)),
-        center_rows: append(&batch.center_rows),
+        center_offsets: upload.append(&batch.center_offsets),
+        centers: upload.append(&batch.centers),
+        target_offsets: upload.append(&batch.target_offsets),
+        targets: upload.append(bytemuck::cast_slice(&batch.targets)),
+        center_rows: upload.append(&batch.center_rows),
         center_slots: batch.center_rows.len() as u32,
-        target_rows: append(&batch.target_rows),
+        target_rows: upload.append(&batch.target_rows),
         target_slots: batch.target_rows.len() as u32,
         loss_index: step.loss_index,
         scale: step.scale,
         lr: step.lr,
         clip: step.clip,
     };
-    words[..HEADER_WORDS].copy_from_slice(bytemuck::cast_slice(std::slice::from_ref(&header)));
+    upload.finish(header);
+}
+
+/// Writes some of a batch's centers into `words`, as windows of one center each: its targets are rows of W', namely its
+/// contexts.
+pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usize>, step: Step, words: &mut Vec<u32>) {
+    let mut upload = Upload::begin(words);
+    let offsets = &by_center.offsets[slots.start..=slots.end];
+    let from_zero: Vec<u32> = offsets.iter().map(|offset| offset - offsets[0]).collect();
+    let contexts = &by_center.contexts[offsets[0] as usize..offsets[slots.len()] as usize];
+    let header = Header {
+        windows: slots.len() as u32,
+        target_offsets: upload.append(&from_zero),
+        targets: upload.append(contexts),
+        center_rows: upload.append(&batch.center_rows[slots.clone()]),
+        center_slots: slots.len() as u32,
+        loss_index: step.loss_index,
+        scale: step.scale,
+        lr: step.lr,
+        clip: step.clip,
+        ..Header::zeroed()
+    };
+    upload.finish(header);
 }
 
 /// Name and byte offset of every member, for comparison with the shader.

@@ -1,0 +1,26 @@
+// What `apply` reads after a softmax: sums in floats, of the tile's centers by slot, and of every row of W'. Twin:
+// sums_fixed.wgsl.
+
+@group(0) @binding(2) var<storage, read_write> sums: array<vec4f>;
+
+// Rows of W'.
+override ROWS: u32 = 1u;
+
+fn slots() -> u32 {
+    return select(batch.header.center_slots, ROWS, IS_OUTPUT);
+}
+
+fn row_of(slot: u32) -> u32 {
+    if IS_OUTPUT {
+        return slot;
+    }
+    return batch.data[batch.header.center_rows + slot];
+}
+
+fn sum_at(at: u32) -> vec4f {
+    return sums[at];
+}
+
+fn clear_sum(at: u32) {
+    sums[at] = vec4f(0.0);
+}

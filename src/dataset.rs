@@ -1,0 +1,151 @@
+//! A corpus made ready for training: its vocabulary, its encoded text, and what windows are trained against.
+
+use std::sync::Arc;
+
+use crate::batcher::{Negatives, RUN, Source, Targets, Windows};
+use crate::config::{Config, Loss, NegativesPer};
+use crate::corpus::{Corpus, HeldOut, TokenStore};
+use crate::engine::Objective;
+use crate::error::{Error, Result};
+use crate::event::{Event, Pass, Prepared};
+use crate::model::Model;
+use crate::sampling::{AliasTable, HuffmanTree, Subsampler};
+use crate::schedule::{Schedule, auto_batch};
+use crate::vocab::Vocab;
+
+/// A corpus ready to be trained on.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The words.
+    pub vocab: Vocab,
+    /// What batches are made of.
+    pub source: Arc<Source>,
+    /// The same of the sentences held out: one epoch, the same on every call.
+    pub validation: Option<Arc<Source>>,
+    /// What the corpus holds.
+    pub prepared: Prepared,
+    /// The configuration, with everything filled in that was left to be chosen.
+    pub config: Config,
+}
+
+impl Dataset {
+    /// Counts and encodes a corpus on the threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// When the configuration, a file or the resulting vocabulary is not fit for training.
+    pub fn prepare(corpus: &Corpus, config: &Config, mut on_event: impl FnMut(Event) + Send) -> Result<Self> {
+        config.validate()?;
+        let total = corpus.bytes();
+        let (counts, _) = corpus.count(|bytes| on_event(Event::Reading { pass: Pass::Count, bytes, total }))?;
+        let vocab = Vocab::from_counts(&counts, config.min_count, config.max_vocab)?;
+        let different = counts.len() as u64;
+        drop(counts);
+        if vocab.len() < 2 {
+            return Err(Error::EmptyVocabulary {
+                why: "only one word is left, and a pair needs two; lower --min-count or raise --max-vocab".to_owned(),
+            });
+        }
+        let held_out = config.validation.map(|share| HeldOut::new(share, config.seed));
+        let reading = |bytes| on_event(Event::Reading { pass: Pass::Encode, bytes, total });
+        let encoded = corpus.encode(&vocab, held_out, reading)?;
+        let subsampler = Subsampler::new(vocab.counts(), config.sample);
+        let tokens = encoded.store.tokens();
+        let prepared = Prepared {
+            text: encoded.report,
+            different,
+            vocabulary: vocab.len() as u64,
+            tokens,
+            held_out: vocab.tokens() - tokens,
+            kept: subsampler.expected() * tokens as f64 / vocab.tokens() as f64,
+        };
+        on_event(Event::Prepared(prepared));
+
+        let batch = config.batch.unwrap_or_else(|| auto_batch(prepared.kept * f64::from(config.epochs)));
+        let min_lr = Schedule::new(config.lr, config.min_lr, tokens).min_lr();
+        let config = Config { batch: Some(batch), min_lr: Some(min_lr), ..config.clone() };
+        let targets = Arc::new(targets(&vocab, &config));
+        let source = |store, epochs| {
+            Arc::new(Source {
+                store,
+                subsampler: subsampler.clone(),
+                targets: Arc::clone(&targets),
+                words: vocab.len(),
+                windows: Windows { window: config.window, fixed: config.fixed_window },
+                epochs,
+                seed: config.seed,
+                shuffle: !config.no_shuffle,
+                batch,
+            })
+        };
+        let validation = encoded.held_out.map(|store| source(store, 1));
+        if let Some(validation) = &validation {
+            check_shares(&encoded.store, validation, &config)?;
+        }
+        let source = source(encoded.store, config.epochs);
+        Ok(Self { vocab, source, validation, prepared, config })
+    }
+
+    /// Words of all epochs.
+    pub fn total_words(&self) -> u64 {
+        self.source.store.tokens() * u64::from(self.source.epochs)
+    }
+
+    /// How an engine computes the loss.
+    pub fn objective(&self) -> Objective {
+        match self.config.loss {
+            Loss::Ns | Loss::Hs => Objective::Sigmoid,
+            Loss::Softmax => Objective::Softmax,
+        }
+    }
+
+    /// Multiply-adds that a run with the full softmax takes: three products of each batch's different centers, all words
+    /// and all dimensions. How many centers of a batch differ is estimated from the words' frequencies.
+    pub fn softmax_operations(&self) -> f64 {
+        let Config { dim, epochs, window, .. } = self.config;
+        let windows = self.prepared.kept * f64::from(epochs);
+        // A run of positions has as many centers as positions, and those that its windows reach beyond it.
+        let centers = self.source.batch as f64 * (1.0 + f64::from(window) / RUN as f64);
+        let kept = self.source.subsampler.expected();
+        let different = |(id, &count): (usize, &u64)| {
+            let share = count as f64 * self.source.subsampler.probability(id as u32) / kept;
+            -(-share * centers).exp_m1()
+        };
+        let different: f64 = self.vocab.counts().iter().enumerate().map(different).sum();
+        3.0 * different * (self.vocab.len() * dim) as f64 * (windows / self.source.batch as f64).ceil()
+    }
+
+    /// The model that training starts from.
+    pub fn model(&self) -> Model {
+        Model::with_output_rows(self.vocab.len(), self.source.output_rows(), self.config.dim, self.config.seed)
+    }
+}
+
+fn targets(vocab: &Vocab, config: &Config) -> Targets {
+    match config.loss {
+        Loss::Ns => Targets::Negatives(Negatives {
+            noise: AliasTable::noise(vocab.counts(), config.ns_exponent),
+            count: config.negative,
+            per_pair: config.negatives_per == NegativesPer::Pair,
+            skip_equal: !config.no_skip_equal,
+        }),
+        Loss::Hs => Targets::Path(HuffmanTree::new(vocab.counts())),
+        Loss::Softmax => Targets::Context,
+    }
+}
+
+/// Whether there is something to train on and a pair to validate with.
+fn check_shares(store: &TokenStore, validation: &Arc<Source>, config: &Config) -> Result<()> {
+    let refuse = |why: &str| {
+        let value = config.validation.unwrap_or_default().to_string();
+        Err(Error::Setting { flag: "--validation", value, why: why.to_owned() })
+    };
+    if store.tokens() == 0 {
+        return refuse("leaves no sentence to train on; hold out a smaller share");
+    }
+    for batch in validation.batches(1) {
+        if batch?.pairs() > 0 {
+            return Ok(());
+        }
+    }
+    refuse("no two words of the vocabulary stand in one sentence of those held out; hold out a larger share")
+}

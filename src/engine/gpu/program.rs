@@ -1,0 +1,123 @@
+//! The kernels of a step: for each objective which ones, what each is bound to, and how many workgroups it takes.
+
+use super::device::Device;
+use super::kernels::{
+    APPLY_FIXED, APPLY_FLOAT, Kernel, LOSS, Layout, Pipeline, SOFTMAX_CENTER_SUMS, SOFTMAX_ERRORS, SOFTMAX_SCORES,
+    SOFTMAX_TARGET_SUMS, WINDOW,
+};
+use crate::engine::Objective;
+
+/// Workgroups in a dimension of a dispatch: every adapter allows this many, and kernels stride over the rest.
+pub(super) const MAX_GROUPS: usize = 65_535;
+
+/// Rows, and columns, of a product that a workgroup takes: `TILE` of `shaders/product.wgsl`.
+pub(super) const PRODUCT_TILE: usize = 32;
+
+/// A buffer, by the part it plays.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bound {
+    /// The batch, or a part of it.
+    Upload,
+    /// W.
+    Input,
+    /// W'.
+    Output,
+    /// One of the buffers between the kernels.
+    Scratch(usize),
+    /// A loss for each upload.
+    BatchLosses,
+}
+
+/// A kernel of a program.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) pipeline: Pipeline,
+    pub(super) bound: &'static [Bound],
+}
+
+/// The kernels of an objective, and the buffers between them.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) stages: Vec<Stage>,
+    /// What each of these buffers holds.
+    pub(super) scratch: &'static [&'static str],
+}
+
+/// Workgroups for a stage.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dispatch {
+    pub(super) stage: usize,
+    pub(super) groups: [u32; 2],
+}
+
+use Bound::{BatchLosses, Input, Output, Scratch, Upload};
+
+type StageTable = [(&'static Kernel, Option<bool>, &'static [Bound])];
+
+/// Kernel, for `apply` whether to W', and bindings. Scratch: sums of centers and of targets, losses of windows.
+const SIGMOID: &StageTable = &[
+    (&WINDOW, None, &[Upload, Input, Output, Scratch(0), Scratch(1), Scratch(2)]),
+    (&APPLY_FIXED, Some(false), &[Upload, Input, Scratch(0)]),
+    (&APPLY_FIXED, Some(true), &[Upload, Output, Scratch(1)]),
+    (&LOSS, None, &[Upload, Scratch(2), BatchLosses]),
+];
+
+/// The same. Scratch: scores, then errors; sums of centers and of all words, losses of centers.
+const SOFTMAX: &StageTable = &[
+    (&SOFTMAX_SCORES, None, &[Upload, Input, Output, Scratch(0)]),
+    (&SOFTMAX_ERRORS, None, &[Upload, Scratch(0), Scratch(3)]),
+    (&SOFTMAX_CENTER_SUMS, None, &[Upload, Output, Scratch(0), Scratch(1)]),
+    (&SOFTMAX_TARGET_SUMS, None, &[Upload, Input, Scratch(0), Scratch(2)]),
+    (&APPLY_FLOAT, Some(false), &[Upload, Input, Scratch(1)]),
+    (&LOSS, None, &[Upload, Scratch(3), BatchLosses]),
+    (&APPLY_FLOAT, Some(true), &[Upload, Output, Scratch(2)]),
+];
+
+impl Program {
+    /// Compiles the kernels of an objective.
+    pub(super) fn new(objective: Objective, device: &Device, layout: Layout, output_rows: usize) -> Self {
+        let (table, scratch): (&StageTable, &'static [&'static str]) = match objective {
+            Objective::Sigmoid => (SIGMOID, &["sums of centers", "sums of targets", "losses of windows"]),
+            Objective::Softmax => {
+                (SOFTMAX, &["scores of a softmax", "sums of centers", "sums of words", "losses of centers"])
+            }
+        };
+        let rows = ("ROWS", output_rows as f64);
+        let stage = |&(kernel, is_output, bound): &(&'static Kernel, Option<bool>, &'static [Bound])| {
+            let mut constants = Vec::new();
+            constants.extend(is_output.map(|is_output| ("IS_OUTPUT", f64::from(u8::from(is_output)))));
+            constants.extend(kernel.knows("ROWS").then_some(rows));
+            Stage { pipeline: kernel.pipeline(device, layout, &constants), bound }
+        };
+        Self { stages: table.iter().map(stage).collect(), scratch }
+    }
+}
+
+/// As many workgroups as items, up to what a dispatch takes: kernels stride over the rest.
+fn line(stage: usize, items: usize) -> Dispatch {
+    Dispatch { stage, groups: [items.min(MAX_GROUPS) as u32, 1] }
+}
+
+/// Workgroups for a product of so many rows and columns.
+fn tiles(stage: usize, rows: usize, columns: usize) -> Dispatch {
+    Dispatch { stage, groups: [columns.div_ceil(PRODUCT_TILE) as u32, rows.div_ceil(PRODUCT_TILE) as u32] }
+}
+
+/// A step of [`Objective::Sigmoid`].
+pub(super) fn sigmoid(windows: usize, centers: usize, targets: usize) -> [Dispatch; 4] {
+    [line(0, windows), line(1, centers), line(2, targets), line(3, 1)]
+}
+
+/// A tile of centers in a step of [`Objective::Softmax`]; `last` moves W'.
+pub(super) fn softmax(centers: usize, words: usize, columns: usize, last: bool) -> Vec<Dispatch> {
+    let mut dispatches = vec![
+        tiles(0, centers, words),
+        line(1, centers),
+        tiles(2, centers, columns),
+        tiles(3, words, columns),
+        line(4, centers),
+        line(5, 1),
+    ];
+    dispatches.extend(last.then(|| line(6, words)));
+    dispatches
+}
