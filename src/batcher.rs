@@ -454,6 +454,77 @@ mod tests {
         }
     }
 
+    fn negatives(change: impl FnOnce(&mut Negatives)) -> Arc<Targets> {
+        let noise = AliasTable::new((1..=50).map(f64::from));
+        let mut negatives = Negatives { noise, count: 3, per_pair: false, skip_equal: true };
+        change(&mut negatives);
+        Arc::new(Targets::Negatives(negatives))
+    }
+
+    /// The pairs are those of shared negatives; but each has its own.
+    #[test]
+    fn negatives_for_each_pair() {
+        let windows_of = |per_pair| {
+            let source = source(&sentences(300), 50, |s| {
+                s.targets = negatives(|n| n.per_pair = per_pair);
+                s.epochs = 1;
+                s.shuffle = false;
+            });
+            let mut windows = Vec::new();
+            for batch in all(&source, 1) {
+                for w in 0..batch.windows() {
+                    let targets: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot()]).collect();
+                    let row = |&slot: &u32| batch.center_rows[slot as usize];
+                    windows.push((batch.centers_of(w).iter().map(row).collect::<Vec<u32>>(), targets));
+                }
+            }
+            windows
+        };
+        let (shared, own) = (windows_of(false), windows_of(true));
+        assert!(own.iter().all(|(centers, _)| centers.len() == 1));
+        let pairs = |windows: &[(Vec<u32>, Vec<u32>)]| -> Vec<(u32, u32)> {
+            windows.iter().flat_map(|(centers, targets)| centers.iter().map(|&x| (x, targets[0]))).collect()
+        };
+        assert_eq!(pairs(&shared), pairs(&own));
+        let same = own.windows(2).filter(|two| two[0].1[1..] == two[1].1[1..]).count();
+        assert!(same < own.len() / 100, "{same} of {} neighbours share their negatives", own.len());
+    }
+
+    #[test]
+    fn negatives_that_equal_the_context_may_be_kept() {
+        let equal = |skip_equal| {
+            let source = source(&sentences(300), 50, |s| s.targets = negatives(|n| n.skip_equal = skip_equal));
+            let mut equal = 0;
+            for batch in all(&source, 1) {
+                for targets in (0..batch.windows()).map(|w| batch.targets_of(w)) {
+                    equal += targets[1..].iter().filter(|t| t.slot() == targets[0].slot()).count();
+                    assert!(skip_equal || targets.len() == 4);
+                }
+            }
+            equal
+        };
+        assert_eq!(equal(true), 0);
+        assert!(equal(false) > 0);
+    }
+
+    #[test]
+    fn paths_and_contexts_as_targets() {
+        let counts: Vec<u64> = (0..50).map(|word| 1000 / (word + 1)).collect();
+        let tree = HuffmanTree::new(&counts);
+        let by_path = source(&sentences(300), 50, |s| s.targets = Arc::new(Targets::Path(tree.clone())));
+        let by_context = source(&sentences(300), 50, |s| s.targets = Arc::new(Targets::Context));
+        assert_eq!((by_path.output_rows(), by_context.output_rows()), (49, 50));
+        for (paths, contexts) in all(&by_path, 1).iter().zip(&all(&by_context, 1)) {
+            assert_eq!((&paths.centers, paths.validate(50, 49)), (&contexts.centers, Ok(())));
+            for w in 0..paths.windows() {
+                let [context] = contexts.targets_of(w) else { panic!("one context") };
+                let context = contexts.target_rows[context.slot()];
+                let row = |t: &Target| Target::new(paths.target_rows[t.slot()], t.label());
+                assert_eq!(paths.targets_of(w).iter().map(row).collect::<Vec<_>>(), tree.path(context));
+            }
+        }
+    }
+
     #[test]
     fn window_widths_are_uniform() {
         let long: Vec<u32> = (0..20_000).map(|i| i % 50).collect();

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use rand::Rng;
 use w2v_gpu::Error;
-use w2v_gpu::config::Config;
+use w2v_gpu::batcher::Targets;
+use w2v_gpu::config::{Config, Loss, NegativesPer};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
+use w2v_gpu::engine::reference::{ReferenceEngine, log_sum_exp, sigmoid};
 use w2v_gpu::engine::{Engine, Objective};
 use w2v_gpu::event::Event;
 use w2v_gpu::format::Vectors;
@@ -47,15 +49,15 @@ fn on_gpu(model: &Model, objective: Objective) -> Box<dyn Engine> {
     Box::new(GpuEngine::new(gpu::select(None).unwrap(), model, objective, options).unwrap())
 }
 
-/// With as many dimensions as words, W[x]·W'[c] tends to the shifted PMI (Levy and Goldberg 2014). Where a negative
-/// that equals the context is skipped, that is log[ #(x,c) / (K (#(x) - #(x,c)) Pn(c)) ].
-#[test]
-fn products_tend_to_the_shifted_pmi() {
-    const WORDS: usize = 12;
-    const WINDOW: usize = 2;
+/// Words of the tiny corpus, and how far its windows reach.
+const WORDS: usize = 12;
+const WINDOW: usize = 2;
+
+/// A text whose words follow near words, near ones more often, so that pairs are of very different frequency; and how
+/// often each (center, context) pair occurs in it.
+fn tiny_corpus(folder: &Path) -> (PathBuf, [[f64; WORDS]; WORDS]) {
     let mut rng = Key::new(11, 0, Stream::Windows).at(0);
     let mut draw = |n: u64| (rng.next_u64() % n) as usize;
-    // Words follow near words, near ones more often: pairs of very different frequency.
     let sentences: Vec<Vec<usize>> = (0..4000)
         .map(|_| {
             let mut word = draw(WORDS as u64);
@@ -71,21 +73,8 @@ fn products_tend_to_the_shifted_pmi() {
         .iter()
         .map(|sentence| sentence.iter().map(|word| format!("w{word}")).collect::<Vec<_>>().join(" ") + "\n")
         .collect();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tiny.txt");
+    let path = folder.join("tiny.txt");
     std::fs::write(&path, text).unwrap();
-    let config = Config {
-        dim: 16,
-        window: WINDOW as u32,
-        fixed_window: true,
-        negative: 3,
-        sample: 0.0,
-        epochs: 60,
-        lr: 0.1,
-        ..Config::default()
-    };
-    let (data, model, _) = trained(&path, &config, on_cpu);
-
     let mut pairs = [[0f64; WORDS]; WORDS];
     for sentence in &sentences {
         for (i, &center) in sentence.iter().enumerate() {
@@ -96,24 +85,101 @@ fn products_tend_to_the_shifted_pmi() {
             }
         }
     }
-    let noise: HashMap<&str, f64> =
-        data.vocab.words().zip(data.vocab.counts()).map(|(word, &count)| (word, (count as f64).powf(0.75))).collect();
-    let total: f64 = noise.values().sum();
-    let (mut learned, mut expected) = (Vec::new(), Vec::new());
-    for (center, of_center) in pairs.iter().enumerate() {
-        for (context, &seen) in of_center.iter().enumerate().filter(|&(_, &seen)| seen > 0.0) {
-            let row = |word: usize| data.vocab.id(format!("w{word}").as_bytes()).unwrap() as usize;
-            let product: f32 =
-                model.input.row(row(center)).iter().zip(model.output.row(row(context))).map(|(a, b)| a * b).sum();
-            let negatives = 3.0 * (of_center.iter().sum::<f64>() - seen) * noise[&*format!("w{context}")] / total;
-            learned.push(f64::from(product));
-            expected.push((seen / negatives).ln());
+    (path, pairs)
+}
+
+/// Enough dimensions and time to reach the optimum on the tiny corpus.
+fn tiny_config(loss: Loss) -> Config {
+    Config {
+        dim: 16,
+        window: WINDOW as u32,
+        fixed_window: true,
+        loss,
+        negative: 3,
+        sample: 0.0,
+        epochs: 60,
+        lr: 0.1,
+        ..Config::default()
+    }
+}
+
+/// The row of the tiny corpus's word `wN`.
+fn tiny_row(data: &Dataset, word: usize) -> usize {
+    data.vocab.id(format!("w{word}").as_bytes()).unwrap() as usize
+}
+
+fn product(model: &Model, center: usize, target: usize) -> f64 {
+    model.input.row(center).iter().zip(model.output.row(target)).map(|(a, b)| f64::from(a * b)).sum()
+}
+
+/// With as many dimensions as words, W[x]·W'[c] tends to the shifted PMI (Levy and Goldberg 2014). Where a negative
+/// that equals the context is skipped, that is log[ #(x,c) / (K (#(x) - #(x,c)) Pn(c)) ]; where it is kept, the original
+/// log[ #(x,c) / (K #(x) Pn(c)) ]. Whether negatives are drawn for a window or a pair does not matter.
+#[test]
+fn products_tend_to_the_shifted_pmi() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, pairs) = tiny_corpus(folder.path());
+    for (negatives_per, no_skip_equal) in [(NegativesPer::Window, false), (NegativesPer::Pair, true)] {
+        let config = Config { negatives_per, no_skip_equal, ..tiny_config(Loss::Ns) };
+        let (data, model, _) = trained(&path, &config, on_cpu);
+        let noise: HashMap<&str, f64> = data
+            .vocab
+            .words()
+            .zip(data.vocab.counts())
+            .map(|(word, &count)| (word, (count as f64).powf(0.75)))
+            .collect();
+        let total: f64 = noise.values().sum();
+        let (mut learned, mut expected) = (Vec::new(), Vec::new());
+        for (center, of_center) in pairs.iter().enumerate() {
+            for (context, &seen) in of_center.iter().enumerate().filter(|&(_, &seen)| seen > 0.0) {
+                learned.push(product(&model, tiny_row(&data, center), tiny_row(&data, context)));
+                let skipped = if no_skip_equal { 0.0 } else { seen };
+                let draws = 3.0 * (of_center.iter().sum::<f64>() - skipped);
+                expected.push((seen / (draws * noise[&*format!("w{context}")] / total)).ln());
+            }
+        }
+        let r = correlation(&learned, &expected);
+        assert!(r > 0.97, "correlation {r} over {} pairs", learned.len());
+        let bias = (learned.iter().sum::<f64>() - expected.iter().sum::<f64>()) / learned.len() as f64;
+        assert!(bias.abs() < 0.15, "the products are {bias} off on average");
+    }
+}
+
+/// Both kinds of softmax reproduce how often each context follows each center: the loss comes down to the conditional
+/// entropy, and the probabilities to the frequencies.
+#[test]
+fn softmaxes_tend_to_the_conditional_distribution() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, pairs) = tiny_corpus(folder.path());
+    let total: f64 = pairs.iter().flatten().sum();
+    let mut entropy = 0.0;
+    for of_center in &pairs {
+        let sum: f64 = of_center.iter().sum();
+        entropy -= of_center.iter().filter(|&&n| n > 0.0).map(|n| n / total * (n / sum).ln()).sum::<f64>();
+    }
+    for loss in [Loss::Hs, Loss::Softmax] {
+        let (data, model, losses) = trained(&path, &Config { lr: 0.03, ..tiny_config(loss) }, on_cpu);
+        let reached = losses[losses.len() - 1];
+        assert!(reached > entropy - 1e-3 && reached < 1.01 * entropy, "{loss:?}: {reached}, the entropy is {entropy}");
+        for (center, of_center) in pairs.iter().enumerate() {
+            let (x, sum) = (tiny_row(&data, center), of_center.iter().sum::<f64>());
+            let share = |context: usize| match &*data.source.targets {
+                Targets::Path(tree) => tree
+                    .path(context as u32)
+                    .iter()
+                    .map(|node| sigmoid(product(&model, x, node.slot()) * if node.label() { 1.0 } else { -1.0 }))
+                    .product(),
+                _ => {
+                    let scores: Vec<f64> = (0..WORDS).map(|word| product(&model, x, word)).collect();
+                    (scores[context] - log_sum_exp(&scores)).exp()
+                }
+            };
+            for (context, seen) in of_center.iter().enumerate() {
+                let (share, seen) = (share(tiny_row(&data, context)), seen / sum);
+                assert!((share - seen).abs() < 0.02, "{loss:?}: p(w{context}|w{center}) is {share}, seen {seen}");
+            }
         }
     }
-    let r = correlation(&learned, &expected);
-    assert!(r > 0.97, "correlation {r} over {} pairs", learned.len());
-    let bias = (learned.iter().sum::<f64>() - expected.iter().sum::<f64>()) / learned.len() as f64;
-    assert!(bias.abs() < 0.15, "the products are {bias} off on average");
 }
 
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
@@ -165,6 +231,94 @@ fn learns_the_bundled_corpus_on_the_cpu() {
 #[test]
 fn learns_the_bundled_corpus_on_the_gpu() {
     learns_the_planted_structure(on_gpu);
+}
+
+/// The validation loss of the last epoch is what the reference computes from the model and the sentences held out; and
+/// what is held out is not trained on.
+#[test]
+fn the_validation_loss_is_that_of_the_saved_model() {
+    for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
+        let config = Config {
+            dim: 20,
+            epochs: 2,
+            loss,
+            max_vocab: Some(100),
+            validation: Some(0.1),
+            sample: 0.0,
+            ..Config::default()
+        };
+        let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
+        let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
+        assert_eq!(data.prepared.tokens + data.prepared.held_out, data.vocab.tokens());
+        for engine in [on_cpu, on_gpu] {
+            let mut engine = engine(&data.model(), data.objective());
+            let mut seen = Vec::new();
+            let (model, summary) = train(&data, &mut *engine, 2, Duration::from_secs(60), |event| {
+                if let Event::Epoch(epoch) = event {
+                    seen.push(epoch.validation.unwrap());
+                }
+            })
+            .unwrap();
+            let mut reference = ReferenceEngine::new(&model, data.objective(), 0.25);
+            let mut pairs = 0;
+            for batch in data.validation.as_ref().unwrap().batches(1) {
+                let batch = batch.unwrap();
+                pairs += batch.pairs();
+                reference.step(&batch, 0.0).unwrap();
+            }
+            let expected = reference.take_loss().unwrap() / pairs as f64;
+            assert!(pairs > 100 && (seen[1] - expected).abs() < 1e-5 * expected, "{} {expected}", seen[1]);
+            assert_eq!(summary.validation, Some(seen[1]));
+        }
+    }
+}
+
+/// Rates so high that the loss of held-out text soon rises: the run stops, and gives the model of its best epoch.
+#[test]
+fn patience_ends_a_run_and_keeps_the_best_model() {
+    let config = Config {
+        dim: 30,
+        epochs: 40,
+        lr: 2.0,
+        min_lr: Some(2.0),
+        clip: 1.0,
+        max_vocab: Some(100),
+        validation: Some(0.02),
+        patience: Some(3),
+        ..Config::default()
+    };
+    let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
+    let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
+    let mut losses = Vec::new();
+    let mut engine = on_cpu(&data.model(), data.objective());
+    let (model, summary) = train(&data, &mut *engine, 2, Duration::from_secs(60), |event| {
+        if let Event::Epoch(epoch) = event {
+            losses.push(epoch.validation.unwrap());
+        }
+    })
+    .unwrap();
+    let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+    assert_eq!(losses.len(), best + 4, "{losses:?}");
+    assert_eq!((summary.epochs as usize, summary.model_epoch as usize), (best + 4, best));
+    assert_eq!(summary.validation, Some(losses[best]));
+    assert!(summary.words < data.total_words());
+    // The same run cut off after that epoch has the same model: nothing else depends on how many epochs there are.
+    assert!(model != engine.model().unwrap());
+    let shorter = Config { epochs: best as u32 + 1, patience: None, batch: data.config.batch, ..config };
+    let data = Dataset::prepare(&corpus, &shorter, |_| ()).unwrap();
+    let mut engine = on_cpu(&data.model(), data.objective());
+    let (again, _) = train(&data, &mut *engine, 2, Duration::from_secs(60), |_| ()).unwrap();
+    assert!(model == again);
+}
+
+#[test]
+fn shares_that_leave_nothing_are_refused() {
+    let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
+    for (share, why) in [(1e-12, "of those held out"), (1.0 - 1e-12, "no sentence to train on")] {
+        let config = Config { validation: Some(share), ..Config::default() };
+        let error = Dataset::prepare(&corpus, &config, |_| ()).unwrap_err().to_string();
+        assert!(error.contains("--validation") && error.contains(why), "{error}");
+    }
 }
 
 /// A learning rate and a row limit far too large: the loss rises far above that of knowing nothing, which ends the run.

@@ -249,6 +249,29 @@ mod tests {
         (file, corpus)
     }
 
+    /// Held out are whole sentences, about the share asked for, the same ones for the same seed.
+    #[test]
+    fn sentences_are_held_out() {
+        let text: String = (0..4000).map(|n| format!("a b{n} c{n} d\n")).collect();
+        let (_file, corpus) = corpus(text.as_bytes());
+        let vocab = Vocab::from_counts(&corpus.count(|_| ()).unwrap().0, 1, None).unwrap();
+        let held_out = |share, seed| {
+            let encoded = corpus.encode(&vocab, Some(HeldOut::new(share, seed)), |_| ()).unwrap();
+            let held_out = encoded.held_out.unwrap();
+            assert_eq!(encoded.store.tokens() + held_out.tokens(), 16_000);
+            let mut tokens = Vec::new();
+            (0..held_out.blocks()).for_each(|block| held_out.read_block(block, &mut tokens).unwrap());
+            assert!(tokens.chunks(4).all(|sentence| sentence[3] & END != 0 && sentence[0] == tokens[0]));
+            tokens
+        };
+        let tenth = held_out(0.1, 1);
+        // 400 sentences of 4000, give or take four standard deviations.
+        assert!((tenth.len() as f64 / 4.0 - 400.0).abs() < 76.0, "{}", tenth.len());
+        assert_eq!(tenth, held_out(0.1, 1));
+        assert_ne!(tenth, held_out(0.1, 2));
+        assert!(held_out(1e-18, 1).is_empty());
+    }
+
     fn encoded(text: &[u8]) -> (Vocab, Vec<u32>, TextReport) {
         let (_file, corpus) = corpus(text);
         let (counts, counted) = corpus.count(|_| ()).unwrap();

@@ -41,6 +41,15 @@ impl Floats {
         self
     }
 
+    /// The larger value in each lane.
+    #[inline(always)]
+    pub(super) fn max(mut self, other: Self) -> Self {
+        for lane in 0..LANES {
+            self.0[lane] = if other.0[lane] > self.0[lane] { other.0[lane] } else { self.0[lane] };
+        }
+        self
+    }
+
     /// The sum of all lanes, in a fixed order.
     #[expect(clippy::needless_range_loop, reason = "lanes are paired with lanes further on")]
     #[inline(always)]

@@ -217,7 +217,8 @@ mod tests {
         let windows = [((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])];
         for most_scores in [1, 150] {
             let mut engine = engine(&random_model(20, 7), Objective::Softmax, 2);
-            let scratch = softmax::Scratch { most_scores, ..softmax::Scratch::default() };
+            let mut scratch = softmax::Scratch::default();
+            scratch.most_scores = most_scores;
             engine.work = Work::Softmax(Box::new(scratch));
             agree_after_steps(&mut engine, Objective::Softmax, &windows, 0.25);
         }

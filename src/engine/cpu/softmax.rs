@@ -183,6 +183,7 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    #[expect(clippy::needless_range_loop, reason = "loops of constant length over arrays stay in registers")]
     #[inline(always)]
     fn add<const ROWS: usize, const PIECES: usize>(self, terms: Range<usize>, sums: &mut [Floats]) {
         let Self { left, right, width, row, piece } = self;
@@ -243,13 +244,11 @@ impl WithSimd for Errors<'_> {
         let chosen: f64 = contexts.iter().map(|&context| f64::from(of_words[context as usize])).sum();
         // The padding: words with no share at all.
         of_words[words..].fill(f32::NEG_INFINITY);
-        let mut largest = [f32::NEG_INFINITY; LANES];
-        for piece in &*scores {
-            for lane in 0..LANES {
-                largest[lane] = if piece.0[lane] > largest[lane] { piece.0[lane] } else { largest[lane] };
-            }
+        let mut largest = Floats([f32::NEG_INFINITY; LANES]);
+        for &piece in &*scores {
+            largest = largest.max(piece);
         }
-        let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        let largest = largest.0.into_iter().fold(f32::NEG_INFINITY, f32::max);
         let mut total = 0.0;
         for pieces in scores.chunks_mut(EXACT_PIECES) {
             let mut sum = Floats::ZERO;
