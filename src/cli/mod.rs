@@ -1,5 +1,6 @@
 //! The command line: what was typed, what it means, and how a failure ends.
 
+mod convert;
 mod devices;
 mod neighbors;
 mod progress;
@@ -28,6 +29,7 @@ enum Command {
     Train(Box<train::Args>),
     Devices(devices::Args),
     Neighbors(neighbors::Args),
+    Convert(convert::Args),
 }
 
 /// Parses what was typed. Every option has an environment variable that gives its default: `--dim` has `W2V_GPU_DIM`; and
@@ -59,6 +61,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Neighbors(args) => neighbors::run(args),
+        Command::Convert(args) => convert::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

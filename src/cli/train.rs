@@ -18,9 +18,10 @@ use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::event::Prepared;
-use w2v_gpu::format;
-use w2v_gpu::model::{Embedding, Model};
+use w2v_gpu::format::{self, Format, Table};
+use w2v_gpu::model::{Embedding, Matrix, Model};
 use w2v_gpu::train::{Summary, train};
+use w2v_gpu::vocab::Vocab;
 
 use super::progress::Display;
 
@@ -250,27 +251,25 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
 /// Finds out before any work what would otherwise be found out after it.
 fn check_outputs(args: &Args) -> Result<(), Error> {
     let vectors = [("-o/--output", Some(&args.output)), ("--save-output", args.save_output.as_ref())];
-    for (_, path) in vectors {
-        path.map(|path| format::Format::from_path(path)).transpose()?;
+    let mut files: Vec<(&'static str, PathBuf)> = vec![("-o/--output", settings_path(&args.output))];
+    for (flag, path) in vectors.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
+        files.extend(Format::from_path(path)?.files(path)?.into_iter().map(|file| (flag, file)));
     }
-    let settings = settings_path(&args.output);
-    let outputs = vectors.into_iter().chain([("-o/--output", Some(&settings))]);
-    for (flag, path) in outputs.filter_map(|(flag, path)| path.map(|path| (flag, path))) {
-        format::check_writable(path, flag)?;
-        if args.corpus.iter().any(|corpus| is_same_file(corpus, path)) {
-            let why = "is a file of the corpus, which would be replaced; name another file".to_owned();
-            return Err(Error::Setting { flag, value: path.display().to_string(), why });
+    for (at, (flag, file)) in files.iter().enumerate() {
+        format::check_writable(file, flag)?;
+        let mend = |why: &str| Error::Setting { flag, value: file.display().to_string(), why: why.to_owned() };
+        if args.corpus.iter().any(|corpus| is_same_file(corpus, file)) {
+            return Err(mend("is a file of the corpus, which would be replaced; name another file"));
         }
-    }
-    if args.save_output.as_ref().is_some_and(|path| path == &args.output || is_same_file(path, &args.output)) {
-        let why = "is also where -o/--output goes; name another file".to_owned();
-        return Err(Error::Setting { flag: "--save-output", value: args.output.display().to_string(), why });
+        if files[..at].iter().any(|(_, other)| other == file || is_same_file(other, file)) {
+            return Err(mend("is also where -o/--output goes; name another file"));
+        }
     }
     Ok(())
 }
 
 /// Whether two paths lead to one file that is there.
-fn is_same_file(a: &Path, b: &Path) -> bool {
+pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
@@ -382,26 +381,41 @@ fn start_engine(place: Place, data: &Dataset, args: &Args, threads: usize) -> Re
 }
 
 fn write(args: &Args, data: &Dataset, model: Model, engine: &str) -> Result<()> {
-    if let Some(path) = &args.save_output {
-        if data.config.loss == Loss::Hs {
-            // Names that nobody takes for words.
-            let nodes = (0..model.output.rows()).map(|node| format!("<inner-node-{node}>"));
-            format::write(path, nodes, &model.output)?;
-        } else {
-            format::write(path, data.vocab.words(), &model.output)?;
-        }
-    }
-    format::write(&args.output, data.vocab.words(), &model.embedding(args.embedding))?;
-    let settings = Settings {
+    let settings = serde_json::to_string_pretty(&Settings {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         corpus: &args.corpus,
         engine,
         embedding: args.embedding,
         config: &data.config,
-    };
-    let text = serde_json::to_string_pretty(&settings)?;
-    format::write_atomically(&settings_path(&args.output), |out| writeln!(out, "{text}"))?;
+    })?;
+    if let Some(path) = &args.save_output {
+        let nodes;
+        let rows = if data.config.loss == Loss::Hs {
+            nodes = inner_nodes(model.output.rows());
+            &nodes
+        } else {
+            &data.vocab
+        };
+        write_vectors(path, rows, &model.output, &settings)?;
+    }
+    write_vectors(&args.output, &data.vocab, &model.embedding(args.embedding), &settings)?;
+    format::write_atomically(&settings_path(&args.output), |out| writeln!(out, "{settings}"))?;
     Ok(())
+}
+
+/// Vectors, with the settings where the format has a place for them.
+fn write_vectors(path: &Path, vocab: &Vocab, matrix: &Matrix, settings: &str) -> Result<(), Error> {
+    let table = Table { configuration: Some(settings), ..Table::new(vocab, matrix) };
+    Format::from_path(path)?.write(path, &table, &mut |_, _| ())
+}
+
+/// Names of the inner nodes of a Huffman tree, which nobody takes for words.
+fn inner_nodes(nodes: usize) -> Vocab {
+    let mut names = Vocab::default();
+    for node in 0..nodes {
+        names.push(&format!("<inner-node-{node}>"), 0);
+    }
+    names
 }
 
 fn summary_lines(report: &Report<'_>) -> Vec<String> {

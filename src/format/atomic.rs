@@ -17,21 +17,93 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Io`] with what `body` or the file system reported.
 pub fn write_atomically(path: &Path, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let written = Target::of(path).and_then(|target| match target {
-        Target::Stream => {
-            let stream = OpenOptions::new().write(true).open(path)?;
-            buffered(&stream, body)
+    Staged::write(path, body).and_then(Staged::publish).map_err(Error::io("write", path))
+}
+
+/// Writes two files that belong together, each as [`write_atomically`] does.
+///
+/// Both are whole and on disk before either replaces what was there; if the second cannot, the first is taken back.
+/// Only what stops the computer between the two renames leaves a new file beside an old one.
+///
+/// # Errors
+/// [`Error::Io`] with what a body or the file system reported, and which of the files it concerns.
+pub(super) fn write_pair_atomically(
+    (first, first_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
+    (second, second_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
+) -> Result<()> {
+    let staged_first = Staged::write(first, first_body).map_err(Error::io("write", first))?;
+    let staged_second = Staged::write(second, second_body).map_err(Error::io("write", second))?;
+    let earlier = Earlier::keep(&staged_first).map_err(Error::io("write", first))?;
+    staged_first.publish().map_err(Error::io("write", first))?;
+    staged_second.publish().map_err(|error| {
+        earlier.put_back();
+        Error::io("write", second)(error)
+    })
+}
+
+/// What is written in full and takes its place by a rename.
+enum Staged {
+    /// A device or pipe has it already.
+    Stream,
+    File {
+        temporary: NamedTempFile,
+        file: PathBuf,
+    },
+}
+
+impl Staged {
+    fn write(path: &Path, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
+        match Target::of(path)? {
+            Target::Stream => {
+                buffered(&OpenOptions::new().write(true).open(path)?, body)?;
+                Ok(Self::Stream)
+            }
+            Target::File(file) => {
+                let temporary = temporary_beside(&file)?;
+                buffered(temporary.as_file(), body)?;
+                temporary.as_file().sync_all()?;
+                Ok(Self::File { temporary, file })
+            }
         }
-        Target::File(file) => {
-            let temporary = temporary_beside(&file)?;
-            buffered(temporary.as_file(), body)?;
-            temporary.as_file().sync_all()?;
+    }
+
+    fn publish(self) -> io::Result<()> {
+        if let Self::File { temporary, file } = self {
             temporary.persist(&file).map_err(|error| error.error)?;
             sync_folder(folder_of(&file));
-            Ok(())
         }
-    });
-    written.map_err(Error::io("write", path))
+        Ok(())
+    }
+}
+
+/// What a file was before it is replaced.
+enum Earlier {
+    Stream,
+    Nothing(PathBuf),
+    File { copy: NamedTempFile, file: PathBuf },
+}
+
+impl Earlier {
+    fn keep(staged: &Staged) -> io::Result<Self> {
+        match staged {
+            Staged::Stream => Ok(Self::Stream),
+            Staged::File { file, .. } if !file.exists() => Ok(Self::Nothing(file.clone())),
+            Staged::File { file, .. } => {
+                let copy = temporary_beside(file)?;
+                fs::copy(file, copy.path())?;
+                Ok(Self::File { copy, file: file.clone() })
+            }
+        }
+    }
+
+    /// As far as that is possible: what failed before is the failure to report.
+    fn put_back(self) {
+        match self {
+            Self::Stream => {}
+            Self::Nothing(file) => drop(fs::remove_file(file)),
+            Self::File { copy, file } => drop(copy.persist(file)),
+        }
+    }
 }
 
 /// Whether [`write_atomically`] could begin; asked before any work starts. `flag` is the one that named the file.
@@ -175,6 +247,31 @@ mod tests {
         assert!(panicked.is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(files_in(folder.path()), 1);
+    }
+
+    /// The second file's name is taken by a folder while it is written: its rename fails.
+    #[test]
+    fn a_pair_is_replaced_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let (words, vectors) = (folder.path().join("v.vocab"), folder.path().join("v.npy"));
+        let text = |text: &'static str| move |out: &mut dyn Write| out.write_all(text.as_bytes());
+        let blocked = |out: &mut dyn Write| {
+            fs::remove_file(&vectors).ok();
+            fs::create_dir(&vectors)?;
+            out.write_all(b"new")
+        };
+        let fails = |error: Error| assert!(error.to_string().starts_with("cannot write"), "{error}");
+
+        fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
+        assert!(!words.exists());
+        fs::remove_dir(&vectors).unwrap();
+
+        write_pair_atomically((&words, text("old")), (&vectors, text("old"))).unwrap();
+        fails(write_pair_atomically((&words, text("new")), (&vectors, |_| Err(io::Error::other("full")))).unwrap_err());
+        assert_eq!(fs::read_to_string(&vectors).unwrap(), "old");
+        fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
+        assert_eq!(fs::read_to_string(&words).unwrap(), "old");
+        assert_eq!(files_in(folder.path()), 2);
     }
 
     #[test]

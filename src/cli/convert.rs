@@ -1,0 +1,192 @@
+//! `convert`: vectors from one format to another.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use w2v_gpu::Error;
+use w2v_gpu::format::{self, Dtype, Format, Table};
+use w2v_gpu::model::Matrix;
+
+use super::train::is_same_file;
+
+/// Converts word vectors from one format to another
+///
+/// The extensions of IN and OUT choose the formats. Values arrive exactly as they were, unless --dtype or --normalize
+/// asks for something else.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_override_self = true,
+    after_help = formats_help(),
+)]
+pub(crate) struct Args {
+    /// The vectors to read
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// Where the vectors go
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    /// How values are stored
+    #[arg(long, value_enum, default_value_t, value_name = "DTYPE")]
+    dtype: Dtype,
+    /// Scale every vector to length 1
+    #[arg(long)]
+    normalize: bool,
+    /// Write the first N words only, which are the most frequent in most files
+    #[arg(long, value_name = "N")]
+    top: Option<NonZeroUsize>,
+    /// The .txt or .vec file is GloVe's: it has no header
+    #[arg(long)]
+    no_header: bool,
+    /// The format of IN, whatever its name
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    from: Option<Format>,
+    /// The format of OUT, whatever its name
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    to: Option<Format>,
+}
+
+/// A format is named by any of its extensions.
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::all().flat_map(Format::extensions))
+        .try_map(|extension| Format::from_extension(&extension).ok_or("no such format"))
+}
+
+fn formats_help() -> String {
+    let formats: String = Format::all().map(|format| format!("\n  {format}")).collect();
+    format!("Formats:{formats}\n\nExample:\n  w2v-gpu convert vectors.bin vectors.npy --dtype f16 --normalize")
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let (from, to) = formats(args)?;
+    to.check_dtype(args.dtype)?;
+    check_files(args, from, to)?;
+
+    let loaded = with_bar("reading", |on_progress| from.read(&args.input, on_progress))?;
+    let mut vectors = loaded.vectors;
+    let mut lines = Vec::new();
+    if args.normalize {
+        lines.extend(normalize(&mut vectors.matrix));
+    }
+    let rows = args.top.map_or(usize::MAX, NonZeroUsize::get).min(vectors.matrix.rows());
+    let configuration = loaded.configuration.as_deref();
+    let table = Table { rows, dtype: args.dtype, configuration, ..Table::new(&vectors.vocab, &vectors.matrix) };
+    with_bar("writing", |on_progress| to.write(&args.output, &table, on_progress))?;
+
+    lines.extend(left_out(&table, to));
+    lines.push(summary(&table, &to.files(&args.output)?));
+    for line in lines {
+        // The file is written; that nobody reads this is no failure.
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+    Ok(())
+}
+
+/// What IN and OUT are.
+fn formats(args: &Args) -> Result<(Format, Format), Error> {
+    let from = args.from.map_or_else(|| format_of(&args.input, "IN", "--from"), Ok)?;
+    let to = args.to.map_or_else(|| format_of(&args.output, "OUT", "--to"), Ok)?;
+    if !args.no_header {
+        return Ok((from, to));
+    }
+    let is_text = |asked: Option<Format>, format| asked.is_none() && format == Format::TEXT;
+    let why = match (is_text(args.from, from), is_text(args.to, to)) {
+        (true, false) => return Ok((Format::GLOVE, to)),
+        (false, true) => return Ok((from, Format::GLOVE)),
+        (true, true) => "both files are text; say which has none by --from glove or --to glove",
+        (false, false) => "neither file is a .txt or .vec whose format is not given by --from or --to",
+    };
+    let value = format!("{} {}", args.input.display(), args.output.display());
+    Err(Error::Setting { flag: "--no-header", value, why: why.to_owned() })
+}
+
+fn format_of(path: &Path, name: &'static str, flag: &str) -> Result<Format, Error> {
+    Format::from_path(path).map_err(|error| {
+        let why = match error {
+            Error::Format { place, why, .. } => format!("{place} {why}"),
+            other => other.to_string(),
+        };
+        Error::Setting { flag: name, value: path.display().to_string(), why: format!("{why}; or give {flag} FORMAT") }
+    })
+}
+
+/// Finds out before any work what would otherwise be found out after it.
+fn check_files(args: &Args, from: Format, to: Format) -> Result<(), Error> {
+    let inputs = from.files(&args.input)?;
+    for output in to.files(&args.output)? {
+        format::check_writable(&output, "OUT")?;
+        if inputs.iter().any(|input| is_same_file(input, &output)) {
+            let why = "is also read, and would be replaced; name another file".to_owned();
+            return Err(Error::Setting { flag: "OUT", value: output.display().to_string(), why });
+        }
+    }
+    Ok(())
+}
+
+/// Shows how far `work` is, on a terminal.
+fn with_bar<T>(name: &'static str, work: impl FnOnce(&mut dyn FnMut(u64, u64)) -> T) -> T {
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {percent}%, {eta} left");
+    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(name);
+    let done = work(&mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    done
+}
+
+/// Scales every row to length 1, in f64, where no square overflows or vanishes. Rows of zeros have no direction: they
+/// stay, and are spoken of.
+fn normalize(matrix: &mut Matrix) -> Option<String> {
+    let mut zeros = 0;
+    for id in 0..matrix.rows() {
+        let row = matrix.row_mut(id);
+        let length = row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+        if length > 0.0 {
+            row.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+        } else {
+            zeros += 1;
+        }
+    }
+    (zeros > 0).then(|| format!("zero vectors, which have no direction and stay: {}", HumanCount(zeros)))
+}
+
+/// What was known and the format has no place for.
+fn left_out(table: &Table<'_>, to: Format) -> Option<String> {
+    let counts = !to.holds().counts && table.vocab.counts().iter().any(|&count| count > 0);
+    let configuration = !to.holds().configuration && table.configuration.is_some();
+    let what = match (counts, configuration) {
+        (false, false) => return None,
+        (true, false) => "the counts of the words",
+        (false, true) => "the configuration of the training",
+        (true, true) => "the counts of the words and the configuration of the training",
+    };
+    Some(format!("left out: {what}, for which .{} has no place", to.extensions()[0]))
+}
+
+fn summary(table: &Table<'_>, files: &[PathBuf]) -> String {
+    let all = table.matrix.rows() as u64;
+    let rows = table.rows as u64;
+    let of_all = if rows < all { format!(" of {}", HumanCount(all)) } else { String::new() };
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    format!("{}{of_all} words x {} dimensions to {}", HumanCount(rows), table.matrix.dim(), files.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_get_length_1_however_large_or_small() {
+        let (max, tiny) = (f32::MAX, f32::from_bits(1));
+        let mut matrix = Matrix::from_values(2, vec![3.0, -4.0, 0.0, -0.0, max, max, tiny, -tiny]);
+        let line = normalize(&mut matrix).unwrap();
+        assert!(line.ends_with("stay: 1"), "{line}");
+        let half = 0.5f32.sqrt();
+        assert_eq!(matrix.values(), [0.6, -0.8, 0.0, -0.0, half, half, half, -half]);
+        assert_eq!(normalize(&mut Matrix::from_values(1, vec![2.0])), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! safetensors: the length of a header, the header in JSON, the values. The tensor is called `vectors`; the header's
+//! metadata hold the words, and where they are known their counts and the configuration of the run, each as JSON.
+
+use std::io::{self, Write};
+
+use ::safetensors::Dtype as TensorType;
+use ::safetensors::tensor::{Metadata, TensorInfo};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::input::Input;
+use super::output::{Output, Table};
+use super::rows::{Checked, Rows, push_word, quoted};
+use super::{Dtype, Holds, Kind, Loaded};
+use crate::error::Result;
+use crate::vocab::Vocab;
+
+pub(super) static FORMAT: Kind = Kind {
+    extensions: &["safetensors"],
+    title: "safetensors",
+    words: None,
+    holds: Holds { f16: true, counts: true, configuration: true },
+    read,
+    write,
+};
+
+/// The name of the only tensor.
+const TENSOR: &str = "vectors";
+
+/// Longer headers, in bytes, are refused by every reader of the format.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// The header begins here.
+const LENGTH_BYTES: usize = 8;
+
+fn read(input: &mut Input<'_>) -> Result<Loaded> {
+    let header = read_header(input)?;
+    let contents = header.and_then(|header| Contents::new(&header));
+    let Contents { vocab, dtype, dim, configuration } =
+        contents.map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
+    let words = vocab.len();
+    if let Some(left) = input.left()
+        && (words * dim * dtype.bytes()) as u64 != left
+    {
+        let why = format!("{left} bytes follow, but the header says {words} rows of {dim} values");
+        return Err(input.wrong_byte(input.at, format!("{why} of {} bytes", dtype.bytes())));
+    }
+    let mut rows = Rows::begin(vocab, dim);
+    rows.reserve(input.most_values(dtype.bytes() as u64));
+    for id in 0..words {
+        input.read_row(&mut rows, id as u32, words, dtype)?;
+    }
+    input.expect_end(|| format!("the file goes on after the {words} rows that its header promises"))?;
+    Ok(Loaded { vectors: rows.finish(), configuration })
+}
+
+fn read_header(input: &mut Input<'_>) -> Result<Checked<Vec<u8>>> {
+    let length = match <[u8; LENGTH_BYTES]>::try_from(input.read_bytes(LENGTH_BYTES as u64)?) {
+        Ok(length) => u64::from_le_bytes(length),
+        Err(_) => return Err(input.wrong_byte(0, "the file ends before the length of its header".to_owned())),
+    };
+    if length > MAX_HEADER_BYTES {
+        let why = format!("a header of {length} bytes, more than the {MAX_HEADER_BYTES} of the format");
+        return Err(input.wrong_byte(0, why));
+    }
+    let header = input.read_bytes(length)?;
+    Ok(if header.len() as u64 == length { Ok(header) } else { Err("the file ends within its header".to_owned()) })
+}
+
+/// What a header says.
+struct Contents {
+    vocab: Vocab,
+    dtype: Dtype,
+    dim: usize,
+    configuration: Option<String>,
+}
+
+impl Contents {
+    fn new(header: &[u8]) -> Checked<Self> {
+        // This checks that every tensor has the bytes that its shape needs, one after the other.
+        let header: Metadata = serde_json::from_slice(header).map_err(|error| format!("the header: {error}"))?;
+        let (Some(tensor), 1) = (header.info(TENSOR), header.tensors().len()) else {
+            let mut names = header.offset_keys();
+            names.truncate(5);
+            return Err(format!("expected one tensor, {TENSOR:?}, and found {}", quoted(&names.join(", "))));
+        };
+        let dtype = match tensor.dtype {
+            TensorType::F32 => Dtype::F32,
+            TensorType::F16 => Dtype::F16,
+            other => return Err(format!("the tensor {TENSOR:?} is of type {other}; take F32 or F16")),
+        };
+        let (&[rows, dim], false) = (&tensor.shape[..], tensor.shape.contains(&0)) else {
+            let shape = &tensor.shape;
+            return Err(format!("the shape of {TENSOR:?} is {shape:?}; there are two dimensions, neither of them 0"));
+        };
+        let metadata = |key| header.metadata().as_ref().and_then(|metadata| metadata.get(key));
+        let Some(words) = metadata("words") else {
+            return Err("the metadata lack \"words\", a JSON array of the word of each row".to_owned());
+        };
+        let words: Vec<String> = array("words", words)?;
+        let counts: Vec<u64> = metadata("counts").map_or(Ok(vec![0; words.len()]), |counts| array("counts", counts))?;
+        if words.len() != rows || counts.len() != rows {
+            let (words, counts) = (words.len(), counts.len());
+            return Err(format!("the tensor has {rows} rows, the metadata {words} words and {counts} counts"));
+        }
+        let mut vocab = Vocab::default();
+        for (id, (word, &count)) in words.iter().zip(&counts).enumerate() {
+            push_word(&mut vocab, word, count).map_err(|why| format!("word {}: {why}", id + 1))?;
+        }
+        Ok(Self { vocab, dtype, dim, configuration: metadata("configuration").cloned() })
+    }
+}
+
+fn array<T: DeserializeOwned>(name: &str, json: &str) -> Checked<Vec<T>> {
+    serde_json::from_str(json).map_err(|error| format!("the metadata's {name:?} are no such JSON array: {error}"))
+}
+
+/// The header as it is written: unlike the crate's own, in the same order every time.
+#[derive(Serialize)]
+struct Header<'a> {
+    __metadata__: Texts<'a>,
+    vectors: TensorInfo,
+}
+
+/// The metadata, which are text.
+#[derive(Serialize)]
+struct Texts<'a> {
+    words: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<&'a str>,
+}
+
+fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+    let header = header(table)?;
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(&header)?;
+    table.write_rows(out, |_, row, bytes| table.dtype.push(row, bytes))
+}
+
+/// The header, padded such that values are aligned.
+fn header(table: &Table<'_>) -> io::Result<Vec<u8>> {
+    let words: Vec<&str> = table.words().map(|(word, _)| word).collect();
+    let counts: Vec<u64> = table.words().map(|(_, count)| count).collect();
+    let counts = counts.iter().any(|&count| count > 0).then(|| serde_json::to_string(&counts)).transpose()?;
+    let texts = Texts { words: serde_json::to_string(&words)?, counts, configuration: table.configuration };
+    let shape = vec![table.rows, table.matrix.dim()];
+    let bytes = shape.iter().product::<usize>() * table.dtype.bytes();
+    let dtype = match table.dtype {
+        Dtype::F32 => TensorType::F32,
+        Dtype::F16 => TensorType::F16,
+    };
+    let vectors = TensorInfo { dtype, shape, data_offsets: (0, bytes) };
+    let mut header = serde_json::to_vec(&Header { __metadata__: texts, vectors })?;
+    header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
+    if header.len() as u64 > MAX_HEADER_BYTES {
+        let why = format!("its header would hold {} MB of words, and the format allows 100", header.len() / 1_000_000);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(header)
+}

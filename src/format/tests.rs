@@ -1,0 +1,647 @@
+use std::collections::BTreeMap;
+use std::fs;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+
+const NAMES: [&str; 6] = ["v.txt", "v.bin", "v.glove", "v.npy", "v.safetensors", "v.tsv"];
+
+fn vectors(words: &[&str], dim: usize, values: &[f32]) -> Vectors {
+    Vectors {
+        vocab: Vocab::from_words(words.iter().map(|word| (*word, 0))).unwrap(),
+        matrix: Matrix::from_values(dim, values.to_vec()),
+    }
+}
+
+/// Two words of two dimensions.
+fn small() -> Vectors {
+    vectors(&["a", "é"], 2, &[1.0, -2.0, 0.5, 3e-5])
+}
+
+/// The files that `vectors` are in each format, by name.
+fn files(name: &str, vectors: &Vectors) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join(name), &vectors.vocab, &vectors.matrix).unwrap();
+    let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}
+
+fn folder_of(files: &BTreeMap<String, Vec<u8>>) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+/// What reading these files gives, `name` being that of the vectors.
+fn read_files(name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Vectors> {
+    read(&folder_of(files).path().join(name))
+}
+
+/// What reading a file of these bytes gives; for formats of two files there are the words `a` and `b`.
+fn read_bytes(name: &str, bytes: impl AsRef<[u8]>) -> Result<Vectors> {
+    let words = ["v.vocab", "v.metadata.tsv"].map(|words| (words.to_owned(), b"a\nb\n".to_vec()));
+    let mut files = BTreeMap::from(words);
+    files.insert(name.to_owned(), bytes.as_ref().to_vec());
+    read_files(name, &files)
+}
+
+#[track_caller]
+fn assert_refused(result: Result<Vectors>, name: &str, place_and_why: &str) {
+    let error = result.unwrap_err();
+    assert!(matches!(error, Error::Format { .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains(&format!("{name}: {place_and_why}")), "{message}\nis not\n{name}: {place_and_why}");
+}
+
+#[track_caller]
+fn refused(name: &str, bytes: impl AsRef<[u8]>, place_and_why: &str) {
+    assert_refused(read_bytes(name, bytes), name, place_and_why);
+}
+
+fn bits(matrix: &Matrix) -> Vec<u32> {
+    matrix.values().iter().map(|value| value.to_bits()).collect()
+}
+
+fn finite() -> BoxedStrategy<f32> {
+    use prop::num::f32::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
+    let edges = [0.0, -0.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, f32::from_bits(1), f32::MAX, f32::MIN, f32::EPSILON];
+    prop_oneof![POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO, prop::sample::select(edges.to_vec()), -1.0f32..1.0]
+        .boxed()
+}
+
+fn finite_f16() -> BoxedStrategy<f32> {
+    any::<u16>()
+        .prop_map(|bits| half::f16::from_bits(bits).to_f32())
+        .prop_filter("finite", |value| value.is_finite())
+        .boxed()
+}
+
+/// Words with counts, and a matrix of their rows.
+fn table(values: BoxedStrategy<f32>) -> impl Strategy<Value = Vectors> {
+    let count = prop_oneof![Just(0), 1u64..5, Just(u64::MAX)];
+    let words = prop::collection::btree_map("[^\\p{Z}\\p{Cc}]{1,9}", count, 1..12);
+    (words, 1usize..9).prop_flat_map(move |(words, dim)| {
+        let values = prop::collection::vec(values.clone(), words.len() * dim);
+        values.prop_map(move |values| Vectors {
+            vocab: Vocab::from_words(words.iter().map(|(word, count)| (word.as_str(), *count))).unwrap(),
+            matrix: Matrix::from_values(dim, values),
+        })
+    })
+}
+
+fn assert_round_trip(vectors: &Vectors, dtype: Dtype, configuration: Option<&str>) {
+    let folder = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        let path = folder.path().join(name);
+        let format = Format::from_path(&path).unwrap();
+        let table = Table { dtype, configuration, ..Table::new(&vectors.vocab, &vectors.matrix) };
+        if format.check_dtype(dtype).is_err() {
+            continue;
+        }
+        format.write(&path, &table, &mut |_, _| ()).unwrap();
+        let back = format.read(&path, &mut |_, _| ()).unwrap();
+        assert!(back.vectors.vocab.words().eq(vectors.vocab.words()), "{name}");
+        assert_eq!(bits(&back.vectors.matrix), bits(&vectors.matrix), "{name}");
+        assert_eq!(back.vectors.matrix.dim(), vectors.matrix.dim(), "{name}");
+        if format.holds().counts {
+            assert_eq!(back.vectors.vocab.counts(), vectors.vocab.counts(), "{name}");
+        }
+        if format.holds().configuration {
+            assert_eq!(back.configuration.as_deref(), configuration, "{name}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_reads_back_bit_for_bit(vectors in table(finite()), configuration in prop::option::of(".*")) {
+        assert_round_trip(&vectors, Dtype::F32, configuration.as_deref());
+    }
+
+    #[test]
+    fn halves_are_written_as_f16_bit_for_bit(vectors in table(finite_f16())) {
+        assert_round_trip(&vectors, Dtype::F16, None);
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(
+        start in prop::sample::select(vec![
+            "", "2 1\n", "3 2\n", "2147483648 9999999999\n", "\u{93}NUMPY\u{1}\0\u{40}\0{'descr': '<f4', 'shape': (2,",
+            "\u{10}\0\0\0\0\0\0\0{\"vectors\":{}}", "1\t2\n",
+        ]),
+        body in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"ab01 .\t\n".to_vec())], 0..60),
+    ) {
+        // A char is a byte here.
+        let bytes: Vec<u8> = start.chars().map(|c| c as u8).chain(body).collect();
+        for name in NAMES {
+            if let Ok(vectors) = read_bytes(name, &bytes) {
+                prop_assert_eq!(vectors.vocab.len(), vectors.matrix.rows());
+            }
+            let mut files = files(name, &small());
+            files.entry("v.vocab".to_owned()).and_modify(|words| words.clone_from(&bytes));
+            files.entry("v.metadata.tsv".to_owned()).and_modify(|words| words.clone_from(&bytes));
+            let _ = read_files(name, &files);
+        }
+    }
+
+    #[test]
+    fn no_damage_makes_a_reader_panic(
+        at in any::<prop::sample::Index>(),
+        new in any::<u8>(),
+        keep in any::<prop::sample::Index>(),
+        which in 0usize..2,
+    ) {
+        for name in NAMES {
+            let good = files(name, &small());
+            let damaged = good.keys().nth(which.min(good.len() - 1)).unwrap();
+            let bytes = &good[damaged];
+            let mut changed = bytes.clone();
+            changed[at.index(bytes.len())] = new;
+            let cut = bytes[..keep.index(bytes.len())].to_vec();
+            for bytes in [changed, cut] {
+                let mut files = good.clone();
+                files.insert(damaged.clone(), bytes);
+                if let Ok(vectors) = read_files(name, &files) {
+                    prop_assert_eq!(vectors.vocab.len(), vectors.matrix.rows());
+                    prop_assert!(vectors.matrix.values().iter().all(|value| value.is_finite()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_extension_chooses_the_format() {
+    assert_eq!(Format::from_path(Path::new("a.b/v.txt")).unwrap(), Format::TEXT);
+    assert_eq!(Format::from_path(Path::new("v.VEC")).unwrap(), Format::TEXT);
+    assert_eq!(Format::from_path(Path::new("v.glove")).unwrap(), Format::GLOVE);
+    for format in Format::all() {
+        for extension in format.extensions() {
+            assert_eq!(Format::from_path(&Path::new("v").with_extension(extension)).unwrap(), format);
+        }
+    }
+    for name in ["v.doc", "v", ".bin", "v.bin.gz", "v.vocab"] {
+        let error = Format::from_path(Path::new(name)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: the file name: must end in one of: .txt or .vec (word2vec text)")));
+        assert!(NAMES.iter().all(|name| error.contains(&name[1..])), "{error}");
+    }
+}
+
+#[test]
+fn a_second_file_is_named_after_the_first() {
+    let files = |name: &str, extension| Format::from_extension(extension).unwrap().files(Path::new(name));
+    assert_eq!(files("a.b/v.txt", "txt").unwrap(), [Path::new("a.b/v.txt")]);
+    assert_eq!(files("a.b/v.w.npy", "npy").unwrap(), [Path::new("a.b/v.w.npy"), Path::new("a.b/v.w.vocab")]);
+    assert_eq!(files("v.TSV", "tsv").unwrap(), [Path::new("v.TSV"), Path::new("v.metadata.tsv")]);
+    for name in ["v.vocab", "v", "/dev/stdout", "v.tsv"] {
+        let error = files(name, "npy").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: the file name: must end in .npy")), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_or_a_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        let path = folder.path().join(name);
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot open {}: ", path.display())), "{error}");
+        fs::create_dir(&path).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot read {}: ", path.display())), "{error}");
+        let small = small();
+        assert!(write(&path, &small.vocab, &small.matrix).is_err());
+    }
+}
+
+#[test]
+fn both_ends_say_how_far_they_are() {
+    let rows = 40_000;
+    let words: Vec<String> = (0..rows).map(|id| id.to_string()).collect();
+    let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 0))).unwrap();
+    let matrix = Matrix::from_values(50, vec![-0.123; rows * 50]);
+    let folder = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        let path = folder.path().join(name);
+        let format = Format::from_path(&path).unwrap();
+        let (mut written, mut read) = (Vec::new(), Vec::new());
+        format.write(&path, &Table::new(&vocab, &matrix), &mut |done, all| written.push((done, all))).unwrap();
+        format.read(&path, &mut |done, all| read.push((done, all))).unwrap();
+        let bytes = fs::metadata(&path).unwrap().len();
+        assert_eq!(written.last(), Some(&(rows as u64, rows as u64)), "{name}");
+        for reports in [&written, &read] {
+            assert!(reports.is_sorted_by(|a, b| a.0 < b.0), "{name}: {reports:?}");
+        }
+        assert!(!read.is_empty() && read.iter().all(|&(done, all)| all == bytes && done <= all), "{name}: {read:?}");
+    }
+}
+
+#[test]
+fn a_row_that_would_not_read_back_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        let path = folder.path().join(name);
+        fs::write(&path, "old").unwrap();
+        for (word, value, why) in [
+            ("", 1.0, "no word"),
+            ("a b", 1.0, "the word \"a b\" holds the whitespace ' '"),
+            ("a\u{a0}b", 1.0, "the whitespace '\\u{a0}'"),
+            ("\u{1b}[2J", 1.0, "the control character '\\u{1b}'"),
+            ("a\nb", 1.0, "the control character '\\n'"),
+            ("a", f32::NAN, "the vector of \"a\" holds NaN"),
+            ("a", f32::NEG_INFINITY, "holds -inf"),
+        ] {
+            let vectors = vectors(&[word], 1, &[value]);
+            let error = write(&path, &vectors.vocab, &vectors.matrix).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(why), "{error}");
+        }
+        let error = write(&path, &Vocab::default(), &Matrix::zeros(0, 1)).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("no words to write"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), NAMES.len());
+}
+
+#[test]
+fn f16_is_refused_where_it_has_no_place_or_is_too_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, value| {
+        let path = folder.path().join(name);
+        let vectors = vectors(&["a", "b"], 1, &[1.0, value]);
+        let table = Table { dtype: Dtype::F16, ..Table::new(&vectors.vocab, &vectors.matrix) };
+        Format::from_path(&path).unwrap().write(&path, &table, &mut |_, _| ())
+    };
+    for name in ["v.txt", "v.bin", "v.glove", "v.tsv"] {
+        let error = write(name, 1.0).unwrap_err();
+        assert!(matches!(error, Error::Setting { flag: "--dtype", .. }));
+        let error = error.to_string();
+        assert!(error.contains(".npy") && error.contains(".safetensors") && error.contains(&name[1..]), "{error}");
+    }
+    for name in ["v.npy", "v.safetensors"] {
+        write(name, -65519.0).unwrap();
+        assert_eq!(read(&folder.path().join(name)).unwrap().matrix.values(), [1.0, -65504.0]);
+        let error = write(name, -65520.0).unwrap_err().to_string();
+        assert!(error.contains("the vector of \"b\" holds -65520, beyond the ±65504 of f16"), "{error}");
+    }
+}
+
+#[test]
+fn only_the_first_rows_are_written_when_asked() {
+    let small = small();
+    let folder = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        let path = folder.path().join(name);
+        let table = Table { rows: 1, ..Table::new(&small.vocab, &small.matrix) };
+        Format::from_path(&path).unwrap().write(&path, &table, &mut |_, _| ()).unwrap();
+        let back = read(&path).unwrap();
+        assert!(back.vocab.words().eq(["a"]), "{name}");
+        assert_eq!(back.matrix.values(), [1.0, -2.0], "{name}");
+    }
+}
+
+#[test]
+fn a_row_of_text_has_the_fewest_digits() {
+    let vectors = vectors(&["é"], 5, &[1.0, -0.0, 0.1, -2.5e-7, 16777216.0]);
+    let file = |name: &str| String::from_utf8(files(name, &vectors)[name].clone()).unwrap();
+    assert_eq!(file("v.txt"), "1 5\né 1 -0 0.1 -0.00000025 16777216\n");
+    assert_eq!(file("v.glove"), "é 1 -0 0.1 -0.00000025 16777216\n");
+    assert_eq!(file("v.tsv"), "1\t-0\t0.1\t-0.00000025\t16777216\n");
+}
+
+#[test]
+fn a_binary_row_is_word_space_values_newline() {
+    let bytes = &files("v.bin", &vectors(&["é"], 2, &[1.0, -2.0]))["v.bin"];
+    assert_eq!(bytes, b"1 2\n\xc3\xa9 \0\0\x80\x3f\0\0\0\xc0\n");
+}
+
+#[test]
+fn words_are_lines_beside_values() {
+    let mut vectors = small();
+    assert_eq!(files("v.npy", &vectors)["v.vocab"], "a\né\n".as_bytes());
+    vectors.vocab = Vocab::from_words([("a", 7), ("é", 0)]).unwrap();
+    assert_eq!(files("v.npy", &vectors)["v.vocab"], "a 7\né\n".as_bytes());
+    assert_eq!(files("v.tsv", &vectors)["v.metadata.tsv"], "a\né\n".as_bytes());
+}
+
+#[test]
+fn safetensors_are_the_same_bytes_every_time_and_the_crate_reads_them() {
+    let mut vectors = small();
+    vectors.vocab = Vocab::from_words([("a\"", 7), ("é", 0)]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.safetensors");
+    let table = Table { configuration: Some("{\"dim\":2}"), ..Table::new(&vectors.vocab, &vectors.matrix) };
+    let write = || {
+        Format::from_path(&path).unwrap().write(&path, &table, &mut |_, _| ()).unwrap();
+        fs::read(&path).unwrap()
+    };
+    let bytes = write();
+    assert_eq!(bytes, write());
+    let (header, metadata) = ::safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    assert_eq!(header % 8, 0);
+    let texts = metadata.metadata().as_ref().unwrap();
+    assert_eq!(texts["words"], "[\"a\\\"\",\"é\"]");
+    assert_eq!(texts["counts"], "[7,0]");
+    assert_eq!(texts["configuration"], "{\"dim\":2}");
+    let tensors = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = tensors.tensor("vectors").unwrap();
+    assert_eq!(tensor.shape(), [2, 2]);
+    let values: Vec<f32> = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    assert_eq!(values, vectors.matrix.values());
+}
+
+#[test]
+fn text_is_read_with_every_peer_s_white_space() {
+    for rows in [
+        "a 1 -2 3e-1\nb 0 +0.5 1E2\n",
+        "a 1 -2 3e-1\r\nb 0 +0.5 1E2\r\n",
+        "a 1 -2 3e-1 \nb 0 +0.5 1E2 \n",
+        "a\t1\t-2\t.3\nb 0  0.50 100.",
+        "a 1 -2 3e-1\nb 0 +0.5 1E2\n\n \r\n",
+    ] {
+        let tsv = rows.replace("a ", "").replace("a\t", "").replace("b ", "");
+        for (name, text) in [("v.txt", format!("2 3 \n{rows}")), ("v.glove", rows.to_owned()), ("v.tsv", tsv)] {
+            let vectors = read_bytes(name, &text).unwrap();
+            assert!(vectors.vocab.words().eq(["a", "b"]), "{text:?}");
+            assert_eq!(vectors.matrix.values(), [1.0, -2.0, 0.3, 0.0, 0.5, 100.0], "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_without_a_header_says_what_to_do() {
+    let hint = "--no-header (or --from glove)";
+    let error = read_bytes("v.txt", "the 0.1 -2e-3\nof 1 2\n").unwrap_err().to_string();
+    assert!(error.contains("line 1: expected the header") && error.contains(hint), "{error}");
+    let error = read_bytes("v.txt", "not such a file\n").unwrap_err().to_string();
+    assert!(error.contains("line 1: expected the header") && !error.contains(hint), "{error}");
+    let error = read_bytes("v.glove", "2 3\na 1 2 3\n").unwrap_err().to_string();
+    assert!(error.contains("line 2: \"a\" has 3 values, but the first row has 1; if line 1 is the header"), "{error}");
+}
+
+#[test]
+fn broken_text_is_refused_with_its_line() {
+    let refused = |text: &str, why: &str| refused("v.txt", text, why);
+    refused("2 3\na 1 2 3\n", "line 3: the file ends after 1 of the 2 words");
+    refused("2 3\na 1 2 3\nb 1 2", "line 3: \"b\" has 2 values, but the header says 3");
+    refused("2 3\na 1 2 3 4\nb 1 2 3", "line 2: \"a\" has 4 values");
+    refused("2 3\na\nb 1 2 3", "line 2: \"a\" has no values");
+    refused("2 3\n\na 1 2 3\n", "line 2: a row has no word");
+    refused("2 3\n a 1 2 3\n", "line 2: a row has no word");
+    refused("1 1\na 1\n\nb 2\n", "line 4: the file goes on after the 1 words");
+    refused("0 3\n", "line 1: the header says 0 words");
+}
+
+#[test]
+fn broken_glove_is_refused_with_its_line() {
+    let refused = |text: &str, why: &str| refused("v.glove", text, why);
+    refused("", "line 1: the file holds no words");
+    refused("\n", "line 1: a row has no word");
+    refused("a\nb 1\n", "line 1: \"a\" has no values");
+    refused("a 1 2\nb 1\n", "line 2: \"b\" has 1 values, but the first row has 2");
+    refused("a 1 2\nb 1 2 3\n", "line 2: \"b\" has 3 values");
+    refused("a 1 2\n. . 1 2\n", "line 2: value 1 is \".\", not a number");
+    refused("a 1 2\n\nb 1 2\n", "line 3: a row after an empty line");
+}
+
+#[test]
+fn broken_rows_of_words_and_values_are_refused() {
+    for (name, before, line) in [("v.txt", "2 3\n", 1), ("v.glove", "", 0)] {
+        let refused = |text: &[u8], line_in_rows: u64, why: &str| {
+            refused(name, [before.as_bytes(), text].concat(), &format!("line {}: {why}", line + line_in_rows));
+        };
+        refused(b"a 1 2 3\na 1 2 3\n", 2, "the word \"a\" is there a second time");
+        refused(b"a 1 NaN 3\n", 1, "value 2 is \"NaN\", not a finite");
+        refused(b"a 1 2 -inf\n", 1, "value 3 is \"-inf\", not a finite");
+        refused(b"a 1e39 2 3\n", 1, "value 1 is \"1e39\", not a finite");
+        refused(b"a 1 two 3\n", 1, "value 2 is \"two\", not a number");
+        refused(b"a 1 2\r3 4\n", 1, "value 2 is \"2\\r3\", not a number");
+        refused(b"a 1 2 3\nb\xff 1 2 3\n", 2, "not UTF-8 text from its byte 1 on");
+        refused(b"\x1b[2J 1 2 3\n", 1, "the word \"\\u{1b}[2J\" holds the control character");
+        refused("a\u{a0}b 1 2 3\n".as_bytes(), 1, "the word \"a\\u{a0}b\" holds the whitespace");
+    }
+}
+
+#[test]
+fn a_line_without_end_is_refused() {
+    let endless = vec![b'1'; 1 << 25];
+    for name in ["v.txt", "v.glove", "v.tsv"] {
+        refused(name, &endless, "line 1: longer than");
+    }
+    refused("v.txt", [b"1 1\na ", &*endless].concat(), "line 2: longer than");
+}
+
+#[test]
+fn a_wrong_header_is_refused_at_once() {
+    for (name, place) in [("v.txt", "line 1"), ("v.bin", "byte 0")] {
+        for header in ["", "\n", "2", "2 3 4", "a 3", "-1 3", "2 3.0", "\u{feff}2 3", "99999999999999999999999 1"] {
+            refused(name, format!("{header}\na 1 2 3\n"), &format!("{place}: expected the header"));
+        }
+        let refused =
+            |header: &str, why: &str| refused(name, format!("{header}\na 1 2 3\n"), &format!("{place}: {why}"));
+        refused("2 0", "the header says 0 dimensions");
+        refused("0 2", "the header says 0 words");
+        refused("1152921504606846976 3", "the header says 1152921504606846976 words, more than the 2147483648");
+        assert!(matches!(read_bytes(name, "2147483648 1152921504606846976\na 1 2\n"), Err(Error::Format { .. })));
+    }
+}
+
+/// A word2vec binary of the header and rows given; every row is followed by `end`.
+fn binary(header: &str, rows: &[(&str, &[f32])], end: &str) -> Vec<u8> {
+    let mut bytes = format!("{header}\n").into_bytes();
+    for (word, row) in rows {
+        bytes.extend_from_slice(format!("{word} ").as_bytes());
+        Dtype::F32.push(row, &mut bytes);
+        bytes.extend_from_slice(end.as_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn reads_binary_rows_with_and_without_a_newline() {
+    // The first bytes of 1.4e-44 are 0x0A, and those of 1.2e-41 spaces: both belong to the values.
+    let (newline, space) = (f32::from_bits(0x0a), f32::from_bits(0x2020));
+    let rows: [(&str, &[f32]); 2] = [("a", &[newline, -0.0]), ("b", &[space, 3.5])];
+    for end in ["\n", "", "\n\n"] {
+        let vectors = read_bytes("v.bin", binary("2 2", &rows, end)).unwrap();
+        assert!(vectors.vocab.words().eq(["a", "b"]), "{end:?}");
+        assert_eq!(bits(&vectors.matrix), [0x0a, 0x8000_0000, 0x2020, 3.5f32.to_bits()], "{end:?}");
+    }
+}
+
+#[test]
+fn a_row_longer_than_a_piece_is_read_whole() {
+    let values: Vec<f32> = (0..5000).map(|value| value as f32).collect();
+    for name in NAMES {
+        let files = files(name, &vectors(&["a"], 5000, &values));
+        assert_eq!(read_files(name, &files).unwrap().matrix.values(), values, "{name}");
+    }
+}
+
+#[test]
+fn broken_binaries_are_refused_with_their_byte() {
+    let refused = |bytes: &[u8], why: &str| refused("v.bin", bytes, why);
+    let good = binary("2 2", &[("a", &[1.0, 2.0]), ("b", &[3.0, 4.0])], "\n");
+    // Header 4 bytes, row 11: "a " is at 4, its values at 6, "b " at 15, its values at 17, the end at 26.
+    assert!(read_bytes("v.bin", &good[..25]).is_ok());
+    refused(&good[..24], "byte 17: in the vector of \"b\" the file ends after 1 of the 2 words");
+    refused(&good[..16], "byte 15: the file ends after 1 of the 2 words");
+    refused(&good[..15], "byte 15: the file ends after 1 of the 2 words");
+    refused(&good[..6], "byte 6: in the vector of \"a\" the file ends after 0 of the 2 words");
+    refused(&[&good[..], b"c"].concat(), "byte 26: the file goes on after the 2 words");
+
+    refused(&binary("2 1", &[("a", &[1.0]), ("a", &[1.0])], "\n"), "byte 11: the word \"a\" is there a second time");
+    refused(&binary("2 1", &[("a", &[1.0]), ("", &[1.0])], "\n"), "byte 11: a row has no word");
+    refused(&binary("1 2", &[("a", &[1.0, f32::NAN])], "\n"), "byte 10: the vector of \"a\" holds NaN");
+    refused(&binary("1 2", &[("a", &[f32::INFINITY, 1.0])], "\n"), "byte 6: the vector of \"a\" holds inf");
+    refused(&binary("1 1", &[("a\u{1b}", &[1.0])], "\n"), "byte 4: the word \"a\\u{1b}\" holds the control");
+    refused(&binary("1 1", &[("a\u{2003}", &[1.0])], "\n"), "byte 4: the word \"a\\u{2003}\" holds the whitespace");
+    refused(b"1 1\n\xffa \0\0\0\0", "byte 4: the word \"\u{fffd}a\" is not UTF-8");
+    refused(&[b"1 1\n", &*vec![b'a'; 1 << 20]].concat(), "byte 4: no space within 65536 bytes");
+    refused(&vec![b'1'; 1 << 20], "byte 0: expected the header");
+}
+
+#[test]
+fn broken_arrays_are_refused_with_their_byte() {
+    let refused = |bytes: &[u8], why: &str| refused("v.npy", bytes, why);
+    let good = &files("v.npy", &vectors(&["a", "b"], 2, &[1.0, 2.0, 3.0, 4.0]))["v.npy"];
+    assert_eq!(good.len(), 128 + 16);
+    refused(b"", "byte 0: this is no .npy file");
+    refused(b"PK\x03\x04 and so on", "byte 0: this is no .npy file");
+    refused(&good[..6], "byte 0: the file ends within its header");
+    refused(&good[..9], "byte 0: the file ends within its header");
+    refused(&good[..127], "byte 0: the file ends within its header");
+    refused(&good[..128], "byte 128: 0 bytes follow, but the header says 2 rows of 2 values of 4 bytes");
+    refused(&good[..143], "byte 128: 15 bytes follow");
+    refused(&[good, &b"!"[..]].concat(), "byte 128: 17 bytes follow");
+    let changed = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = good.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
+        [&good[..at], to.as_bytes(), &good[at + from.len()..]].concat()
+    };
+    refused(&changed("<f4", ">f4"), "byte 0: values of type \">f4\"");
+    refused(&changed("<f4", "<f8"), "byte 0: values of type \"<f8\"; take \"<f4\" or \"<f2\"");
+    refused(&changed("False", "True "), "byte 0: the array lies in Fortran order");
+    refused(&changed("(2, 2), }", "(4,)   , "), "byte 0: expected descr");
+    refused(&changed("(2, 2), ", "(3, 2), "), "byte 0: the header says 3 rows, but ");
+    refused(&changed("(2, 2), }           ", "(2, 99999999999999)}"), "byte 128: 16 bytes follow");
+    refused(
+        &changed("(2, 2), }                ", "(1152921504606846976, 2)}"),
+        "byte 0: the header says 1152921504606846976 rows",
+    );
+    refused(&[&b"\x93NUMPY\x02\0\xff\xff\xff\xff"[..], &good[10..]].concat(), "byte 0: a header of 4294967295 bytes");
+    refused(&[&b"\x93NUMPY\x09\0"[..], &good[8..]].concat(), "byte 0: version 9");
+    refused(&[&good[..136], &f32::NAN.to_le_bytes(), &good[140..]].concat(), "byte 136: the vector of \"b\" holds NaN");
+    let second = [&b"\x93NUMPY\x02\0\x74\0\0\0"[..], &good[10..126], &good[128..]].concat();
+    assert_eq!(read_bytes("v.npy", second).unwrap().matrix.values(), [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn broken_safetensors_are_refused_with_their_byte() {
+    let file = |metadata: &str, shape: &str, dtype: &str, bytes: usize| {
+        let header = format!(
+            "{{\"__metadata__\":{{{metadata}}},\
+             \"vectors\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":[0,{bytes}]}}}}"
+        );
+        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![0; bytes]].concat()
+    };
+    let refused = |bytes: &[u8], why: &str| refused("v.safetensors", bytes, why);
+    let words = r#""words":"[\"a\",\"b\"]""#;
+    let good = file(words, "[2,3]", "F32", 24);
+    let start = good.len() - 24;
+    assert!(read_bytes("v.safetensors", &good).is_ok());
+    refused(b"", "byte 0: the file ends before the length of its header");
+    refused(&good[..7], "byte 0: the file ends before the length of its header");
+    refused(&good[..50], "byte 8: the file ends within its header");
+    refused(&good[..start + 23], &format!("byte {start}: 23 bytes follow, but the header says 2 rows of 3 values"));
+    refused(&[&good[..], b"!"].concat(), &format!("byte {start}: 25 bytes follow"));
+    refused(&[&[0xff; 8], &good[8..]].concat(), "byte 0: a header of 18446744073709551615 bytes");
+    refused(&[&good[..start + 20], &f32::INFINITY.to_le_bytes()].concat(), &format!("byte {}: the vector", start + 20));
+    refused(&[&5u64.to_le_bytes()[..], b"{\"a\":"].concat(), "byte 8: the header: ");
+    refused(&[&2u64.to_le_bytes()[..], b"{}"].concat(), "byte 8: expected one tensor, \"vectors\"");
+    refused(&file(words, "[2,3]", "I32", 24), "byte 8: the tensor \"vectors\" is of type I32");
+    refused(&file(words, "[2,3]", "F32", 28), "byte 8: the header: ");
+    refused(&file(words, "[1152921504606846976,64]", "F32", 24), "byte 8: the header: ");
+    refused(&file(words, "[6]", "F32", 24), "byte 8: the shape of \"vectors\" is [6]");
+    refused(&file(words, "[2,0]", "F32", 0), "byte 8: the shape of \"vectors\" is [2, 0]");
+    refused(&file(words, "[0,2]", "F32", 0), "byte 8: the shape of \"vectors\" is [0, 2]");
+    refused(&file("", "[2,3]", "F32", 24), "byte 8: the metadata lack \"words\"");
+    refused(&file(r#""words":"a b""#, "[2,3]", "F32", 24), "byte 8: the metadata's \"words\" are no such JSON array");
+    refused(&file(words, "[3,2]", "F32", 24), "byte 8: the tensor has 3 rows, the metadata 2 words and 2 counts");
+    let counts = format!("{words},\"counts\":\"[1]\"");
+    refused(&file(&counts, "[2,3]", "F32", 24), "byte 8: the tensor has 2 rows, the metadata 2 words and 1 counts");
+    let counts = format!("{words},\"counts\":\"[1,-1]\"");
+    refused(&file(&counts, "[2,3]", "F32", 24), "byte 8: the metadata's \"counts\" are no such JSON array");
+    for (word, why) in [("a", "is there a second time"), (" ", "holds the whitespace"), ("", "no word")] {
+        let words = format!(r#""words":"[\"a\",\"{word}\"]""#);
+        let error = read_bytes("v.safetensors", file(&words, "[2,3]", "F32", 24)).unwrap_err().to_string();
+        assert!(error.contains("byte 8: word 2: ") && error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_tensor_beside_the_vectors_is_not_dropped_in_silence() {
+    let header = "{\"vectors\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[0,4]},\
+                  \"other\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[4,8]}}";
+    let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 8]].concat();
+    refused("v.safetensors", bytes, "byte 8: expected one tensor, \"vectors\", and found \"vectors, other\"");
+}
+
+#[test]
+fn broken_tables_are_refused_with_their_line() {
+    let refused = |text: &[u8], why: &str| refused("v.tsv", text, why);
+    refused(b"1\t2\n", "line 2: the file ends after 1 rows, but ");
+    refused(b"", "line 1: the file ends after 0 rows, but ");
+    refused(b"1\t2\n3\t4\n5\t6\n", "line 3: row 3, but ");
+    refused(b"1\t2\n3\n", "line 2: 1 values, of \"b\"; the first row has 2");
+    refused(b"\n1\t2\n", "line 1: 0 values, of \"a\"");
+    refused(b"1\t2\n3\tNaN\n", "line 2: value 2 is \"NaN\", not a finite");
+    refused(b"1\t2\n3\tx\n", "line 2: value 2 is \"x\", not a number");
+    refused(b"1\t2\n3\t\xff\n", "line 2: not UTF-8 text from its byte 2 on");
+}
+
+#[test]
+fn broken_words_beside_values_are_refused_with_their_line() {
+    let good = vectors(&["a", "b"], 2, &[1.0, 2.0, 3.0, 4.0]);
+    for (name, words_name) in [("v.npy", "v.vocab"), ("v.tsv", "v.metadata.tsv")] {
+        let read = |words: &[u8]| {
+            let mut files = files(name, &good);
+            files.insert(words_name.to_owned(), words.to_vec()).unwrap();
+            read_files(name, &files)
+        };
+        let refused = |words: &[u8], why: &str| assert_refused(read(words), words_name, why);
+        refused(b"", "line 1: the file holds no words");
+        refused(b"\na\n", "line 1: a row has no word");
+        refused(b"a\na\n", "line 2: the word \"a\" is there a second time");
+        refused(b"a\nb\n\nc\n", "line 4: a word after an empty line");
+        refused(b"a\n\xff\n", "line 2: not UTF-8 text from its byte 0 on");
+        refused(b"a\n\x1b\n", "line 2: the word \"\\u{1b}\" holds the control character");
+        refused("a\nb\u{a0}c\n".as_bytes(), "line 2: the word \"b\\u{a0}c\" holds the whitespace");
+        for words in ["a\n", "a\nb\nc\n"] {
+            let error = read(words.as_bytes()).unwrap_err().to_string();
+            let words = words.lines().count();
+            assert!(error.contains(name) && error.contains(&format!("{words_name} ")), "{error}");
+            assert!(error.contains(&format!("{words} words")), "{error}");
+        }
+        assert!(read(b"a\r\nb\r\n\n").unwrap().vocab.words().eq(["a", "b"]));
+        let mut files = files(name, &good);
+        files.remove(words_name);
+        let error = read_files(name, &files).unwrap_err().to_string();
+        assert!(error.contains("cannot open") && error.contains(words_name), "{error}");
+    }
+    let read = |words: &str| {
+        let mut files = files("v.npy", &good);
+        files.insert("v.vocab".to_owned(), words.as_bytes().to_vec());
+        read_files("v.npy", &files)
+    };
+    assert_eq!(read("a\t5\nb 18446744073709551615 \n").unwrap().vocab.counts(), [5, u64::MAX]);
+    for line in ["b -1", "b c", "b 1 2", "b 18446744073709551616", "b 1.0", " 7"] {
+        let error = read(&format!("a 5\n{line}\n")).unwrap_err().to_string();
+        assert!(error.contains("v.vocab: line 2: "), "{error}");
+    }
+}
