@@ -10,7 +10,7 @@
 //! | `.tsv` | Embedding Projector; the words in `NAME.metadata.tsv` | |
 //!
 //! Values are read back bit for bit. The readers trust nothing in a file: they allocate no more than it holds, and name
-//! the place of what is wrong. A format is a file in this folder, its [`Kind`], and a line in [`FORMATS`].
+//! the place of what is wrong. A format is a file in this folder and a line in `FORMATS`.
 
 mod atomic;
 mod binary;

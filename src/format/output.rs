@@ -15,10 +15,10 @@ const VALUES_AT_A_TIME: usize = 1 << 20;
 /// How a value is stored, little-endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Dtype {
-    /// 32 bits: exactly the value.
+    /// 32 bits: the values exactly.
     #[default]
     F32,
-    /// 16 bits: the nearest of about three digits, up to 65504.
+    /// 16 bits: about three digits, up to 65504.
     F16,
 }
 

@@ -405,7 +405,7 @@ fn broken_glove_is_refused_with_its_line() {
     refused("a\nb 1\n", "line 1: \"a\" has no values");
     refused("a 1 2\nb 1\n", "line 2: \"b\" has 1 values, but the first row has 2");
     refused("a 1 2\nb 1 2 3\n", "line 2: \"b\" has 3 values");
-    refused("a 1 2\n. . 1 2\n", "line 2: value 1 is \".\", not a number");
+    refused("a 1 2\n. . 1 2\n", "line 2: value 1 is \".\", not a number; the word seems to hold spaces");
     refused("a 1 2\n\nb 1 2\n", "line 3: a row after an empty line");
 }
 

@@ -43,7 +43,11 @@ fn no_header_hint(line: &[u8]) -> &'static str {
 pub(super) fn push_row(line: &str, rows: &mut Rows, says: &str) -> Checked<()> {
     let (word, values) = line.split_once(SEPARATORS).unwrap_or((line, ""));
     rows.push_word(word, 0)?;
-    let found = rows.push_text(values)?;
+    let found = rows.push_text(values).map_err(|why| {
+        let fields = values.split(SEPARATORS).filter(|text| !text.is_empty()).count();
+        let hint = if rows.dim > 0 && fields > rows.dim { "; the word seems to hold spaces" } else { "" };
+        why + hint
+    })?;
     if rows.dim == 0 {
         rows.dim = found;
     }

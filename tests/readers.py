@@ -1,0 +1,87 @@
+"""Loads what tests/readers.sh made with the tools people use, and compares every value with the word2vec text file."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import spacy
+from gensim.models import KeyedVectors
+
+
+def read_text(path):
+    """The words and the matrix of a word2vec text file, read without any of the tools."""
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    words = [row.split(" ")[0] for row in rows]
+    matrix = np.array([row.split(" ")[1:] for row in rows], dtype="<f4")
+    assert matrix.shape == tuple(int(size) for size in header.split()), (header, matrix.shape)
+    assert np.isfinite(matrix).all() and matrix.std() > 0.01, "nothing was learned"
+    assert len(words) > 1000 and "東京" in words, words[:5]
+    return words, matrix
+
+
+def compare(name, words, matrix, expected_words, expected):
+    assert list(words) == list(expected_words), f"{name}: the words differ"
+    assert matrix.dtype == expected.dtype, f"{name}: {matrix.dtype} instead of {expected.dtype}"
+    assert matrix.shape == expected.shape, f"{name}: {matrix.shape} instead of {expected.shape}"
+    different = int((matrix.view(f"u{matrix.itemsize}") != expected.view(f"u{matrix.itemsize}")).sum())
+    assert different == 0, f"{name}: {different} of {matrix.size} values differ"
+    print(f"{name}: {matrix.shape[0]} x {matrix.shape[1]} {matrix.dtype} values are equal")
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def load_all(folder, words, matrix):
+    """Everything the binary wrote, through its usual reader."""
+    half = matrix.astype("<f2")
+    for name, options in [("v.txt", {}), ("v.bin", {"binary": True}), ("v.glove", {"no_header": True})]:
+        vectors = KeyedVectors.load_word2vec_format(str(folder / name), **options)
+        compare(f"gensim, {name}", vectors.index_to_key, vectors.vectors, words, matrix)
+    for stem, expected in [("v", matrix), ("half", half)]:
+        loaded = np.load(folder / f"{stem}.npy", allow_pickle=False)
+        compare(f"NumPy, {stem}.npy", lines(folder / f"{stem}.vocab"), loaded, words, expected)
+        path = folder / f"{stem}.safetensors"
+        loaded = safetensors.numpy.load_file(path)
+        assert list(loaded) == ["vectors"], list(loaded)
+        with safetensors.safe_open(path, framework="numpy") as file:
+            found = json.loads(file.metadata()["words"])
+        compare(f"safetensors, {path.name}", found, loaded["vectors"], words, expected)
+    table = np.loadtxt(folder / "v.tsv", delimiter="\t", dtype="<f4", comments=None)
+    compare("NumPy, v.tsv", lines(folder / "v.metadata.tsv"), table, words, matrix)
+
+    vocab = spacy.load(folder / "spacy").vocab
+    assert len(vocab.vectors) == len(words), len(vocab.vectors)
+    compare("spaCy, v.txt", words, np.stack([vocab.get_vector(word) for word in words]), words, matrix)
+
+
+def write_all(folder, words, matrix):
+    """The same vectors written by the usual tools: the names of the files."""
+    vectors = KeyedVectors(matrix.shape[1], dtype=np.float32)
+    vectors.add_vectors(words, matrix)
+    vectors.save_word2vec_format(str(folder / "gensim.bin"), binary=True)
+    vectors.save_word2vec_format(str(folder / "gensim.txt"))
+    vectors.save_word2vec_format(str(folder / "gensim.glove"), write_header=False)
+    np.save(folder / "numpy.npy", matrix)
+    (folder / "numpy.vocab").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    np.savetxt(folder / "numpy.tsv", matrix, delimiter="\t", fmt="%.9g")
+    (folder / "numpy.metadata.tsv").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    safetensors.numpy.save_file({"vectors": matrix}, folder / "st.safetensors", {"words": json.dumps(words)})
+    return ["gensim.bin", "gensim.txt", "gensim.glove", "numpy.npy", "numpy.tsv", "st.safetensors"]
+
+
+def main():
+    binary, folder = sys.argv[1], Path(sys.argv[2])
+    words, matrix = read_text(folder / "v.txt")
+    load_all(folder, words, matrix)
+    for name in write_all(folder, words, matrix):
+        subprocess.run([binary, "convert", folder / name, folder / "back.txt"], check=True, stderr=subprocess.DEVNULL)
+        compare(f"written elsewhere, {name}", *read_text(folder / "back.txt"), words, matrix)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Proof with the readers people use: trains a small model, converts it to every format, and lets gensim, NumPy,
+# safetensors and spaCy load each and compare every value; then reads back what these tools write.
+#
+#   tests/readers.sh [BINARY]
+#
+# BINARY is target/debug/w2v-gpu unless given. Python's packages go to target/readers. Exits with 77 and a line that
+# begins with SKIPPED where there is no python3, no venv module or no way to get the packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+binary=${1:-target/debug/w2v-gpu}
+if [ ! -x "$binary" ]; then
+    echo "error: there is no $binary; run cargo build, or name the binary" >&2
+    exit 1
+fi
+binary=$(realpath "$binary")
+
+skip() {
+    echo "SKIPPED, nothing was proved: $1" >&2
+    exit 77
+}
+
+venv=target/readers
+command -v python3 >/dev/null || skip "python3 was not found"
+if [ ! -x "$venv/bin/pip" ]; then
+    python3 -m venv "$venv" || { rm -rf "$venv"; skip "python3 has no venv module (on Debian: python3-venv)"; }
+fi
+"$venv/bin/pip" install --quiet --disable-pip-version-check \
+    gensim==4.4.0 numpy==2.4.6 safetensors==0.8.0 spacy==3.8.18 || skip "the packages could not be installed"
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# The bundled text is ASCII; some words are not.
+cat data/corpus.txt > "$folder/corpus.txt"
+for _ in 1 2 3 4 5 6 7; do echo 'été naïve 東京 🦀 "quoted" #hash l’eau'; done >> "$folder/corpus.txt"
+"$binary" train "$folder/corpus.txt" -o "$folder/v.txt" --engine cpu --dim 25 --epochs 1 --quiet
+for name in v.bin v.glove v.npy v.safetensors v.tsv; do
+    "$binary" convert "$folder/v.txt" "$folder/$name"
+done
+for name in half.npy half.safetensors; do
+    "$binary" convert "$folder/v.txt" "$folder/$name" --dtype f16
+done
+"$venv/bin/python" -m spacy init vectors en "$folder/v.txt" "$folder/spacy" >"$folder/spacy.log" 2>&1 || {
+    cat "$folder/spacy.log" >&2
+    exit 1
+}
+"$venv/bin/python" tests/readers.py "$binary" "$folder"
