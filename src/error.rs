@@ -40,10 +40,10 @@ pub enum Error {
         /// The range, with the reason.
         why: String,
     },
-    /// A vectors file does not follow its format.
+    /// A vectors or evaluation file does not follow its format.
     #[error("{}: {place}: {why}", path.display())]
     Format {
-        /// The vectors file.
+        /// The file.
         path: PathBuf,
         /// Where: a line or a byte position.
         place: String,

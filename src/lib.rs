@@ -15,7 +15,9 @@
 //! | [`mod@train`] | the loop over all batches |
 //! | [`model`] | the two matrices |
 //! | [`format`](mod@format) | vectors files |
-//! | [`similarity`] | nearest words |
+//! | [`similarity`] | nearest words and analogies |
+//! | [`spelling`] | words that are spelt alike |
+//! | [`mod@eval`] | how good vectors are |
 //!
 //! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong.
 //!
@@ -51,12 +53,14 @@ pub mod corpus;
 pub mod dataset;
 pub mod engine;
 pub mod error;
+pub mod eval;
 pub mod event;
 pub mod format;
 pub mod model;
 pub mod sampling;
 pub mod schedule;
 pub mod similarity;
+pub mod spelling;
 pub mod train;
 pub mod vocab;
 

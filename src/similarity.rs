@@ -1,4 +1,4 @@
-//! Which words are nearest, by the cosine of their vectors.
+//! Which words are nearest, and which answer analogies, by the cosine of their vectors.
 
 use std::cmp::Ordering;
 
@@ -14,6 +14,41 @@ use crate::format::Vectors;
 pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f32)>> {
     let id = vectors.id(word)?;
     Ok(nearest_to(vectors, vectors.matrix.row(id as usize), &[id], top))
+}
+
+/// The `top` words that answer "a is to b as c is to ?" best: those nearest to b - a + c, each made a unit vector first
+/// (3CosAdd), the three left out. Ids with their cosine, nearest first.
+///
+/// # Errors
+/// [`crate::Error::UnknownWord`] for the first of the three that has no vector.
+pub fn analogy(vectors: &Vectors, [a, b, c]: [&str; 3], top: usize) -> Result<Vec<(u32, f32)>> {
+    let ids = [vectors.id(a)?, vectors.id(b)?, vectors.id(c)?];
+    let mut query = vec![0.0; vectors.matrix.dim()];
+    let mut unit = query.clone();
+    for (id, sign) in ids.into_iter().zip([-1.0, 1.0, 1.0]) {
+        to_unit(vectors.matrix.row(id as usize), &mut unit);
+        query.iter_mut().zip(&unit).for_each(|(sum, value)| *sum += sign * value);
+    }
+    Ok(nearest_to(vectors, &query, &ids, top))
+}
+
+/// The cosine of two vectors, from -1 to 1; 0 where one has no direction.
+///
+/// # Panics
+/// When they are not of one length.
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "the vectors have one length");
+    cosine_of(dot(a, b), dot(a, a), dot(b, b))
+}
+
+/// Writes the unit vector of the same direction; zeros where there is none.
+pub(crate) fn to_unit(row: &[f32], unit: &mut [f32]) {
+    let length = dot(row, row).sqrt();
+    if length > 0.0 && length.is_finite() {
+        unit.iter_mut().zip(row).for_each(|(unit, &value)| *unit = (f64::from(value) / length) as f32);
+    } else {
+        unit.fill(0.0);
+    }
 }
 
 /// The `top` words nearest to a vector, those of `exclude` left out: ids with their cosine from -1 to 1, nearest
@@ -32,7 +67,7 @@ pub fn nearest_to(vectors: &Vectors, query: &[f32], exclude: &[u32], top: usize)
         .with_min_len(256)
         .map(|id| {
             let row = matrix.row(id);
-            (id as u32, cosine(dot(query, row), query_square, dot(row, row)))
+            (id as u32, cosine_of(dot(query, row), query_square, dot(row, row)))
         })
         .filter(|(id, _)| !exclude.contains(id))
         .collect();
@@ -49,7 +84,7 @@ fn nearer(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
 }
 
 /// The cosine from a dot product and the two squared lengths; 0 where there is none.
-fn cosine(dot: f64, square_a: f64, square_b: f64) -> f32 {
+fn cosine_of(dot: f64, square_a: f64, square_b: f64) -> f32 {
     let cosine = dot / (square_a.sqrt() * square_b.sqrt());
     // Adding 0 turns -0 into 0, which total_cmp would tell apart.
     if cosine.is_finite() { (cosine as f32).clamp(-1.0, 1.0) + 0.0 } else { 0.0 }
@@ -119,8 +154,37 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_named() {
-        let error = nearest(&vectors(&[("a", [1.0, 0.0])]), "b", 1).unwrap_err();
-        assert!(matches!(error, Error::UnknownWord { word, words: 1 } if word == "b"));
+        let vectors = vectors(&[("a", [1.0, 0.0])]);
+        for error in [nearest(&vectors, "b", 1).unwrap_err(), analogy(&vectors, ["a", "b", "c"], 1).unwrap_err()] {
+            assert!(matches!(error, Error::UnknownWord { word, words: 1 } if word == "b"));
+        }
+    }
+
+    #[test]
+    fn an_analogy_takes_unit_vectors_and_leaves_its_words_out() {
+        let vectors =
+            vectors(&[("right", [2.0, 0.0]), ("up", [0.0, 0.1]), ("left", [-5.0, 0.0]), ("far up", [-0.1, 9.0])]);
+        // (0, 1) - (1, 0) + (-1, 0) = (-2, 1): of what is left only "far up".
+        let found = analogy(&vectors, ["right", "up", "left"], 5).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, 3);
+        let expected = 9.2 / (5.0f64.sqrt() * 81.01f64.sqrt());
+        assert!((f64::from(found[0].1) - expected).abs() < 1e-6);
+        assert_eq!(analogy(&vectors, ["up", "right", "far up"], 0).unwrap(), []);
+        assert_eq!(analogy(&vectors, ["right", "right", "right"], 9).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_vector_without_direction_has_the_cosine_0() {
+        assert_eq!(cosine(&[3.0, 4.0], &[6.0, 8.0]), 1.0);
+        assert_eq!(cosine(&[3.0, 4.0], &[0.0, 0.0]), 0.0);
+        let mut unit = [9.0; 2];
+        to_unit(&[f32::MAX, f32::MAX], &mut unit);
+        assert_eq!(unit, [0.5f32.sqrt(); 2]);
+        for row in [[0.0, 0.0], [f32::NAN, 1.0], [f32::INFINITY, 1.0]] {
+            to_unit(&row, &mut unit);
+            assert_eq!(unit, [0.0; 2]);
+        }
     }
 
     proptest! {
@@ -137,7 +201,7 @@ mod tests {
             let mut expected: Vec<(u32, f32)> = (0..matrix.rows())
                 .map(|id| {
                     let row = matrix.row(id);
-                    (id as u32, cosine(dot(&query, row), dot(&query, &query), dot(row, row)))
+                    (id as u32, cosine_of(dot(&query, row), dot(&query, &query), dot(row, row)))
                 })
                 .filter(|&(id, _)| id != 3)
                 .collect();

@@ -1,9 +1,15 @@
 //! The command line: what was typed, what it means, and how a failure ends.
 
+mod analogy;
+mod completions;
 mod convert;
 mod devices;
+mod eval;
+mod man;
 mod neighbors;
 mod progress;
+mod query;
+mod terminal;
 mod train;
 
 use std::io::{self, IsTerminal, Write};
@@ -17,7 +23,8 @@ use w2v_gpu::Error;
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Environment variables give options other defaults: W2V_GPU_ and the name, as W2V_GPU_DIM for --dim."
+    after_help = "Environment variables give the options of train other defaults: W2V_GPU_ and the name, as W2V_GPU_DIM \
+                  for --dim."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -28,12 +35,17 @@ struct Cli {
 enum Command {
     Train(Box<train::Args>),
     Devices(devices::Args),
+    Eval(eval::Args),
     Neighbors(neighbors::Args),
+    Analogy(analogy::Args),
     Convert(convert::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
-/// Parses what was typed. Every option has an environment variable that gives its default: `--dim` has `W2V_GPU_DIM`; and
-/// `--preset` gives others.
+/// Parses what was typed. Options of `train` have other defaults by environment variables, as `W2V_GPU_DIM` for `--dim`, and
+/// by `--preset`.
 fn parse() -> Cli {
     let with_env = |arg: Arg| match arg.get_long() {
         Some(name) if arg.get_id() != "help" && arg.get_id() != "version" => {
@@ -42,7 +54,7 @@ fn parse() -> Cli {
         }
         _ => arg,
     };
-    let mut command = Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(with_env));
+    let mut command = Cli::command().mut_subcommand("train", |train| train.mut_args(with_env));
     let mut matches = command.clone().get_matches();
     if let Some(preset) = matches.subcommand_matches("train").and_then(train::preset) {
         command = command.mut_subcommand("train", |train| train::with_defaults_of(train, preset));
@@ -60,8 +72,12 @@ pub(crate) fn run() -> ExitCode {
     let result = match &cli.command {
         Command::Train(args) => train::run(args),
         Command::Devices(args) => devices::run(args),
+        Command::Eval(args) => eval::run(args),
         Command::Neighbors(args) => neighbors::run(args),
+        Command::Analogy(args) => analogy::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

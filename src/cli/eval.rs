@@ -1,0 +1,157 @@
+//! `eval`: how good vectors are.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use indicatif::HumanCount;
+use serde::Serialize;
+use w2v_gpu::eval::{AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets};
+use w2v_gpu::format::{self, Vectors};
+
+use super::terminal::{escaped, table};
+
+/// Scores vectors by the similarity of word pairs and by analogies
+///
+/// For pairs the score is the correlation of cosines with people's judgements, by rank (Spearman) and by value
+/// (Pearson), from -1 to 1. For analogies it is the share of right answers. How many pairs and questions have all of
+/// their words among the vectors is always shown. The words of VECTORS are taken to be in the order of their frequency.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "w2v-gpu eval <VECTORS> [--pairs <FILE>...] [--analogies <FILE|FOLDER>...] [OPTIONS]",
+    after_help = "Examples:
+  w2v-gpu eval vectors.bin --pairs wordsim353.tsv simlex999.txt --analogies questions-words.txt
+  w2v-gpu eval vectors.bin --analogies BATS_3.0 --method both
+  w2v-gpu eval vectors.bin --pairs men.txt --protocol hyperwords --json"
+)]
+#[command(group(clap::ArgGroup::new("sets").required(true).multiple(true).args(["pairs", "analogies"])))]
+pub(crate) struct Args {
+    /// The vectors: .txt or .vec (word2vec text) or .bin (word2vec binary)
+    vectors: PathBuf,
+    /// Files of lines `word word score`, separated by a tab, a comma or spaces
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Evaluation sets")]
+    pairs: Vec<PathBuf>,
+    /// Files of four words a line in sections (Google's format), or folders of .txt files (BATS)
+    #[arg(long, value_name = "FILE|FOLDER", num_args = 1.., help_heading = "Evaluation sets")]
+    analogies: Vec<PathBuf>,
+    /// Whose treatment of case and unknown words is followed
+    #[arg(long, value_enum, default_value_t, value_name = "TOOL", help_heading = "Method")]
+    protocol: Protocol,
+    /// How analogies are answered
+    #[arg(long, value_enum, default_value_t, value_name = "METHOD", help_heading = "Method")]
+    method: Method,
+    /// Ask and answer analogies among the N first words; 0 for all [default: 30000; hyperwords: 0]
+    #[arg(long, value_name = "N", help_heading = "Method")]
+    restrict_vocab: Option<usize>,
+    /// Threads, 1 to 1024 [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Hardware")]
+    threads: Option<u16>,
+    /// Print the scores as JSON
+    #[arg(long, help_heading = "Display")]
+    json: bool,
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    vectors: &'a Path,
+    words: usize,
+    dim: usize,
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+}
+
+/// Prints all scores, then fails if there is none.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let sets = Sets::read(&args.pairs, &args.analogies, options(args))?;
+    let vectors = format::read(&args.vectors)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
+    let evaluation = pool.install(|| sets.evaluate(&vectors.vocab, &vectors.matrix));
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        let (words, dim) = (vectors.vocab.len(), vectors.matrix.dim());
+        let report = Report { vectors: &args.vectors, words, dim, evaluation: &evaluation };
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&evaluation, &vectors, &mut out)?;
+    }
+    out.flush()?;
+    anyhow::ensure!(!evaluation.is_empty(), "{}", nothing_found(args, &vectors));
+    Ok(())
+}
+
+fn options(args: &Args) -> Options {
+    let default = Options::of(args.protocol);
+    let restrict_vocab = match args.restrict_vocab {
+        None => default.restrict_vocab,
+        Some(0) => None,
+        Some(words) => Some(words),
+    };
+    Options { method: args.method, restrict_vocab, ..default }
+}
+
+fn nothing_found(args: &Args, vectors: &Vectors) -> String {
+    let first: Vec<String> = vectors.vocab.words().take(5).map(|word| format!("{word:?}")).collect();
+    let hint = match args.protocol {
+        Protocol::Hyperwords => "it looks for lower-case words alone: --protocol gensim ignores case",
+        Protocol::Gensim | Protocol::Word2vec => "it ignores case: are the files in the language of the vectors?",
+    };
+    format!(
+        "nothing could be evaluated: too few words of the files are among those of {}, which begin with {}; with \
+         --protocol {}, {hint}",
+        shown(&args.vectors),
+        first.join(", "),
+        clap::ValueEnum::to_possible_value(&args.protocol).as_ref().map_or("", |value| value.get_name()),
+    )
+}
+
+fn print(evaluation: &Evaluation, vectors: &Vectors, out: &mut impl Write) -> io::Result<()> {
+    let Evaluation { options, pairs, analogies } = evaluation;
+    if !pairs.is_empty() {
+        let header = ["pairs", "found", "Spearman", "Pearson"].map(str::to_owned).to_vec();
+        table(&[header].into_iter().chain(pairs.iter().map(pair_row)).collect::<Vec<_>>(), out)?;
+    }
+    if !pairs.is_empty() && !analogies.is_empty() {
+        writeln!(out)?;
+    }
+    if !analogies.is_empty() {
+        let all = vectors.vocab.len();
+        let words = HumanCount(all.min(options.restrict_vocab.unwrap_or(all)) as u64);
+        let mut header = vec![format!("analogies among {words} words"), "found".to_owned()];
+        header.extend((options.method != Method::CosMul).then(|| "3CosAdd".to_owned()));
+        header.extend((options.method != Method::CosAdd).then(|| "3CosMul".to_owned()));
+        table(&[header].into_iter().chain(analogies.iter().flat_map(analogy_rows)).collect::<Vec<_>>(), out)?;
+    }
+    Ok(())
+}
+
+fn pair_row(set: &PairScore) -> Vec<String> {
+    vec![shown(&set.file), part(set.found, set.total), four(set.spearman), four(set.pearson)]
+}
+
+/// The rows of the sections, then of the two kinds of sections, then of the whole set.
+fn analogy_rows(set: &AnalogyScore) -> Vec<Vec<String>> {
+    let row = |name: String, score: &Score| {
+        let answers = |Answers { correct, accuracy }| format!("{} ({})", four(accuracy), part(correct, score.counted));
+        let mut row = vec![name, part(score.found, score.total)];
+        row.extend([score.add, score.multiply].into_iter().flatten().map(answers));
+        row
+    };
+    let sections = set.sections.iter().map(|section| row(format!("  {}", escaped(&section.name)), &section.score));
+    let kinds = [("  semantic", &set.semantic), ("  syntactic", &set.syntactic)];
+    let kinds = kinds.into_iter().filter_map(|(name, score)| score.as_ref().map(|score| row(name.to_owned(), score)));
+    sections.chain(kinds).chain([row(shown(&set.file), &set.total)]).collect()
+}
+
+fn shown(path: &Path) -> String {
+    escaped(&path.display().to_string())
+}
+
+fn part(some: usize, all: usize) -> String {
+    format!("{some}/{all}")
+}
+
+/// A score to four decimals, and a dash where there is none.
+fn four(score: Option<f64>) -> String {
+    score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"))
+}

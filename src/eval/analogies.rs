@@ -1,0 +1,444 @@
+//! Analogies: "a is to b as c is to ?".
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::solve::{Asked, solve};
+use super::words::{Found, Words};
+use super::{Options, input};
+use crate::error::{Error, Result};
+use crate::model::Matrix;
+
+/// All pairs of lines of a BATS file are questions, so that small files could ask for more than can be held. BATS has
+/// 98,000.
+const MOST_BATS_QUESTIONS: usize = 4_000_000;
+
+/// The questions of a file, or of all files of a folder.
+#[derive(Clone, Debug)]
+pub(super) struct AnalogySet {
+    file: PathBuf,
+    layout: Layout,
+    sections: Vec<Section>,
+    questions: Vec<Question>,
+    /// The right answers of all questions.
+    answers: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    Google,
+    Bats,
+}
+
+#[derive(Clone, Debug)]
+struct Section {
+    name: String,
+    questions: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Question {
+    /// a, b and c.
+    words: [u32; 3],
+    /// Any of `AnalogySet::answers` in this range is right.
+    answers: Range<usize>,
+}
+
+/// How many analogies of a file or folder were answered rightly.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AnalogyScore {
+    /// The file, or the folder of files.
+    pub file: PathBuf,
+    /// All questions.
+    pub total: Score,
+    /// Those of sections whose names do not begin with "gram"; `None` for a folder.
+    pub semantic: Option<Score>,
+    /// Those of sections whose names begin with "gram", as Google's set has it; `None` for a folder.
+    pub syntactic: Option<Score>,
+    /// Each section, or each file of a folder.
+    pub sections: Vec<SectionScore>,
+}
+
+/// The score of a section.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SectionScore {
+    /// The section's name, or that of a folder's file without its extension.
+    pub name: String,
+    /// Its score.
+    #[serde(flatten)]
+    pub score: Score,
+}
+
+/// How many questions were answered rightly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Questions there are.
+    pub total: usize,
+    /// Questions whose words, and at least one answer, are among the vectors.
+    pub found: usize,
+    /// Questions that count.
+    pub counted: usize,
+    /// By 3CosAdd; `None` when that was not asked for.
+    #[serde(rename = "3cosadd")]
+    pub add: Option<Answers>,
+    /// By 3CosMul; `None` when that was not asked for.
+    #[serde(rename = "3cosmul")]
+    pub multiply: Option<Answers>,
+}
+
+/// The answers of one method.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Answers {
+    /// Right answers.
+    pub correct: usize,
+    /// Right answers in a question that counts, from 0 to 1; `None` where none counts.
+    pub accuracy: Option<f64>,
+}
+
+impl AnalogySet {
+    pub(super) fn read(path: &Path, words: &mut Words) -> Result<Self> {
+        let mut set = Self {
+            file: path.to_owned(),
+            layout: if path.is_dir() { Layout::Bats } else { Layout::Google },
+            sections: Vec::new(),
+            questions: Vec::new(),
+            answers: Vec::new(),
+        };
+        match set.layout {
+            Layout::Google => set.read_google(path, words)?,
+            Layout::Bats => {
+                let files = text_files(path)?;
+                if files.is_empty() {
+                    return Err(input::is_folder(path, "the folder holds no .txt files, as BATS has them"));
+                }
+                files.iter().try_for_each(|file| set.read_bats(file, words))?;
+            }
+        }
+        Ok(set)
+    }
+
+    /// Lines of four words, in sections that begin with `: name`.
+    fn read_google(&mut self, path: &Path, words: &mut Words) -> Result<()> {
+        let text = input::read(path)?;
+        for (number, line) in input::lines(&text, &["#", "//"]) {
+            if let Some(name) = line.strip_prefix(':') {
+                self.begin(name.trim().to_owned());
+                continue;
+            }
+            let [a, b, c, answer] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+                let why = format!("expected four words, or a colon and the name of a section, and found {line:.80?}");
+                return Err(input::wrong_line(path, number, why));
+            };
+            if self.sections.is_empty() {
+                self.begin(name_of(path));
+            }
+            let at = self.answers.len();
+            self.answers.push(words.number(answer));
+            self.ask([a, b, c].map(|word| words.number(word)), at..at + 1);
+        }
+        if self.questions.is_empty() {
+            return Err(input::wrong(path, "holds no analogies, which are lines of four words".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Lines of a word and its answers; each pair of different lines is a question, the first answer of the one line
+    /// being its example.
+    fn read_bats(&mut self, path: &Path, words: &mut Words) -> Result<()> {
+        let text = input::read(path)?;
+        let mut lines = Vec::new();
+        for (number, line) in input::lines(&text, &[]) {
+            let pair = line.split_once('\t').or_else(|| line.split_once(char::is_whitespace));
+            let at = self.answers.len();
+            let answers = pair.map(|(_, answers)| answers.split('/').map(str::trim)).into_iter().flatten();
+            self.answers.extend(answers.filter(|answer| !answer.is_empty()).map(|answer| words.number(answer)));
+            match pair {
+                Some((word, _)) if self.answers.len() > at => {
+                    lines.push((words.number(word.trim()), at..self.answers.len()));
+                }
+                _ => {
+                    let why = format!("expected a word and its answers, as in `word answer/answer`: {line:.80?}");
+                    return Err(input::wrong_line(path, number, why));
+                }
+            }
+        }
+        if lines.len() < 2 {
+            let why = format!("holds {} lines; it takes two to make questions", lines.len());
+            return Err(input::wrong(path, why));
+        }
+        if self.questions.len() + lines.len() * (lines.len() - 1) > MOST_BATS_QUESTIONS {
+            let why = format!(
+                "all pairs of its {} lines, with those of the files before it, are more than {MOST_BATS_QUESTIONS} questions",
+                lines.len()
+            );
+            return Err(input::wrong(path, why));
+        }
+        self.begin(name_of(path));
+        for (i, (a, example)) in lines.iter().enumerate() {
+            for (_, (c, answers)) in lines.iter().enumerate().filter(|&(j, _)| j != i) {
+                self.ask([*a, self.answers[example.start], *c], answers.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, name: String) {
+        let at = self.questions.len();
+        self.sections.push(Section { name, questions: at..at });
+    }
+
+    /// Adds a question to the last section.
+    fn ask(&mut self, words: [u32; 3], answers: Range<usize>) {
+        self.questions.push(Question { words, answers });
+        if let Some(section) = self.sections.last_mut() {
+            section.questions.end = self.questions.len();
+        }
+    }
+
+    pub(super) fn score(&self, matrix: &Matrix, found: &Found, options: &Options) -> AnalogyScore {
+        let verdicts = self.verdicts(matrix, found, options);
+        let of = |section: &Section| &verdicts[section.questions.clone()];
+        let syntactic = |section: &Section| section.name.starts_with("gram");
+        let part = |wanted: bool| {
+            let sections = self.sections.iter().filter(|&section| syntactic(section) == wanted);
+            (self.layout == Layout::Google).then(|| Score::of(sections.flat_map(of), options))
+        };
+        AnalogyScore {
+            file: self.file.clone(),
+            total: Score::of(&verdicts, options),
+            semantic: part(false),
+            syntactic: part(true),
+            sections: self
+                .sections
+                .iter()
+                .map(|section| SectionScore { name: section.name.clone(), score: Score::of(of(section), options) })
+                .collect(),
+        }
+    }
+
+    /// What came of every question.
+    fn verdicts(&self, matrix: &Matrix, found: &Found, options: &Options) -> Vec<Verdict> {
+        let Options { protocol, .. } = options;
+        let verdict = |question: &Question| {
+            let answers = &self.answers[question.answers.clone()];
+            let is_known = |word: &u32| found.row(*word).is_some();
+            let found_all = question.words.iter().all(is_known) && answers.iter().any(is_known);
+            let counts = found_all || (protocol.counts_unknown() && found.searched() > 0);
+            Verdict { found: found_all, counts, add: false, multiply: false }
+        };
+        let mut verdicts: Vec<Verdict> = self.questions.iter().map(verdict).collect();
+        let counted: Vec<usize> = (0..verdicts.len()).filter(|&index| verdicts[index].counts).collect();
+        let asked: Vec<Asked> = counted
+            .iter()
+            .map(|&index| {
+                let words = self.questions[index].words;
+                let excluded = words.map(|word| {
+                    let rows = found.rows(word);
+                    if protocol.excludes_variants() { rows } else { &rows[..rows.len().min(1)] }
+                });
+                Asked { rows: words.map(|word| found.row(word).unwrap_or(0)), excluded }
+            })
+            .collect();
+        for (&index, best) in counted.iter().zip(solve(matrix, found.searched(), &asked, options)) {
+            let answers = &self.answers[self.questions[index].answers.clone()];
+            let is_right = |row: u32| found.word(row).is_some_and(|word| answers.contains(&word));
+            verdicts[index].add = best.add.is_some_and(is_right);
+            verdicts[index].multiply = best.multiply.is_some_and(is_right);
+        }
+        verdicts
+    }
+}
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    found: bool,
+    counts: bool,
+    /// Whether 3CosAdd was right.
+    add: bool,
+    /// Whether 3CosMul was right.
+    multiply: bool,
+}
+
+impl Score {
+    fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>, options: &Options) -> Self {
+        let (mut total, mut found, mut counted, mut add, mut multiply) = (0, 0, 0, 0, 0);
+        for verdict in verdicts {
+            total += 1;
+            found += usize::from(verdict.found);
+            counted += usize::from(verdict.counts);
+            add += usize::from(verdict.add);
+            multiply += usize::from(verdict.multiply);
+        }
+        let answers = |correct| Answers { correct, accuracy: (counted > 0).then(|| correct as f64 / counted as f64) };
+        Self {
+            total,
+            found,
+            counted,
+            add: options.method.adds().then(|| answers(add)),
+            multiply: options.method.multiplies().then(|| answers(multiply)),
+        }
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The `.txt` files of a folder and of those within it, in the order of their names.
+fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut entries: Vec<fs::DirEntry> =
+        fs::read_dir(folder).and_then(Iterator::collect).map_err(Error::io("read", folder))?;
+    entries.sort_unstable_by_key(fs::DirEntry::file_name);
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        // A link to a folder is none here, so that no loop of links goes on forever.
+        if entry.file_type().map_err(Error::io("read", &path))?.is_dir() {
+            files.extend(text_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt")) {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::{Method, Protocol};
+    use crate::vocab::Vocab;
+
+    /// A regular world: countries lie at x = 0 and capitals at x = 1, each pair on a line of its own.
+    fn world(words: &[(&str, [f32; 3])]) -> (Vocab, Matrix) {
+        let vocab = Vocab::from_words(words.iter().map(|(word, _)| (*word, 0))).unwrap();
+        (vocab, Matrix::from_values(3, words.iter().flat_map(|(_, row)| *row).collect()))
+    }
+
+    const PLACES: [(&str, [f32; 3]); 7] = [
+        ("athens", [1.0, 1.0, 0.0]),
+        ("greece", [0.0, 1.0, 0.0]),
+        ("oslo", [1.0, 0.0, 1.0]),
+        ("norway", [0.0, 0.0, 1.0]),
+        ("Norway", [0.01, 0.0, 1.0]),
+        ("south", [-1.0, -1.0, 0.1]),
+        ("nowhere", [-1.0, -0.5, -1.0]),
+    ];
+
+    fn read(text: &str, protocol: Protocol) -> Result<(AnalogySet, Words)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("questions.txt");
+        fs::write(&path, text).unwrap();
+        let mut words = Words::new(protocol);
+        Ok((AnalogySet::read(&path, &mut words)?, words))
+    }
+
+    fn scored(text: &str, protocol: Protocol, limit: Option<usize>) -> AnalogyScore {
+        let (set, words) = read(text, protocol).unwrap();
+        let (vocab, matrix) = world(&PLACES);
+        let options = Options { method: Method::Both, ..Options::of(protocol) };
+        set.score(&matrix, &words.find(&vocab, limit), &options)
+    }
+
+    fn counts(score: &Score) -> (usize, usize, usize, usize, usize) {
+        let correct = |answers: Option<Answers>| answers.unwrap().correct;
+        (score.total, score.found, score.counted, correct(score.add), correct(score.multiply))
+    }
+
+    const GOOGLE: &str = "//Copyright\n: capitals\nAthens Greece Oslo Norway\nOslo Norway Athens Greece\n\
+        Oslo Norway Paris France\n: empty\n: gram1-x\nathens greece oslo south\n";
+
+    #[test]
+    fn sections_and_totals_add_up() {
+        let score = scored(GOOGLE, Protocol::Gensim, None);
+        // south points away from athens, for which 3CosMul divides by 0.001: it is the answer to athens:greece :: oslo.
+        let sections: Vec<_> = score.sections.iter().map(|section| (&*section.name, counts(&section.score))).collect();
+        assert_eq!(sections, [("capitals", (3, 2, 2, 2, 1)), ("empty", (0, 0, 0, 0, 0)), ("gram1-x", (1, 1, 1, 0, 1))]);
+        assert_eq!(counts(&score.semantic.unwrap()), (3, 2, 2, 2, 1));
+        assert_eq!(counts(&score.syntactic.unwrap()), (1, 1, 1, 0, 1));
+        assert_eq!(counts(&score.total), (4, 3, 3, 2, 2));
+        assert_eq!(score.total.add.unwrap().accuracy, Some(2.0 / 3.0));
+        assert_eq!(score.sections[1].score.add.unwrap().accuracy, None);
+    }
+
+    #[test]
+    fn a_restricted_vocabulary_takes_words_from_questions_and_answers() {
+        let score = scored(GOOGLE, Protocol::Gensim, Some(3));
+        assert_eq!(counts(&score.total), (4, 0, 0, 0, 0));
+        assert_eq!(scored(GOOGLE, Protocol::Gensim, Some(4)).total.found, 2);
+        // Even where unknown words count, nothing can be answered with no words at all.
+        assert_eq!(counts(&scored(GOOGLE, Protocol::Hyperwords, Some(0)).total), (4, 0, 0, 0, 0));
+    }
+
+    #[test]
+    fn case_variants_of_a_question_are_no_answer_to_gensim_alone() {
+        // The answer nearest to norway is Norway: the right one to word2vec, which only leaves the first out.
+        let question = "athens greece norway norway\n";
+        assert_eq!(counts(&scored(question, Protocol::Gensim, None).total).3, 0);
+        assert_eq!(counts(&scored(question, Protocol::Word2vec, None).total).3, 1);
+        // To hyperwords, Norway is another word, and not the answer.
+        assert_eq!(counts(&scored(question, Protocol::Hyperwords, None).total).3, 0);
+    }
+
+    #[test]
+    fn unknown_words_count_to_hyperwords_alone() {
+        // Paris gets the vector of the first word, athens, which may then be the answer itself.
+        let text = "oslo norway unheard greece\nunheard greece oslo norway\noslo norway athens unheard\n\
+            oslo norway unheard athens\n";
+        assert_eq!(counts(&scored(text, Protocol::Gensim, None).total), (4, 0, 0, 0, 0));
+        assert_eq!(counts(&scored(text, Protocol::Word2vec, None).total), (4, 0, 0, 0, 0));
+        let score = scored(text, Protocol::Hyperwords, None).total;
+        assert_eq!((score.total, score.found, score.counted), (4, 0, 4));
+        assert_eq!(score.add.unwrap().correct, 2);
+    }
+
+    #[test]
+    fn all_pairs_of_a_bats_file_are_questions_and_any_answer_is_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("3_Encyclopedic");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("E01 [capital].txt"), "athens\tgreece/hellas\noslo unheard/norway\nunheard x\n").unwrap();
+        fs::write(folder.path().join("a.txt"), "athens\tgreece\r\noslo\tsouth/nowhere\r\n").unwrap();
+        fs::write(folder.path().join("readme.md"), "not a question").unwrap();
+        let mut words = Words::new(Protocol::Gensim);
+        let set = AnalogySet::read(folder.path(), &mut words).unwrap();
+        let (vocab, matrix) = world(&PLACES);
+        let score = set.score(&matrix, &words.find(&vocab, None), &Options::default());
+        assert_eq!((score.semantic, score.syntactic), (None, None));
+        let names: Vec<_> = score.sections.iter().map(|section| &*section.name).collect();
+        assert_eq!(names, ["E01 [capital]", "a"]);
+        // Of six questions, athens:greece :: oslo:norway can be asked; the other way round the example is unheard of.
+        let sections: Vec<Score> = score.sections.iter().map(|section| section.score).collect();
+        assert_eq!((sections[0].total, sections[0].found, sections[0].add.unwrap().correct), (6, 1, 1));
+        assert_eq!((sections[1].total, sections[1].found), (2, 2));
+        assert_eq!(sections[0].multiply, None);
+    }
+
+    #[test]
+    fn a_wrong_line_is_named() {
+        for (text, place, why) in [
+            ("", "the file", "no analogies"),
+            (": a\n: b\n", "the file", "no analogies"),
+            (": a\na b c d\na b c\n", "line 3", "expected four words"),
+            ("a b c d e\n", "line 1", "expected four words"),
+        ] {
+            let error = read(text, Protocol::Gensim).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(why), "{text:?}: {error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let read = || AnalogySet::read(folder.path(), &mut Words::new(Protocol::Gensim)).unwrap_err().to_string();
+        assert!(read().contains("no .txt files"), "{}", read());
+        for (text, why) in [
+            ("athens\n", "line 1: expected a word and its answers"),
+            ("a\tb\nc\t / \n", "line 2: expected a word and its answers"),
+            ("a\tb\n", "it takes two"),
+            (&"a b\n".repeat(2001), "all pairs of its 2001 lines"),
+        ] {
+            fs::write(folder.path().join("a.txt"), text).unwrap();
+            assert!(read().contains(why), "{}", read());
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! How good vectors are: similarity of word pairs against people's judgements, and analogies.
+//!
+//! [`Sets`] reads the evaluation files once; [`Sets::evaluate`] then scores any vectors, of a file or in the middle of
+//! training. What counts as the same word, and what becomes of words without a vector, is the [`Protocol`]'s to say.
+//!
+//! ```
+//! use w2v_gpu::eval::{Options, Protocol, Sets};
+//! use w2v_gpu::{model::Matrix, vocab::Vocab};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("pairs.tsv");
+//! std::fs::write(&path, "cat\tdog\t8\ncat\tcar\t1\ndog\tcar\t2\n")?;
+//! let sets = Sets::read(&[path], &[], Options::of(Protocol::Gensim))?;
+//! let vocab = Vocab::from_words([("cat", 9), ("dog", 8), ("car", 7)])?;
+//! let matrix = Matrix::from_values(2, vec![1.0, 0.1, 1.0, 0.2, -1.0, 1.0]);
+//! let evaluation = sets.evaluate(&vocab, &matrix);
+//! assert_eq!(evaluation.pairs[0].found, 3);
+//! assert!(evaluation.pairs[0].spearman.is_some_and(|rho| rho > 0.99));
+//! # Ok(())
+//! # }
+//! ```
+
+mod analogies;
+mod correlation;
+mod input;
+mod pairs;
+mod protocol;
+mod solve;
+mod words;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+pub use self::analogies::{AnalogyScore, Answers, Score, SectionScore};
+pub use self::correlation::{pearson, spearman};
+pub use self::pairs::PairScore;
+pub use self::protocol::{Method, Options, Protocol};
+use crate::error::Result;
+use crate::model::Matrix;
+use crate::vocab::Vocab;
+
+/// Evaluation files, read and checked.
+#[derive(Clone, Debug)]
+pub struct Sets {
+    options: Options,
+    words: words::Words,
+    pairs: Vec<pairs::PairSet>,
+    analogies: Vec<analogies::AnalogySet>,
+}
+
+impl Sets {
+    /// Reads files of word pairs, and files or BATS folders of analogies.
+    ///
+    /// A line of pairs is `word word score`, separated by a tab, a comma or spaces, with any further columns; lines
+    /// that begin with `#` are comments, and the first other line may name the columns. Analogies are four words a
+    /// line, with `: name` before every section, or a folder of `.txt` files of lines `word answer/answer/...`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] when a file cannot be read; [`crate::Error::Format`] with the line that does not follow its
+    /// format, or when a file holds nothing.
+    pub fn read(pairs: &[PathBuf], analogies: &[PathBuf], options: Options) -> Result<Self> {
+        let mut words = words::Words::new(options.protocol);
+        let pairs = pairs.iter().map(|path| pairs::PairSet::read(path, &mut words)).collect::<Result<_>>()?;
+        let analogies =
+            analogies.iter().map(|path| analogies::AnalogySet::read(path, &mut words)).collect::<Result<_>>()?;
+        Ok(Self { options, words, pairs, analogies })
+    }
+
+    /// Scores vectors: row `id` of the matrix belongs to word `id`, the most frequent word first.
+    ///
+    /// The result is the same for any number of threads; the work is done by rayon's current pool.
+    ///
+    /// # Panics
+    /// When there are not as many words as rows.
+    pub fn evaluate(&self, vocab: &Vocab, matrix: &Matrix) -> Evaluation {
+        assert_eq!(vocab.len(), matrix.rows(), "every row has a word");
+        let protocol = self.options.protocol;
+        let pairs = if self.pairs.is_empty() {
+            Vec::new()
+        } else {
+            let found = self.words.find(vocab, protocol.pair_words());
+            self.pairs.iter().map(|set| set.score(matrix, &found, protocol)).collect()
+        };
+        let analogies = if self.analogies.is_empty() {
+            Vec::new()
+        } else {
+            let found = self.words.find(vocab, self.options.restrict_vocab);
+            self.analogies.iter().map(|set| set.score(matrix, &found, &self.options)).collect()
+        };
+        Evaluation { options: self.options, pairs, analogies }
+    }
+}
+
+/// The scores of vectors on all files of a [`Sets`], in the order given.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// How it was done.
+    #[serde(flatten)]
+    pub options: Options,
+    /// One for each file of word pairs.
+    pub pairs: Vec<PairScore>,
+    /// One for each file or folder of analogies.
+    pub analogies: Vec<AnalogyScore>,
+}
+
+impl Evaluation {
+    /// Whether no file gave a score: no correlation is defined, and no analogy has all of its words.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.iter().all(|set| set.spearman.is_none()) && self.analogies.iter().all(|set| set.total.found == 0)
+    }
+}

@@ -1,0 +1,164 @@
+//! Word pairs with people's judgement of their similarity: WordSim-353, SimLex-999, MEN, RareWords and the like.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::correlation::{pearson, spearman};
+use super::words::{Found, Words};
+use super::{Protocol, input};
+use crate::error::Result;
+use crate::model::Matrix;
+use crate::similarity::cosine;
+
+/// The pairs of a file.
+#[derive(Clone, Debug)]
+pub(super) struct PairSet {
+    file: PathBuf,
+    pairs: Vec<([u32; 2], f64)>,
+}
+
+/// How well the cosines of word pairs follow people's judgement.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairScore {
+    /// The file of the pairs.
+    pub file: PathBuf,
+    /// Pairs in the file.
+    pub total: usize,
+    /// Pairs with both words among the vectors.
+    pub found: usize,
+    /// Spearman's correlation of ranks, -1 to 1; `None` where fewer than two different values are on a side.
+    pub spearman: Option<f64>,
+    /// Pearson's correlation, likewise.
+    pub pearson: Option<f64>,
+}
+
+impl PairSet {
+    pub(super) fn read(path: &Path, words: &mut Words) -> Result<Self> {
+        if path.is_dir() {
+            return Err(input::is_folder(path, "it is a folder; pairs are in files, and only analogies in folders"));
+        }
+        let text = input::read(path)?;
+        let mut pairs = Vec::new();
+        let mut score_column = 2;
+        for (index, (number, line)) in input::lines(&text, &["#"]).enumerate() {
+            let wrong = |why| input::wrong_line(path, number, why);
+            let columns = columns(line);
+            let [first, second, _, ..] = columns[..] else {
+                return Err(wrong(format!("expected two words and a score, and found {line:.80?}")));
+            };
+            let Some(&score) = columns.get(score_column) else {
+                return Err(wrong(format!("there is no column {} with the score", score_column + 1)));
+            };
+            match score.parse::<f64>() {
+                Ok(score) if score.is_finite() => pairs.push(([words.number(first), words.number(second)], score)),
+                // SimLex-999's own file has the part of speech before the score, and says so.
+                Err(_) if index == 0 => score_column += usize::from(score.eq_ignore_ascii_case("pos")),
+                _ => return Err(wrong(format!("the score is {score:.40?}, not a finite number"))),
+            }
+        }
+        if pairs.is_empty() {
+            return Err(input::wrong(path, "holds no word pairs, which are lines of two words and a score".to_owned()));
+        }
+        Ok(Self { file: path.to_owned(), pairs })
+    }
+
+    pub(super) fn score(&self, matrix: &Matrix, found: &Found, protocol: Protocol) -> PairScore {
+        let (mut people, mut vectors) = (Vec::new(), Vec::new());
+        let mut known = 0;
+        for &(words, score) in &self.pairs {
+            let similarity = match words.map(|word| found.row(word)) {
+                [Some(a), Some(b)] => {
+                    known += 1;
+                    cosine(matrix.row(a as usize), matrix.row(b as usize))
+                }
+                _ if protocol.counts_unknown() => 0.0,
+                _ => continue,
+            };
+            people.push(score);
+            vectors.push(f64::from(similarity));
+        }
+        PairScore {
+            file: self.file.clone(),
+            total: self.pairs.len(),
+            found: known,
+            spearman: spearman(&people, &vectors),
+            pearson: pearson(&people, &vectors),
+        }
+    }
+}
+
+/// The columns of a line: between tabs if it has any, else between commas if it has any, else between spaces.
+fn columns(line: &str) -> Vec<&str> {
+    match ['\t', ','].into_iter().find(|&separator| line.contains(separator)) {
+        Some(separator) => line.split(separator).map(str::trim).collect(),
+        None => line.split_whitespace().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::vocab::Vocab;
+
+    fn read(text: &str) -> Result<(PairSet, Words)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pairs");
+        fs::write(&path, text).unwrap();
+        let mut words = Words::new(Protocol::Gensim);
+        Ok((PairSet::read(&path, &mut words)?, words))
+    }
+
+    #[test]
+    fn reads_every_common_layout() {
+        let pairs = [([0, 1], 7.5), ([2, 0], -1.0)];
+        for text in [
+            "a\tb\t7.5\nc\ta\t-1",
+            "Word 1,Word 2,Human (mean)\r\na,b,7.50\r\nc,a,-1\r\n",
+            "# a comment\n\na b 7.5 more columns\n# another\nC A -1e0 x y\n",
+            "# comment\nfirst second score\na  b  7.5\nc  a  -1",
+            "word1\tword2\tPOS\tSimLex999\tconc\na\tb\tA\t7.5\t2\nc\ta\tN\t-1\t3\n",
+            "\u{feff}a\tb\t7.5\t7\t8\nc\ta\t-1\t0\t0",
+        ] {
+            assert_eq!(read(text).unwrap().0.pairs, pairs, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_is_named() {
+        for (text, place, why) in [
+            ("", "the file", "no word pairs"),
+            ("# only\n", "the file", "no word pairs"),
+            ("word1 word2 score\n", "the file", "no word pairs"),
+            ("a b 1\nc d x\n", "line 2", "the score is \"x\""),
+            ("h1 h2 h3\nh1 h2 h3\n", "line 2", "the score is \"h3\""),
+            ("a b NaN\n", "line 1", "the score is \"NaN\""),
+            ("a b 1\nc d inf\n", "line 2", "the score is \"inf\""),
+            ("# x\n\na b\n", "line 3", "expected two words and a score"),
+            ("a\tb\tPOS\tscore\nc\td\tN\n", "line 2", "no column 4"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(why), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn unknown_words_are_skipped_or_count_as_the_protocol_has_it() {
+        let vocab = Vocab::from_words([("a", 0), ("b", 0), ("c", 0), ("B", 0)]).unwrap();
+        let matrix = Matrix::from_values(2, vec![1.0, 0.0, 1.0, 1.0, -1.0, 0.1, 0.0, 0.0]);
+        // Cosines: a b 0.71, a c -1.00, b c -0.63.
+        let text = "A b 3\na c 1\nb c 2\na unknown 9\n";
+        let (set, words) = read(text).unwrap();
+        let score = set.score(&matrix, &words.find(&vocab, None), Protocol::Gensim);
+        assert_eq!((score.found, score.total), (3, 4));
+        assert!((score.spearman.unwrap() - 1.0).abs() < 1e-12);
+        let score = set.score(&matrix, &words.find(&vocab, None), Protocol::Hyperwords);
+        // Ranks 3 1 2 4 against 4 1 2 3: 1 - 6 * 2 / (4 * 15).
+        assert_eq!((score.found, score.total), (3, 4));
+        assert!((score.spearman.unwrap() - 0.8).abs() < 1e-12);
+        let score = set.score(&matrix, &words.find(&vocab, Some(1)), Protocol::Gensim);
+        assert_eq!((score.found, score.spearman, score.pearson), (0, None, None));
+    }
+}

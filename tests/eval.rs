@@ -1,0 +1,203 @@
+//! `w2v-gpu eval`, through the real binary.
+
+use std::fs;
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Countries at (0, 1, 0) and (0, 0, 1), their capitals beside them, and two words of no country.
+const VECTORS: &str = "8 3\n\
+    athens 1 1 0\n\
+    greece 0 1 0\n\
+    oslo 1 0 1\n\
+    norway 0 0 1\n\
+    Norway 0.01 0 1\n\
+    south -1 0.1 -1\n\
+    small 0.2 -1 0.3\n\
+    smaller 0.9 -1 0.2\n";
+
+const QUESTIONS: &str = ": capitals\n\
+    Greece Athens Norway Oslo\n\
+    Norway Oslo Greece Athens\n\
+    Norway Oslo France Paris\n\
+    : gram3-comparative\n\
+    norway oslo small smaller\n\
+    norway oslo small south\n";
+
+/// Cosines: athens greece .71, oslo norway .71, greece norway 0, south oslo -1.0; people rank them alike.
+const PAIRS: &str =
+    "# comment\nword1,word2,score\nAthens,Greece,9\noslo,norway,9\ngreece,norway,5\nsouth,oslo,1\na,b,3\n";
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("v.txt", VECTORS), ("questions.txt", QUESTIONS), ("pairs.csv", PAIRS)] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// `eval v.txt` in the folder, then `more`.
+fn eval(folder: &TempDir, more: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+    command.current_dir(folder.path()).args(["eval", "v.txt"]).args(more);
+    command
+}
+
+fn json(folder: &TempDir, more: &[&str]) -> Value {
+    let output = eval(folder, &[more, &["--json"]].concat()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn prints_scores_and_coverage() {
+    let folder = folder();
+    eval(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt"]).assert().success().stderr("").stdout(
+        "pairs      found  Spearman  Pearson\n\
+             pairs.csv    4/5    1.0000   0.9961\n\
+             \n\
+             analogies among 8 words  found       3CosAdd\n\
+             \x20 capitals                 2/3  1.0000 (2/2)\n\
+             \x20 gram3-comparative        2/2  0.5000 (1/2)\n\
+             \x20 semantic                 2/3  1.0000 (2/2)\n\
+             \x20 syntactic                2/2  0.5000 (1/2)\n\
+             questions.txt              4/5  0.7500 (3/4)\n",
+    );
+    eval(&folder, &["--analogies", "questions.txt", "--method", "3cosmul"])
+        .assert()
+        .success()
+        .stdout(contains("3CosMul").and(contains("3CosAdd").not()));
+}
+
+#[test]
+fn json_has_everything() {
+    let folder = folder();
+    let report = json(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt", "--method", "both"]);
+    assert_eq!((&report["protocol"], &report["restrict_vocab"]), (&"gensim".into(), &30000.into()));
+    assert_eq!((&report["words"], &report["dim"]), (&8.into(), &3.into()));
+    assert_eq!((&report["pairs"][0]["found"], &report["pairs"][0]["total"]), (&4.into(), &5.into()));
+    assert!((report["pairs"][0]["spearman"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    assert!(report["pairs"][0]["pearson"].as_f64().unwrap() > 0.9);
+    let analogies = &report["analogies"][0];
+    assert_eq!(analogies["total"]["3cosadd"]["accuracy"], 0.75);
+    assert_eq!(analogies["sections"][1]["name"], "gram3-comparative");
+    assert!(analogies["sections"][1]["3cosmul"]["correct"].is_u64());
+    let report = json(&folder, &["--pairs", "pairs.csv"]);
+    assert_eq!(report["analogies"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn several_files_may_be_given_at_once_or_one_by_one() {
+    let folder = folder();
+    let at_once = json(&folder, &["--pairs", "pairs.csv", "pairs.csv"]);
+    assert_eq!(at_once["pairs"].as_array().unwrap().len(), 2);
+    assert_eq!(at_once, json(&folder, &["--pairs", "pairs.csv", "--pairs", "pairs.csv"]));
+}
+
+#[test]
+fn protocols_differ_in_case_and_in_unknown_words() {
+    let folder = folder();
+    let counts = |more: &[&str]| {
+        let total = &json(&folder, &[&["--analogies", "questions.txt"], more].concat())["analogies"][0]["total"];
+        (total["found"].as_u64().unwrap(), total["counted"].as_u64().unwrap())
+    };
+    assert_eq!(counts(&["--protocol", "gensim"]), (4, 4));
+    assert_eq!(counts(&["--protocol", "word2vec"]), (4, 4));
+    assert_eq!(counts(&["--protocol", "hyperwords"]), (4, 5));
+    assert_eq!(counts(&["--restrict-vocab", "4"]), (2, 2));
+    assert_eq!(counts(&["--restrict-vocab", "0"]), (4, 4));
+    let report = json(&folder, &["--pairs", "pairs.csv", "--protocol", "hyperwords"]);
+    assert_eq!(report["restrict_vocab"], Value::Null);
+    // Ranks 4.5 4.5 3 1 2 of people against 4.5 4.5 2.5 1 2.5 of the vectors, "a" and "b" having the similarity 0.
+    assert!((report["pairs"][0]["spearman"].as_f64().unwrap() - 9.0 / (9.5f64 * 9.0).sqrt()).abs() < 1e-9);
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same() {
+    let folder = folder();
+    let arguments = ["--pairs", "pairs.csv", "--analogies", "questions.txt", "--method", "both"];
+    let one = json(&folder, &[&arguments[..], &["--threads", "1"]].concat());
+    assert_eq!(json(&folder, &[&arguments[..], &["--threads", "5"]].concat()), one);
+}
+
+#[test]
+fn a_folder_of_analogies_is_read_file_by_file() {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("bats/E")).unwrap();
+    fs::write(folder.path().join("bats/E/E01.txt"), "greece\tathens\nnorway\tosloo/oslo\n").unwrap();
+    eval(&folder, &["--analogies", "bats"])
+        .assert()
+        .success()
+        .stdout(contains("\n  E01                      1/2  1.0000 (1/1)\n").and(contains("semantic").not()));
+}
+
+#[test]
+fn vectors_without_the_words_are_no_result() {
+    let folder = folder();
+    fs::write(folder.path().join("other.tsv"), "uno\tdos\t3\ntres\tcuatro\t4\n").unwrap();
+    eval(&folder, &["--pairs", "other.tsv"])
+        .assert()
+        .code(1)
+        .stdout(contains("other.tsv    0/2         -        -"))
+        .stderr(contains("nothing could be evaluated").and(contains("\"athens\"")).and(contains("ignores case")));
+    eval(&folder, &["--pairs", "other.tsv", "--protocol", "hyperwords"])
+        .assert()
+        .code(1)
+        .stderr(contains("--protocol gensim ignores case"));
+    // One that can be evaluated is enough.
+    eval(&folder, &["--pairs", "other.tsv", "pairs.csv"])
+        .assert()
+        .success()
+        .stdout(contains("0/2").and(contains("4/5")));
+    fs::write(folder.path().join("v.txt"), "1 3\nelsewhere 1 0 0\n").unwrap();
+    eval(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt"])
+        .assert()
+        .code(1)
+        .stdout(contains("0/5"))
+        .stderr(contains("\"elsewhere\""));
+}
+
+#[test]
+fn wrong_files_are_named_with_the_place() {
+    let folder = folder();
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    fs::write(path("empty"), "").unwrap();
+    fs::write(path("bad"), "a b 1\nc d\n").unwrap();
+    fs::write(path("latin1"), b"a b 1\n\xe9 b 2\n").unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    for (flag, file, why) in [
+        ("--pairs", "nowhere", "cannot open nowhere"),
+        ("--pairs", "empty", "empty: the file: holds no word pairs"),
+        ("--pairs", "bad", "bad: line 2: expected two words and a score"),
+        ("--pairs", "latin1", "latin1: line 2: holds bytes that are not UTF-8"),
+        ("--pairs", "questions.txt", "questions.txt: line 1: expected two words"),
+        ("--pairs", "folder", "cannot read folder: it is a folder; pairs are in files"),
+        ("--analogies", "empty", "empty: the file: holds no analogies"),
+        ("--analogies", "pairs.csv", "pairs.csv: line 2: expected four words"),
+        ("--analogies", "folder", "cannot read folder: the folder holds no .txt files"),
+    ] {
+        eval(&folder, &[flag, file]).assert().code(1).stdout("").stderr(contains(why));
+    }
+    fs::write(path("v.txt"), "2 1\na NaN\nb 1\n").unwrap();
+    eval(&folder, &["--pairs", "pairs.csv"]).assert().code(1).stdout("").stderr(contains("v.txt: line 2"));
+}
+
+#[test]
+fn nothing_to_evaluate_by_is_wrong_usage() {
+    let folder = folder();
+    eval(&folder, &[]).assert().code(2).stderr(contains("--pairs").and(contains("--analogies")));
+    for wrong in [&["--threads", "0"][..], &["--protocol", "x"], &["--method", "x"], &["--restrict-vocab", "x"]] {
+        eval(&folder, &[&["--pairs", "pairs.csv"], wrong].concat()).assert().code(2).stderr(contains(wrong[0]));
+    }
+}
+
+#[test]
+fn names_from_files_are_escaped() {
+    let folder = folder();
+    fs::write(folder.path().join("questions.txt"), ": \u{1b}[2J\u{202e}\ngreece athens norway oslo\n").unwrap();
+    eval(&folder, &["--analogies", "questions.txt"]).assert().success().stdout(contains("\n  \\u{1b}[2J\\u{202e} "));
+}
