@@ -149,3 +149,26 @@ fn check_shares(store: &TokenStore, validation: &Arc<Source>, config: &Config) -
     }
     refuse("no two words of the vocabulary stand in one sentence of those held out; hold out a larger share")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The estimate against the centers that the batches really hold.
+    #[test]
+    fn the_work_of_a_softmax_is_estimated_well() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
+        let corpus = Corpus::open(&[path]).unwrap();
+        for (sample, batch) in [(0.0, 512), (1e-3, 4096)] {
+            let config =
+                Config { loss: Loss::Softmax, dim: 10, epochs: 1, sample, batch: Some(batch), ..Config::default() };
+            let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
+            let centers: usize = data.source.batches(1).map(|batch| batch.unwrap().center_rows.len()).sum();
+            let exact = 3.0 * (centers * data.vocab.len() * 10) as f64;
+            let ratio = data.softmax_operations() / exact;
+            assert!((ratio - 1.0).abs() < 0.15, "{ratio}");
+        }
+    }
+}

@@ -279,3 +279,104 @@ fn environment_variables_give_defaults_and_flags_win() {
     assert_eq!(dim(&mut command), (8.into(), 3.into()));
     cpu(&folder, "v.txt", &[]).env("W2V_GPU_NEGATIVE", "many").assert().code(2).stderr(contains("--negative"));
 }
+
+/// The settings written beside the vectors.
+fn settings(folder: &TempDir, out: &str) -> serde_json::Value {
+    serde_json::from_slice(&read(folder, &format!("{out}.json"))).unwrap()
+}
+
+#[test]
+fn every_objective_trains_on_both_engines() {
+    let folder = folder();
+    for loss in ["ns", "hs", "softmax"] {
+        for engine in ["cpu", "gpu"] {
+            train(&folder, "v.txt", &["--loss", loss, "--engine", engine, "--save-output"])
+                .arg(folder.path().join("o.txt"))
+                .assert()
+                .success()
+                .stderr(contains(format!("--loss {loss}")));
+            let output = String::from_utf8(read(&folder, "o.txt")).unwrap();
+            // Hierarchical softmax has vectors of the tree's inner nodes, one less than words, and no words.
+            let expected = if loss == "hs" { ("11 8", "<inner-node-0>") } else { ("12 8", "the") };
+            let mut lines = output.lines();
+            assert_eq!((lines.next().unwrap(), lines.next().unwrap().split(' ').next().unwrap()), expected);
+            assert_eq!(settings(&folder, "v.txt")["config"]["loss"], loss);
+        }
+    }
+}
+
+#[test]
+fn a_preset_gives_defaults_that_options_override() {
+    let folder = folder();
+    let config = |more: &[&str]| {
+        // Without the options that `train` of these tests types.
+        let mut command = w2v();
+        command.arg("train").arg(folder.path().join("text.txt")).arg("-o").arg(folder.path().join("v.txt"));
+        command.args(["--engine", "cpu"]).args(more).assert().success();
+        settings(&folder, "v.txt")["config"].clone()
+    };
+    let gensim = config(&["--preset", "gensim"]);
+    assert_eq!((&gensim["lr"], &gensim["min_lr"], &gensim["sample"]), (&0.025.into(), &0.0001.into(), &0.001.into()));
+    assert_eq!((&gensim["negatives_per"], &gensim["dim"]), (&"pair".into(), &100.into()));
+    let fasttext = config(&["--lr", "0.1", "--preset", "fasttext", "--negatives-per", "window"]);
+    assert_eq!((&fasttext["lr"], &fasttext["ns_exponent"]), (&0.1.into(), &0.5.into()));
+    assert_eq!(fasttext["negatives_per"], "window");
+    let ours = config(&[]);
+    // Filled in, and not left to be guessed.
+    assert_eq!((&ours["lr"], &ours["batch"], &ours["min_lr"]), (&0.05.into(), &256.into(), &5e-6.into()));
+}
+
+#[test]
+fn what_an_objective_has_no_use_for_is_refused() {
+    let folder = folder();
+    for (more, why) in [
+        (&["--loss", "hs", "--negative", "5"][..], "--negative belongs to --loss ns"),
+        (&["--loss", "softmax", "--negatives-per", "pair"], "--negatives-per belongs to --loss ns"),
+        (&["--loss", "hs", "--no-skip-equal"], "--no-skip-equal belongs"),
+        (&["--loss", "hs", "--embedding", "average"], "inner nodes"),
+        (&["--loss", "ns", "--negative", "0"], "positive pairs alone"),
+        (&["--validation", "0.000000001"], "--validation"),
+        (&["--validation", "1.5"], "--validation"),
+        (&["--patience", "3"], "--validation"),
+        (&["--preset", "glove"], "--preset"),
+    ] {
+        cpu(&folder, "v.txt", more).assert().code(2).stderr(contains(why));
+        assert!(!folder.path().join("v.txt").exists());
+    }
+    // A default is no contradiction, from wherever it comes.
+    cpu(&folder, "v.txt", &["--loss", "hs"]).env("W2V_GPU_NEGATIVE", "7").assert().success();
+    cpu(&folder, "v.txt", &["--loss", "hs", "--preset", "fasttext"]).assert().success();
+}
+
+#[test]
+fn the_loss_of_held_out_sentences_is_shown() {
+    let folder = folder();
+    cpu(&folder, "v.txt", &["--validation", "0.2", "--patience", "1", "--epochs", "3"])
+        .assert()
+        .success()
+        .stderr(contains("of those held out").and(contains("words in sentences held out")));
+}
+
+#[test]
+fn a_single_word_is_too_small_a_vocabulary_for_any_objective() {
+    let folder = folder();
+    for loss in ["ns", "hs", "softmax"] {
+        cpu(&folder, "v.txt", &["--loss", loss, "--max-vocab", "1"])
+            .assert()
+            .code(1)
+            .stderr(contains("only one word is left"));
+    }
+}
+
+#[test]
+fn a_run_that_diverges_leaves_the_output_as_it_was() {
+    let folder = folder();
+    fs::write(folder.path().join("v.txt"), "what was there").unwrap();
+    for loss in ["ns", "hs", "softmax"] {
+        cpu(&folder, "v.txt", &["--loss", loss, "--lr", "1000", "--clip", "1000", "--epochs", "9"])
+            .assert()
+            .code(1)
+            .stderr(contains("diverged").and(contains("lower --lr or --clip")));
+        assert_eq!(read(&folder, "v.txt"), b"what was there");
+    }
+}

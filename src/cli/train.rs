@@ -442,3 +442,32 @@ fn summary_lines(report: &Report<'_>) -> Vec<String> {
         format!("on {}; vectors: {}", report.engine, report.output.display()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundled(change: impl FnOnce(&mut Config)) -> Dataset {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
+        let mut config = Config { loss: Loss::Softmax, ..Config::default() };
+        change(&mut config);
+        Dataset::prepare(&Corpus::open(&[path]).unwrap(), &config, |_| ()).unwrap()
+    }
+
+    #[test]
+    fn a_softmax_out_of_proportion_is_warned_about() {
+        assert!(!plan(&bundled(|_| ())).join("\n").contains("warning"));
+        let lines = plan(&bundled(|config| config.epochs = 1_000_000)).join("\n");
+        assert!(lines.contains("warning: --loss softmax") && lines.contains("hours"), "{lines}");
+    }
+
+    #[test]
+    fn matrices_beyond_the_memory_are_refused() {
+        let data = bundled(|config| config.dim = 50);
+        let needed = needed_memory(&data);
+        assert_eq!(needed, 6 * data.vocab.len() as u64 * 50 * 4);
+        check_memory(needed, needed).unwrap();
+        let error = check_memory(needed, needed - 1).unwrap_err().to_string();
+        assert!(error.contains("--dim") && error.contains("--max-vocab"), "{error}");
+    }
+}

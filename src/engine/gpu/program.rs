@@ -11,7 +11,7 @@ use crate::engine::Objective;
 pub(super) const MAX_GROUPS: usize = 65_535;
 
 /// Rows, and columns, of a product that a workgroup takes: `TILE` of `shaders/product.wgsl`.
-pub(super) const PRODUCT_TILE: usize = 32;
+pub(super) const PRODUCT_TILE: usize = 64;
 
 /// A buffer, by the part it plays.
 #[derive(Clone, Copy, Debug)]
