@@ -40,7 +40,7 @@ pub enum Error {
         /// The range, with the reason.
         why: String,
     },
-    /// A vectors or evaluation file does not follow its format.
+    /// A file of vectors, an evaluation file or the record of a run does not follow its format.
     #[error("{}: {place}: {why}", path.display())]
     Format {
         /// The file.

@@ -18,6 +18,9 @@
 //! | [`similarity`] | nearest words and analogies |
 //! | [`spelling`] | words that are spelt alike |
 //! | [`mod@eval`] | how good vectors are |
+//! | [`run_log`] | the record of a run in a file |
+//! | [`tensorboard`] | the same for TensorBoard |
+//! | [`report`] | a page about a run |
 //!
 //! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong.
 //!
@@ -57,10 +60,13 @@ pub mod eval;
 pub mod event;
 pub mod format;
 pub mod model;
+pub mod report;
+pub mod run_log;
 pub mod sampling;
 pub mod schedule;
 pub mod similarity;
 pub mod spelling;
+pub mod tensorboard;
 pub mod train;
 pub mod vocab;
 

@@ -6,9 +6,11 @@ mod convert;
 mod devices;
 mod eval;
 mod man;
+mod metrics;
 mod neighbors;
 mod progress;
 mod query;
+mod report;
 mod terminal;
 mod train;
 
@@ -39,6 +41,7 @@ enum Command {
     Neighbors(neighbors::Args),
     Analogy(analogy::Args),
     Convert(convert::Args),
+    Report(report::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
@@ -76,6 +79,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Neighbors(args) => neighbors::run(args),
         Command::Analogy(args) => analogy::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Report(args) => report::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     };

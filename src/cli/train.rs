@@ -23,6 +23,7 @@ use w2v_gpu::model::{Embedding, Matrix, Model};
 use w2v_gpu::train::{Summary, train};
 use w2v_gpu::vocab::Vocab;
 
+use super::metrics::{self, Recorder};
 use super::progress::Display;
 
 /// Trains word vectors on text
@@ -59,6 +60,8 @@ pub(crate) struct Args {
     config: Config,
     #[command(flatten)]
     hardware: Hardware,
+    #[command(flatten)]
+    recording: metrics::Recording,
     /// Seconds between two reports [default: 0.5 on a terminal, 10 elsewhere]
     #[arg(long, value_name = "SECONDS", help_heading = "Display")]
     log_every: Option<f64>,
@@ -195,7 +198,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (mut engine, batcher_threads) = start_engine(place, &data, args, threads)?;
     let start = started.elapsed();
     let interval = display.interval();
-    let trained = train(&data, &mut *engine, batcher_threads, interval, |event| display.show(&event));
+    let mut recorder = start_recorder(args, &data, &*engine, threads)?;
+    let trained = train(&data, &mut *engine, batcher_threads, interval, |event| {
+        recorder.show(&event);
+        display.show(&event);
+    });
     display.finish();
     let (model, training) = trained?;
 
@@ -218,12 +225,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             write: started.elapsed().as_secs_f64(),
         },
     };
+    recorder.end(&report.training, report.words_per_second, &report.seconds);
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         summary_lines(&report).iter().for_each(|line| display.line(line));
     }
-    Ok(())
+    Ok(recorder.finish()?)
 }
 
 fn threads(asked: Option<usize>) -> Result<usize, Error> {
@@ -265,7 +273,7 @@ fn check_outputs(args: &Args) -> Result<(), Error> {
             return Err(mend("is also where -o/--output goes; name another file"));
         }
     }
-    Ok(())
+    args.recording.check(args.corpus.iter().chain(files.iter().map(|(_, file)| file)).map(PathBuf::as_path))
 }
 
 /// Whether two paths lead to one file that is there.
@@ -377,6 +385,18 @@ fn start_engine(place: Place, data: &Dataset, args: &Args, threads: usize) -> Re
             }
             (Box::new(GpuEngine::new(*selected, &model, objective, options)?), threads)
         }
+    })
+}
+
+/// Begins to record the run where that was asked for, with everything that is settled by now.
+fn start_recorder(args: &Args, data: &Dataset, engine: &dyn Engine, threads: usize) -> Result<Recorder> {
+    args.recording.start(&metrics::Run {
+        engine: engine.describe(),
+        threads,
+        corpus: &args.corpus,
+        output: &args.output,
+        config: &data.config,
+        prepared: &data.prepared,
     })
 }
 

@@ -1,0 +1,228 @@
+//! `train --metrics` and `--tensorboard`: a run's events in files.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use serde::Serialize;
+use w2v_gpu::Error;
+use w2v_gpu::config::Config;
+use w2v_gpu::event::{Epoch, Event, Prepared, Progress};
+use w2v_gpu::format;
+use w2v_gpu::run_log::{self, EndRecord, EpochRecord, Hardware, StartRecord};
+use w2v_gpu::tensorboard::EventFile;
+
+use super::train::is_same_file;
+
+/// Where a run is recorded.
+#[derive(clap::Args, Debug)]
+pub(super) struct Recording {
+    /// Record the run in FILE, a JSON object a line; `w2v-gpu report` makes a page of it
+    #[arg(long, value_name = "FILE.jsonl", help_heading = "Display")]
+    metrics: Option<PathBuf>,
+    /// Record the run for TensorBoard, in a folder of its own
+    #[arg(long, value_name = "DIR", help_heading = "Display")]
+    tensorboard: Option<PathBuf>,
+}
+
+/// What is known of a run before its first batch.
+#[derive(Clone, Debug)]
+pub(super) struct Run<'a> {
+    pub(super) engine: String,
+    pub(super) threads: usize,
+    pub(super) corpus: &'a [PathBuf],
+    pub(super) output: &'a Path,
+    pub(super) config: &'a Config,
+    pub(super) prepared: &'a Prepared,
+}
+
+impl Recording {
+    /// Finds out before any work whether the files can be written, and that they are none of `taken`: those that the
+    /// run reads or writes.
+    pub(super) fn check<'a>(&self, mut taken: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
+        if let Some(path) = &self.metrics {
+            format::check_writable(path, "--metrics")?;
+            if taken.any(|taken| is_same_place(taken, path)) {
+                let why = "is a file of the corpus or of the vectors; name another file".to_owned();
+                return Err(Error::Setting { flag: "--metrics", value: path.display().to_string(), why });
+            }
+        }
+        match &self.tensorboard {
+            // The folder may have to be made: whether it can be is up to the nearest that is there.
+            Some(folder) => {
+                let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+                if there.is_dir() {
+                    return format::check_writable(&there.join("events"), "--tensorboard");
+                }
+                let why = format!("{} is a file; name a folder", there.display());
+                Err(Error::Setting { flag: "--tensorboard", value: folder.display().to_string(), why })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the files and writes how the run begins.
+    pub(super) fn start(&self, run: &Run<'_>) -> Result<Recorder> {
+        let mut recorder = Recorder { log: None, board: None, words: 0, elapsed: Duration::ZERO };
+        if let Some(path) = &self.metrics {
+            let mut file = File::create(path).map_err(Error::io("write", path))?;
+            let start = run_log::record("start", &start_record(run)?)?;
+            run_log::write_line(&mut file, &start).map_err(Error::io("write", path))?;
+            recorder.log = Some(Sink { to: file, path: path.clone(), failure: None });
+        }
+        if let Some(folder) = &self.tensorboard {
+            let (file, path) = EventFile::create(folder)?;
+            recorder.board = Some(Sink { to: file, path, failure: None });
+        }
+        Ok(recorder)
+    }
+}
+
+/// Whether two paths lead to one file, which need not be there yet.
+fn is_same_place(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| Some((path.parent()?.join(".").canonicalize().ok()?, path.file_name()?.to_owned()));
+    is_same_file(a, b) || place(a).is_some_and(|a| place(b) == Some(a))
+}
+
+fn start_record(run: &Run<'_>) -> Result<StartRecord> {
+    Ok(StartRecord {
+        version: run_log::VERSION,
+        program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        engine: run.engine.clone(),
+        hardware: Hardware {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: run.threads,
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        },
+        corpus: run.corpus.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        output: std::path::absolute(run.output)?.to_string_lossy().into_owned(),
+        config: run_log::object(run.config)?,
+        prepared: run_log::object(run.prepared)?,
+    })
+}
+
+/// A file that a run is recorded in. Training goes on without it when it can no longer be written.
+#[derive(Debug)]
+struct Sink<T> {
+    to: T,
+    path: PathBuf,
+    failure: Option<io::Error>,
+}
+
+impl<T> Sink<T> {
+    fn put(sink: &mut Option<Self>, write: impl FnOnce(&mut T) -> io::Result<()>) {
+        let Some(sink) = sink.as_mut().filter(|sink| sink.failure.is_none()) else { return };
+        if let Err(failure) = write(&mut sink.to) {
+            tracing::warn!("the run is no longer recorded: cannot write {}: {failure}", sink.path.display());
+            sink.failure = Some(failure);
+        }
+    }
+
+    fn finish(sink: Option<Self>) -> Result<(), Error> {
+        match sink {
+            Some(Self { path, failure: Some(failure), .. }) => Err(Error::io("write", path)(failure)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Records a run's events in the files that were asked for.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    log: Option<Sink<File>>,
+    board: Option<Sink<EventFile>>,
+    /// Words seen at the last report.
+    words: u64,
+    /// Time trained at the last report.
+    elapsed: Duration,
+}
+
+impl Recorder {
+    pub(super) fn show(&mut self, event: &Event) {
+        match event {
+            Event::Progress(progress) => self.progress(progress),
+            Event::Epoch(epoch) => self.epoch(epoch),
+            _ => {}
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let seconds = (progress.elapsed.saturating_sub(self.elapsed)).as_secs_f64();
+        let words_per_second = progress.words.saturating_sub(self.words) as f64 / seconds.max(1e-9);
+        (self.words, self.elapsed) = (progress.words, progress.elapsed);
+        Sink::put(&mut self.log, |file| {
+            let mut record = run_log::record("progress", progress)?;
+            record.insert("words_per_second".to_owned(), words_per_second.into());
+            run_log::write_line(file, &record)
+        });
+        Sink::put(&mut self.board, |file| {
+            let lr = f64::from(progress.lr);
+            file.scalars(
+                progress.step,
+                [("train/loss", progress.loss), ("train/lr", lr), ("train/words_per_second", words_per_second)],
+            )
+        });
+    }
+
+    fn epoch(&mut self, epoch: &Epoch) {
+        Sink::put(&mut self.log, |file| run_log::write_line(file, &run_log::record("epoch", epoch)?));
+        Sink::put(&mut self.board, |file| {
+            let record: EpochRecord = serde_json::from_value(run_log::object(epoch)?.into())?;
+            let losses = [("epoch/loss", record.loss), ("epoch/validation", record.validation)];
+            let losses = losses.into_iter().filter_map(|(tag, loss)| Some((tag.to_owned(), loss?)));
+            let scores = record.evaluation.into_iter().map(|(name, score)| (format!("evaluation/{name}"), score));
+            let scalars: Vec<(String, f64)> = losses.chain(scores).collect();
+            // The epochs done are the step here, as there are no minibatches between them.
+            file.scalars(u64::from(record.epoch) + 1, scalars.iter().map(|(tag, value)| (tag.as_str(), *value)))
+        });
+    }
+
+    /// Records how the run went; to be called once the vectors are written.
+    pub(super) fn end(&mut self, training: &impl Serialize, words_per_second: f64, seconds: &impl Serialize) {
+        Sink::put(&mut self.log, |file| {
+            let (training, seconds) = (run_log::object(training)?, run_log::object(seconds)?);
+            run_log::write_line(file, &run_log::record("end", &EndRecord { training, words_per_second, seconds })?)
+        });
+    }
+
+    /// Fails when a file could not be written to its end.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        Sink::finish(self.log)?;
+        Sink::finish(self.board)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_fails_is_left_alone_and_told_of_at_the_end() {
+        let mut sink = Some(Sink { to: 0, path: "run.jsonl".into(), failure: None });
+        let mut put = |result: io::Result<()>| {
+            Sink::put(&mut sink, |written| {
+                *written += 1;
+                result
+            });
+        };
+        put(Ok(()));
+        put(Err(io::Error::other("the disk is full")));
+        put(Ok(()));
+        assert_eq!(sink.as_ref().map(|sink| sink.to), Some(2));
+        assert_eq!(Sink::finish(sink).unwrap_err().to_string(), "cannot write run.jsonl: the disk is full");
+        assert!(Sink::<u8>::finish(None).is_ok());
+    }
+
+    #[test]
+    fn one_place_has_many_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(is_same_place(&path("new"), &path("./new")));
+        assert!(!is_same_place(&path("new"), &path("newer")));
+        assert!(!is_same_place(&path("none/new"), &path("none/newer")));
+        assert!(is_same_place(Path::new("new"), &std::env::current_dir().unwrap().join("new")));
+    }
+}

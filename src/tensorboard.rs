@@ -1,0 +1,182 @@
+//! Event files for TensorBoard: scalars over steps, as protocol buffers in TFRecord frames.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prost::Message;
+
+use crate::error::{Error, Result};
+
+/// TensorBoard's `Event`, as far as scalars need it.
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    /// Seconds since 1970.
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(oneof = "What", tags = "3, 5, 7")]
+    what: Option<What>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum What {
+    #[prost(string, tag = "3")]
+    FileVersion(String),
+    #[prost(message, tag = "5")]
+    Summary(Summary),
+    #[prost(message, tag = "7")]
+    SessionLog(SessionLog),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Scalar>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Scalar {
+    #[prost(string, tag = "1")]
+    tag: String,
+    // Part of a oneof there: a value of 0 has to be written too.
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SessionLog {
+    #[prost(int32, tag = "1")]
+    status: i32,
+}
+
+/// `SessionLog.status` at the start of a run: TensorBoard then drops what an earlier run left in the folder.
+const STARTED: i32 = 1;
+
+/// An event file that grows with a run.
+#[derive(Debug)]
+pub struct EventFile<W = File> {
+    out: W,
+}
+
+impl EventFile {
+    /// A new event file in a folder, which is made if it is not there; also says the file's path.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder or the file cannot be written.
+    pub fn create(folder: &Path) -> Result<(Self, PathBuf)> {
+        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        // TensorBoard reads the files of a folder in the order of their names, and knows them by "tfevents".
+        let name = format!("events.out.tfevents.{:010}.{}.w2v-gpu", now() as u64, std::process::id());
+        let path = folder.join(name);
+        let out = File::create(&path).map_err(Error::io("write", &path))?;
+        let file = Self::begin(out).map_err(Error::io("write", &path))?;
+        Ok((file, path))
+    }
+}
+
+impl<W: Write> EventFile<W> {
+    /// Begins an event file.
+    ///
+    /// # Errors
+    /// What the file system reported.
+    pub fn begin(out: W) -> io::Result<Self> {
+        let mut file = Self { out };
+        file.put(0, What::FileVersion("brain.Event:2".to_owned()))?;
+        file.put(0, What::SessionLog(SessionLog { status: STARTED }))?;
+        Ok(file)
+    }
+
+    /// Adds scalars, each with its tag, at a step.
+    ///
+    /// # Errors
+    /// What the file system reported.
+    pub fn scalars<'a>(&mut self, step: u64, scalars: impl IntoIterator<Item = (&'a str, f64)>) -> io::Result<()> {
+        let scalar = |(tag, value): (&str, f64)| Scalar { tag: tag.to_owned(), simple_value: Some(value as f32) };
+        self.put(step, What::Summary(Summary { value: scalars.into_iter().map(scalar).collect() }))
+    }
+
+    fn put(&mut self, step: u64, what: What) -> io::Result<()> {
+        let event = Event { wall_time: now(), step: i64::try_from(step).unwrap_or(i64::MAX), what: Some(what) };
+        self.out.write_all(&frame(&event.encode_to_vec()))?;
+        self.out.flush()
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// A TFRecord: length, checksum of the length, data, checksum of the data.
+fn frame(data: &[u8]) -> Vec<u8> {
+    let length = (data.len() as u64).to_le_bytes();
+    [&length[..], &masked_crc(&length), data, &masked_crc(data)].concat()
+}
+
+/// CRC-32C, turned and shifted so that the checksum of data that hold checksums stays a good one.
+fn masked_crc(data: &[u8]) -> [u8; 4] {
+    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An event of two scalars as TensorBoard's own Python code encodes it, in its frame.
+    const RECORD: [&[u8]; 4] = [
+        b"\x25\0\0\0\0\0\0\0",
+        b"\xea\xbc\x36\xf3",
+        b"\x09\0\0\0\0\0\0\xf8\x3f\x10\x03\x2a\x18\x0a\x0b\x0a\x04loss\x15\0\0\0\x3f\x0a\x09\x0a\x02lr\x15\0\0\0\0",
+        b"\xfb\x33\x89\xa7",
+    ];
+
+    #[test]
+    fn an_event_has_the_bytes_that_tensorboard_gives_it() {
+        let scalar = |tag: &str, value| Scalar { tag: tag.to_owned(), simple_value: Some(value) };
+        let summary = Summary { value: vec![scalar("loss", 0.5), scalar("lr", 0.0)] };
+        let event = Event { wall_time: 1.5, step: 3, what: Some(What::Summary(summary)) };
+        let frame = frame(&event.encode_to_vec());
+        assert_eq!(frame, RECORD.concat());
+        assert_eq!(Event::decode(RECORD[2]).unwrap(), event);
+    }
+
+    /// Splits frames by their lengths, checking what can be checked without the checksums.
+    fn events(mut bytes: &[u8]) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
+            let data = &rest[4..][..u64::from_le_bytes(*length) as usize];
+            events.push(Event::decode(data).unwrap());
+            bytes = &rest[data.len() + 8..];
+        }
+        events
+    }
+
+    #[test]
+    fn a_file_begins_with_its_version_and_a_start() {
+        let mut file = EventFile::begin(Vec::new()).unwrap();
+        file.scalars(7, [("loss", 2.0)]).unwrap();
+        let events = events(&file.out);
+        let what: Vec<What> = events.iter().filter_map(|event| event.what.clone()).collect();
+        let scalar = Scalar { tag: "loss".to_owned(), simple_value: Some(2.0) };
+        assert_eq!(
+            what,
+            [
+                What::FileVersion("brain.Event:2".to_owned()),
+                What::SessionLog(SessionLog { status: STARTED }),
+                What::Summary(Summary { value: vec![scalar] }),
+            ]
+        );
+        assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [0, 0, 7]);
+        assert!(events.iter().all(|event| event.wall_time > 1.7e9));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = EventFile::create(&file.path().join("runs")).unwrap_err().to_string();
+        assert!(error.contains("cannot make the folder") && error.contains("runs"), "{error}");
+    }
+}

@@ -1,0 +1,148 @@
+//! `train --metrics` and `--tensorboard`, through the real binary.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with a small text whose words come often enough.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..3000).map(|i| format!("the cat {} sat on the mat {} once{i}\n", i % 7, i % 5)).collect();
+    fs::write(folder.path().join("text.txt"), text).unwrap();
+    folder
+}
+
+/// `train text.txt -o v.bin` within the folder, quick, then `more`.
+fn train(folder: &Path, more: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+    command
+        .current_dir(folder)
+        .args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8", "--epochs", "2", "--sample", "0"])
+        .args(["-q", "--batch", "64", "--log-every", "0.001"])
+        .args(more);
+    command
+}
+
+fn records(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.ends_with('\n'));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_run_is_recorded_line_by_line() {
+    let folder = folder();
+    let path = folder.path().join("run.jsonl");
+    fs::write(&path, "an earlier run\n").unwrap();
+    let output = train(folder.path(), &["--metrics", "run.jsonl", "--json"]).output().unwrap();
+    assert!(output.status.success());
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let records = records(&path);
+    let of = |kind: &str| records.iter().filter(|record| record["record"] == kind).collect::<Vec<_>>();
+
+    let start = &records[0];
+    assert_eq!((&start["record"], &start["version"]), (&"start".into(), &1.into()));
+    assert_eq!(start["program"], concat!("w2v-gpu ", env!("CARGO_PKG_VERSION")));
+    assert!(start["started"].as_str().unwrap().ends_with('Z'));
+    assert!(start["engine"].as_str().unwrap().starts_with("cpu"));
+    assert!(start["hardware"]["cores"].as_u64().unwrap() > 0);
+    assert_eq!(start["corpus"], serde_json::json!(["text.txt"]));
+    let written = Path::new(start["output"].as_str().unwrap());
+    assert!(written.is_absolute() && written.is_file());
+    let config = &start["config"];
+    assert_eq!((&config["batch"], &config["dim"], &config["lr"]), (&64.into(), &8.into(), &0.05.into()));
+    assert_eq!(config["min_lr"], 0.05 * 1e-4);
+    // 3000 words occur once and are left out.
+    assert_eq!((&start["prepared"]["text"]["words"], &start["prepared"]["tokens"]), (&27_000.into(), &24_000.into()));
+
+    let progress = of("progress");
+    assert!(progress.len() > 1, "{progress:?}");
+    for pair in progress.windows(2) {
+        let number = |name: &str| [0, 1].map(|i| pair[i][name].as_f64().unwrap());
+        for name in ["step", "words", "pairs", "elapsed"] {
+            let [before, after] = number(name);
+            assert!(before < after, "{name}: {before} {after}");
+        }
+        let (words, seconds) = (number("words"), number("elapsed"));
+        let expected = (words[1] - words[0]) / (seconds[1] - seconds[0]);
+        assert!((number("words_per_second")[1] / expected - 1.0).abs() < 1e-3);
+        assert!(number("loss")[1] > 0.0 && number("lr")[1] < 0.05);
+    }
+    let epochs = of("epoch");
+    assert_eq!(epochs.iter().map(|epoch| epoch["epoch"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1]);
+    let end = records.last().unwrap();
+    assert_eq!(end["record"], "end");
+    assert_eq!(end["training"]["loss"], summary["training"]["loss"]);
+    assert_eq!(end["training"]["loss"], epochs[1]["loss"]);
+    assert_eq!(end["seconds"]["train"], summary["seconds"]["train"]);
+    assert!(end["training"]["elapsed"].as_f64().unwrap() > 0.0);
+    assert_eq!(records.len(), 2 + progress.len() + epochs.len());
+}
+
+#[test]
+fn recording_leaves_the_vectors_as_they_are() {
+    let folder = folder();
+    train(folder.path(), &[]).assert().success();
+    let vectors = fs::read(folder.path().join("v.bin")).unwrap();
+    train(folder.path(), &["--metrics", "run.jsonl", "--tensorboard", "board"]).assert().success();
+    assert_eq!(fs::read(folder.path().join("v.bin")).unwrap(), vectors);
+}
+
+#[test]
+fn a_run_that_fails_leaves_whole_lines_and_no_end() {
+    let folder = folder();
+    train(folder.path(), &["--metrics", "run.jsonl", "--lr", "1e30", "--clip", "1e30"]).assert().code(1);
+    let records = records(&folder.path().join("run.jsonl"));
+    assert_eq!(records[0]["record"], "start");
+    assert!(records.iter().all(|record| record["record"] != "end"));
+}
+
+#[test]
+fn tensorboard_gets_a_file_of_its_own_kind() {
+    let folder = folder();
+    train(folder.path(), &["--tensorboard", "runs/one"]).assert().success();
+    let files: Vec<_> = fs::read_dir(folder.path().join("runs/one")).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(files.len(), 1);
+    assert!(files[0].file_name().to_string_lossy().contains("tfevents"));
+    let bytes = fs::read(files[0].path()).unwrap();
+    for tag in ["brain.Event:2", "train/loss", "train/lr", "train/words_per_second", "epoch/loss"] {
+        assert!(bytes.windows(tag.len()).any(|window| window == tag.as_bytes()), "{tag}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_written_are_refused_before_any_work() {
+    let folder = folder();
+    fs::write(folder.path().join("file"), "precious").unwrap();
+    for (more, message) in [
+        (["--metrics", "text.txt"], "--metrics text.txt: is a file of the corpus"),
+        (["--metrics", "v.bin"], "--metrics v.bin: is a file of the corpus or of the vectors"),
+        (["--metrics", "./v.bin"], "--metrics ./v.bin: is a file of the corpus or of the vectors"),
+        (["--metrics", "."], "--metrics .: is the name of a folder"),
+        (["--metrics", "no/run.jsonl"], "--metrics no/run.jsonl: there is no folder no"),
+        (["--tensorboard", "file"], "--tensorboard file: file is a file; name a folder"),
+        (["--tensorboard", "file/runs"], "--tensorboard file/runs: file is a file"),
+    ] {
+        train(folder.path(), &more)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(contains(message).and(contains("panicked").not()));
+    }
+    assert!(!folder.path().join("v.bin").exists());
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"precious");
+}
+
+/// The first line is written before training, when there is nothing to lose yet.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_noticed_before_training() {
+    let folder = folder();
+    train(folder.path(), &["--metrics", "/dev/full"]).assert().code(1).stderr(contains("cannot write /dev/full"));
+    assert!(!folder.path().join("v.bin").exists());
+}

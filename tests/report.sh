@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# What a report does in a real browser. Needs Node.js 20 or later; installs Debian's and Ubuntu's chromium where there is
+# no Chrome or Chromium, and the npm packages below target/. Pictures of the pages stay in target/report/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+find_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+if ! find_browser >/dev/null; then
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+    "${as_root[@]}" apt-get update
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y chromium
+fi
+
+out=$PWD/target/report
+rm -rf "$out"
+mkdir -p "$out"
+cp tests/report/package.json tests/report/package-lock.json tests/report/browser.test.mjs "$out"
+npm ci --loglevel=error --no-audit --no-fund --ignore-scripts --prefix "$out"
+
+cargo build --quiet
+w2v() { target/debug/w2v-gpu "$@"; }
+w2v train data/corpus.txt -o "$out/v.bin" --engine cpu --epochs 2 --quiet --log-every 0.05 --metrics "$out/run.jsonl"
+# As a run with text set aside and with question sets records it.
+sed -i 's/"record":"epoch"/"validation":3.5,"evaluation":{"first set":0.4,"second set":0.5},&/' "$out/run.jsonl"
+w2v report "$out/run.jsonl" -o "$out/run.html"
+grep -v '"record":"end"' "$out/run.jsonl" >"$out/unfinished.jsonl"
+w2v report "$out/unfinished.jsonl" -o "$out/unfinished.html"
+{
+    echo "40 3"
+    echo "</script><script>globalThis.hacked=1</script> 1 0 0"
+    echo "<img/src=x/onerror=globalThis.hacked=2> 0 1 0"
+    echo "<b>bold</b>&amp;\"'\`\${1} 0 0 1"
+    for i in $(seq 37); do echo "w$i $((i % 5)) $((i % 7)) 1"; done
+} >"$out/hostile.vec"
+w2v report "$out/run.jsonl" -o "$out/hostile.html" --vectors "$out/hostile.vec"
+
+BROWSER=$(find_browser) REPORTS=$out node --test "$out/browser.test.mjs"
