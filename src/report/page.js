@@ -187,7 +187,8 @@
       words: ["words in the text", plain.format],
       different: ["different words", plain.format],
       vocabulary: ["words in the vocabulary", plain.format],
-      tokens: ["occurrences of these", plain.format],
+      tokens: ["occurrences of these, trained on", plain.format],
+      held_out: ["occurrences held out", plain.format],
       kept: ["kept by subsampling", (value) => `${plain.format(Math.round(value))} (${percent.format(value / rest.tokens)})`],
       invalid_utf8: ["words with broken UTF-8, mended", plain.format],
       long_words: ["words left out: too long", plain.format],
@@ -199,8 +200,8 @@
       return [at < 0 ? Infinity : at, label, format(value)];
     });
     if (text.words >= rest.tokens) {
-      const left = text.words - rest.tokens;
-      rows.push([5.5, "words left out: not in the vocabulary", `${plain.format(left)} (${percent.format(left / Math.max(1, text.words))})`]);
+      const left = text.words - rest.tokens - (rest.held_out ?? 0);
+      rows.push([6.5, "words left out: not in the vocabulary", `${plain.format(left)} (${percent.format(left / Math.max(1, text.words))})`]);
     }
     return rows.sort((a, b) => a[0] - b[0]).map(([, label, value]) => [label, value]);
   };
