@@ -1,22 +1,30 @@
 #!/usr/bin/env bash
 # What a report does in a real browser. Needs Node.js 20 or later; installs Debian's and Ubuntu's chromium where there is
-# no Chrome or Chromium, and the npm packages below target/. Pictures of the pages stay in target/report/.
+# no Chrome or Chromium, and the npm packages below target/. Pictures of the pages stay in target/report/. Exits with 77
+# and a line that begins with SKIPPED where these cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+skip() {
+    echo "SKIPPED, nothing was proved: $1" >&2
+    exit 77
+}
+
+command -v npm >/dev/null || skip "npm was not found"
 find_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 if ! find_browser >/dev/null; then
     as_root=()
     if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
-    "${as_root[@]}" apt-get update
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y chromium
+    command -v apt-get >/dev/null || skip "there is no Chromium"
+    "${as_root[@]}" apt-get update || skip "Chromium could not be installed"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y chromium || skip "Chromium could not be installed"
 fi
 
 out=$PWD/target/report
 rm -rf "$out"
 mkdir -p "$out"
 cp tests/report/package.json tests/report/package-lock.json tests/report/browser.test.mjs "$out"
-npm ci --loglevel=error --no-audit --no-fund --ignore-scripts --prefix "$out"
+npm ci --loglevel=error --no-audit --no-fund --ignore-scripts --prefix "$out" || skip "the packages could not be installed"
 
 cargo build --quiet
 w2v() { target/debug/w2v-gpu "$@"; }

@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Whether TensorBoard reads what `train --tensorboard` writes. Needs Python 3; installs tensorboard below target/.
+# Whether TensorBoard reads what `train --tensorboard` writes. Needs Python 3; installs tensorboard below target/. Exits
+# with 77 and a line that begins with SKIPPED where it cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+skip() {
+    echo "SKIPPED, nothing was proved: $1" >&2
+    exit 77
+}
+
 venv=target/tensorboard-venv
 if ! [ -x $venv/bin/tensorboard ]; then
-    python3 -m venv $venv
+    command -v python3 >/dev/null || skip "python3 was not found"
+    python3 -m venv $venv || skip "python3 has no venv module (on Debian: python3-venv)"
     # TensorBoard still imports pkg_resources, which later setuptools lack.
-    $venv/bin/pip install --quiet tensorboard==2.21.0 'setuptools<81'
+    $venv/bin/pip install --quiet tensorboard==2.21.0 'setuptools<81' || skip "the packages could not be installed"
 fi
 
 cargo build --quiet

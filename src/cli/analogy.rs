@@ -24,7 +24,7 @@ use super::query::{self, Display, Neighbor};
   w2v-gpu analogy vectors.bin --json < questions.txt"
 )]
 pub(crate) struct Args {
-    /// The vectors: .txt or .vec (word2vec text) or .bin (word2vec binary)
+    /// The vectors, in a format that `convert` knows by its extension
     vectors: PathBuf,
     /// Three words for each question
     #[arg(value_name = "A B C")]

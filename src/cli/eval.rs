@@ -26,7 +26,7 @@ use super::terminal::{escaped, table};
 )]
 #[command(group(clap::ArgGroup::new("sets").required(true).multiple(true).args(["pairs", "analogies"])))]
 pub(crate) struct Args {
-    /// The vectors: .txt or .vec (word2vec text) or .bin (word2vec binary)
+    /// The vectors, in a format that `convert` knows by its extension
     vectors: PathBuf,
     /// Files of lines `word word score`, separated by a tab, a comma or spaces
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Evaluation sets")]

@@ -20,7 +20,7 @@ use super::query::{self, Display, Neighbor};
   w2v-gpu neighbors vectors.bin
   w2v-gpu neighbors vectors.bin --json < words.txt")]
 pub(crate) struct Args {
-    /// The vectors: .txt or .vec (word2vec text) or .bin (word2vec binary)
+    /// The vectors, in a format that `convert` knows by its extension
     vectors: PathBuf,
     /// The words to find the nearest of
     #[arg(value_name = "WORD")]

@@ -28,9 +28,8 @@ use super::progress::Display;
 
 /// Trains word vectors on text
 ///
-/// Every line of CORPUS is a sentence, its words separated by whitespace. The vectors are written in word2vec's text
-/// format (OUT ends in .txt or .vec) or its binary format (.bin); gensim, spaCy and others load both. The settings of the
-/// run are written beside them, to OUT.json.
+/// Every line of CORPUS is a sentence, its words separated by whitespace. The vectors are written in the format of OUT's
+/// extension; gensim, spaCy and others load .txt and .bin. The settings of the run are written beside them, to OUT.json.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
@@ -44,7 +43,7 @@ pub(crate) struct Args {
     /// Text files
     #[arg(required = true)]
     corpus: Vec<PathBuf>,
-    /// Where the vectors go: .txt, .vec or .bin
+    /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy, .safetensors or .tsv
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// Which vectors are written: of the words as centers, as contexts, or the mean of both
