@@ -380,3 +380,40 @@ fn a_run_that_diverges_leaves_the_output_as_it_was() {
         assert_eq!(read(&folder, "v.txt"), b"what was there");
     }
 }
+
+#[test]
+fn a_file_gives_defaults() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let written = |text: &str| fs::write(path("run.toml"), text).unwrap();
+    let run = |more: &[&str]| {
+        let mut command = w2v();
+        command.current_dir(folder.path()).args(["train", "--config", "run.toml"]).args(more);
+        command
+    };
+    written(
+        "corpus = [\"text.txt\"]\noutput = \"v.txt\"\nengine = \"cpu\"\nsize = 6\nlr = 0.1\nfixed-window = true\n\
+         preset = \"fasttext\"\nquiet = true\n",
+    );
+    // What is required may stand in the file, too.
+    run(&[]).assert().success().stderr("");
+    let config = settings(&folder, "v.txt")["config"].clone();
+    assert_eq!((&config["dim"], &config["lr"], &config["ns_exponent"]), (&6.into(), &0.1.into(), &0.5.into()));
+    assert_eq!(config["fixed_window"], true);
+    // The environment wins over the file, and what is typed over both.
+    run(&["--lr", "0.2"]).env("W2V_GPU_SEED", "9").assert().success();
+    let config = settings(&folder, "v.txt")["config"].clone();
+    assert_eq!((&config["lr"], &config["seed"], &config["dim"]), (&0.2.into(), &9.into(), &6.into()));
+    for (text, why) in [
+        ("dimm = 3", "\"dimm\" is no option"),
+        ("dim = \"many\"", "invalid value"),
+        ("dim = { a = 1 }", "dim must be a number"),
+        ("dim 3", "is no TOML file"),
+        ("config = \"other.toml\"", "is no option"),
+    ] {
+        written(text);
+        run(&["text.txt", "-o", "v.txt"]).assert().code(2).stderr(contains(why));
+    }
+    fs::remove_file(path("run.toml")).unwrap();
+    run(&["text.txt", "-o", "v.txt"]).assert().code(2).stderr(contains("cannot be read"));
+}

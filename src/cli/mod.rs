@@ -3,6 +3,7 @@
 mod analogy;
 mod completions;
 mod convert;
+mod defaults;
 mod devices;
 mod eval;
 mod man;
@@ -48,8 +49,11 @@ enum Command {
 }
 
 /// Parses what was typed. Options of `train` have other defaults by environment variables, as `W2V_GPU_DIM` for `--dim`, and
-/// by `--preset`.
-fn parse() -> Cli {
+/// by `--preset` and `--config`.
+///
+/// # Errors
+/// When the file of defaults is not fit to be one. What is typed wrongly ends the program at once.
+fn parse() -> Result<Cli, Error> {
     let with_env = |arg: Arg| match arg.get_long() {
         Some(name) if arg.get_id() != "help" && arg.get_id() != "version" => {
             let variable = format!("W2V_GPU_{}", name.replace('-', "_").to_uppercase());
@@ -58,21 +62,43 @@ fn parse() -> Cli {
         _ => arg,
     };
     let mut command = Cli::command().mut_subcommand("train", |train| train.mut_args(with_env));
-    let mut matches = command.clone().get_matches();
-    if let Some(preset) = matches.subcommand_matches("train").and_then(train::preset) {
-        command = command.mut_subcommand("train", |train| train::with_defaults_of(train, preset));
-        matches = command.clone().get_matches();
+    // What is missing may stand in the file of defaults: the first look is not the judge.
+    let lenient = command.clone().mut_subcommand("train", |train| train.mut_args(|arg| arg.required(false)));
+    if let Some(typed) = lenient.try_get_matches().ok().and_then(|typed| typed.subcommand_matches("train").cloned()) {
+        let mut refused = None;
+        command = command.mut_subcommand("train", |train| {
+            defaults::apply(train.clone(), &typed).unwrap_or_else(|error| {
+                refused = Some(error);
+                train
+            })
+        });
+        if let Some(error) = refused {
+            return Err(error);
+        }
     }
+    let matches = command.clone().get_matches();
     if let Some(why) = matches.subcommand_matches("train").and_then(train::conflict) {
         command.error(ErrorKind::ArgumentConflict, why).exit();
     }
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
 /// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything else.
 pub(crate) fn run() -> ExitCode {
-    let cli = parse();
-    let result = match &cli.command {
+    let result = parse().map_err(anyhow::Error::from).and_then(|cli| execute(&cli.command));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody may be reading any more.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(if matches!(error.downcast_ref(), Some(Error::Setting { .. })) { 2 } else { 1 })
+        }
+    }
+}
+
+fn execute(command: &Command) -> anyhow::Result<()> {
+    match command {
         Command::Train(args) => train::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Eval(args) => eval::run(args),
@@ -82,15 +108,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody may be reading any more.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::from(if matches!(error.downcast_ref(), Some(Error::Setting { .. })) { 2 } else { 1 })
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, ValueEnum};
+use clap::{ArgMatches, ValueEnum};
 use indicatif::HumanCount;
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// Take the defaults of another trainer; options typed beside it win
     #[arg(long, value_enum, value_name = "TRAINER")]
     preset: Option<Preset>,
+    /// Take the defaults of a TOML file, lines such as `dim = 300`; options typed beside it win
+    #[arg(long = "config", id = "config_file", value_name = "FILE.toml")]
+    config_file: Option<PathBuf>,
     #[command(flatten)]
     config: Config,
     #[command(flatten)]
@@ -140,27 +143,6 @@ struct Settings<'a> {
     engine: &'a str,
     embedding: Embedding,
     config: &'a Config,
-}
-
-/// The `--preset` among what was typed.
-pub(crate) fn preset(typed: &ArgMatches) -> Option<Preset> {
-    typed.get_one("preset").copied()
-}
-
-/// The command with another trainer's defaults in place of ours.
-pub(crate) fn with_defaults_of(command: Command, preset: Preset) -> Command {
-    let json = |config: &Config| match serde_json::to_value(config) {
-        Ok(serde_json::Value::Object(settings)) => settings,
-        _ => serde_json::Map::new(),
-    };
-    let ours = json(&Config::default());
-    json(&Config::preset(preset)).into_iter().filter(|(name, value)| ours.get(name) != Some(value)).fold(
-        command,
-        |command, (name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            command.mut_arg(name, |arg| arg.default_value(value))
-        },
-    )
 }
 
 /// What was typed that the chosen objective has no use for, if anything.

@@ -1,0 +1,80 @@
+//! Defaults of `train` that come from elsewhere than this program: another trainer's (`--preset`) and a file's (`--config`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, Command, ValueEnum};
+use serde_json::{Map, Value};
+use w2v_gpu::Error;
+use w2v_gpu::config::{Config, Preset};
+
+/// The command with the defaults of the file that was typed, and behind these those of a preset.
+///
+/// # Errors
+/// [`Error::Setting`] when the file cannot be read, or names what is no option.
+pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, Error> {
+    let path = typed.get_one::<PathBuf>("config_file");
+    let file = path.map(|path| read(path)).transpose()?.unwrap_or_default();
+    let preset_of_file = || Preset::from_str(file.get("preset")?.as_str()?, true).ok();
+    if let Some(preset) = typed.get_one("preset").copied().or_else(preset_of_file) {
+        let ours = settings(&Config::default());
+        for (name, value) in settings(&Config::preset(preset)) {
+            if ours.get(&name) != Some(&value) {
+                train = train.mut_arg(name, |arg| arg.default_value(text(&value)));
+            }
+        }
+    }
+    for (name, value) in &file {
+        train = set(train, path.map_or(Path::new(""), PathBuf::as_path), name, value)?;
+    }
+    Ok(train)
+}
+
+fn settings(config: &Config) -> Map<String, Value> {
+    match serde_json::to_value(config) {
+        Ok(Value::Object(settings)) => settings,
+        _ => Map::new(),
+    }
+}
+
+/// A value as one would type it.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn refuse(path: &Path, why: String) -> Error {
+    Error::Setting { flag: "--config", value: path.display().to_string(), why }
+}
+
+/// The lines `option = value` of a TOML file.
+fn read(path: &Path) -> Result<Map<String, Value>, Error> {
+    let written = fs::read_to_string(path).map_err(|error| refuse(path, format!("cannot be read: {error}")))?;
+    toml::from_str(&written).map_err(|error| refuse(path, format!("is no TOML file of options: {error}")))
+}
+
+/// Gives one option of the file to the command as its default.
+fn set(train: Command, path: &Path, name: &str, value: &Value) -> Result<Command, Error> {
+    let option = train.get_arguments().find(|arg| {
+        let other_names = arg.get_all_aliases().unwrap_or_default();
+        arg.get_long() == Some(name) || other_names.contains(&name) || arg.is_positional() && arg.get_id() == name
+    });
+    let Some(id) =
+        option.filter(|arg| arg.get_id() != "config_file" && arg.get_id() != "help").map(|arg| arg.get_id().clone())
+    else {
+        return Err(refuse(
+            path,
+            format!("{name:?} is no option of train; options are named as in `w2v-gpu train --help`"),
+        ));
+    };
+    let values: Vec<String> = match value {
+        Value::Array(values) if values.iter().all(|value| !value.is_array() && !value.is_object()) => {
+            values.iter().map(text).collect()
+        }
+        Value::Array(_) | Value::Object(_) | Value::Null => {
+            return Err(refuse(path, format!("{name} must be a number, a text, true, false or a list of these")));
+        }
+        value => vec![text(value)],
+    };
+    // What is required is no longer, once it is there.
+    Ok(train.mut_arg(id, |arg| arg.default_values(values).required(false)))
+}
