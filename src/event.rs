@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::corpus::TextReport;
+use crate::eval::NamedScore;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub enum Event {
     Progress(Progress),
     /// An epoch is over.
     Epoch(Epoch),
+    /// The vectors of an epoch are evaluated.
+    Evaluated(Evaluated),
 }
 
 /// The two passes over the text.
@@ -70,6 +73,15 @@ pub struct Progress {
     pub lr: f32,
     /// Time spent training.
     pub elapsed: Duration,
+}
+
+/// The vectors after an epoch, judged.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Evaluated {
+    /// The epoch, from 0.
+    pub epoch: u32,
+    /// A score for each evaluation file and measure.
+    pub scores: Vec<NamedScore>,
 }
 
 /// One pass over the corpus.

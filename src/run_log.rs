@@ -5,6 +5,7 @@
 //! | `start` | first | [`StartRecord`]: settings, engine, hardware, what the corpus holds |
 //! | `progress` | at every report | [`crate::event::Progress`] and `words_per_second` since the last report |
 //! | `epoch` | after every epoch | [`crate::event::Epoch`] |
+//! | `evaluated` | after it, where evaluation files were given | [`crate::event::Evaluated`] |
 //! | `end` | last, once the vectors are written | [`EndRecord`] |
 //!
 //! Durations are numbers of seconds. A run that was interrupted leaves whole lines and no `end`.
@@ -14,7 +15,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -90,9 +91,23 @@ pub struct EpochRecord {
     /// Mean loss per pair on text set aside, where some was.
     #[serde(default)]
     pub validation: Option<f64>,
-    /// Scores of the vectors as they stood, by the name of the question set.
-    #[serde(default, deserialize_with = "scores")]
+    /// Scores of the vectors as they stood, by evaluation file and measure: what the `evaluated` record adds.
+    #[serde(skip)]
     pub evaluation: BTreeMap<String, f64>,
+}
+
+/// Scores of the vectors after an epoch.
+#[derive(Clone, Debug, Deserialize)]
+struct EvaluatedRecord {
+    epoch: u32,
+    scores: Vec<ScoreRecord>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ScoreRecord {
+    name: String,
+    measure: String,
+    score: Option<f64>,
 }
 
 /// How a run went.
@@ -166,6 +181,7 @@ enum Record {
     Start(StartRecord),
     Progress(ProgressRecord),
     Epoch(EpochRecord),
+    Evaluated(EvaluatedRecord),
     End(EndRecord),
 }
 
@@ -186,6 +202,13 @@ pub fn read(path: &Path) -> Result<RunLog> {
             Record::Start(_) => return Err(lines.wrong("a second run starts here; give each run a file of its own")),
             Record::Progress(progress) => log.progress.push(progress),
             Record::Epoch(epoch) => log.epochs.push(epoch),
+            Record::Evaluated(evaluated) => {
+                let Some(epoch) = log.epochs.iter_mut().find(|epoch| epoch.epoch == evaluated.epoch) else {
+                    return Err(lines.wrong("scores of an epoch that has no record before them"));
+                };
+                let named = |score: ScoreRecord| Some((format!("{} ({})", score.name, score.measure), score.score?));
+                epoch.evaluation.extend(evaluated.scores.into_iter().filter_map(named));
+            }
             Record::End(end) => log.end = Some(end),
         }
     }
@@ -224,29 +247,6 @@ impl Lines<'_> {
     fn wrong(&self, why: &str) -> Error {
         Error::Format { path: self.path.to_owned(), place: format!("line {}", self.number), why: why.to_owned() }
     }
-}
-
-/// Scores by name, from `{"name": score}` or from `[{"name": ..., "spearman": ...}]`; of several measures each is one.
-fn scores<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, f64>, D::Error> {
-    const MEASURES: [&str; 3] = ["spearman", "pearson", "accuracy"];
-    let mut scores = BTreeMap::new();
-    match Value::deserialize(deserializer)? {
-        Value::Object(named) => {
-            scores.extend(named.into_iter().filter_map(|(name, score)| Some((name, score.as_f64()?))));
-        }
-        Value::Array(sets) => {
-            for set in &sets {
-                let name = set["name"].as_str().unwrap_or("evaluation");
-                for measure in MEASURES {
-                    if let Some(score) = set[measure].as_f64() {
-                        scores.insert(format!("{name} ({measure})"), score);
-                    }
-                }
-            }
-        }
-        _ => {}
-    }
-    Ok(scores)
 }
 
 #[cfg(test)]
@@ -328,18 +328,19 @@ mod tests {
     }
 
     #[test]
-    fn scores_come_as_a_map_or_as_sets_with_measures() {
-        let scores = |json: &str| {
-            let line = EPOCH.replace("\"new\":1", &format!("\"validation\":2.0,\"evaluation\":{json}"));
-            let log = reading(&format!("{START}\n{line}\n")).unwrap();
-            assert_eq!(log.epochs[0].validation, Some(2.0));
-            log.epochs[0].evaluation.clone().into_iter().collect::<Vec<_>>()
+    fn scores_belong_to_their_epoch() {
+        let evaluated = |epoch: u32| {
+            format!(
+                r#"{{"record":"evaluated","epoch":{epoch},"scores":[{{"name":"a","measure":"Spearman","score":0.5,"found":1,"total":2}},{{"name":"b","measure":"3CosAdd","score":null,"found":0,"total":2}}]}}"#
+            )
         };
-        assert_eq!(scores(r#"{"a": 0.5, "b": null}"#), [("a".to_owned(), 0.5)]);
+        let log = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(0))).unwrap();
+        // What has no score is left out.
         assert_eq!(
-            scores(r#"[{"name":"a","spearman":0.5,"coverage":1.0},{"name":"b","accuracy":0.25}]"#),
-            [("a (spearman)".to_owned(), 0.5), ("b (accuracy)".to_owned(), 0.25)]
+            log.epochs[0].evaluation.clone().into_iter().collect::<Vec<_>>(),
+            [("a (Spearman)".to_owned(), 0.5)]
         );
-        assert_eq!(scores("null"), []);
+        let error = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(1))).unwrap_err();
+        assert!(error.contains("line 3") && error.contains("no record before"), "{error}");
     }
 }

@@ -9,9 +9,10 @@ use anyhow::Result;
 use serde::Serialize;
 use w2v_gpu::Error;
 use w2v_gpu::config::Config;
-use w2v_gpu::event::{Epoch, Event, Prepared, Progress};
+use w2v_gpu::eval::NamedScore;
+use w2v_gpu::event::{Epoch, Evaluated, Event, Prepared, Progress};
 use w2v_gpu::format;
-use w2v_gpu::run_log::{self, EndRecord, EpochRecord, Hardware, StartRecord};
+use w2v_gpu::run_log::{self, EndRecord, Hardware, StartRecord};
 use w2v_gpu::tensorboard::EventFile;
 
 use super::train::is_same_file;
@@ -145,6 +146,7 @@ impl Recorder {
         match event {
             Event::Progress(progress) => self.progress(progress),
             Event::Epoch(epoch) => self.epoch(epoch),
+            Event::Evaluated(evaluated) => self.evaluated(evaluated),
             _ => {}
         }
     }
@@ -170,13 +172,20 @@ impl Recorder {
     fn epoch(&mut self, epoch: &Epoch) {
         Sink::put(&mut self.log, |file| run_log::write_line(file, &run_log::record("epoch", epoch)?));
         Sink::put(&mut self.board, |file| {
-            let record: EpochRecord = serde_json::from_value(run_log::object(epoch)?.into())?;
-            let losses = [("epoch/loss", record.loss), ("epoch/validation", record.validation)];
-            let losses = losses.into_iter().filter_map(|(tag, loss)| Some((tag.to_owned(), loss?)));
-            let scores = record.evaluation.into_iter().map(|(name, score)| (format!("evaluation/{name}"), score));
-            let scalars: Vec<(String, f64)> = losses.chain(scores).collect();
+            let losses = [("epoch/loss", Some(epoch.loss)), ("epoch/validation", epoch.validation)];
             // The epochs done are the step here, as there are no minibatches between them.
-            file.scalars(u64::from(record.epoch) + 1, scalars.iter().map(|(tag, value)| (tag.as_str(), *value)))
+            file.scalars(u64::from(epoch.epoch) + 1, losses.into_iter().filter_map(|(tag, loss)| Some((tag, loss?))))
+        });
+    }
+
+    fn evaluated(&mut self, evaluated: &Evaluated) {
+        Sink::put(&mut self.log, |file| run_log::write_line(file, &run_log::record("evaluated", evaluated)?));
+        Sink::put(&mut self.board, |file| {
+            let tag = |score: &NamedScore| format!("evaluation/{} {}", score.name, score.measure);
+            let scores: Vec<(String, f64)> =
+                evaluated.scores.iter().filter_map(|score| Some((tag(score), score.score?))).collect();
+            let step = u64::from(evaluated.epoch) + 1;
+            file.scalars(step, scores.iter().map(|(tag, value)| (tag.as_str(), *value)))
         });
     }
 

@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use w2v_gpu::eval::NamedScore;
 use w2v_gpu::event::{Event, Pass, Prepared, Progress};
+
+use super::terminal::escaped;
 
 /// Between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -57,6 +60,15 @@ impl Display {
                     epoch.validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
                 let (number, pairs) = (epoch.epoch + 1, HumanCount(epoch.pairs));
                 self.line(&format!("epoch {number} done: loss {:.4} over {pairs} pairs{validation}", epoch.loss));
+            }
+            Event::Evaluated(evaluated) => {
+                let score = |score: &NamedScore| {
+                    let NamedScore { name, measure, score, found, total } = score;
+                    let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"));
+                    format!("{} {measure} {score} ({found}/{total})", escaped(name))
+                };
+                let scores: Vec<String> = evaluated.scores.iter().map(score).collect();
+                self.line(&format!("epoch {} evaluated: {}", evaluated.epoch + 1, scores.join(", ")));
             }
             _ => {}
         }

@@ -16,7 +16,7 @@
 //! let matrix = Matrix::from_values(2, vec![1.0, 0.1, 1.0, 0.2, -1.0, 1.0]);
 //! let evaluation = sets.evaluate(&vocab, &matrix);
 //! assert_eq!(evaluation.pairs[0].found, 3);
-//! assert!(evaluation.pairs[0].spearman.is_some_and(|rho| rho > 0.99));
+//! assert!(evaluation.scores()[0].score.is_some_and(|rho| rho > 0.99));
 //! # Ok(())
 //! # }
 //! ```
@@ -29,7 +29,7 @@ mod protocol;
 mod solve;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -93,6 +93,21 @@ impl Sets {
     }
 }
 
+/// The score of vectors on one file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NamedScore {
+    /// The file's name, without folder and extension.
+    pub name: String,
+    /// Of pairs Spearman's correlation, of analogies the accuracy by 3CosAdd or 3CosMul.
+    pub measure: &'static str,
+    /// The score; `None` where too few words were found for one.
+    pub score: Option<f64>,
+    /// Pairs or questions whose words were found.
+    pub found: usize,
+    /// Pairs or questions in the file.
+    pub total: usize,
+}
+
 /// The scores of vectors on all files of a [`Sets`], in the order given.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
@@ -106,6 +121,26 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// The score of each file with how much of it was found, in the order given.
+    pub fn scores(&self) -> Vec<NamedScore> {
+        let name = |file: &Path| file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let pairs = self.pairs.iter().map(|set| NamedScore {
+            name: name(&set.file),
+            measure: "Spearman",
+            score: set.spearman,
+            found: set.found,
+            total: set.total,
+        });
+        let analogies = self.analogies.iter().flat_map(|set| {
+            let by = [("3CosAdd", set.total.add), ("3CosMul", set.total.multiply)];
+            by.into_iter().filter_map(|(measure, answers)| {
+                let (found, total) = (set.total.found, set.total.total);
+                Some(NamedScore { name: name(&set.file), measure, score: answers?.accuracy, found, total })
+            })
+        });
+        pairs.chain(analogies).collect()
+    }
+
     /// Whether no file gave a score: no correlation is defined, and no analogy has all of its words.
     pub fn is_empty(&self) -> bool {
         self.pairs.iter().all(|set| set.spearman.is_none()) && self.analogies.iter().all(|set| set.total.found == 0)
