@@ -107,6 +107,22 @@ struct Group {
     /// Runs by their number: run `r` covers the positions from `r * RUN`.
     runs: Vec<u32>,
     batches: usize,
+    /// The first batch that is wanted.
+    first: usize,
+}
+
+impl Group {
+    /// The words before its `number`-th batch, and those that batch stands for.
+    fn words_of(&self, number: usize) -> (u64, u64) {
+        let words = share(self.words as usize, number, self.batches);
+        (self.words_before + words.start as u64, words.len() as u64)
+    }
+
+    /// Leaves out the batches before the `start`-th word of the run, but not the last one.
+    fn from(mut self, start: u64) -> Self {
+        self.first = (0..self.batches - 1).take_while(|&number| self.words_of(number).0 < start).count();
+        self
+    }
 }
 
 impl Source {
@@ -131,10 +147,20 @@ impl Source {
         order
     }
 
+    /// The blocks of a group.
+    fn group_blocks<'a>(&self, index: usize, order: &'a [u32]) -> &'a [u32] {
+        &order[share(order.len(), index, self.groups())]
+    }
+
+    fn group_words(&self, index: usize, order: &[u32]) -> u64 {
+        let words = |&block: &u32| self.store.block_start(block as usize + 1) - self.store.block_start(block as usize);
+        self.group_blocks(index, order).iter().map(words).sum()
+    }
+
     fn group(&self, epoch: u32, index: usize, order: &[u32], words_before: u64) -> Result<Group> {
         let key = Key::new(self.seed, epoch, Stream::Subsample);
         let (mut tokens, mut block, mut words) = (Vec::new(), Vec::new(), 0);
-        for &number in &order[share(order.len(), index, self.groups())] {
+        for &number in self.group_blocks(index, order) {
             block.clear();
             self.store.read_block(number as usize, &mut block)?;
             let start = self.store.block_start(number as usize);
@@ -156,16 +182,14 @@ impl Source {
             shuffle(&mut runs, Key::new(self.seed, epoch, Stream::Runs), index as u64);
         }
         let batches = ((tokens.len() as f64 / self.batch as f64).round() as usize).clamp(1, runs.len().max(1));
-        Ok(Group { epoch, index, words_before, words, tokens, runs, batches })
+        Ok(Group { epoch, index, words_before, words, tokens, runs, batches, first: 0 })
     }
 
     /// Fills `batch` with a group's `number`-th batch.
     fn fill(&self, group: &Group, number: usize, builder: &mut BatchBuilder, batch: &mut Batch) {
         batch.clear();
         batch.epoch = group.epoch;
-        let words = share(group.words as usize, number, group.batches);
-        batch.words_before = group.words_before + words.start as u64;
-        batch.words = words.len() as u64;
+        (batch.words_before, batch.words) = group.words_of(number);
 
         let Windows { window, fixed } = self.windows;
         let key = Key::new(self.seed, group.epoch, Stream::Windows);
@@ -203,12 +227,17 @@ impl Source {
 
     /// Starts making all batches of the run on `threads` threads, beside one that reads ahead.
     pub fn batches(self: &Arc<Self>, threads: usize) -> Batches {
+        self.batches_from(threads, 0)
+    }
+
+    /// The same from the batch on before which `words` words of the corpus were seen, over all epochs.
+    pub fn batches_from(self: &Arc<Self>, threads: usize, words: u64) -> Batches {
         let (group_sender, groups) = bounded(1);
         let (queue_sender, queue) = bounded(threads + 2);
         let (recycle, recycled) = unbounded();
         let mut handles = Vec::with_capacity(threads + 1);
         let source = Arc::clone(self);
-        handles.push(std::thread::spawn(move || source.read_groups(&group_sender)));
+        handles.push(std::thread::spawn(move || source.read_groups(words, &group_sender)));
         let dispatch = Arc::new(Mutex::new(Dispatch { groups, queue: queue_sender, current: None }));
         for _ in 0..threads {
             let (source, dispatch, recycled) = (Arc::clone(self), Arc::clone(&dispatch), Receiver::clone(&recycled));
@@ -217,18 +246,23 @@ impl Source {
         Batches { queue: Some(queue), recycle, threads: handles }
     }
 
-    /// Sends the groups of all epochs until nobody wants them any more.
-    fn read_groups(&self, groups: &Sender<Result<Group>>) {
-        let mut words_before = 0;
-        for epoch in 0..self.epochs {
+    /// Sends the groups from the one on that holds the `start`-th word, until nobody wants them any more.
+    fn read_groups(&self, start: u64, groups: &Sender<Result<Group>>) {
+        let per_epoch = self.store.tokens().max(1);
+        let first_epoch = u32::try_from(start / per_epoch).unwrap_or(u32::MAX);
+        for epoch in first_epoch..self.epochs {
             let order = self.block_order(epoch);
+            let mut words_before = u64::from(epoch) * self.store.tokens();
             for index in 0..self.groups() {
-                let group = self.group(epoch, index, &order, words_before);
-                let failed = group.is_err();
-                words_before += group.as_ref().map_or(0, |group| group.words);
-                if groups.send(group).is_err() || failed {
-                    return;
+                let words = self.group_words(index, &order);
+                if words_before + words > start {
+                    let group = self.group(epoch, index, &order, words_before).map(|group| group.from(start));
+                    let failed = group.is_err();
+                    if groups.send(group).is_err() || failed {
+                        return;
+                    }
                 }
+                words_before += words;
             }
         }
     }
@@ -259,7 +293,10 @@ impl Dispatch {
         let (group, number) = match self.current.take() {
             Some(current) => current,
             None => match self.groups.recv().ok()? {
-                Ok(group) => (Arc::new(group), 0),
+                Ok(group) => {
+                    let first = group.first;
+                    (Arc::new(group), first)
+                }
                 Err(error) => {
                     let (reply, place) = bounded(1);
                     let _ = reply.send(Err(error));
@@ -398,6 +435,22 @@ mod tests {
             batches.recycle(batch);
         }
         assert_eq!(one, recycled);
+    }
+
+    /// From wherever a run is taken up again, it sees the batches that were left.
+    #[test]
+    fn any_batch_can_be_the_first() {
+        for sentences in [sentences(3000), sentences(700)] {
+            let source = source(&sentences, 50, |_| ());
+            let all = all(&source, 2);
+            for first in (0..all.len()).step_by(all.len() / 7) {
+                let left: Vec<Batch> = source.batches_from(2, all[first].words_before).collect::<Result<_>>().unwrap();
+                assert!(left == all[first..], "from batch {first} of {}", all.len());
+            }
+            let end = 2 * source.store.tokens();
+            assert_eq!(source.batches_from(1, end).count(), 0);
+            assert_eq!(source.batches_from(1, u64::MAX).count(), 0);
+        }
     }
 
     #[test]

@@ -106,6 +106,12 @@ pub enum Error {
         /// What the driver said.
         why: String,
     },
+    /// Whoever asked for the run asked it to stop.
+    #[error("stopped as asked after batch {step}")]
+    Stopped {
+        /// Batches trained.
+        step: u64,
+    },
     /// The loss is no number any more, or far above that of a model that knows nothing.
     #[error(
         "training diverged: the loss was {loss} per pair after batch {step} (learning rate {lr}), and {blank} before any \

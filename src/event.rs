@@ -1,5 +1,6 @@
 //! What a run tells while it works. The library prints nothing; whoever calls it decides what is shown.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::corpus::TextReport;
@@ -26,6 +27,13 @@ pub enum Event {
     Epoch(Epoch),
     /// The vectors of an epoch are evaluated.
     Evaluated(Evaluated),
+    /// A checkpoint is on disk.
+    Saved(Saved),
+    /// A checkpoint could not be written. The run goes on, and the checkpoints before it stay.
+    NotSaved {
+        /// What failed and where.
+        why: String,
+    },
 }
 
 /// The two passes over the text.
@@ -84,8 +92,21 @@ pub struct Evaluated {
     pub scores: Vec<NamedScore>,
 }
 
+/// A checkpoint on disk.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Saved {
+    /// Its file.
+    pub path: PathBuf,
+    /// Minibatches trained until then.
+    pub step: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Time that writing took, beside training.
+    pub elapsed: Duration,
+}
+
 /// One pass over the corpus.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Epoch {
     /// The epoch, from 0.
     pub epoch: u32,

@@ -13,6 +13,7 @@
 //! | [`engine`] | what a step computes; `reference` (f64), `cpu` and `gpu` compute it |
 //! | [`schedule`] | learning rate and batch size |
 //! | [`mod@train`] | the loop over all batches |
+//! | [`checkpoint`] | a run on disk, to go on from |
 //! | [`model`] | the two matrices |
 //! | [`format`](mod@format) | vectors files |
 //! | [`similarity`] | nearest words and analogies |
@@ -25,20 +26,19 @@
 //! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong.
 //!
 //! ```
-//! use std::time::Duration;
 //! use w2v_gpu::config::Config;
 //! use w2v_gpu::corpus::Corpus;
 //! use w2v_gpu::dataset::Dataset;
 //! use w2v_gpu::engine::cpu::CpuEngine;
 //! use w2v_gpu::format::Vectors;
-//! use w2v_gpu::train::train;
+//! use w2v_gpu::train::{Options, train};
 //!
 //! # fn main() -> w2v_gpu::Result<()> {
 //! let config = Config { dim: 50, sample: 1e-3, epochs: 2, ..Config::default() };
 //! let corpus = Corpus::open(&["data/corpus.txt".into()])?;
 //! let data = Dataset::prepare(&corpus, &config, |_| ())?;
 //! let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2)?;
-//! let (model, summary) = train(&data, &mut engine, 1, Duration::from_secs(1), |_| ())?;
+//! let (model, summary) = train(&data, &mut engine, Options::default(), |_| ())?;
 //! println!("loss {:.3} per pair", summary.loss);
 //!
 //! let vectors = Vectors { vocab: data.vocab.clone(), matrix: model.input };
@@ -51,6 +51,7 @@
 
 pub mod batch;
 pub mod batcher;
+pub mod checkpoint;
 pub mod config;
 pub mod corpus;
 pub mod dataset;

@@ -1,8 +1,12 @@
-//! The training loop: batcher to engine, with reports on the way.
+//! The training loop: batcher to engine, with reports and checkpoints on the way.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
+use crate::batcher::Batches;
+use crate::checkpoint::{Mean, Reached, Saver, Snapshot};
 use crate::dataset::Dataset;
 use crate::engine::{Engine, Objective};
 use crate::error::{Error, Result};
@@ -12,6 +16,27 @@ use crate::schedule::Schedule;
 
 /// A run has diverged when its mean loss is this many times that of a model whose scores are all zero.
 const DIVERGED: f64 = 10.0;
+
+/// How a run is carried out; nothing here changes its result.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// Threads that make batches.
+    pub batcher_threads: usize,
+    /// Time between two reports.
+    pub interval: Duration,
+    /// Where an earlier run left off. The engine must hold its model.
+    pub resume: Option<Snapshot>,
+    /// What saves the run on the way and at its end.
+    pub saver: Option<&'a mut Saver>,
+    /// Once it is true the run is saved and ends before the next batch.
+    pub stop: Option<&'a AtomicBool>,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self { batcher_threads: 1, interval: Duration::from_secs(10), resume: None, saver: None, stop: None }
+    }
+}
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -30,128 +55,257 @@ pub struct Summary {
     pub loss: f64,
     /// Mean loss per pair of the sentences held out, after that epoch.
     pub validation: Option<f64>,
-    /// Time from the first batch asked for to the last one done.
+    /// Time from the first batch asked for to the last one done, in all processes that took part in the run.
     pub elapsed: Duration,
     /// Of that, time spent waiting for the batcher.
     pub waited: Duration,
 }
 
-/// Trains `engine` on all batches of `data`, made by `batcher_threads` threads; reports every `interval`.
+/// Trains `engine` on all batches of `data`.
 ///
 /// With `patience` in the configuration the run may end early, and the model is that of the epoch with the lowest
-/// validation loss.
+/// validation loss. A run that was saved and resumed gives the same model as one that was not, bit for bit.
 ///
 /// # Errors
-/// When a batch cannot be read, the engine fails, or training diverges.
+/// When a batch cannot be read, the engine fails, or training diverges; [`Error::Stopped`] when it was stopped. That a
+/// checkpoint cannot be written is no error but an event.
 pub fn train(
     data: &Dataset,
     engine: &mut dyn Engine,
+    options: Options<'_>,
+    on_event: impl FnMut(Event),
+) -> Result<(Model, Summary)> {
+    let mut run = Run::new(data, engine, options, on_event);
+    let trained = run.train();
+    // Of a checkpoint that is still being written whoever asked hears even if the run has failed.
+    run.finish_saving();
+    trained?;
+    run.result()
+}
+
+/// A run under way.
+struct Run<'a, F> {
+    data: &'a Dataset,
+    engine: &'a mut dyn Engine,
+    on_event: F,
     batcher_threads: usize,
     interval: Duration,
-    mut on_event: impl FnMut(Event),
-) -> Result<(Model, Summary)> {
-    let total_words = data.total_words();
-    let schedule = Schedule::new(data.config.lr, data.config.min_lr, total_words);
-    let (start, mut last_report) = (Instant::now(), Instant::now());
-    let mut waited = Duration::ZERO;
-    let (mut steps, mut words, mut pairs, mut epoch) = (0, 0, 0, 0);
-    let (mut epoch_loss, mut interval_loss) = (Mean::default(), Mean::default());
-    let mut unread = Unread::new(data);
-    let mut best = data.config.patience.map(Best::new);
-    let mut batches = data.source.batches(batcher_threads);
-    let mut next = batches.next().transpose()?;
-    let last = loop {
-        let mut lr = schedule.lr(words);
-        while let Some(batch) = next.take_if(|batch| batch.epoch == epoch) {
-            lr = schedule.lr(batch.words_before);
-            engine.step(&batch, lr)?;
-            unread.add(&batch);
-            steps += 1;
-            words = batch.words_before + batch.words;
-            pairs += batch.pairs();
+    saver: Option<&'a mut Saver>,
+    stop: Option<&'a AtomicBool>,
+    schedule: Schedule,
+    reached: Reached,
+    /// With `patience`, the model of the best epoch.
+    best: Option<Arc<Model>>,
+    unread: Unread,
+    interval_loss: Mean,
+    last_report: Instant,
+    /// Learning rate of the latest batch.
+    lr: f32,
+    start: Instant,
+    /// Time spent before `start`, when the run was resumed.
+    earlier: Duration,
+}
+
+impl<'a, F: FnMut(Event)> Run<'a, F> {
+    fn new(data: &'a Dataset, engine: &'a mut dyn Engine, options: Options<'a>, on_event: F) -> Self {
+        let Options { batcher_threads, interval, resume, mut saver, stop } = options;
+        let (reached, best) = resume.map_or_else(Default::default, |snapshot| (snapshot.reached, snapshot.best));
+        if let Some(saver) = &mut saver {
+            saver.start(reached.steps);
+        }
+        let schedule = Schedule::new(data.config.lr, data.config.min_lr, data.total_words());
+        Self {
+            data,
+            engine,
+            on_event,
+            batcher_threads,
+            interval,
+            saver,
+            stop,
+            schedule,
+            reached,
+            best,
+            unread: Unread::new(data),
+            interval_loss: Mean::default(),
+            last_report: Instant::now(),
+            lr: schedule.lr(reached.words),
+            start: Instant::now(),
+            earlier: reached.elapsed,
+        }
+    }
+
+    fn train(&mut self) -> Result<()> {
+        let mut batches = self.data.source.batches_from(self.batcher_threads, self.reached.words);
+        while !self.is_over() {
+            self.train_epoch(&mut batches)?;
+            self.end_epoch()?;
+        }
+        self.save()
+    }
+
+    /// Whether all epochs are over, or the validation loss has gone `patience` epochs without a new low.
+    fn is_over(&self) -> bool {
+        let enough = |patience: u32| self.reached.since_best >= patience;
+        self.reached.epochs >= self.data.source.epochs || self.data.config.patience.is_some_and(enough)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.earlier.saturating_add(self.start.elapsed())
+    }
+
+    /// Trains on what is left of the epoch.
+    fn train_epoch(&mut self, batches: &mut Batches) -> Result<()> {
+        let end = (u64::from(self.reached.epochs) + 1) * self.data.source.store.tokens();
+        while self.reached.words < end {
+            self.stop_if_asked()?;
+            let batch = self.next(batches)?;
+            self.step(&batch)?;
             batches.recycle(batch);
-            if last_report.elapsed() >= interval {
-                let read = unread.take(engine, steps, lr)?;
-                epoch_loss.add(read);
-                interval_loss.add(read);
-                let (loss, elapsed) = (interval_loss.take(), start.elapsed());
-                on_event(Event::Progress(Progress {
-                    epoch,
-                    step: steps,
-                    words,
-                    total_words,
-                    pairs,
-                    loss,
-                    lr,
-                    elapsed,
-                }));
-                last_report = Instant::now();
+            self.report_if_due()?;
+            self.save_if_due()?;
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, batches: &mut Batches) -> Result<Batch> {
+        let asked = Instant::now();
+        let batch = batches.next().unwrap_or_else(|| {
+            let why = "a thread has ended before its work was done".to_owned();
+            Err(Error::Device { doing: "making batches".to_owned(), why })
+        });
+        self.reached.waited = self.reached.waited.saturating_add(asked.elapsed());
+        batch
+    }
+
+    fn step(&mut self, batch: &Batch) -> Result<()> {
+        self.lr = self.schedule.lr(batch.words_before);
+        self.engine.step(batch, self.lr)?;
+        self.unread.add(batch);
+        self.reached.steps += 1;
+        self.reached.words = batch.words_before + batch.words;
+        self.reached.pairs += batch.pairs();
+        Ok(())
+    }
+
+    /// Takes the loss from the engine.
+    fn read_loss(&mut self) -> Result<()> {
+        let read = self.unread.take(self.engine, self.reached.steps, self.lr)?;
+        self.reached.loss.add(read);
+        self.interval_loss.add(read);
+        Ok(())
+    }
+
+    fn report_if_due(&mut self) -> Result<()> {
+        if self.last_report.elapsed() < self.interval {
+            return Ok(());
+        }
+        self.read_loss()?;
+        let Reached { epochs: epoch, steps: step, words, pairs, .. } = self.reached;
+        let (total_words, elapsed) = (self.data.total_words(), self.elapsed());
+        let (loss, lr) = (self.interval_loss.take(), self.lr);
+        (self.on_event)(Event::Progress(Progress { epoch, step, words, total_words, pairs, loss, lr, elapsed }));
+        self.last_report = Instant::now();
+        Ok(())
+    }
+
+    /// Ends the epoch: its loss, that of the sentences held out, and whether it is the best one so far.
+    fn end_epoch(&mut self) -> Result<()> {
+        self.read_loss()?;
+        let validation = self.validation_loss()?;
+        let pairs = self.reached.loss.pairs;
+        let epoch = Epoch { epoch: self.reached.epochs, pairs, loss: self.reached.loss.take(), validation };
+        self.reached.latest = Some(epoch);
+        self.reached.epochs += 1;
+        if self.data.config.patience.is_some() {
+            self.keep_if_best(epoch)?;
+        }
+        self.reached.elapsed = self.elapsed();
+        (self.on_event)(Event::Epoch(epoch));
+        Ok(())
+    }
+
+    /// The mean loss per pair of the sentences held out, at the model as it stands.
+    fn validation_loss(&mut self) -> Result<Option<f64>> {
+        let Some(source) = &self.data.validation else { return Ok(None) };
+        let mut unread = Unread::new(self.data);
+        let (step, lr) = (self.reached.steps, self.lr);
+        let mut batches = source.batches(self.batcher_threads);
+        while let Some(batch) = batches.next().transpose()? {
+            if self.is_stopped() {
+                // None of it is of the epoch; it is done again when the run goes on.
+                unread.take(self.engine, step, lr)?;
+                self.stop_if_asked()?;
             }
-            let asked = Instant::now();
-            next = batches.next().transpose()?;
-            waited += asked.elapsed();
+            self.engine.step(&batch, 0.0)?;
+            unread.add(&batch);
+            batches.recycle(batch);
         }
-        let read = unread.take(engine, steps, lr)?;
-        epoch_loss.add(read);
-        interval_loss.add(read);
-        let pairs = epoch_loss.pairs;
-        let validation = validation_loss(data, engine, batcher_threads, steps, lr)?;
-        let done = Epoch { epoch, pairs, loss: epoch_loss.take(), validation };
-        on_event(Event::Epoch(done));
-        let enough = match &mut best {
-            Some(best) => best.has_waited_enough(done, engine)?,
-            None => false,
-        };
-        if next.is_none() || enough {
-            break done;
+        Ok(Some(unread.take(self.engine, step, lr)?.take()))
+    }
+
+    fn keep_if_best(&mut self, epoch: Epoch) -> Result<()> {
+        if self.reached.best.is_none_or(|best| epoch.validation < best.validation) {
+            self.best = Some(Arc::new(self.engine.model()?));
+            self.reached.best = Some(epoch);
+            self.reached.since_best = 0;
+        } else {
+            self.reached.since_best += 1;
         }
-        epoch += 1;
-    };
-    if pairs == 0 {
-        return Err(Error::EmptyVocabulary {
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    fn stop_if_asked(&mut self) -> Result<()> {
+        if !self.is_stopped() {
+            return Ok(());
+        }
+        self.save()?;
+        Err(Error::Stopped { step: self.reached.steps })
+    }
+
+    fn save_if_due(&mut self) -> Result<()> {
+        let Some(saver) = &mut self.saver else { return Ok(()) };
+        let (done, due) = (saver.poll(), saver.is_due(self.reached.steps));
+        done.into_iter().for_each(&mut self.on_event);
+        if due { self.save() } else { Ok(()) }
+    }
+
+    /// Begins to save the run as it stands.
+    fn save(&mut self) -> Result<()> {
+        if self.saver.is_none() {
+            return Ok(());
+        }
+        // A run that has diverged is noticed here, before it is saved.
+        self.read_loss()?;
+        self.reached.elapsed = self.elapsed();
+        let snapshot =
+            Snapshot { reached: self.reached, model: self.engine.model()?, best: self.best.as_ref().map(Arc::clone) };
+        let before = self.saver.as_mut().and_then(|saver| saver.begin(snapshot));
+        before.into_iter().for_each(&mut self.on_event);
+        Ok(())
+    }
+
+    fn finish_saving(&mut self) {
+        let done = self.saver.as_mut().and_then(|saver| saver.finish());
+        done.into_iter().for_each(&mut self.on_event);
+    }
+
+    /// The model that was asked for, and how it came about.
+    fn result(self) -> Result<(Model, Summary)> {
+        let Reached { steps, words, pairs, epochs, latest, best, elapsed, waited, .. } = self.reached;
+        let taken = best.or(latest).filter(|_| pairs > 0).ok_or_else(|| Error::EmptyVocabulary {
             why: "no two words of the vocabulary stand in one sentence; lower --min-count, or raise --sample (0 keeps all)"
                 .to_owned(),
-        });
-    }
-    let elapsed = start.elapsed();
-    let (taken, model) = match best.and_then(|best| best.found) {
-        Some(found) => found,
-        None => (last, engine.model()?),
-    };
-    let Epoch { epoch: model_epoch, loss, validation, .. } = taken;
-    Ok((model, Summary { steps, words, pairs, epochs: epoch + 1, model_epoch, loss, validation, elapsed, waited }))
-}
-
-/// The mean loss per pair of the sentences held out, at the model as it stands.
-fn validation_loss(data: &Dataset, engine: &mut dyn Engine, threads: usize, step: u64, lr: f32) -> Result<Option<f64>> {
-    let Some(source) = &data.validation else { return Ok(None) };
-    let mut unread = Unread::new(data);
-    let mut batches = source.batches(threads);
-    while let Some(batch) = batches.next().transpose()? {
-        engine.step(&batch, 0.0)?;
-        unread.add(&batch);
-        batches.recycle(batch);
-    }
-    Ok(Some(unread.take(engine, step, lr)?.take()))
-}
-
-/// A sum with its number of pairs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mean {
-    sum: f64,
-    pairs: u64,
-}
-
-impl Mean {
-    fn add(&mut self, other: Self) {
-        self.sum += other.sum;
-        self.pairs += other.pairs;
-    }
-
-    /// The mean so far; begins anew.
-    fn take(&mut self) -> f64 {
-        let Self { sum, pairs } = std::mem::take(self);
-        sum / pairs.max(1) as f64
+        })?;
+        let model = match self.best {
+            Some(best) => Arc::unwrap_or_clone(best),
+            None => self.engine.model()?,
+        };
+        let Epoch { epoch: model_epoch, loss, validation, .. } = taken;
+        Ok((model, Summary { steps, words, pairs, epochs, model_epoch, loss, validation, elapsed, waited }))
     }
 }
 
@@ -184,31 +338,5 @@ impl Unread {
             return Err(Error::Diverged { step, lr, loss: per_pair(sum), blank: per_pair(blank) });
         }
         Ok(Mean { sum, pairs })
-    }
-}
-
-/// The epoch with the lowest validation loss.
-#[derive(Debug)]
-struct Best {
-    patience: u32,
-    /// Epochs since then.
-    since: u32,
-    found: Option<(Epoch, Model)>,
-}
-
-impl Best {
-    fn new(patience: u32) -> Self {
-        Self { patience, since: 0, found: None }
-    }
-
-    /// Whether the validation loss has gone `patience` epochs without a new low.
-    fn has_waited_enough(&mut self, done: Epoch, engine: &mut dyn Engine) -> Result<bool> {
-        if self.found.as_ref().is_none_or(|(best, _)| done.validation < best.validation) {
-            self.found = Some((done, engine.model()?));
-            self.since = 0;
-        } else {
-            self.since += 1;
-        }
-        Ok(self.since >= self.patience)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rand::Rng;
 use w2v_gpu::Error;
@@ -19,7 +18,7 @@ use w2v_gpu::format::Vectors;
 use w2v_gpu::model::Model;
 use w2v_gpu::sampling::{Key, Stream};
 use w2v_gpu::similarity::nearest_to;
-use w2v_gpu::train::train;
+use w2v_gpu::train::{Options, train};
 
 /// Trains from a file; returns the words, the model and the loss of each epoch.
 fn trained(
@@ -31,13 +30,17 @@ fn trained(
     let data = Dataset::prepare(&corpus, config, |_| ()).unwrap();
     let mut engine = engine(&data.model(), data.objective());
     let mut losses = Vec::new();
-    let (model, _) = train(&data, &mut *engine, 2, Duration::from_secs(60), |event| {
+    let (model, _) = train(&data, &mut *engine, options(), |event| {
         if let Event::Epoch(epoch) = event {
             losses.push(epoch.loss);
         }
     })
     .unwrap();
     (data, model, losses)
+}
+
+fn options() -> Options<'static> {
+    Options { batcher_threads: 2, ..Options::default() }
 }
 
 fn on_cpu(model: &Model, objective: Objective) -> Box<dyn Engine> {
@@ -253,7 +256,7 @@ fn the_validation_loss_is_that_of_the_saved_model() {
         for engine in [on_cpu, on_gpu] {
             let mut engine = engine(&data.model(), data.objective());
             let mut seen = Vec::new();
-            let (model, summary) = train(&data, &mut *engine, 2, Duration::from_secs(60), |event| {
+            let (model, summary) = train(&data, &mut *engine, options(), |event| {
                 if let Event::Epoch(epoch) = event {
                     seen.push(epoch.validation.unwrap());
                 }
@@ -291,7 +294,7 @@ fn patience_ends_a_run_and_keeps_the_best_model() {
     let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
     let mut losses = Vec::new();
     let mut engine = on_cpu(&data.model(), data.objective());
-    let (model, summary) = train(&data, &mut *engine, 2, Duration::from_secs(60), |event| {
+    let (model, summary) = train(&data, &mut *engine, options(), |event| {
         if let Event::Epoch(epoch) = event {
             losses.push(epoch.validation.unwrap());
         }
@@ -307,7 +310,7 @@ fn patience_ends_a_run_and_keeps_the_best_model() {
     let shorter = Config { epochs: best as u32 + 1, patience: None, batch: data.config.batch, ..config };
     let data = Dataset::prepare(&corpus, &shorter, |_| ()).unwrap();
     let mut engine = on_cpu(&data.model(), data.objective());
-    let (again, _) = train(&data, &mut *engine, 2, Duration::from_secs(60), |_| ()).unwrap();
+    let (again, _) = train(&data, &mut *engine, options(), |_| ()).unwrap();
     assert!(model == again);
 }
 
@@ -328,7 +331,7 @@ fn the_loss_rises_when_training_diverges() {
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
     let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2).unwrap();
-    let error = train(&data, &mut engine, 1, Duration::from_secs(60), |_| ()).unwrap_err();
+    let error = train(&data, &mut engine, options(), |_| ()).unwrap_err();
     let Error::Diverged { loss, blank, .. } = error else { panic!("{error}") };
     // Knowing nothing, each of up to six targets costs log 2.
     assert!(blank <= 6.0 * 2f64.ln() && (loss.is_nan() || loss > 10.0 * blank), "{loss} {blank}");

@@ -1,6 +1,7 @@
 //! The command line: what was typed, what it means, and how a failure ends.
 
 mod analogy;
+mod checkpoint;
 mod completions;
 mod convert;
 mod defaults;
@@ -12,6 +13,7 @@ mod neighbors;
 mod progress;
 mod query;
 mod report;
+mod signals;
 mod terminal;
 mod train;
 
@@ -21,6 +23,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use w2v_gpu::Error;
+
+use self::signals::Interrupted;
 
 /// Train word vectors (word2vec skip-gram) on any GPU and on the CPU, reproducible bit for bit
 #[derive(Debug, Parser)]
@@ -90,9 +94,14 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            let interrupted = error.downcast_ref::<Interrupted>();
             // Nobody may be reading any more.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::from(if matches!(error.downcast_ref(), Some(Error::Setting { .. })) { 2 } else { 1 })
+            let _ = writeln!(io::stderr(), "{}{error}", if interrupted.is_some() { "" } else { "error: " });
+            match (interrupted, error.downcast_ref()) {
+                (Some(interrupted), _) => interrupted.exit_code(),
+                (None, Some(Error::Setting { .. })) => ExitCode::from(2),
+                (None, _) => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use w2v_gpu::eval::NamedScore;
 use w2v_gpu::event::{Event, Pass, Prepared, Progress};
 
+use super::checkpoint;
 use super::terminal::escaped;
 
 /// Between two plain lines.
@@ -43,7 +44,15 @@ impl Display {
         }
     }
 
+    /// Prints a warning, whatever else is to be quiet.
+    pub(super) fn warn(&self, text: &str) {
+        self.bar.suspend(|| to_stderr(&format!("warning: {text}")));
+    }
+
     pub(super) fn show(&mut self, event: &Event) {
+        if let Event::NotSaved { why } = event {
+            self.warn(&checkpoint::not_saved(why));
+        }
         if self.quiet {
             return;
         }

@@ -1,5 +1,6 @@
 //! `train`: from a corpus to word vectors.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,11 +21,13 @@ use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::event::Prepared;
 use w2v_gpu::format::{self, Format, Table};
 use w2v_gpu::model::{Embedding, Matrix, Model};
-use w2v_gpu::train::{Summary, train};
+use w2v_gpu::train::{Options, Summary, train};
 use w2v_gpu::vocab::Vocab;
 
+use super::checkpoint::{Checkpoints, Session};
 use super::metrics::{self, Recorder};
 use super::progress::Display;
+use super::signals::Signals;
 
 /// Trains word vectors on text
 ///
@@ -37,7 +40,9 @@ use super::progress::Display;
   w2v-gpu train text.txt -o vectors.bin
   w2v-gpu train part1.txt part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu
   w2v-gpu train text.txt -o vectors.bin --loss hs --validation 0.01 --patience 2
-  w2v-gpu train text.txt -o vectors.bin --preset word2vec --dim 200"
+  w2v-gpu train text.txt -o vectors.bin --preset word2vec --dim 200
+  w2v-gpu train text.txt -o vectors.bin --checkpoint run --checkpoint-every 5m
+  w2v-gpu train text.txt -o vectors.bin --resume run"
 )]
 pub(crate) struct Args {
     /// Text files
@@ -60,6 +65,8 @@ pub(crate) struct Args {
     config_file: Option<PathBuf>,
     #[command(flatten)]
     config: Config,
+    #[command(flatten)]
+    checkpoints: Checkpoints,
     #[command(flatten)]
     hardware: Hardware,
     #[command(flatten)]
@@ -162,35 +169,50 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut display = Display::new(args.quiet, checked_interval(args.log_every)?);
     check_outputs(args)?;
     let corpus = Corpus::open(&args.corpus)?;
-    let (place, why) = choose(&args.hardware)?;
+    let mut session = Session::open(&args.checkpoints)?;
+    let config = session.complete(&args.config)?;
+    let (place, why) = choose(&args.hardware, session.engine().map(|engine| engine.starts_with("cpu")))?;
     display.line(&why);
 
     let started = Instant::now();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let data = pool.install(|| Dataset::prepare(&corpus, &args.config, |event| display.show(&event)))?;
+    let data = pool.install(|| Dataset::prepare(&corpus, &config, |event| display.show(&event)))?;
+    session.check(&data)?;
     let prepare = started.elapsed();
 
     let started = Instant::now();
     // Where the system does not say, the attempt decides.
     if let Ok(system) = System::new_with_specifics(memory_only()) {
-        check_memory(needed_memory(&data), system.total_memory())?;
+        check_memory(needed_memory(&data, session.saves()), system.total_memory())?;
     }
     plan(&data).iter().for_each(|line| display.line(line));
-    let (mut engine, batcher_threads) = start_engine(place, &data, args, threads)?;
+    let start_model = session.model().map_or_else(|| Cow::Owned(data.model()), Cow::Borrowed);
+    let (mut engine, batcher_threads) = start_engine(place, &data, &start_model, args, threads)?;
+    drop(start_model);
+    session.announce(&*engine, &display);
     let start = started.elapsed();
-    let interval = display.interval();
     let mut recorder = start_recorder(args, &data, &*engine, threads)?;
-    let trained = train(&data, &mut *engine, batcher_threads, interval, |event| {
+    let signals = Signals::listen()?;
+    let mut saver = session.saver(&data, &*engine);
+    let options = Options {
+        batcher_threads,
+        interval: display.interval(),
+        resume: session.take_snapshot(),
+        saver: saver.as_mut(),
+        stop: Some(signals.stop()),
+    };
+    let trained = train(&data, &mut *engine, options, |event| {
+        session.note(&event);
         recorder.show(&event);
         display.show(&event);
     });
     display.finish();
-    let (model, training) = trained?;
+    let (model, training) = trained.map_err(|error| session.explain(error, &signals))?;
 
     let started = Instant::now();
     let description = engine.describe();
     drop(engine);
-    write(args, &data, model, &description)?;
+    write(args, &data, model, &description).map_err(|error| session.explain_unwritten(error))?;
     let report = Report {
         engine: description,
         output: &args.output,
@@ -212,7 +234,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         summary_lines(&report).iter().for_each(|line| display.line(line));
     }
-    Ok(recorder.finish()?)
+    session.warning().iter().for_each(|line| display.warn(line));
+    recorder.finish()?;
+    signals.check()
 }
 
 fn threads(asked: Option<usize>) -> Result<usize, Error> {
@@ -263,14 +287,25 @@ pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
 }
 
 /// The place to train, and one line that says which and why.
-fn choose(hardware: &Hardware) -> Result<(Place, String), Error> {
+///
+/// A resumed run goes on with the kind of engine it began with, `on_cpu` or not, unless another is asked for.
+fn choose(hardware: &Hardware, on_cpu: Option<bool>) -> Result<(Place, String), Error> {
     let adapter = hardware.adapter.as_deref();
-    match hardware.engine {
+    let (engine, by) = match (hardware.engine, on_cpu) {
+        (EngineKind::Auto, Some(true)) => (EngineKind::Cpu, "as in the checkpoint"),
+        (EngineKind::Auto, Some(false)) => (EngineKind::Gpu, "as in the checkpoint"),
+        (engine, _) => (engine, "as asked"),
+    };
+    match engine {
         EngineKind::Cpu if adapter.is_some() => {
-            let why = "names a GPU, but --engine cpu was asked for; leave one of the two out".to_owned();
+            let why = match hardware.engine {
+                EngineKind::Cpu => "names a GPU, but --engine cpu was asked for; leave one of the two out",
+                _ => "names a GPU, but the run in the checkpoint is on the CPU; leave it out, or ask for --engine gpu",
+            };
+            let why = why.to_owned();
             Err(Error::Setting { flag: "--adapter", value: adapter.unwrap_or_default().to_owned(), why })
         }
-        EngineKind::Cpu => Ok((Place::Cpu, "engine: cpu, as asked".to_owned())),
+        EngineKind::Cpu => Ok((Place::Cpu, format!("engine: cpu, {by}"))),
         EngineKind::Auto if adapter.is_none() => Ok(match gpu::hardware() {
             Some(selected) => {
                 let why = format!("engine: gpu, {}: the fastest kind of adapter here", selected.describe());
@@ -280,7 +315,7 @@ fn choose(hardware: &Hardware) -> Result<(Place, String), Error> {
         }),
         EngineKind::Auto | EngineKind::Gpu => {
             let selected = gpu::select(adapter)?;
-            let why = format!("engine: gpu, {}, as asked", selected.describe());
+            let why = format!("engine: gpu, {}, {by}", selected.describe());
             Ok((Place::Gpu(Box::new(selected)), why))
         }
     }
@@ -309,9 +344,10 @@ fn memory_only() -> RefreshKind {
     RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram())
 }
 
-/// Bytes of the matrices that training holds at least: the model, the engine's own, and what a softmax adds.
-fn needed_memory(data: &Dataset) -> u64 {
-    let copies = if data.config.loss == Loss::Softmax { 6 } else { 4 };
+/// Bytes of the matrices that training holds at least: the model, the engine's own, what a softmax adds, and what is being
+/// saved.
+fn needed_memory(data: &Dataset, saves: bool) -> u64 {
+    let copies = if data.config.loss == Loss::Softmax { 6 } else { 4 } + if saves { 2 } else { 0 };
     copies * (data.vocab.len() * data.config.dim * 4) as u64
 }
 
@@ -354,17 +390,23 @@ fn plan(data: &Dataset) -> Vec<String> {
 }
 
 /// The engine, and how many threads should make its batches.
-fn start_engine(place: Place, data: &Dataset, args: &Args, threads: usize) -> Result<(Box<dyn Engine>, usize)> {
-    let (config, objective, model) = (&data.config, data.objective(), data.model());
+fn start_engine(
+    place: Place,
+    data: &Dataset,
+    model: &Model,
+    args: &Args,
+    threads: usize,
+) -> Result<(Box<dyn Engine>, usize)> {
+    let (config, objective) = (&data.config, data.objective());
     Ok(match place {
         // The cores are the engine's own; a batch takes about a quarter of the time to make that it takes to train.
-        Place::Cpu => (Box::new(CpuEngine::new(&model, objective, config.clip, threads)?), threads.div_ceil(4)),
+        Place::Cpu => (Box::new(CpuEngine::new(model, objective, config.clip, threads)?), threads.div_ceil(4)),
         Place::Gpu(selected) => {
             let mut options = GpuOptions { clip: config.clip, ..GpuOptions::default() };
             if let Some(checks) = args.hardware.shader_checks {
                 options.shader_checks = checks;
             }
-            (Box::new(GpuEngine::new(*selected, &model, objective, options)?), threads)
+            (Box::new(GpuEngine::new(*selected, model, objective, options)?), threads)
         }
     })
 }
@@ -465,7 +507,7 @@ mod tests {
     #[test]
     fn matrices_beyond_the_memory_are_refused() {
         let data = bundled(|config| config.dim = 50);
-        let needed = needed_memory(&data);
+        let needed = needed_memory(&data, false);
         assert_eq!(needed, 6 * data.vocab.len() as u64 * 50 * 4);
         check_memory(needed, needed).unwrap();
         let error = check_memory(needed, needed - 1).unwrap_err().to_string();

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use memmap2::MmapOptions;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, Result};
 
@@ -20,6 +21,7 @@ pub struct StoreWriter {
     out: BufWriter<File>,
     tokens: u64,
     starts: Vec<u64>,
+    digest: Xxh3,
 }
 
 impl StoreWriter {
@@ -30,7 +32,7 @@ impl StoreWriter {
     pub fn new() -> Result<Self> {
         let file =
             tempfile::tempfile().map_err(store_error("create the token store in (set TMPDIR to a larger disk)"))?;
-        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), tokens: 0, starts: vec![0] })
+        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), tokens: 0, starts: vec![0], digest: Xxh3::new() })
     }
 
     /// Tokens written so far.
@@ -46,6 +48,7 @@ impl StoreWriter {
         self.out
             .write_all(bytemuck::cast_slice(tokens))
             .map_err(store_error("write the token store to (4 bytes a word; set TMPDIR to a larger disk)"))?;
+        self.digest.update(bytemuck::cast_slice(tokens));
         let mut rest = tokens;
         loop {
             let start = self.starts[self.starts.len() - 1];
@@ -75,7 +78,7 @@ impl StoreWriter {
             .into_inner()
             .map_err(|e| e.into_error())
             .map_err(store_error("write the token store to (4 bytes a word; set TMPDIR to a larger disk)"))?;
-        Ok(TokenStore { file, starts: self.starts })
+        Ok(TokenStore { file, starts: self.starts, digest: self.digest.digest() })
     }
 }
 
@@ -85,12 +88,18 @@ pub struct TokenStore {
     file: File,
     /// Where each block starts, and where the last one ends, in tokens.
     starts: Vec<u64>,
+    digest: u64,
 }
 
 impl TokenStore {
     /// Number of tokens.
     pub fn tokens(&self) -> u64 {
         self.starts[self.starts.len() - 1]
+    }
+
+    /// A hash of all tokens, by which another corpus is told from this one.
+    pub fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// Number of blocks.

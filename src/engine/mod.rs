@@ -81,7 +81,7 @@ pub trait Engine {
     /// When the device fails.
     fn model(&mut self) -> Result<Model>;
 
-    /// What the engine runs on, in one line.
+    /// What the engine runs on, in one line that begins with its kind, such as `cpu`.
     fn describe(&self) -> String;
 }
 

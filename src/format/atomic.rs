@@ -3,10 +3,26 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+
+/// How the names of temporary files begin and end.
+pub(crate) const TEMPORARY_PREFIX: &str = ".w2v-gpu-";
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// The temporary files that may be there, for a process that ends without cleaning up.
+static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Takes away the temporary files of this process, as the last thing before it ends at once.
+pub fn remove_temporaries() {
+    for path in TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // Most have long been renamed.
+        let _ = fs::remove_file(path);
+    }
+}
 
 /// Writes a file by `body`, such that `path` holds either all of it or what was there before, whatever fails.
 ///
@@ -174,14 +190,21 @@ fn buffered(file: &File, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
 /// A temporary file in the folder of `file`, with the permissions that `file` has or would get.
 fn temporary_beside(file: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".w2v-gpu-").suffix(".tmp");
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         // As for any new file, the umask takes its part of this.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let temporary = builder.tempfile_in(folder_of(file))?;
+    let temporary = {
+        // Locked before the file is there, so that none is missed.
+        let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
+        temporaries.retain(|path| path.exists());
+        let temporary = builder.tempfile_in(folder_of(file))?;
+        temporaries.push(temporary.path().to_owned());
+        temporary
+    };
     #[cfg(unix)]
     if let Ok(metadata) = fs::metadata(file) {
         temporary.as_file().set_permissions(metadata.permissions())?;
@@ -272,6 +295,15 @@ mod tests {
         fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
         assert_eq!(fs::read_to_string(&words).unwrap(), "old");
         assert_eq!(files_in(folder.path()), 2);
+    }
+
+    #[test]
+    fn temporary_files_can_be_taken_away_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = temporary_beside(&folder.path().join("v.txt")).unwrap();
+        assert_eq!(files_in(folder.path()), 1);
+        // Not `remove_temporaries`, which would take those of tests beside this one.
+        assert!(TEMPORARIES.lock().unwrap().iter().any(|path| path == temporary.path()));
     }
 
     #[test]

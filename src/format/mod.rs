@@ -28,7 +28,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use atomic::{check_writable, write_atomically};
+pub(crate) use atomic::{TEMPORARY_PREFIX, TEMPORARY_SUFFIX};
+pub use atomic::{check_writable, remove_temporaries, write_atomically};
 use input::Input;
 use output::Output;
 pub use output::{Dtype, Table};

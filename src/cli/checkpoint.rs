@@ -1,0 +1,248 @@
+//! The checkpoints of `train`: the options, and what is said about them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use w2v_gpu::Error;
+use w2v_gpu::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Loaded, Reached, Saver, Snapshot};
+use w2v_gpu::config::Config;
+use w2v_gpu::dataset::Dataset;
+use w2v_gpu::engine::Engine;
+use w2v_gpu::event::Event;
+use w2v_gpu::model::Model;
+
+use super::progress::Display;
+use super::signals::Signals;
+use super::terminal::escaped;
+use super::train::is_same_file;
+
+/// What is saved on the way.
+#[derive(clap::Args, Debug)]
+pub(super) struct Checkpoints {
+    /// Save the run to folder DIR on the way, when it is stopped, and at its end
+    #[arg(long, value_name = "DIR", help_heading = "Checkpoints")]
+    checkpoint: Option<PathBuf>,
+    /// How often: a time such as 30s, 10m or 2h, or a number of batches [default: 10m]
+    #[arg(long, value_name = "TIME|BATCHES", help_heading = "Checkpoints")]
+    checkpoint_every: Option<Every>,
+    /// Go on with the run saved in DIR, with its CORPUS and options, to the same vectors as without a break; goes on saving
+    /// there. More --epochs may be given
+    #[arg(long, value_name = "DIR", help_heading = "Checkpoints")]
+    resume: Option<PathBuf>,
+}
+
+/// A run's checkpoints: where it comes from, where it goes, and what became of them.
+pub(super) struct Session {
+    folder: Option<Folder>,
+    every: Every,
+    resumed: Option<Loaded>,
+    /// Where the last checkpoint is, and after which batch it was taken.
+    last: Option<(PathBuf, u64)>,
+    failures: Vec<String>,
+}
+
+impl Session {
+    /// Opens the folders, and reads the checkpoint to go on from.
+    pub(super) fn open(args: &Checkpoints) -> Result<Self, Error> {
+        let Checkpoints { checkpoint, checkpoint_every, resume } = args;
+        if checkpoint_every.is_some() && checkpoint.is_none() && resume.is_none() {
+            let (value, why) =
+                ("without --checkpoint".to_owned(), "say where to save: add --checkpoint DIR".to_owned());
+            return Err(Error::Setting { flag: "--checkpoint-every", value, why });
+        }
+        let (mut folder, mut resumed, mut last) = (None, None, None);
+        if let Some(path) = resume {
+            let (opened, loaded) = open_to_resume(path)?;
+            last = Some((path.clone(), loaded.checkpoint.snapshot.reached.steps));
+            (folder, resumed) = (Some(opened), Some(loaded));
+        }
+        if let Some(path) = checkpoint
+            && !resume.as_ref().is_some_and(|resume| is_same_folder(resume, path))
+        {
+            folder = Some(open_empty(path)?);
+        }
+        Ok(Self { folder, every: checkpoint_every.unwrap_or_default(), resumed, last, failures: Vec::new() })
+    }
+
+    fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.resumed.as_ref().map(|loaded| &loaded.checkpoint)
+    }
+
+    /// The settings, completed by those of the run that is resumed.
+    pub(super) fn complete(&self, config: &Config) -> Result<Config, Error> {
+        self.checkpoint().map_or_else(|| Ok(config.clone()), |checkpoint| checkpoint.complete(config))
+    }
+
+    /// Whether the run that is resumed is on this data.
+    pub(super) fn check(&self, data: &Dataset) -> Result<(), Error> {
+        self.checkpoint().map_or(Ok(()), |checkpoint| checkpoint.check(data))
+    }
+
+    /// The engine of the run that is resumed.
+    pub(super) fn engine(&self) -> Option<&str> {
+        self.checkpoint().map(|checkpoint| checkpoint.run.engine())
+    }
+
+    /// The model that the run goes on from.
+    pub(super) fn model(&self) -> Option<&Model> {
+        self.checkpoint().map(|checkpoint| &checkpoint.snapshot.model)
+    }
+
+    /// Whether the run is saved.
+    pub(super) fn saves(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Says where the run goes on, and what is not as it was.
+    pub(super) fn announce(&self, engine: &dyn Engine, display: &Display) {
+        let Some(Loaded { checkpoint, damaged }) = &self.resumed else { return };
+        for error in damaged {
+            display
+                .warn(&format!("{error}; this checkpoint is damaged and now ends in .damaged, the one before is used"));
+        }
+        let (then, now) = (checkpoint.run.engine(), engine.describe());
+        if differs(then, &now) {
+            display.warn(&format!(
+                "the run was on {} and goes on with {now}: other rounding, so the vectors will differ a little from \
+                 those of a run without a break",
+                escaped(then)
+            ));
+        }
+        let Reached { steps, epochs, .. } = checkpoint.snapshot.reached;
+        display.line(&format!("goes on after batch {steps} ({epochs} epochs done) from {}", checkpoint.path.display()));
+    }
+
+    /// Hands over where the run goes on, and gives up the rest of what was read.
+    pub(super) fn take_snapshot(&mut self) -> Option<Snapshot> {
+        self.resumed.take().map(|loaded| loaded.checkpoint.snapshot)
+    }
+
+    /// What saves the run.
+    pub(super) fn saver(&mut self, data: &Dataset, engine: &dyn Engine) -> Option<Saver> {
+        self.folder.take().map(|folder| Saver::new(folder, Fingerprint::new(data, engine), self.every))
+    }
+
+    /// Remembers what became of checkpoints.
+    pub(super) fn note(&mut self, event: &Event) {
+        match event {
+            Event::Saved(saved) => {
+                let folder = saved.path.parent().unwrap_or(Path::new(".")).to_owned();
+                self.last = Some((folder, saved.step));
+            }
+            Event::NotSaved { why } => self.failures.push(why.clone()),
+            _ => {}
+        }
+    }
+
+    /// What ended a run before its time, and how to go on.
+    pub(super) fn explain(&self, error: Error, signals: &Signals) -> anyhow::Error {
+        match error {
+            Error::Stopped { step } => {
+                signals.interrupted(format!("stopped after batch {step}; {}", self.how_to_go_on())).into()
+            }
+            Error::Device { .. } | Error::DeviceMemory { .. } if self.last.is_some() => {
+                anyhow!("{error}\n{}, with --engine cpu beside it on the processor", self.how_to_go_on())
+            }
+            Error::Device { .. } | Error::DeviceMemory { .. } | Error::Io { .. } => {
+                anyhow!("{error}\n{}", self.how_to_go_on())
+            }
+            // A run that has diverged would do so again.
+            _ => error.into(),
+        }
+    }
+
+    /// Why a trained model could not be written, and how to have it all the same.
+    pub(super) fn explain_unwritten(&self, error: anyhow::Error) -> anyhow::Error {
+        if self.last.is_some() { anyhow!("{error}\n{}", self.how_to_go_on()) } else { error }
+    }
+
+    fn how_to_go_on(&self) -> String {
+        match &self.last {
+            Some((folder, step)) => {
+                let folder = folder.display();
+                format!(
+                    "the checkpoint of batch {step} is kept: the same command with --resume {folder} goes on from it"
+                )
+            }
+            None => {
+                "nothing was saved: with --checkpoint DIR a run is saved on the way and when it is stopped".to_owned()
+            }
+        }
+    }
+
+    /// The checkpoints that could not be written, once more at the end.
+    pub(super) fn warning(&self) -> Option<String> {
+        let why = self.failures.last()?;
+        Some(format!("{} checkpoints could not be written; the last one: {why}", self.failures.len()))
+    }
+}
+
+/// What is said of a checkpoint that could not be written.
+pub(super) fn not_saved(why: &str) -> String {
+    format!("no checkpoint this time: {why}; training goes on, and the checkpoints before it stay")
+}
+
+fn open_to_resume(path: &Path) -> Result<(Folder, Loaded), Error> {
+    let mend = |why: &str| Error::Setting { flag: "--resume", value: path.display().to_string(), why: why.to_owned() };
+    if !path.is_dir() {
+        return Err(mend("there is no such folder; name the one that --checkpoint named"));
+    }
+    let folder = Folder::open(path, "--resume")?;
+    let loaded = folder.load()?.ok_or_else(|| {
+        mend("holds no checkpoint; name the folder that --checkpoint named, or leave --resume out to start anew")
+    })?;
+    Ok((folder, loaded))
+}
+
+fn open_empty(path: &Path) -> Result<Folder, Error> {
+    let folder = Folder::open(path, "--checkpoint")?;
+    if folder.is_empty()? {
+        return Ok(folder);
+    }
+    let value = path.display().to_string();
+    let why = format!("holds checkpoints already; go on from them with --resume {value}, or name another folder");
+    Err(Error::Setting { flag: "--checkpoint", value, why })
+}
+
+/// Whether two names lead to one folder, be it there or not.
+fn is_same_folder(a: &Path, b: &Path) -> bool {
+    a == b || is_same_file(a, b)
+}
+
+/// Whether two engines may round differently: not so the CPU engine, whatever the threads and the processor.
+fn differs(then: &str, now: &str) -> bool {
+    let kind = |engine: &str| engine.split(' ').next().map(str::to_owned);
+    then != now && (kind(then) != kind(now) || kind(now).as_deref() != Some("cpu"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said when a device fails after batch 7, or before any checkpoint.
+    #[test]
+    fn a_device_that_fails_is_explained() {
+        let session =
+            |last| Session { folder: None, every: Every::default(), resumed: None, last, failures: Vec::new() };
+        let lost = || Error::Device { doing: "training".to_owned(), why: "it is lost".to_owned() };
+        let explained = |last, error| session(last).explain(error, &Signals::default()).to_string();
+        let saved = || Some((PathBuf::from("run"), 7));
+        for error in [lost(), Error::DeviceMemory { doing: "training".to_owned() }] {
+            let said = explained(saved(), error);
+            assert!(said.contains("batch 7 is kept") && said.contains("--resume run"), "{said}");
+            assert!(said.ends_with("with --engine cpu beside it on the processor"), "{said}");
+        }
+        let said = explained(None, lost());
+        assert!(said.contains("it is lost") && said.contains("nothing was saved: with --checkpoint DIR"), "{said}");
+        let said = explained(saved(), Error::Diverged { step: 9, lr: 1.0, loss: 99.0, blank: 1.0 });
+        assert!(!said.contains("--resume"), "{said}");
+    }
+
+    #[test]
+    fn only_what_may_round_differently_is_another_engine() {
+        assert!(!differs("cpu (2 threads, AVX2)", "cpu (8 threads, AVX-512)"));
+        assert!(!differs("gpu a (Vulkan), 1", "gpu a (Vulkan), 1"));
+        assert!(differs("gpu a (Vulkan), 1", "gpu a (Vulkan), 2"));
+        assert!(differs("gpu a (Vulkan), 1", "cpu (2 threads, AVX2)"));
+    }
+}

@@ -1,0 +1,120 @@
+//! What SIGINT (Ctrl-C) and SIGTERM do to a training run: the first lets it end in order, the second ends it at once.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use anyhow::Result;
+use w2v_gpu::format;
+
+/// The signals of a run.
+#[derive(Default)]
+pub(super) struct Signals {
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether the run is to stop.
+    stop: AtomicBool,
+    /// The first signal that came, or 0.
+    first: AtomicU8,
+}
+
+/// A run that a signal has ended.
+#[derive(Debug)]
+pub(super) struct Interrupted {
+    signal: u8,
+    how: String,
+}
+
+impl Signals {
+    /// Listens from now on. Before that a signal ends the process, as it does by default.
+    pub(super) fn listen() -> Result<Self> {
+        let state = Arc::new(State::default());
+        let listener = Arc::clone(&state);
+        on_signal(move |signal| listener.receive(signal))?;
+        Ok(Self { state })
+    }
+
+    /// True once a signal has come.
+    pub(super) fn stop(&self) -> &AtomicBool {
+        &self.state.stop
+    }
+
+    /// The error that ends the process as `how` says, with the code of the signal that came.
+    pub(super) fn interrupted(&self, how: String) -> Interrupted {
+        Interrupted { signal: self.state.first.load(Ordering::Relaxed), how }
+    }
+
+    /// Whether no signal has come while the work was completed.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.state.stop.load(Ordering::Relaxed) {
+            return Err(self.interrupted("everything had been done and is written".to_owned()).into());
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn receive(&self, signal: u8) {
+        if self.first.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.stop.store(true, Ordering::Relaxed);
+            // A terminal is in the middle of a line, that of the bar.
+            let start = if io::stderr().is_terminal() { "\n" } else { "" };
+            let name = name(signal);
+            let _ = writeln!(io::stderr(), "{start}{name}: ending in good order; a second one stops at once");
+        } else {
+            format::remove_temporaries();
+            exit_at_once(128 + i32::from(signal));
+        }
+    }
+}
+
+impl Interrupted {
+    /// 128 and the number of the signal, as shells have it.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(128 + self.signal)
+    }
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", name(self.signal), self.how)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+const SIGINT: u8 = 2;
+
+fn name(signal: u8) -> &'static str {
+    if signal == SIGINT { "SIGINT" } else { "SIGTERM" }
+}
+
+#[cfg(unix)]
+fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        // Both numbers are small.
+        signals.forever().for_each(|signal| receive(signal as u8));
+    })?;
+    Ok(())
+}
+
+/// Windows knows Ctrl-C alone.
+#[cfg(windows)]
+fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
+    Ok(ctrlc::set_handler(move || receive(SIGINT))?)
+}
+
+/// Without waiting for threads or drivers, which may be what does not end.
+fn exit_at_once(code: i32) -> ! {
+    #[cfg(unix)]
+    signal_hook::low_level::exit(code);
+    #[cfg(not(unix))]
+    std::process::exit(code)
+}

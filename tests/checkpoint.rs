@@ -1,0 +1,232 @@
+//! Runs that are stopped, killed or fail, and go on to the same vectors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use w2v_gpu::batch::Batch;
+use w2v_gpu::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Saver, Snapshot};
+use w2v_gpu::config::{Config, Loss};
+use w2v_gpu::corpus::Corpus;
+use w2v_gpu::dataset::Dataset;
+use w2v_gpu::engine::Engine;
+use w2v_gpu::engine::cpu::CpuEngine;
+use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
+use w2v_gpu::event::Event;
+use w2v_gpu::model::Model;
+use w2v_gpu::train::{Options, Summary, train};
+use w2v_gpu::{Error, Result};
+
+fn corpus_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt")
+}
+
+fn data(config: &Config) -> Dataset {
+    Dataset::prepare(&Corpus::open(&[corpus_path()]).unwrap(), config, |_| ()).unwrap()
+}
+
+/// Few words and large batches, so that the full softmax is quick too.
+fn config(loss: Loss) -> Config {
+    Config { dim: 18, epochs: 2, loss, max_vocab: Some(100), batch: Some(700), ..Config::default() }
+}
+
+type MakeEngine = fn(&Dataset, &Model) -> Box<dyn Engine>;
+
+fn on_cpu(data: &Dataset, model: &Model) -> Box<dyn Engine> {
+    Box::new(CpuEngine::new(model, data.objective(), data.config.clip, 2).unwrap())
+}
+
+fn on_gpu(data: &Dataset, model: &Model) -> Box<dyn Engine> {
+    let options = GpuOptions { shader_checks: false, clip: data.config.clip, ..GpuOptions::default() };
+    Box::new(GpuEngine::new(gpu::select(None).unwrap(), model, data.objective(), options).unwrap())
+}
+
+/// An engine to which something happens at its `left`-th step from now, with a rate above 0 or not.
+struct Doomed<'a> {
+    engine: Box<dyn Engine>,
+    left: u32,
+    fate: Fate<'a>,
+}
+
+enum Fate<'a> {
+    /// Someone asks the run to stop.
+    Stop(&'a AtomicBool),
+    Fail(fn() -> Error),
+}
+
+impl Engine for Doomed<'_> {
+    fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
+        self.left = self.left.saturating_sub(1);
+        match &self.fate {
+            Fate::Stop(stop) if self.left == 0 => stop.store(true, Ordering::Relaxed),
+            Fate::Fail(error) if self.left == 0 => return Err(error()),
+            _ => {}
+        }
+        self.engine.step(batch, lr)
+    }
+
+    fn take_loss(&mut self) -> Result<f64> {
+        self.engine.take_loss()
+    }
+
+    fn model(&mut self) -> Result<Model> {
+        self.engine.model()
+    }
+
+    fn describe(&self) -> String {
+        self.engine.describe()
+    }
+}
+
+fn uninterrupted(data: &Dataset, engine: MakeEngine) -> (Model, Summary) {
+    train(data, &mut *engine(data, &data.model()), Options::default(), |_| ()).unwrap()
+}
+
+/// What is read from a folder, if anything.
+fn load(folder: &Folder, data: &Dataset) -> Option<Checkpoint> {
+    let loaded = folder.load().unwrap()?;
+    assert!(loaded.damaged.is_empty());
+    loaded.checkpoint.check(data).unwrap();
+    Some(loaded.checkpoint)
+}
+
+/// A part of a run, from the last checkpoint in the folder until its fate at step `left`, or to the end.
+fn part(path: &Path, data: &Dataset, engine: MakeEngine, left: u32, fate: Fate<'_>) -> Result<(Model, Summary)> {
+    let folder = Folder::open(path, "--checkpoint").unwrap();
+    let resume: Option<Snapshot> = load(&folder, data).map(|checkpoint| checkpoint.snapshot);
+    let engine = engine(data, resume.as_ref().map_or(&data.model(), |snapshot| &snapshot.model));
+    let never = AtomicBool::new(false);
+    let stop = match fate {
+        Fate::Stop(stop) => stop,
+        Fate::Fail(_) => &never,
+    };
+    let mut engine = Doomed { engine, left, fate };
+    let mut saver = Saver::new(folder, Fingerprint::new(data, &engine), Every::Batches(3));
+    let options =
+        Options { batcher_threads: 2, resume, saver: Some(&mut saver), stop: Some(stop), ..Options::default() };
+    train(data, &mut engine, options, |event| assert!(!matches!(event, Event::NotSaved { .. }), "{event:?}"))
+}
+
+fn assert_same(own: &(Model, Summary), expected: &(Model, Summary)) {
+    let bits = |model: &Model| -> Vec<u32> {
+        model.input.values().iter().chain(model.output.values()).map(|value| value.to_bits()).collect()
+    };
+    assert!(bits(&own.0) == bits(&expected.0), "other vectors");
+    let (own, expected) = (own.1, expected.1);
+    let counts = |summary: Summary| (summary.steps, summary.words, summary.pairs, summary.epochs, summary.model_epoch);
+    assert_eq!(counts(own), counts(expected));
+    assert!((own.loss - expected.loss).abs() < 1e-9 * expected.loss);
+    assert_eq!(own.validation, expected.validation);
+}
+
+/// A run in parts, each `more` batches longer than the one before, and how many there were.
+fn in_parts(path: &Path, data: &Dataset, engine: MakeEngine, more: u32) -> ((Model, Summary), u32) {
+    for parts in 0.. {
+        let stop = AtomicBool::new(false);
+        match part(path, data, engine, 1 + parts * more, Fate::Stop(&stop)) {
+            Ok(own) => return (own, parts),
+            Err(error) => assert!(matches!(error, Error::Stopped { .. }), "{error}"),
+        }
+    }
+    unreachable!("the parts grow")
+}
+
+/// Stopped again and again, at its first batch, in the middle of an epoch, between two and in a validation pass, a run ends
+/// with the same bits.
+#[test]
+fn a_run_that_was_stopped_gives_the_same_vectors() {
+    for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
+        for validation in [None, Some(0.1)] {
+            let data = data(&Config { validation, patience: validation.map(|_| 1), ..config(loss) });
+            for engine in [on_cpu as MakeEngine, on_gpu] {
+                let expected = uninterrupted(&data, engine);
+                let temporary = tempfile::tempdir().unwrap();
+                let (own, parts) = in_parts(temporary.path(), &data, engine, 5);
+                assert!(parts > 3, "{parts}");
+                assert_same(&own, &expected);
+                // A run that is over gives its result again.
+                let again = part(temporary.path(), &data, engine, 0, Fate::Fail(|| unreachable!())).unwrap();
+                assert_same(&again, &expected);
+            }
+        }
+    }
+}
+
+/// Rates so high that the loss of held-out text soon rises: the best epoch and its model outlast the stops after it.
+#[test]
+fn patience_lasts_across_stops() {
+    let ns = config(Loss::Ns);
+    let rates = Config { lr: 2.0, min_lr: Some(2.0), clip: 1.0, batch: None, ..ns };
+    let data = data(&Config { dim: 30, epochs: 40, validation: Some(0.02), patience: Some(3), ..rates });
+    let expected = uninterrupted(&data, on_cpu);
+    assert_eq!(expected.1.epochs, expected.1.model_epoch + 4);
+    let temporary = tempfile::tempdir().unwrap();
+    let (own, parts) = in_parts(temporary.path(), &data, on_cpu, 5);
+    assert!(parts > 10, "{parts}");
+    assert_same(&own, &expected);
+}
+
+#[test]
+fn a_device_that_fails_leaves_the_last_checkpoint() {
+    let data = data(&config(Loss::Ns));
+    let expected = uninterrupted(&data, on_cpu);
+    let temporary = tempfile::tempdir().unwrap();
+    let lost = || Error::Device { doing: "training".to_owned(), why: "it is lost".to_owned() };
+    let full = || Error::DeviceMemory { doing: "training".to_owned() };
+    for (left, fail) in [(8, lost as fn() -> Error), (9, full)] {
+        let error = part(temporary.path(), &data, on_cpu, left, Fate::Fail(fail)).err().unwrap();
+        assert_eq!(error.to_string(), fail().to_string());
+    }
+    let own = part(temporary.path(), &data, on_cpu, u32::MAX, Fate::Fail(lost)).unwrap();
+    assert_same(&own, &expected);
+}
+
+/// More epochs than at first: the batches go on, and the learning rate is that of the longer run.
+#[test]
+fn more_epochs_go_on_from_the_words_seen() {
+    let temporary = tempfile::tempdir().unwrap();
+    let never = AtomicBool::new(false);
+    let first = data(&config(Loss::Ns));
+    part(temporary.path(), &first, on_cpu, u32::MAX, Fate::Stop(&never)).unwrap();
+    let folder = Folder::open(temporary.path(), "--resume").unwrap();
+    let checkpoint = folder.load().unwrap().unwrap().checkpoint;
+    let longer = Config { epochs: 5, batch: None, ..config(Loss::Ns) };
+    let longer = data(&checkpoint.complete(&longer).unwrap());
+    assert_eq!(longer.config.batch, Some(700));
+    checkpoint.check(&longer).unwrap();
+    drop(folder);
+
+    // By hand: the longer run's batches from there on, with its own schedule.
+    let model = checkpoint.snapshot.model;
+    let mut engine = on_cpu(&longer, &model);
+    let schedule = w2v_gpu::schedule::Schedule::new(0.05, None, longer.total_words());
+    for batch in longer.source.batches_from(1, first.total_words()) {
+        let batch = batch.unwrap();
+        engine.step(&batch, schedule.lr(batch.words_before)).unwrap();
+    }
+    let (own, summary) = part(temporary.path(), &longer, on_cpu, u32::MAX, Fate::Stop(&never)).unwrap();
+    assert!(own == engine.model().unwrap());
+    assert_eq!((summary.epochs, summary.words), (5, longer.total_words()));
+}
+
+/// The folder is gone: training goes on, and its vectors are the same.
+#[test]
+fn a_checkpoint_that_fails_does_not_end_training() {
+    let data = data(&config(Loss::Ns));
+    let expected = uninterrupted(&data, on_cpu);
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("run");
+    let mut engine = on_cpu(&data, &data.model());
+    let folder = Folder::open(&path, "--checkpoint").unwrap();
+    let mut saver = Saver::new(folder, Fingerprint::new(&data, &*engine), Every::Batches(1));
+    fs::remove_dir_all(&path).unwrap();
+    let mut failures = 0;
+    let options = Options { saver: Some(&mut saver), ..Options::default() };
+    let own = train(&data, &mut *engine, options, |event| match event {
+        Event::NotSaved { why } => failures += u32::from(why.contains("cannot write")),
+        Event::Saved(saved) => panic!("{saved:?}"),
+        _ => {}
+    });
+    assert_same(&own.unwrap(), &expected);
+    assert!(failures > 1);
+}

@@ -1,0 +1,364 @@
+//! Runs that are killed, stopped and resumed, through the real binary.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use assert_cmd::assert::{Assert, OutputAssertExt};
+use predicates::prelude::*;
+use predicates::str::contains;
+use rand::Rng;
+use tempfile::TempDir;
+use w2v_gpu::sampling::{Key, Stream};
+
+fn bundled_corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt")
+}
+
+/// For runs to which something happens on the way: long enough that it is not over before.
+const LONGER: [&str; 2] = ["--epochs", "20"];
+
+/// A folder for one run: its vectors are `v.bin`, its checkpoints are in `run`.
+struct Place {
+    folder: TempDir,
+    engine: &'static str,
+}
+
+impl Place {
+    fn new(engine: &'static str) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), engine }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `train` on the bundled corpus, then `more`.
+    fn train(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
+        command.current_dir(&self.folder).arg("train").arg(bundled_corpus());
+        command.args(["-o", "v.bin", "--dim", "20", "--epochs", "3", "--batch", "512", "--engine", self.engine]);
+        command.args(more).stdin(Stdio::null());
+        command
+    }
+
+    /// The same, saved after every batch, as far as the disk can follow.
+    fn saved(&self, more: &[&str]) -> Command {
+        self.train(&[&["--checkpoint", "run", "--checkpoint-every", "1"], more].concat())
+    }
+
+    fn assert(&self, more: &[&str]) -> Assert {
+        self.train(more).assert()
+    }
+
+    fn checkpoints(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path("run")) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "checkpoint"));
+        paths.sort();
+        paths
+    }
+
+    /// The vectors and their settings.
+    fn output(&self) -> (Vec<u8>, Vec<u8>) {
+        (fs::read(self.path("v.bin")).unwrap(), fs::read(self.path("v.bin.json")).unwrap())
+    }
+
+    fn is_clean(&self) -> bool {
+        !has_temporary_file(self.folder.path()) && !has_temporary_file(&self.path("run"))
+    }
+}
+
+fn has_temporary_file(folder: &Path) -> bool {
+    let mut files = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    files.any(|path| path.extension().is_some_and(|extension| extension == "tmp"))
+}
+
+/// An uninterrupted run's output and how long it took.
+fn reference(engine: &'static str) -> ((Vec<u8>, Vec<u8>), Duration) {
+    let place = Place::new(engine);
+    let started = Instant::now();
+    place.assert(&[]).success();
+    (place.output(), started.elapsed())
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(120), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Kills a run for each seed at a moment drawn by it, some of them twice, and lets it go on. Says how many of them had a
+/// checkpoint to go on from.
+fn kill_and_resume(engine: &'static str, seeds: Range<u64>) -> usize {
+    let (expected, duration) = reference(engine);
+    let mut resumed = 0;
+    for seed in seeds {
+        let mut rng = Key::new(seed, 0, Stream::Windows).at(0);
+        let place = Place::new(engine);
+        for _ in 0..1 + seed % 3 / 2 {
+            let resume: &[&str] = if place.checkpoints().is_empty() { &[] } else { &["--resume", "run"] };
+            let mut run = place.saved(resume).stderr(Stdio::null()).spawn().unwrap();
+            // From a tenth of the time an uninterrupted run takes to the whole of it.
+            let share = 0.1 + 0.9 * f64::from(rng.next_u32()) / 2f64.powi(32);
+            std::thread::sleep(duration.mul_f64(share));
+            run.kill().unwrap();
+            run.wait().unwrap();
+        }
+        if place.checkpoints().is_empty() {
+            place.saved(&["--resume", "run"]).assert().code(2).stderr(contains("--resume run: "));
+            place.saved(&[]).assert().success();
+        } else {
+            resumed += 1;
+            place.saved(&["--resume", "run"]).assert().success().stderr(contains("goes on after batch"));
+        }
+        assert!(place.output() == expected, "other vectors with seed {seed}");
+        // A half-written checkpoint has been taken away. That of the vectors nobody but who killed the run knows of.
+        assert!(place.checkpoints().len() <= 2 && !has_temporary_file(&place.path("run")));
+    }
+    resumed
+}
+
+#[test]
+fn killed_runs_go_on_to_the_same_file() {
+    let resumed = kill_and_resume("cpu", 0..6);
+    assert!(resumed > 0, "all were killed before their first checkpoint");
+}
+
+#[test]
+#[ignore = "takes minutes: 50 kills"]
+fn fifty_killed_runs_go_on_to_the_same_file() {
+    let (on_cpu, on_gpu) = (kill_and_resume("cpu", 100..140), kill_and_resume("gpu", 200..210));
+    println!("went on from a checkpoint: {on_cpu} of 40 on the CPU, {on_gpu} of 10 on the GPU; the others began anew");
+    assert!(on_cpu >= 20 && on_gpu >= 5);
+}
+
+#[test]
+fn a_run_that_is_over_is_written_again_and_goes_on_for_more_epochs() {
+    let place = Place::new("cpu");
+    place.saved(&[]).assert().success();
+    let expected = place.output();
+    fs::remove_file(place.path("v.bin")).unwrap();
+    place.assert(&["--resume", "run"]).success();
+    assert!(place.output() == expected);
+    // Threads do not matter, nor does which engine `auto` would take.
+    place.assert(&["--resume", "run", "--threads", "1", "--engine", "auto"]).success().stderr(contains("engine: cpu"));
+    assert!(place.output().0 == expected.0);
+    place
+        .assert(&["--resume", "run", "--epochs", "4"])
+        .success()
+        .stderr(contains("3 epochs done").and(contains("epoch 4 done")).and(contains("epoch 3 done").not()));
+    assert!(place.output().0 != expected.0);
+    place.assert(&["--resume", "run"]).code(2).stderr(contains("--epochs 4, and this one --epochs 3"));
+}
+
+#[test]
+fn another_run_is_refused_and_named() {
+    let place = Place::new("cpu");
+    place.saved(&[]).assert().success();
+    let checkpoints = || place.checkpoints().into_iter().map(fs::read).map(Result::unwrap).collect::<Vec<_>>();
+    let before = checkpoints();
+    let refused = |more: &[&str], why: &str| {
+        place.assert(more).code(2).stderr(contains(why));
+    };
+    refused(&["--resume", "run", "--lr", "0.1"], "has --lr 0.05, and this one --lr 0.1");
+    refused(&["--resume", "run", "--fixed-window"], "no --fixed-window, and this one --fixed-window");
+    refused(&["--resume", "run", "--loss", "hs"], "--loss ns, and this one --loss hs");
+    refused(&["--checkpoint", "run"], "go on from them with --resume run");
+    refused(&["--checkpoint-every", "5"], "add --checkpoint DIR");
+    refused(&["--checkpoint", "new", "--checkpoint-every", "5x"], "10m");
+    refused(&["--checkpoint", "v.bin"], "--checkpoint v.bin");
+    refused(&["--resume", "none"], "there is no such folder");
+    assert!(!place.path("none").exists());
+    fs::create_dir(place.path("empty")).unwrap();
+    refused(&["--resume", "empty"], "holds no checkpoint");
+
+    // The same words in another order, and another number of them.
+    let text = fs::read_to_string(bundled_corpus()).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    for (text, why) in [
+        (format!("{rest}{first}\n"), "in another order or other lines"),
+        (text.clone() + "the\n", "another vocabulary"),
+    ] {
+        fs::write(place.path("other.txt"), text).unwrap();
+        let mut command = place.train(&["--resume", "run"]);
+        let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+        let corpus = bundled_corpus();
+        let arguments = arguments.into_iter().map(|arg| if *arg == *corpus { "other.txt".into() } else { arg });
+        command = Command::new(command.get_program());
+        command.current_dir(&place.folder).args(arguments).assert().code(2).stderr(contains(why));
+    }
+    assert!(checkpoints() == before);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_used() {
+    let (expected, _) = reference("cpu");
+    let place = Place::new("cpu");
+    place.saved(&[]).assert().success();
+    let checkpoints = place.checkpoints();
+    let [before, newest] = &checkpoints[..] else { panic!("{checkpoints:?}") };
+    let bytes = fs::read(newest).unwrap();
+    fs::write(newest, &bytes[..bytes.len() - 1]).unwrap();
+    fs::remove_file(place.path("v.bin")).unwrap();
+    place.assert(&["--resume", "run"]).success().stderr(
+        contains("warning: ").and(contains("damaged")).and(contains(before.file_name().unwrap().to_str().unwrap())),
+    );
+    assert!(place.output() == expected);
+    for path in place.checkpoints() {
+        fs::write(path, "w2v-ckpt").unwrap();
+    }
+    place.assert(&["--resume", "run"]).code(1).stderr(contains("no other checkpoint there is whole"));
+}
+
+/// Another engine rounds differently: it has to be asked for, and is warned about.
+#[test]
+fn another_engine_goes_on_with_a_warning() {
+    let place = Place::new("gpu");
+    place.assert(&["--checkpoint", "run", "--max-vocab", "100", "--epochs", "1"]).success();
+    let goes_on = |engine: &str| {
+        place.assert(&["--resume", "run", "--max-vocab", "100", "--epochs", "1", "--engine", engine]).success()
+    };
+    goes_on("auto").stderr(contains("engine: gpu").and(contains("warning").not()));
+    goes_on("cpu").stderr(contains("engine: cpu").and(contains("warning: the run was on gpu ")));
+}
+
+/// The folder of the vectors is gone when they are to be written: they can be had from the checkpoint.
+#[test]
+fn vectors_that_cannot_be_written_are_in_the_checkpoint() {
+    let place = Place::new("cpu");
+    place.assert(&LONGER).success();
+    let expected = place.output();
+    fs::remove_file(place.path("v.bin")).unwrap();
+    fs::create_dir(place.path("out")).unwrap();
+    let mut run = place.saved(&[&LONGER[..], &["-o", "out/v.bin"]].concat()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("there is a checkpoint", || !place.checkpoints().is_empty());
+    fs::remove_dir_all(place.path("out")).unwrap();
+    let stderr = std::io::read_to_string(run.stderr.take().unwrap()).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(1));
+    assert!(stderr.contains("error: cannot write out/v.bin") && stderr.contains("--resume run"), "{stderr}");
+    place.assert(&[&LONGER[..], &["--resume", "run"]].concat()).success();
+    assert!(place.output() == expected);
+}
+
+#[cfg(target_os = "linux")]
+mod signals {
+    use super::*;
+
+    fn send(signal: &str, run: &Child) {
+        Command::new("kill").arg(format!("-{signal}")).arg(run.id().to_string()).assert().success();
+    }
+
+    /// Waits until the process handles SIGINT itself, which it does from the first batch on.
+    fn wait_for_training(run: &Child) {
+        let handles = || {
+            let status = fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (2 - 1) != 0
+        };
+        wait_until("it trains", handles);
+    }
+
+    /// The exit code and what was said.
+    fn end(mut run: Child) -> (Option<i32>, String) {
+        let lines = BufReader::new(run.stderr.take().unwrap()).lines();
+        let said = lines.map(|line| line.unwrap() + "\n").collect();
+        (run.wait().unwrap().code(), said)
+    }
+
+    #[test]
+    fn the_first_signal_saves_and_says_how_to_go_on() {
+        let place = Place::new("cpu");
+        place.assert(&LONGER).success();
+        let expected = place.output();
+        fs::remove_file(place.path("v.bin")).unwrap();
+        let with = |option| [&LONGER[..], &[option, "run"]].concat();
+        let mut option = "--checkpoint";
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let run = place.train(&with(option)).stderr(Stdio::piped()).spawn().unwrap();
+            wait_for_training(&run);
+            send(signal, &run);
+            let (ended, said) = end(run);
+            assert_eq!(ended, Some(code), "{said}");
+            assert!(said.contains("stopped after batch") && said.contains("--resume run goes on"), "{said}");
+            assert!(!place.path("v.bin").exists() && place.is_clean());
+            option = "--resume";
+        }
+        place.assert(&with(option)).success();
+        assert!(place.output() == expected);
+    }
+
+    #[test]
+    fn without_checkpoints_nothing_is_saved_and_it_says_so() {
+        let place = Place::new("cpu");
+        let run = place.train(&["--epochs", "1000"]).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for_training(&run);
+        send("TERM", &run);
+        let (code, said) = end(run);
+        assert_eq!(code, Some(143));
+        assert!(said.contains("nothing was saved: with --checkpoint DIR"), "{said}");
+    }
+
+    /// A batch that takes many seconds: the second signal does not wait for it.
+    #[test]
+    fn the_second_signal_stops_at_once() {
+        let place = Place::new("cpu");
+        let words: String = (0..60_000u64).map(|i| format!("w{} ", i * i % 29_989)).collect();
+        fs::write(place.path("text.txt"), words).unwrap();
+        let mut run = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
+        run.current_dir(&place.folder)
+            .args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--loss", "softmax"]);
+        run.args([
+            "--dim",
+            "500",
+            "--min-count",
+            "1",
+            "--sample",
+            "0",
+            "--batch",
+            "65536",
+            "--checkpoint",
+            "run",
+            "--threads",
+            "1",
+        ]);
+        let mut run = run.stderr(Stdio::piped()).spawn().unwrap();
+        wait_for_training(&run);
+        // Until the batch has begun.
+        std::thread::sleep(Duration::from_millis(200));
+        send("TERM", &run);
+        let mut said = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+        said.find(|line| line.contains("a second one stops at once")).unwrap();
+        let started = Instant::now();
+        send("INT", &run);
+        assert!(!said.any(|line| line.contains("stopped after batch")));
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        assert!(place.is_clean() && place.checkpoints().is_empty());
+    }
+
+    /// A limit on the size of files stands for a full disk: the token store and the vectors fit below it, checkpoints of
+    /// both matrices do not.
+    #[test]
+    fn a_full_disk_costs_the_checkpoint_and_nothing_else() {
+        let place = Place::new("cpu");
+        place.assert(&["--dim", "300"]).success();
+        let expected = place.output();
+        let train = place.saved(&["--dim", "300"]);
+        let mut limited = Command::new("bash");
+        limited.current_dir(&place.folder).args(["-c", "trap '' XFSZ; ulimit -f 2500; exec \"$@\"", "bash"]);
+        limited.arg(train.get_program()).args(train.get_args());
+        let warning = "warning: no checkpoint this time: cannot write run/";
+        limited
+            .assert()
+            .success()
+            .stderr(contains(warning).and(contains("checkpoints could not be written; the last")));
+        assert!(place.output() == expected);
+        assert!(place.checkpoints().is_empty() && place.is_clean());
+    }
+}
