@@ -1,9 +1,12 @@
 //! The settings of a training run.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::schedule::MAX_BATCH;
+use crate::vocab::WordOptions;
 
 /// What is trained and how. The defaults measured best on real text; they are not word2vec's own.
 #[derive(Args, Clone, Debug, PartialEq, serde::Serialize)]
@@ -22,6 +25,13 @@ pub struct Config {
     /// Keep only the N most frequent words
     #[arg(long, value_name = "N", help_heading = "Vocabulary")]
     pub max_vocab: Option<usize>,
+    /// Take the words and counts in FILE, as `w2v-gpu vocab` writes them, instead of counting
+    #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
+    pub vocab: Option<PathBuf>,
+    /// How words are taken from the text.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub words: WordOptions,
 
     /// Largest distance between a context word and a center word
     #[arg(long, default_value_t = 5, value_name = "WORDS", help_heading = "Objective")]
@@ -135,6 +145,8 @@ impl Default for Config {
             seed: 1,
             min_count: 5,
             max_vocab: None,
+            vocab: None,
+            words: WordOptions::default(),
             window: 5,
             fixed_window: false,
             loss: Loss::Ns,
@@ -203,6 +215,13 @@ impl Config {
             "a vector has 1 to 4096 dimensions; 50 to 300 are usual",
         )?;
         require(self.max_vocab != Some(0), "--max-vocab", &0, "keep at least one word, or leave the option out")?;
+        self.words.validate()?;
+        require(
+            self.vocab.is_none() || self.words.vocab_memory.is_none(),
+            "--vocab-memory",
+            &self.words.vocab_memory.unwrap_or_default(),
+            "limits counting, and with --vocab nothing is counted; leave one of the two out",
+        )?;
         require(
             (1..=MAX_WINDOW).contains(&self.window),
             "--window",
@@ -297,6 +316,8 @@ mod tests {
     fn options_lead_back_to_the_settings() {
         let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext].map(Config::preset).to_vec();
         configs.push(Config { max_vocab: Some(9), fixed_window: true, validation: Some(0.25), ..Config::default() });
+        let words = WordOptions { lowercase: true, vocab_memory: Some(4 << 30), ..WordOptions::default() };
+        configs.push(Config { vocab: Some("words.txt".into()), words, ..Config::default() });
         for config in configs {
             let options = config.options().join(" ");
             assert_eq!(Typed::parse_from(format!("x {options}").split(' ')).config, config, "{options}");
@@ -318,10 +339,14 @@ mod tests {
     #[test]
     fn every_setting_out_of_range_names_its_flag() {
         type Change = fn(&mut Config);
-        let bad: [(&str, Change); 17] = [
+        let bad: [(&str, Change); 19] = [
             ("--dim 0", |c| c.dim = 0),
             ("--dim 5000", |c| c.dim = 5000),
             ("--max-vocab", |c| c.max_vocab = Some(0)),
+            ("--vocab-memory 5: counting needs", |c| c.words.vocab_memory = Some(5)),
+            ("--vocab-memory 2000000: limits", |c| {
+                (c.vocab, c.words.vocab_memory) = (Some("words.txt".into()), Some(2_000_000));
+            }),
             ("--window 0", |c| c.window = 0),
             ("--negative 0: positive pairs alone", |c| c.negative = 0),
             ("--ns-exponent", |c| c.ns_exponent = f64::INFINITY),

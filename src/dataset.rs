@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::batcher::{Negatives, RUN, Source, Targets, Windows};
 use crate::config::{Config, Loss, NegativesPer};
-use crate::corpus::{Corpus, HeldOut, TokenStore};
+use crate::corpus::{Corpus, Expected, HeldOut, TokenStore};
 use crate::engine::Objective;
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
 use crate::model::Model;
 use crate::sampling::{AliasTable, HuffmanTree, Subsampler};
 use crate::schedule::{Schedule, auto_batch};
-use crate::vocab::Vocab;
+use crate::vocab::{Rules, Vocab, read_counts};
 
 /// A corpus ready to be trained on.
 #[derive(Clone, Debug)]
@@ -29,33 +29,53 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Counts and encodes a corpus on the threads of the current rayon pool.
+    /// Counts a corpus, or takes the counts of [`Config::vocab`], and encodes it, on the threads of the current rayon pool.
     ///
     /// # Errors
     /// When the configuration, a file or the resulting vocabulary is not fit for training.
     pub fn prepare(corpus: &Corpus, config: &Config, mut on_event: impl FnMut(Event) + Send) -> Result<Self> {
         config.validate()?;
-        let total = corpus.bytes();
-        let (counts, _) = corpus.count(|bytes| on_event(Event::Reading { pass: Pass::Count, bytes, total }))?;
-        let vocab = Vocab::from_counts(&counts, config.min_count, config.max_vocab)?;
-        let different = counts.len() as u64;
+        let rules = Rules::read(&config.words)?;
+        let once;
+        let (corpus, counts, words) = match &config.vocab {
+            Some(path) => {
+                once = corpus.read_once();
+                (&once, read_counts(path, &rules)?, None)
+            }
+            None => {
+                let total = corpus.bytes();
+                let reading = |bytes| on_event(Event::Reading { pass: Pass::Count, bytes, total });
+                let (counts, report) = corpus.count(&rules, reading)?;
+                (corpus, counts, Some(report.words))
+            }
+        };
+        let (vocab, selection) = Vocab::select(&counts, config.min_count, config.max_vocab, &rules)?;
         drop(counts);
         if vocab.len() < 2 {
             return Err(Error::EmptyVocabulary {
                 why: "only one word is left, and a pair needs two; lower --min-count or raise --max-vocab".to_owned(),
             });
         }
+        let exact = selection.undercount == 0;
+        let expected = words.map(|words| Expected { words, tokens: exact.then_some(selection.tokens) });
         let held_out = config.validation.map(|share| HeldOut::new(share, config.seed));
+        // Of a pipe this is known by now, if it was counted.
+        let total = corpus.bytes();
         let reading = |bytes| on_event(Event::Reading { pass: Pass::Encode, bytes, total });
-        let encoded = corpus.encode(&vocab, held_out, reading)?;
+        let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
+        let held_out = encoded.held_out.as_ref().map_or(0, TokenStore::tokens);
+        if encoded.store.tokens() + held_out == 0 {
+            let why = "none of its words occurs in the corpus; check that --vocab was made from such text".to_owned();
+            return Err(Error::EmptyVocabulary { why });
+        }
         let subsampler = Subsampler::new(vocab.counts(), config.sample);
         let tokens = encoded.store.tokens();
         let prepared = Prepared {
             text: encoded.report,
-            different,
+            selection,
             vocabulary: vocab.len() as u64,
             tokens,
-            held_out: vocab.tokens() - tokens,
+            held_out,
             kept: subsampler.expected() * tokens as f64 / vocab.tokens() as f64,
         };
         on_event(Event::Prepared(prepared));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::corpus::TextReport;
 use crate::eval::NamedScore;
+use crate::vocab::Selection;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub enum Event {
         pass: Pass,
         /// Bytes done.
         bytes: u64,
-        /// Bytes in all.
+        /// Bytes in all; 0 where that is not known, as of a pipe.
         total: u64,
     },
     /// The corpus is counted and encoded.
@@ -36,13 +37,17 @@ pub enum Event {
     },
 }
 
-/// The two passes over the text.
+/// The passes over a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
     /// Counting words.
     Count,
     /// Encoding words as ids.
     Encode,
+    /// Counting pairs of words.
+    Pairs,
+    /// Joining words to phrases.
+    Join,
 }
 
 /// What the corpus holds.
@@ -50,8 +55,8 @@ pub enum Pass {
 pub struct Prepared {
     /// What reading came across.
     pub text: TextReport,
-    /// Different words in the text.
-    pub different: u64,
+    /// How the vocabulary came about.
+    pub selection: Selection,
     /// Words in the vocabulary.
     pub vocabulary: u64,
     /// Occurrences of words in the vocabulary that are trained on.

@@ -4,8 +4,9 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | [`corpus`] | text files to a token store on disk: word ids, sentence by sentence |
+//! | [`corpus`] | text, plain or compressed, to a token store on disk: word ids, sentence by sentence |
 //! | [`vocab`] | which words there are, in which order, how often |
+//! | [`phrases`] | words that come together often, joined in the text |
 //! | [`sampling`] | the counter-based generator, noise words, subsampling, the Huffman tree |
 //! | [`dataset`] | all of that made ready for a run |
 //! | [`batcher`] | the token store to minibatches, in shuffled order, on several threads |
@@ -61,6 +62,7 @@ pub mod eval;
 pub mod event;
 pub mod format;
 pub mod model;
+pub mod phrases;
 pub mod report;
 pub mod run_log;
 pub mod sampling;

@@ -200,10 +200,10 @@ fn bad_files_are_named() {
     let attempts: [(PathBuf, PathBuf, &str); 10] = [
         (path("alone.txt"), path("alone.txt"), "is a file of the corpus"),
         (path("missing.txt"), path("v.txt"), "missing.txt"),
-        (folder.path().to_owned(), path("v.txt"), "is a folder"),
+        (folder.path().to_owned(), path("v.txt"), "packed.txt"),
         (path("empty.txt"), path("v.txt"), "holds no words"),
         (path("blank.txt"), path("v.txt"), "holds no words"),
-        (path("packed.txt"), path("v.txt"), "gzip -dc"),
+        (path("packed.txt"), path("v.txt"), "is cut short"),
         (path("alone.txt"), path("v.txt"), "no two words"),
         (path("text.txt"), path("v.docx"), ".bin"),
         (path("text.txt"), path("no/such/folder/v.txt"), "--output"),

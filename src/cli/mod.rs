@@ -10,12 +10,15 @@ mod eval;
 mod man;
 mod metrics;
 mod neighbors;
+mod phrases;
 mod progress;
 mod query;
 mod report;
 mod signals;
 mod terminal;
+mod text;
 mod train;
+mod vocab;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -47,6 +50,8 @@ enum Command {
     Analogy(analogy::Args),
     Convert(convert::Args),
     Report(report::Args),
+    Vocab(vocab::Args),
+    Phrases(phrases::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
@@ -115,6 +120,8 @@ fn execute(command: &Command) -> anyhow::Result<()> {
         Command::Analogy(args) => analogy::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Report(args) => report::run(args),
+        Command::Vocab(args) => vocab::run(args),
+        Command::Phrases(args) => phrases::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -4,8 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use w2v_gpu::corpus::TextReport;
 use w2v_gpu::eval::NamedScore;
 use w2v_gpu::event::{Event, Pass, Prepared, Progress};
+use w2v_gpu::vocab::Selection;
 
 use super::checkpoint;
 use super::terminal::escaped;
@@ -92,17 +94,24 @@ impl Display {
         let name = match pass {
             Pass::Count => "counting",
             Pass::Encode => "encoding",
+            Pass::Pairs => "counting pairs",
+            Pass::Join => "joining",
         };
         if self.terminal {
             if self.bar.prefix() != name {
-                let template = "{prefix} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+                let template = match total {
+                    0 => "{prefix} {spinner} {bytes}, {bytes_per_sec}",
+                    _ => "{prefix} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+                };
                 self.start_bar(name, total, template);
             }
             self.bar.set_position(bytes);
         } else if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            let share = 100.0 * bytes as f64 / total.max(1) as f64;
-            to_stderr(&format!("{name}: {share:.0}% of {} MB", total / 1_000_000));
+            to_stderr(&match total {
+                0 => format!("{name}: {} MB", bytes / 1_000_000),
+                _ => format!("{name}: {:.0}% of {} MB", 100.0 * bytes as f64 / total as f64, total / 1_000_000),
+            });
         }
     }
 
@@ -142,25 +151,69 @@ fn to_stderr(text: &str) {
 
 /// What the corpus holds, and everything in it that could not be taken as it stood.
 fn prepared_lines(prepared: &Prepared) -> Vec<String> {
-    let Prepared { text, different, vocabulary, tokens, held_out, kept } = prepared;
+    let Prepared { text, selection, vocabulary, tokens, held_out, kept } = prepared;
     let mut lines = vec![format!(
         "corpus: {} words in {} lines; vocabulary: {} of {} different words, {} occurrences ({:.0}% kept by subsampling)",
         HumanCount(text.words),
         HumanCount(text.lines),
         HumanCount(*vocabulary),
-        HumanCount(*different),
+        HumanCount(selection.different),
         HumanCount(*tokens),
         100.0 * kept / *tokens as f64
     )];
-    let mut left_out = |count: u64, what: &str| {
-        if count > 0 {
-            lines.push(format!("  {} {what}", HumanCount(count)));
-        }
-    };
-    left_out(*held_out, "words in sentences held out (--validation)");
-    left_out(text.words - tokens - held_out, "words left out: not in the vocabulary (--min-count, --max-vocab)");
-    left_out(text.invalid_utf8, "words with bytes that are not UTF-8, replaced by U+FFFD");
-    left_out(text.long_words, "words left out: longer than 1024 bytes");
-    left_out(text.cuts, "cuts in lines too long for one sentence");
+    let found = tokens + held_out;
+    lines.extend(notes([
+        (*held_out, "words in sentences held out (--validation)"),
+        (text.words - found, "words left out: not in the vocabulary (--min-count, --max-vocab, --stop-words)"),
+    ]));
+    lines.extend(text_notes(text));
+    lines.extend(selection_lines(selection));
+    if selection.undercount == 0 && selection.tokens != found {
+        let (counted, found) = (HumanCount(selection.tokens), HumanCount(found));
+        lines.push(format!("  the counts of --vocab add up to {counted}, and this text has {found} of these words"));
+    }
     lines
+}
+
+/// Lines about what is not as it stood, where there is some.
+fn notes<const N: usize>(notes: [(u64, &str); N]) -> impl Iterator<Item = String> {
+    notes.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("  {} {what}", HumanCount(count)))
+}
+
+/// Everything in a text that could not be taken as it stood.
+pub(super) fn text_notes(text: &TextReport) -> impl Iterator<Item = String> {
+    notes([
+        (text.invalid_utf8, "words with bytes that are not UTF-8, replaced by U+FFFD"),
+        (text.long_words, "words left out: longer than 1024 bytes"),
+        (text.cuts, "cuts in lines too long for one sentence"),
+    ])
+}
+
+/// What lists of words and a limit of memory did to a vocabulary.
+pub(super) fn selection_lines(selection: &Selection) -> Vec<String> {
+    let Selection { undercount, stop_words, stopped, absent, .. } = selection;
+    let mut lines = Vec::new();
+    if *stop_words > 0 {
+        let (words, occurrences) = (HumanCount(*stop_words), HumanCount(*stopped));
+        lines.push(format!("  {words} stop words left out, with {occurrences} occurrences (--stop-words)"));
+    }
+    lines.extend(notes([(*absent, "words of --keep-words do not occur")]));
+    if *undercount > 0 {
+        let bound = HumanCount(*undercount);
+        lines.push(format!(
+            "  counts may be low, each by at most {bound}, and no word left out for lack of --vocab-memory occurs more often"
+        ));
+    }
+    lines
+}
+
+/// A warning where counts are off by more than the rarest words of a vocabulary occur.
+pub(super) fn undercount_warning(selection: &Selection, min_count: u64) -> Option<String> {
+    let bound = selection.undercount;
+    (bound >= min_count.max(1)).then(|| {
+        format!(
+            "warning: counts may be low by {bound}, not less than --min-count {min_count}: words that occur often enough \
+             may be missing; raise --vocab-memory, or --min-count above {bound}"
+        )
+    })
 }

@@ -22,32 +22,34 @@ use w2v_gpu::event::Prepared;
 use w2v_gpu::format::{self, Format, Table};
 use w2v_gpu::model::{Embedding, Matrix, Model};
 use w2v_gpu::train::{Options, Summary, train};
-use w2v_gpu::vocab::Vocab;
+use w2v_gpu::vocab::{self, Vocab};
 
 use super::checkpoint::{Checkpoints, Session};
 use super::metrics::{self, Recorder};
-use super::progress::Display;
+use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
+use super::text::{CorpusArgs, check_apart, left_out_line};
 
 /// Trains word vectors on text
 ///
-/// Every line of CORPUS is a sentence, its words separated by whitespace. The vectors are written in the format of OUT's
-/// extension; gensim, spaCy and others load .txt and .bin. The settings of the run are written beside them, to OUT.json.
+/// Every line of CORPUS is a sentence, its words separated by whitespace. Of folders all files are read, in order of their
+/// paths, but for hidden ones. Standard input and pipes are copied, as they come, to a temporary file (in TMPDIR). The
+/// vectors are written in the format of OUT's extension; gensim, spaCy and others load .txt and .bin. The settings of the
+/// run are written beside them, to OUT.json.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
     after_help = "Examples:
   w2v-gpu train text.txt -o vectors.bin
-  w2v-gpu train part1.txt part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu
+  w2v-gpu train part1.txt.gz part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu
   w2v-gpu train text.txt -o vectors.bin --loss hs --validation 0.01 --patience 2
   w2v-gpu train text.txt -o vectors.bin --preset word2vec --dim 200
   w2v-gpu train text.txt -o vectors.bin --checkpoint run --checkpoint-every 5m
   w2v-gpu train text.txt -o vectors.bin --resume run"
 )]
 pub(crate) struct Args {
-    /// Text files
-    #[arg(required = true)]
-    corpus: Vec<PathBuf>,
+    #[command(flatten)]
+    corpus: CorpusArgs,
     /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy, .safetensors or .tsv
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -63,6 +65,9 @@ pub(crate) struct Args {
     /// Take the defaults of a TOML file, lines such as `dim = 300`; options typed beside it win
     #[arg(long = "config", id = "config_file", value_name = "FILE.toml")]
     config_file: Option<PathBuf>,
+    /// Also write the words and their counts to FILE, for --vocab
+    #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
+    save_vocab: Option<PathBuf>,
     #[command(flatten)]
     config: Config,
     #[command(flatten)]
@@ -168,16 +173,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let threads = threads(args.hardware.threads)?;
     let mut display = Display::new(args.quiet, checked_interval(args.log_every)?);
     check_outputs(args)?;
-    let corpus = Corpus::open(&args.corpus)?;
+    let paths = args.corpus.paths()?;
+    let corpus = Corpus::open(&paths)?;
+    check_inputs(args, &corpus)?;
     let mut session = Session::open(&args.checkpoints)?;
     let config = session.complete(&args.config)?;
     let (place, why) = choose(&args.hardware, session.engine().map(|engine| engine.starts_with("cpu")))?;
     display.line(&why);
+    left_out_line(&corpus).iter().for_each(|line| display.line(line));
 
     let started = Instant::now();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let data = pool.install(|| Dataset::prepare(&corpus, &config, |event| display.show(&event)))?;
     session.check(&data)?;
+    undercount_warning(&data.prepared.selection, args.config.min_count).iter().for_each(|line| display.line(line));
+    if let Some(path) = &args.save_vocab {
+        format::write_atomically(path, |out| vocab::write(&data.vocab, out))?;
+    }
     let prepare = started.elapsed();
 
     let started = Instant::now();
@@ -191,7 +203,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     drop(start_model);
     session.announce(&*engine, &display);
     let start = started.elapsed();
-    let mut recorder = start_recorder(args, &data, &*engine, threads)?;
+    let mut recorder = start_recorder(args, &paths, &data, &*engine, threads)?;
     let signals = Signals::listen()?;
     let mut saver = session.saver(&data, &*engine);
     let options = Options {
@@ -212,7 +224,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let description = engine.describe();
     drop(engine);
-    write(args, &data, model, &description).map_err(|error| session.explain_unwritten(error))?;
+    write(args, &paths, &data, model, &description).map_err(|error| session.explain_unwritten(error))?;
     let report = Report {
         engine: description,
         output: &args.output,
@@ -239,7 +251,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     signals.check()
 }
 
-fn threads(asked: Option<usize>) -> Result<usize, Error> {
+pub(super) fn threads(asked: Option<usize>) -> Result<usize, Error> {
     let available = || std::thread::available_parallelism().map_or(1, usize::from);
     match asked {
         None => Ok(available()),
@@ -261,24 +273,40 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
     }
 }
 
-/// Finds out before any work what would otherwise be found out after it.
-fn check_outputs(args: &Args) -> Result<(), Error> {
+/// All files that will be written, each with the flag that names it.
+fn output_files(args: &Args) -> Result<Vec<(&'static str, PathBuf)>, Error> {
     let vectors = [("-o/--output", Some(&args.output)), ("--save-output", args.save_output.as_ref())];
-    let mut files: Vec<(&'static str, PathBuf)> = vec![("-o/--output", settings_path(&args.output))];
+    let mut files = vec![("-o/--output", settings_path(&args.output))];
+    files.extend(args.save_vocab.clone().map(|path| ("--save-vocab", path)));
     for (flag, path) in vectors.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
         files.extend(Format::from_path(path)?.files(path)?.into_iter().map(|file| (flag, file)));
     }
+    Ok(files)
+}
+
+/// Finds out before any work what would otherwise be found out after it.
+fn check_outputs(args: &Args) -> Result<(), Error> {
+    let files = output_files(args)?;
     for (at, (flag, file)) in files.iter().enumerate() {
         format::check_writable(file, flag)?;
         let mend = |why: &str| Error::Setting { flag, value: file.display().to_string(), why: why.to_owned() };
-        if args.corpus.iter().any(|corpus| is_same_file(corpus, file)) {
-            return Err(mend("is a file of the corpus, which would be replaced; name another file"));
-        }
         if files[..at].iter().any(|(_, other)| other == file || is_same_file(other, file)) {
-            return Err(mend("is also where -o/--output goes; name another file"));
+            return Err(mend("is also where another output goes; name another file"));
         }
     }
-    args.recording.check(args.corpus.iter().chain(files.iter().map(|(_, file)| file)).map(PathBuf::as_path))
+    Ok(())
+}
+
+/// Finds out whether an output would replace what is read, or a record of the run either.
+fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
+    let lists: Vec<&Path> =
+        args.config.words.files().chain(args.config.vocab.as_deref()).chain(args.corpus.list()).collect();
+    let outputs = output_files(args)?;
+    for (flag, file) in &outputs {
+        check_apart(corpus, lists.iter().copied(), file, flag)?;
+    }
+    let written = outputs.iter().map(|(_, file)| file.as_path());
+    args.recording.check(corpus.files().chain(lists.iter().copied()).chain(written))
 }
 
 /// Whether two paths lead to one file that is there.
@@ -412,21 +440,27 @@ fn start_engine(
 }
 
 /// Begins to record the run where that was asked for, with everything that is settled by now.
-fn start_recorder(args: &Args, data: &Dataset, engine: &dyn Engine, threads: usize) -> Result<Recorder> {
+fn start_recorder(
+    args: &Args,
+    corpus: &[PathBuf],
+    data: &Dataset,
+    engine: &dyn Engine,
+    threads: usize,
+) -> Result<Recorder> {
     args.recording.start(&metrics::Run {
         engine: engine.describe(),
         threads,
-        corpus: &args.corpus,
+        corpus,
         output: &args.output,
         config: &data.config,
         prepared: &data.prepared,
     })
 }
 
-fn write(args: &Args, data: &Dataset, model: Model, engine: &str) -> Result<()> {
+fn write(args: &Args, corpus: &[PathBuf], data: &Dataset, model: Model, engine: &str) -> Result<()> {
     let settings = serde_json::to_string_pretty(&Settings {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
-        corpus: &args.corpus,
+        corpus,
         engine,
         embedding: args.embedding,
         config: &data.config,

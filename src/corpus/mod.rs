@@ -1,24 +1,37 @@
-//! From text files to the token store: words are counted, then encoded once, in parallel and in bounded memory.
+//! From text to the token store: words are counted, then encoded once, in parallel and in bounded memory.
 //!
+//! Text is read as it comes: from plain and compressed files, whole folders, pipes and standard input.
 //! A line is a sentence, words are separated by whitespace, and nothing is dropped in silence: [`TextReport`] counts
 //! whatever could not be taken as it stood.
 
+mod count;
+mod input;
+mod normal;
+mod packed;
+mod paths;
 mod reader;
 mod store;
 mod tokenizer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand::Rng;
 use rayon::prelude::*;
 
+pub use input::STDIN;
+pub use normal::Normalization;
+pub use paths::read_list;
 pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
 
-use self::reader::{Chunk, ChunkReader};
+use self::input::Source;
+pub(crate) use self::reader::Chunk;
+use self::reader::ChunkReader;
+pub(crate) use self::tokenizer::for_each_raw_word;
 use self::tokenizer::for_each_word;
 use crate::error::{Error, Result};
 use crate::sampling::{Key, Stream};
-use crate::vocab::{Vocab, WordCounts};
+use crate::vocab::Vocab;
 
 /// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches across a cut.
 pub const MAX_SENTENCE: usize = 1 << 14;
@@ -29,7 +42,7 @@ pub const MAX_WORD_BYTES: usize = 1024;
 /// What a pass over the text came across.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct TextReport {
-    /// Bytes read.
+    /// Bytes read, of compressed files as they lie on disk.
     pub bytes: u64,
     /// Lines with at least one word.
     pub lines: u64,
@@ -44,7 +57,7 @@ pub struct TextReport {
 }
 
 impl TextReport {
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         let Self { bytes, lines, words, invalid_utf8, long_words, cuts } = other;
         self.bytes += bytes;
         self.lines += lines;
@@ -53,6 +66,15 @@ impl TextReport {
         self.long_words += long_words;
         self.cuts += cuts;
     }
+}
+
+/// What encoding must find in a text that was counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// Words.
+    pub words: u64,
+    /// Those in the vocabulary, where they were counted exactly.
+    pub tokens: Option<u64>,
 }
 
 /// A corpus as word ids.
@@ -84,56 +106,53 @@ impl HeldOut {
     }
 }
 
-/// Text files, checked to be readable.
+/// Text files and streams, in the order in which they are read.
 #[derive(Clone, Debug)]
 pub struct Corpus {
-    paths: Vec<PathBuf>,
-    bytes: u64,
+    sources: Arc<[Source]>,
+    hidden: Vec<PathBuf>,
+    /// Whether streams are kept for another pass.
+    keep: bool,
 }
 
 impl Corpus {
-    /// Checks that every file opens, is a file and holds plain text.
+    /// Takes files, plain or compressed by gzip, zstd, bzip2 or xz, which their first bytes tell; folders, for all files below
+    /// them in byte order of their paths, hidden ones left out; and streams: pipes, and `-` for standard input. Checks that every
+    /// file opens and is none of the other kinds of archive.
+    ///
+    /// A stream can be read once. The first pass leaves a copy of what came, as it came, in the system's folder for temporary
+    /// files (`TMPDIR`), without a name; see [`Corpus::read_once`].
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Corpus`] for the first one that does not.
+    /// [`Error::Io`] or [`Error::Corpus`] for the first one that is not fit.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        let mut bytes = 0;
-        for path in paths {
-            bytes += reader::open(path)?.metadata().map_err(Error::io("read", path))?.len();
-        }
-        Ok(Self { paths: paths.to_vec(), bytes })
+        let (files, hidden) = paths::expand(paths)?;
+        let sources: Vec<Source> = files.into_iter().map(Source::new).collect::<Result<_>>()?;
+        Ok(Self { sources: sources.into(), hidden, keep: true })
     }
 
-    /// The size of all files.
+    /// The same corpus for one pass alone, which leaves no copy of streams.
+    pub fn read_once(&self) -> Self {
+        Self { keep: false, ..self.clone() }
+    }
+
+    /// The size of all files as they lie on disk; 0 when there are streams that were not read yet.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.sources.iter().map(Source::bytes).sum::<Option<u64>>().unwrap_or(0)
     }
 
-    /// Counts all words on the threads of the current rayon pool; `progress` hears of all bytes done so far.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when a file cannot be read.
-    pub fn count(&self, mut progress: impl FnMut(u64) + Send) -> Result<(WordCounts, TextReport)> {
-        let mut report = TextReport::default();
-        let mut parts = vec![(WordCounts::default(), TextReport::default()); rayon::current_num_threads()];
-        self.rounds(parts.len(), |chunks, done| {
-            chunks.par_iter().zip(&mut parts).for_each(|(chunk, (counts, report))| {
-                for_each_line(chunk, report, |line, report| for_each_word(line, report, |word| counts.add(word)));
-            });
-            progress(done);
-            Ok(())
-        })?;
-        let mut counts = WordCounts::default();
-        for (part, part_report) in parts {
-            counts.merge(part);
-            report.add(&part_report);
-        }
-        report.bytes = self.bytes;
-        Ok((counts, report))
+    /// The files that are read, in order.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.sources.iter().map(|source| source.path.as_path())
+    }
+
+    /// Files and folders that were left out of the folders named, as their names begin with a dot.
+    pub fn hidden(&self) -> &[PathBuf] {
+        &self.hidden
     }
 
     /// Encodes the text into a token store in the system's folder for temporary files (`TMPDIR`), and into another one
-    /// the sentences that are held out.
+    /// the sentences that are held out. `form` is that of the vocabulary's words.
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be read or the store cannot be written; [`Error::Corpus`] when the text is not
@@ -141,15 +160,17 @@ impl Corpus {
     pub fn encode(
         &self,
         vocab: &Vocab,
+        form: Normalization,
         held_out: Option<HeldOut>,
+        expected: Option<Expected>,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Encoded> {
         let mut writer = StoreWriter::new()?;
         let mut held_out = held_out.map(|share| StoreWriter::new().map(|writer| (share, writer))).transpose()?;
         let mut report = TextReport::default();
-        self.rounds(rayon::current_num_threads(), |chunks, done| {
+        let bytes = self.rounds(rayon::current_num_threads(), |chunks, done| {
             let parts: Vec<(Vec<u32>, TextReport)> =
-                chunks.par_iter().map(|chunk| encode_chunk(chunk, vocab)).collect();
+                chunks.par_iter().map(|chunk| encode_chunk(chunk, vocab, form)).collect();
             for (tokens, part) in &parts {
                 match &mut held_out {
                     None => writer.write(tokens)?,
@@ -166,46 +187,69 @@ impl Corpus {
             progress(done);
             Ok(())
         })?;
-        report.bytes = self.bytes;
+        report.bytes = bytes;
         let store = writer.finish()?;
         let held_out = held_out.map(|(_, writer)| writer.finish()).transpose()?;
-        let (counted, encoded) = (vocab.tokens(), store.tokens() + held_out.as_ref().map_or(0, TokenStore::tokens));
-        if counted != encoded {
-            return Err(Error::Corpus {
-                path: self.paths.first().cloned().unwrap_or_default(),
-                why: format!(
-                    "the corpus changed while it was read: {counted} words of the vocabulary were counted, {encoded} \
-                     encoded; start again once nothing writes to it"
-                ),
-            });
-        }
+        let tokens = store.tokens() + held_out.as_ref().map_or(0, TokenStore::tokens);
+        self.check_unchanged(expected, report.words, tokens)?;
         Ok(Encoded { store, held_out, report })
     }
 
+    /// Whether this pass found what the one before did.
+    fn check_unchanged(&self, expected: Option<Expected>, words: u64, tokens: u64) -> Result<()> {
+        let Some(expected) = expected else { return Ok(()) };
+        let (what, before, now) = match expected.tokens {
+            _ if expected.words != words => ("words", expected.words, words),
+            Some(counted) if counted != tokens => ("words of the vocabulary", counted, tokens),
+            _ => return Ok(()),
+        };
+        let why = format!(
+            "the corpus changed while it was read: {before} {what} were counted, {now} read again; start again once \
+             nothing writes to it"
+        );
+        Err(Error::Corpus { path: self.files().next().unwrap_or(Path::new("")).to_owned(), why })
+    }
+
     /// Hands the text out in rounds of at most `width` chunks, the next round being read while one is worked on;
-    /// `work` also hears of the bytes read up to the end of its round.
-    fn rounds(&self, width: usize, mut work: impl FnMut(&[Chunk], u64) -> Result<()> + Send) -> Result<()> {
-        let mut reader = ChunkReader::new(&self.paths);
-        let mut chunks = reader.take(width)?;
+    /// `work` also hears of the bytes read up to the end of its round. Gives the bytes of all.
+    pub(crate) fn rounds(&self, width: usize, mut work: impl FnMut(&[Chunk], u64) -> Result<()> + Send) -> Result<u64> {
+        self.groups(width, u64::MAX, |chunks, _, done| work(chunks, done))
+    }
+
+    /// The same, where a round also ends with the chunk that fills `group` bytes of text, whatever the width, and `work` hears
+    /// of that.
+    fn groups(
+        &self,
+        width: usize,
+        group: u64,
+        mut work: impl FnMut(&[Chunk], bool, u64) -> Result<()> + Send,
+    ) -> Result<u64> {
+        let mut reader = ChunkReader::new(&self.sources, self.keep);
+        let mut left = group;
+        let mut chunks = reader.take(width, &mut left)?;
         let mut done = 0;
         while !chunks.is_empty() {
             done += chunks.iter().map(|chunk| chunk.bytes).sum::<u64>();
-            let (worked, next) = rayon::join(|| work(&chunks, done), || reader.take(width));
+            let ends_group = left == 0;
+            if ends_group {
+                left = group;
+            }
+            let (worked, next) = rayon::join(|| work(&chunks, ends_group, done), || reader.take(width, &mut left));
             worked?;
             chunks = next?;
         }
-        Ok(())
+        Ok(done)
     }
 }
 
 /// The ids of a chunk's words, the last of each sentence marked with [`END`].
-fn encode_chunk(chunk: &Chunk, vocab: &Vocab) -> (Vec<u32>, TextReport) {
+fn encode_chunk(chunk: &Chunk, vocab: &Vocab, form: Normalization) -> (Vec<u32>, TextReport) {
     let mut report = TextReport::default();
     let mut tokens: Vec<u32> = Vec::with_capacity(chunk.text.len() / 5);
     for_each_line(chunk, &mut report, |line, report| {
         let start = tokens.len();
         let mut sentence = start;
-        for_each_word(line, report, |word| {
+        for_each_word(line, form, report, |word| {
             let Some(id) = vocab.id(word) else { return };
             if tokens.len() - sentence == MAX_SENTENCE {
                 tokens[sentence + MAX_SENTENCE - 1] |= END;
@@ -222,7 +266,7 @@ fn encode_chunk(chunk: &Chunk, vocab: &Vocab) -> (Vec<u32>, TextReport) {
 }
 
 /// Hands every line to `visit`, and counts those with words: one that goes on from the chunk before as a cut.
-fn for_each_line(chunk: &Chunk, report: &mut TextReport, mut visit: impl FnMut(&[u8], &mut TextReport)) {
+pub(crate) fn for_each_line(chunk: &Chunk, report: &mut TextReport, mut visit: impl FnMut(&[u8], &mut TextReport)) {
     for (number, line) in chunk.lines().enumerate() {
         let before = report.words;
         visit(line, report);
@@ -249,14 +293,23 @@ mod tests {
         (file, corpus)
     }
 
+    fn count(corpus: &Corpus) -> Result<(crate::vocab::WordCounts, TextReport)> {
+        corpus.count(&crate::vocab::Rules::default(), |_| ())
+    }
+
+    fn encode(corpus: &Corpus, vocab: &Vocab) -> Result<Encoded> {
+        corpus.encode(vocab, Normalization::default(), None, None, |_| ())
+    }
+
     /// Held out are whole sentences, about the share asked for, the same ones for the same seed.
     #[test]
     fn sentences_are_held_out() {
         let text: String = (0..4000).map(|n| format!("a b{n} c{n} d\n")).collect();
         let (_file, corpus) = corpus(text.as_bytes());
-        let vocab = Vocab::from_counts(&corpus.count(|_| ()).unwrap().0, 1, None).unwrap();
+        let vocab = Vocab::from_counts(&count(&corpus).unwrap().0, 1, None).unwrap();
         let held_out = |share, seed| {
-            let encoded = corpus.encode(&vocab, Some(HeldOut::new(share, seed)), |_| ()).unwrap();
+            let encoded =
+                corpus.encode(&vocab, Normalization::default(), Some(HeldOut::new(share, seed)), None, |_| ()).unwrap();
             let held_out = encoded.held_out.unwrap();
             assert_eq!(encoded.store.tokens() + held_out.tokens(), 16_000);
             let mut tokens = Vec::new();
@@ -274,9 +327,9 @@ mod tests {
 
     fn encoded(text: &[u8]) -> (Vocab, Vec<u32>, TextReport) {
         let (_file, corpus) = corpus(text);
-        let (counts, counted) = corpus.count(|_| ()).unwrap();
+        let (counts, counted) = count(&corpus).unwrap();
         let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
-        let Encoded { store, report, .. } = corpus.encode(&vocab, None, |_| ()).unwrap();
+        let Encoded { store, report, .. } = encode(&corpus, &vocab).unwrap();
         assert_eq!((counted.words, counted.lines), (report.words, report.lines));
         let mut tokens = Vec::new();
         for block in 0..store.blocks() {
@@ -324,10 +377,10 @@ mod tests {
     #[test]
     fn words_outside_the_vocabulary_leave_the_sentence() {
         let (_file, corpus) = corpus(b"a x b\nx\na b");
-        let (counts, _) = corpus.count(|_| ()).unwrap();
+        let (counts, _) = count(&corpus).unwrap();
         let vocab = Vocab::from_counts(&counts, 2, Some(2)).unwrap();
         assert_eq!(vocab.words().collect::<Vec<_>>(), ["a", "b"]);
-        let store = corpus.encode(&vocab, None, |_| ()).unwrap().store;
+        let store = encode(&corpus, &vocab).unwrap().store;
         let mut tokens = Vec::new();
         store.read_block(0, &mut tokens).unwrap();
         assert_eq!(tokens, [0, 1 | END, 0, 1 | END]);
@@ -335,21 +388,17 @@ mod tests {
 
     #[test]
     fn a_corpus_that_changed_between_the_passes_is_refused() {
-        let (mut file, corpus) = corpus(b"a b\n");
-        let (counts, _) = corpus.count(|_| ()).unwrap();
-        let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
+        let (mut file, corpus) = corpus(b"a b c\n");
+        let (counts, report) = count(&corpus).unwrap();
+        let vocab = Vocab::from_counts(&counts, 1, Some(2)).unwrap();
+        let exact = Expected { words: report.words, tokens: Some(vocab.tokens()) };
+        let encode = |expected| corpus.encode(&vocab, Normalization::default(), None, Some(expected), |_| ());
+        encode(exact).unwrap();
+        let swapped = std::fs::write(file.path(), b"a a b\n").map(|()| encode(exact).unwrap_err().to_string());
+        assert!(swapped.unwrap().contains("changed while it was read: 2 words of the vocabulary were counted, 3"));
+        encode(Expected { tokens: None, ..exact }).unwrap();
         file.write_all(b"a a\n").unwrap();
-        assert!(corpus.encode(&vocab, None, |_| ()).unwrap_err().to_string().contains("changed while it was read"));
-    }
-
-    #[test]
-    fn what_is_no_plain_text_is_refused_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let refused = |path: PathBuf| Corpus::open(&[path]).unwrap_err().to_string();
-        assert!(refused(folder.path().to_owned()).contains("is a folder"));
-        assert!(refused(folder.path().join("none.txt")).contains("none.txt"));
-        let packed = folder.path().join("text.gz");
-        std::fs::write(&packed, [0x1f, 0x8b, 8, 0]).unwrap();
-        assert!(refused(packed).contains("gzip"));
+        let longer = encode(Expected { tokens: None, ..exact }).unwrap_err().to_string();
+        assert!(longer.contains("changed while it was read: 3 words were counted"), "{longer}");
     }
 }

@@ -1,55 +1,23 @@
 //! Reads files in large chunks of whole lines.
 
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::path::{Path, PathBuf};
-
 use super::MAX_WORD_BYTES;
-use crate::error::{Error, Result};
+use super::input::{Input, Source};
+use crate::error::Result;
 
-/// Bytes read at a time. A line that does not fit is cut between two words.
+/// Bytes of text read at a time. A line that does not fit is cut between two words.
 pub(super) const CHUNK_BYTES: usize = 4 << 20;
 
-/// First bytes of compressed files, which would otherwise be trained on as if they were words.
-const COMPRESSED: [(&[u8], &str, &str); 4] = [
-    (&[0x1f, 0x8b], "gzip", "gzip -dc"),
-    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "zstd -dc"),
-    (b"BZh", "bzip2", "bzip2 -dc"),
-    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz", "xz -dc"),
-];
-
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
-
-/// Opens a text file; refuses folders and compressed files, and skips a byte order mark.
-pub(super) fn open(path: &Path) -> Result<File> {
-    let corpus_error = |why: String| Error::Corpus { path: path.to_owned(), why };
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    if file.metadata().map_err(Error::io("read", path))?.is_dir() {
-        return Err(corpus_error("is a folder; name the text files in it".to_owned()));
-    }
-    let mut head = Vec::with_capacity(8);
-    file.by_ref().take(8).read_to_end(&mut head).map_err(Error::io("read", path))?;
-    for (magic, name, command) in COMPRESSED {
-        if head.starts_with(magic) {
-            return Err(corpus_error(format!("is compressed by {name}; unpack it first: {command} FILE > FILE.txt")));
-        }
-    }
-    let start = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() as u64 } else { 0 };
-    file.seek(std::io::SeekFrom::Start(start)).map_err(Error::io("read", path))?;
-    Ok(file)
-}
-
 /// Whole lines of one file.
-pub(super) struct Chunk {
-    pub(super) text: Vec<u8>,
+pub(crate) struct Chunk {
+    pub(crate) text: Vec<u8>,
     /// Whether the first line began in the chunk before.
-    pub(super) continued: bool,
-    /// Bytes of the file that this chunk stands for.
+    pub(crate) continued: bool,
+    /// Bytes read from the file for it, still packed.
     pub(super) bytes: u64,
 }
 
 impl Chunk {
-    pub(super) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = &self.text[..];
         std::iter::from_fn(move || {
             if rest.is_empty() {
@@ -65,8 +33,10 @@ impl Chunk {
 
 /// Reads files one after the other. Where the chunks are cut depends on the text alone.
 pub(super) struct ChunkReader<'a> {
-    paths: std::slice::Iter<'a, PathBuf>,
-    current: Option<(&'a PathBuf, File)>,
+    sources: std::slice::Iter<'a, Source>,
+    /// Whether streams will be read again.
+    keep: bool,
+    current: Option<Input<'a>>,
     /// The beginning of a line whose end was not read yet.
     carry: Vec<u8>,
     /// Whether the last line was cut between two words.
@@ -76,42 +46,42 @@ pub(super) struct ChunkReader<'a> {
 }
 
 impl<'a> ChunkReader<'a> {
-    pub(super) fn new(paths: &'a [PathBuf]) -> Self {
-        Self { paths: paths.iter(), current: None, carry: Vec::new(), continued: false, in_long_word: false }
+    pub(super) fn new(sources: &'a [Source], keep: bool) -> Self {
+        let sources = sources.iter();
+        Self { sources, keep, current: None, carry: Vec::new(), continued: false, in_long_word: false }
     }
 
-    /// The next chunks, at most `count`; none at the end.
-    pub(super) fn take(&mut self, count: usize) -> Result<Vec<Chunk>> {
+    /// The next chunks, at most `count`, and no more once they have taken `left` bytes of text down to 0; none at the end.
+    pub(super) fn take(&mut self, count: usize, left: &mut u64) -> Result<Vec<Chunk>> {
         let mut chunks = Vec::with_capacity(count);
-        while chunks.len() < count {
-            match self.next()? {
-                Some(chunk) => chunks.push(chunk),
-                None => break,
-            }
+        while chunks.len() < count && *left > 0 {
+            let Some(chunk) = self.next()? else { break };
+            *left = left.saturating_sub(chunk.text.len() as u64);
+            chunks.push(chunk);
         }
         Ok(chunks)
     }
 
     fn next(&mut self) -> Result<Option<Chunk>> {
-        let (path, file) = match &mut self.current {
+        let input = match &mut self.current {
             Some(current) => current,
-            None => match self.paths.next() {
+            None => match self.sources.next() {
                 None => return Ok(None),
-                Some(path) => self.current.insert((path, open(path)?)),
+                Some(source) => self.current.insert(Input::open(source, self.keep)?),
             },
         };
         let mut text = Vec::with_capacity(CHUNK_BYTES);
         text.append(&mut self.carry);
         let fresh = text.len();
-        let wanted = CHUNK_BYTES - fresh;
-        let bytes = file.take(wanted as u64).read_to_end(&mut text).map_err(Error::io("read", path))?;
+        let more = input.read(CHUNK_BYTES - fresh, &mut text)?;
+        let bytes = input.new_raw_bytes();
         if self.in_long_word {
             let rest = text[fresh..].iter().position(u8::is_ascii_whitespace);
             self.in_long_word = rest.is_none();
             text.drain(fresh..rest.map_or(text.len(), |rest| fresh + rest));
         }
         let mut continued = std::mem::take(&mut self.continued);
-        if bytes < wanted {
+        if !more {
             self.current = None;
             self.in_long_word = false;
         } else if let Some(end) = memchr::memrchr(b'\n', &text) {
@@ -126,6 +96,6 @@ impl<'a> ChunkReader<'a> {
             self.carry = std::mem::take(&mut text);
             self.continued = std::mem::take(&mut continued);
         }
-        Ok(Some(Chunk { text, continued, bytes: bytes as u64 }))
+        Ok(Some(Chunk { text, continued, bytes }))
     }
 }

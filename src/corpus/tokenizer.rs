@@ -1,20 +1,39 @@
 //! Splits a line into words.
 
-use super::{MAX_WORD_BYTES, TextReport};
+use super::{MAX_WORD_BYTES, Normalization, TextReport};
 
-/// Hands every word of a line to `visit`.
+/// Hands every word of a line to `visit`, in its form.
 ///
 /// Words are separated by whitespace and control characters, Unicode's included: no word of the vocabulary can then be
 /// split by a reader of the vectors. Bytes that are not UTF-8 become U+FFFD.
-pub(super) fn for_each_word(line: &[u8], report: &mut TextReport, mut visit: impl FnMut(&[u8])) {
+pub(super) fn for_each_word(line: &[u8], form: Normalization, report: &mut TextReport, mut visit: impl FnMut(&[u8])) {
+    for_each_raw_word(line, |raw, ascii| {
+        let text;
+        let formed;
+        let word = if ascii && form.leaves_ascii(raw) {
+            raw
+        } else {
+            text = String::from_utf8_lossy(raw);
+            report.invalid_utf8 += u64::from(matches!(text, std::borrow::Cow::Owned(_)));
+            formed = form.apply(&text);
+            formed.as_bytes()
+        };
+        // A word that is too long may come without its end: it is none, however short its form.
+        if raw.len().max(word.len()) > MAX_WORD_BYTES {
+            report.long_words += 1;
+        } else {
+            report.words += 1;
+            visit(word);
+        }
+    });
+}
+
+/// Hands every word of a line to `visit` as it stands, and whether it is ASCII alone.
+pub(crate) fn for_each_raw_word(line: &[u8], mut visit: impl FnMut(&[u8], bool)) {
     let mut start = 0;
     let mut ascii = true;
     let mut end_word = |word: &[u8], ascii: bool| {
-        if ascii {
-            one_word(word, report, &mut visit);
-        } else {
-            split_unicode(word, report, &mut visit);
-        }
+        if ascii { visit(word, true) } else { split_unicode(word, &mut visit) }
     };
     for (at, &byte) in line.iter().enumerate() {
         if byte <= b' ' || byte == 0x7f {
@@ -32,21 +51,20 @@ pub(super) fn for_each_word(line: &[u8], report: &mut TextReport, mut visit: imp
     }
 }
 
-fn one_word(word: &[u8], report: &mut TextReport, visit: &mut impl FnMut(&[u8])) {
-    if word.len() > MAX_WORD_BYTES {
-        report.long_words += 1;
-    } else {
-        report.words += 1;
-        visit(word);
-    }
-}
-
 /// The slow path, for what is not ASCII: it may be invalid, or hold separators beyond ASCII.
-fn split_unicode(bytes: &[u8], report: &mut TextReport, visit: &mut impl FnMut(&[u8])) {
-    let text = String::from_utf8_lossy(bytes);
-    report.invalid_utf8 += u64::from(matches!(text, std::borrow::Cow::Owned(_)));
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        one_word(word.as_bytes(), report, visit);
+fn split_unicode(bytes: &[u8], visit: &mut impl FnMut(&[u8], bool)) {
+    let (mut start, mut at) = (0, 0);
+    for part in bytes.utf8_chunks() {
+        for (offset, c) in part.valid().char_indices().filter(|(_, c)| c.is_whitespace() || c.is_control()) {
+            if at + offset > start {
+                visit(&bytes[start..at + offset], false);
+            }
+            start = at + offset + c.len_utf8();
+        }
+        at += part.valid().len() + part.invalid().len();
+    }
+    if bytes.len() > start {
+        visit(&bytes[start..], false);
     }
 }
 
@@ -57,9 +75,13 @@ mod tests {
     use super::*;
 
     fn words(line: &[u8]) -> (Vec<String>, TextReport) {
+        words_in(Normalization::default(), line)
+    }
+
+    fn words_in(form: Normalization, line: &[u8]) -> (Vec<String>, TextReport) {
         let mut report = TextReport::default();
         let mut words = Vec::new();
-        for_each_word(line, &mut report, |word| words.push(String::from_utf8(word.to_vec()).unwrap()));
+        for_each_word(line, form, &mut report, |word| words.push(String::from_utf8(word.to_vec()).unwrap()));
         (words, report)
     }
 
@@ -84,6 +106,15 @@ mod tests {
         let (words, report) = words(&line);
         assert_eq!(words.len(), 2);
         assert_eq!((report.words, report.long_words), (2, 1));
+    }
+
+    /// The sign for kelvin takes three bytes, its lower case one.
+    #[test]
+    fn a_word_too_long_is_none_in_a_shorter_form() {
+        let lowercase = Normalization { lowercase: true, nfc: false };
+        let (words, report) = words_in(lowercase, "\u{212a}".repeat(MAX_WORD_BYTES / 2).as_bytes());
+        assert_eq!((words.len(), report.long_words), (0, 1));
+        assert_eq!(words_in(lowercase, "A \u{212a}B".as_bytes()).0, ["a", "kb"]);
     }
 
     proptest! {

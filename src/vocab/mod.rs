@@ -1,9 +1,19 @@
 //! The vocabulary: which words are trained, in which order, and how often each occurs.
 
+mod counts;
+mod file;
+mod lossy;
+mod rules;
+
 use std::hash::BuildHasher;
 
+pub use counts::{Counts, Key, Word, WordCounts};
+pub use file::{read_counts, write};
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
+pub(crate) use lossy::Lossy;
+pub use rules::{Rules, WordOptions, Words};
+pub(crate) use rules::{check_memory, memory_size};
 
 use crate::error::{Error, Result};
 
@@ -31,25 +41,54 @@ impl Vocab {
     /// # Errors
     /// [`Error::EmptyVocabulary`] when no word is left, with the option that would keep some.
     pub fn from_counts(counts: &WordCounts, min_count: u64, max_words: Option<usize>) -> Result<Self> {
-        let mut kept: Vec<(&[u8], u64)> = counts.iter().filter(|&(_, count)| count >= min_count).collect();
-        if kept.is_empty() {
-            let why = match counts.iter().map(|(_, count)| count).max() {
-                None => "the corpus holds no words; check the CORPUS files".to_owned(),
-                Some(most) => format!(
-                    "none of the {} different words occurs {min_count} times (the most frequent: {most}); lower --min-count",
-                    counts.len()
-                ),
-            };
-            return Err(Error::EmptyVocabulary { why });
+        Ok(Self::select(counts, min_count, max_words, &Rules::default())?.0)
+    }
+
+    /// The same under rules: words of the list to keep stay whatever their count and come before others where there is
+    /// room for `max_words` only; stop words go.
+    ///
+    /// # Errors
+    /// As [`Vocab::from_counts`]; [`Error::Setting`] when more words are to be kept than `max_words`.
+    pub fn select(
+        counts: &WordCounts,
+        min_count: u64,
+        max_words: Option<usize>,
+        rules: &Rules,
+    ) -> Result<(Self, Selection)> {
+        let mut selection =
+            Selection { different: counts.len() as u64, undercount: counts.undercount(), ..Selection::default() };
+        let (mut kept, mut others) = (Vec::new(), Vec::new());
+        for (word, count) in counts.iter() {
+            if rules.keep.contains(word) {
+                kept.push((word, count));
+            } else if rules.stop.contains(word) {
+                selection.stop_words += 1;
+                selection.stopped += count;
+            } else if count >= min_count {
+                others.push((word, count));
+            }
         }
-        kept.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        kept.truncate(max_words.unwrap_or(MAX_WORDS).min(MAX_WORDS));
+        selection.absent = (rules.keep.len() - kept.len()) as u64;
+        let most = max_words.unwrap_or(MAX_WORDS).min(MAX_WORDS);
+        let Some(room) = most.checked_sub(kept.len()) else {
+            let why = format!("--keep-words keeps {} words of the text alone; raise it", kept.len());
+            return Err(Error::Setting { flag: "--max-vocab", value: most.to_string(), why });
+        };
+        if kept.is_empty() && others.is_empty() {
+            return Err(Error::EmptyVocabulary { why: why_empty(counts, min_count) });
+        }
+        let order = |a: &(&[u8], u64), b: &(&[u8], u64)| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0));
+        others.sort_unstable_by(order);
+        others.truncate(room);
+        others.append(&mut kept);
+        others.sort_unstable_by(order);
         let mut vocab = Self::default();
-        for (word, count) in kept {
+        for (word, count) in others {
             // The tokenizer hands out words cut from valid UTF-8, so nothing is replaced here.
             vocab.push(&String::from_utf8_lossy(word), count);
         }
-        Ok(vocab)
+        selection.tokens = vocab.tokens();
+        Ok((vocab, selection))
     }
 
     /// A vocabulary of words already in order.
@@ -118,54 +157,39 @@ impl Vocab {
     }
 }
 
+/// How a vocabulary came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Selection {
+    /// Different words that were counted.
+    pub different: u64,
+    /// Occurrences of the vocabulary's words, as they were counted.
+    pub tokens: u64,
+    /// Counts are low by at most this, and a word that was not found occurs at most so often: not 0 when memory for
+    /// counting was limited and did not suffice.
+    pub undercount: u64,
+    /// Different stop words that were counted and left out.
+    pub stop_words: u64,
+    /// Their occurrences.
+    pub stopped: u64,
+    /// Words to keep that were not found.
+    pub absent: u64,
+}
+
+fn why_empty(counts: &WordCounts, min_count: u64) -> String {
+    match counts.iter().map(|(_, count)| count).max() {
+        None => "the corpus holds no words; check the CORPUS files".to_owned(),
+        Some(most) => format!(
+            "none of the {} different words occurs {min_count} times (the most frequent: {most}); lower --min-count, or \
+             check --stop-words",
+            counts.len()
+        ),
+    }
+}
+
 fn word_at<'a>(text: &'a str, ends: &[usize], id: u32) -> &'a str {
     let id = id as usize;
     let start = if id == 0 { 0 } else { ends[id - 1] };
     &text[start..ends[id]]
-}
-
-/// How often each word of a text occurs.
-#[derive(Clone, Debug, Default)]
-pub struct WordCounts {
-    counts: HashMap<Box<[u8]>, u64, FixedState>,
-}
-
-impl WordCounts {
-    /// Counts one occurrence.
-    pub fn add(&mut self, word: &[u8]) {
-        match self.counts.get_mut(word) {
-            Some(count) => *count += 1,
-            None => {
-                self.counts.insert(word.into(), 1);
-            }
-        }
-    }
-
-    /// Adds another count of a part of the same text.
-    pub fn merge(&mut self, other: Self) {
-        if self.counts.is_empty() {
-            self.counts = other.counts;
-            return;
-        }
-        for (word, count) in other.counts {
-            *self.counts.entry(word).or_insert(0) += count;
-        }
-    }
-
-    /// Number of different words.
-    pub fn len(&self) -> usize {
-        self.counts.len()
-    }
-
-    /// Whether nothing was counted.
-    pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
-    }
-
-    /// Words and counts in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.counts.iter().map(|(word, &count)| (&**word, count))
-    }
 }
 
 #[cfg(test)]
@@ -207,16 +231,5 @@ mod tests {
     #[test]
     fn a_word_given_twice_is_named() {
         assert_eq!(Vocab::from_words([("a", 1), ("b", 1), ("a", 1)]).unwrap_err(), "a");
-    }
-
-    #[test]
-    fn merged_counts_are_those_of_the_whole() {
-        let mut counts = counted("a b a");
-        counts.merge(counted("b c"));
-        let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
-        assert_eq!(
-            vocab.words().zip(vocab.counts().iter().copied()).collect::<Vec<_>>(),
-            [("a", 2), ("b", 2), ("c", 1)]
-        );
     }
 }

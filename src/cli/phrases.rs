@@ -1,0 +1,133 @@
+//! `phrases`: a text in which words that belong together are one.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use indicatif::HumanCount;
+use serde::Serialize;
+use w2v_gpu::Error;
+use w2v_gpu::corpus::{Corpus, TextReport};
+use w2v_gpu::phrases::{Found, Options, Phrases};
+
+use super::progress::{Display, text_notes};
+use super::text::{CorpusArgs, Destination, left_out_line};
+use super::train::threads;
+
+/// Joins words that often come together, as in new_york
+///
+/// Two neighbours a and b are joined where (count(a b) - delta) / (count(a) * count(b)) * words is above the threshold, as
+/// word2phrase does it (Mikolov et al. 2013). The lines stay as they are otherwise, but for one space between two words.
+/// The text is read twice for each pass, and once to write; standard input and pipes are copied, as they come, to a
+/// temporary file (in TMPDIR).
+#[derive(Debug, clap::Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Examples:
+  w2v-gpu phrases text.txt -o phrases.txt
+  w2v-gpu phrases folder/ --passes 2 --threshold 200 -o - | w2v-gpu train - -o vectors.bin"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    corpus: CorpusArgs,
+    /// Where the text goes; - for standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    #[command(flatten)]
+    options: Options,
+    /// Threads [default: one for each core]
+    #[arg(long, visible_alias = "workers", value_name = "N")]
+    threads: Option<usize>,
+    /// Show errors only
+    #[arg(short, long, help_heading = "Display")]
+    quiet: bool,
+    /// Print the summary on stdout as JSON
+    #[arg(long, help_heading = "Display")]
+    json: bool,
+}
+
+/// What a finished run prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    output: &'a PathBuf,
+    options: &'a Options,
+    passes: &'a [Found],
+    /// The text as it was written.
+    text: TextReport,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    args.options.validate()?;
+    let threads = threads(args.threads)?;
+    let destination = Destination::new(&args.output, args.json)?;
+    let corpus = Corpus::open(&args.corpus.paths()?)?;
+    destination.check_apart(&corpus, args.corpus.list())?;
+    let mut display = Display::new(args.quiet, None);
+    left_out_line(&corpus).iter().for_each(|line| display.line(line));
+
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let (phrases, passes) = pool.install(|| Phrases::find(&corpus, &args.options, |event| display.show(&event)))?;
+    for (number, found) in passes.iter().enumerate() {
+        pass_lines(number + 1, found, &args.options).iter().for_each(|line| display.line(line));
+    }
+    let mut text = TextReport::default();
+    destination.write(|out| {
+        let work = |visit: Visit<'_>| phrases.apply(&corpus, visit, |event| display.show(&event));
+        text = written(out, &pool, work)?;
+        Ok(())
+    })?;
+    display.finish();
+
+    let (words, count) = (HumanCount(text.words), HumanCount(text.lines));
+    display.line(&format!("written: {words} words in {count} lines to {}", args.output.display()));
+    text_notes(&text).for_each(|line| display.line(&line));
+    if args.json {
+        let report = Report { output: &args.output, options: &args.options, passes: &passes, text };
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+    }
+    Ok(())
+}
+
+/// Takes pieces of the text.
+type Visit<'a> = &'a mut (dyn FnMut(&[u8]) -> w2v_gpu::Result<()> + Send);
+
+/// Writes here what `work` hands out on the threads of a pool.
+fn written(
+    out: &mut dyn Write,
+    pool: &rayon::ThreadPool,
+    work: impl FnOnce(Visit<'_>) -> w2v_gpu::Result<TextReport> + Send,
+) -> Result<TextReport> {
+    let (sender, pieces) = std::sync::mpsc::sync_channel::<Vec<u8>>(pool.current_num_threads());
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            // That nobody takes pieces any more has its own error below.
+            let mut visit = |piece: &[u8]| {
+                sender.send(piece.to_owned()).map_err(|_| Error::io("write", "")(io::ErrorKind::BrokenPipe.into()))
+            };
+            pool.install(|| work(&mut visit))
+        });
+        for piece in pieces {
+            out.write_all(&piece)?;
+        }
+        Ok(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+    })
+}
+
+fn pass_lines(number: usize, found: &Found, options: &Options) -> Vec<String> {
+    let Found { words, frequent, pairs, joined, undercount } = *found;
+    let mut lines = vec![format!(
+        "pass {number}: {} words, {} frequent ones; of {} pairs of these {} are joined",
+        HumanCount(words),
+        HumanCount(frequent),
+        HumanCount(pairs),
+        HumanCount(joined)
+    )];
+    if undercount > 0 {
+        let level = if undercount >= options.min_count.max(1) { "warning: " } else { "  " };
+        let (bound, least) = (HumanCount(undercount), options.min_count);
+        lines.push(format!(
+            "{level}counts may be low, each by at most {bound} (--min-count is {least}), for lack of --vocab-memory"
+        ));
+    }
+    lines
+}

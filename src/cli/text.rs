@@ -1,0 +1,129 @@
+//! The text that a command reads, and the text that it writes: what was typed, and what it leads to.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use indicatif::HumanCount;
+use w2v_gpu::Error;
+use w2v_gpu::corpus::{Corpus, STDIN, read_list};
+use w2v_gpu::format::{check_writable, write_atomically};
+
+use super::terminal::escaped;
+use super::train::is_same_file;
+
+/// Hidden files named in a line; of more the number is enough.
+const MOST_NAMED: usize = 3;
+
+/// Where text comes from.
+#[derive(clap::Args, Debug)]
+pub(super) struct CorpusArgs {
+    /// Text files, plain or packed (.gz, .zst, .bz2, .xz), folders of them, or - for standard input
+    #[arg(required_unless_present = "files_from")]
+    corpus: Vec<PathBuf>,
+    /// Read also the files and folders that FILE names, one a line; - for standard input
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
+}
+
+impl CorpusArgs {
+    /// The list of files, if one is read.
+    pub(super) fn list(&self) -> Option<&Path> {
+        self.files_from.as_deref()
+    }
+
+    /// Everything that was named, in order: the arguments, then the list.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut paths = self.corpus.clone();
+        if let Some(list) = &self.files_from {
+            if list.as_os_str() == STDIN && paths.iter().any(|path| path.as_os_str() == STDIN) {
+                let why = "standard input cannot be both the list and the text; write the list to a file".to_owned();
+                return Err(Error::Setting { flag: "--files-from", value: STDIN.to_owned(), why });
+            }
+            paths.extend(read_list(list)?);
+        }
+        Ok(paths)
+    }
+}
+
+/// Refuses to replace a file that is read: of the corpus, or a list.
+pub(super) fn check_apart<'a>(
+    corpus: &'a Corpus,
+    lists: impl IntoIterator<Item = &'a Path>,
+    output: &Path,
+    flag: &'static str,
+) -> Result<(), Error> {
+    if output.exists() && corpus.files().chain(lists).any(|file| is_same_file(file, output)) {
+        let why =
+            "is a file of the corpus, or a list that is read, and would be replaced; name another file".to_owned();
+        return Err(Error::Setting { flag, value: output.display().to_string(), why });
+    }
+    Ok(())
+}
+
+/// A line about what the folders of a corpus hold and is not read, if there is anything.
+pub(super) fn left_out_line(corpus: &Corpus) -> Option<String> {
+    let hidden = corpus.hidden();
+    let names: Vec<String> = hidden.iter().take(MOST_NAMED).map(|path| escaped(&path.display().to_string())).collect();
+    let more = if hidden.len() > MOST_NAMED { ", ..." } else { "" };
+    let count = HumanCount(hidden.len() as u64);
+    (!hidden.is_empty()).then(|| format!("hidden files and folders left out: {count} ({}{more})", names.join(", ")))
+}
+
+/// Where a command's text goes.
+pub(super) enum Destination<'a> {
+    /// What `-` stands for.
+    Stdout,
+    File(&'a Path),
+}
+
+impl<'a> Destination<'a> {
+    /// Checks that it can be written; `json` says that standard output is taken.
+    pub(super) fn new(output: &'a Path, json: bool) -> Result<Self, Error> {
+        if output.as_os_str() != "-" {
+            check_writable(output, "-o/--output")?;
+            return Ok(Self::File(output));
+        }
+        if json {
+            let why = "both would go to standard output; write the text to a file".to_owned();
+            return Err(Error::Setting { flag: "--json", value: "-o -".to_owned(), why });
+        }
+        Ok(Self::Stdout)
+    }
+
+    /// Refuses to replace a file that is read.
+    pub(super) fn check_apart<'b>(
+        &self,
+        corpus: &'b Corpus,
+        lists: impl IntoIterator<Item = &'b Path>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Stdout => Ok(()),
+            Self::File(path) => check_apart(corpus, lists, path, "-o/--output"),
+        }
+    }
+
+    /// Writes what `body` writes; a file appears whole or not at all.
+    pub(super) fn write(&self, body: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Stdout => {
+                let mut out = BufWriter::with_capacity(1 << 20, io::stdout());
+                body(&mut out)?;
+                Ok(out.flush()?)
+            }
+            Self::File(path) => {
+                let mut failure = None;
+                let written = write_atomically(path, |out| {
+                    body(out).map_err(|error| match error.downcast::<io::Error>() {
+                        Ok(error) => error,
+                        Err(error) => {
+                            failure = Some(error);
+                            io::Error::other("what was to be written is not there")
+                        }
+                    })
+                });
+                failure.map_or(Ok(written?), Err)
+            }
+        }
+    }
+}

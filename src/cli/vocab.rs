@@ -1,0 +1,107 @@
+//! `vocab`: which words a text has, and how often.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use indicatif::HumanCount;
+use serde::Serialize;
+use w2v_gpu::Error;
+use w2v_gpu::corpus::{Corpus, TextReport};
+use w2v_gpu::event::{Event, Pass};
+use w2v_gpu::vocab::{self, Rules, Selection, Vocab, WordOptions};
+
+use super::progress::{Display, selection_lines, text_notes, undercount_warning};
+use super::text::{CorpusArgs, Destination, left_out_line};
+use super::train::threads;
+
+/// Counts the words of a text
+///
+/// The words go to OUT, the most frequent first and among equals in order of their bytes: a line is a word, a space and its
+/// count. `train --vocab OUT` takes them instead of counting.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Examples:
+  w2v-gpu vocab text.txt -o words.txt
+  w2v-gpu vocab folder/ --lowercase --min-count 10 --vocab-memory 4G -o words.txt
+  zstdcat text.zst | w2v-gpu vocab - -o - | head"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    corpus: CorpusArgs,
+    /// Where the words go; - for standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Leave out words that occur less often
+    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Vocabulary")]
+    min_count: u64,
+    /// Write only the N most frequent words
+    #[arg(long, value_name = "N", help_heading = "Vocabulary")]
+    max_vocab: Option<usize>,
+    #[command(flatten)]
+    words: WordOptions,
+    /// Threads [default: one for each core]
+    #[arg(long, visible_alias = "workers", value_name = "N")]
+    threads: Option<usize>,
+    /// Show errors only
+    #[arg(short, long, help_heading = "Display")]
+    quiet: bool,
+    /// Print the summary on stdout as JSON
+    #[arg(long, help_heading = "Display")]
+    json: bool,
+}
+
+/// What a finished run prints.
+#[derive(Serialize)]
+struct Report {
+    output: PathBuf,
+    text: TextReport,
+    vocabulary: u64,
+    selection: Selection,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let threads = threads(args.threads)?;
+    if args.max_vocab == Some(0) {
+        let why = "keep at least one word, or leave the option out".to_owned();
+        return Err(Error::Setting { flag: "--max-vocab", value: "0".to_owned(), why }.into());
+    }
+    let rules = Rules::read(&args.words)?;
+    let destination = Destination::new(&args.output, args.json)?;
+    let corpus = Corpus::open(&args.corpus.paths()?)?.read_once();
+    destination.check_apart(&corpus, args.words.files().chain(args.corpus.list()))?;
+    let mut display = Display::new(args.quiet, None);
+    left_out_line(&corpus).iter().for_each(|line| display.line(line));
+
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let total = corpus.bytes();
+    let (counts, text) = pool
+        .install(|| corpus.count(&rules, |bytes| display.show(&Event::Reading { pass: Pass::Count, bytes, total })))?;
+    display.finish();
+    let (vocab, selection) = Vocab::select(&counts, args.min_count, args.max_vocab, &rules)?;
+    destination.write(|out| Ok(vocab::write(&vocab, out)?))?;
+
+    let report = Report { output: args.output.clone(), text, vocabulary: vocab.len() as u64, selection };
+    lines(&report).iter().for_each(|line| display.line(line));
+    undercount_warning(&selection, args.min_count).iter().for_each(|line| display.line(line));
+    if args.json {
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+    }
+    Ok(())
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    let Report { text, vocabulary, selection, .. } = report;
+    let mut lines = vec![format!(
+        "{} words in {} lines; written: {} of {} different words, {} occurrences",
+        HumanCount(text.words),
+        HumanCount(text.lines),
+        HumanCount(*vocabulary),
+        HumanCount(selection.different),
+        HumanCount(selection.tokens),
+    )];
+    lines.extend(text_notes(text));
+    lines.extend(selection_lines(selection));
+    lines
+}

@@ -1,0 +1,196 @@
+//! Where text comes from: files, and streams that can be read only once.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::packed::{HEAD_BYTES, Packing, text_start};
+use crate::error::{Error, Result};
+
+/// What stands for standard input among the paths of a corpus.
+pub const STDIN: &str = "-";
+
+/// A file, or a stream such as a pipe.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Of so many bytes.
+    File(u64),
+    /// What came is kept in a file without a name, as it came, for the next pass.
+    Stream(OnceLock<File>),
+}
+
+impl Source {
+    /// Checks a file as far as its first bytes; of a stream nothing is taken yet.
+    pub(super) fn new(path: PathBuf) -> Result<Self> {
+        if path.as_os_str() == STDIN {
+            return Ok(Self { path, kind: Kind::Stream(OnceLock::new()) });
+        }
+        let metadata = std::fs::metadata(&path).map_err(Error::io("open", &path))?;
+        if !metadata.is_file() {
+            return Ok(Self { path, kind: Kind::Stream(OnceLock::new()) });
+        }
+        let mut file = File::open(&path).map_err(Error::io("open", &path))?;
+        let head = head(&mut file).map_err(Error::io("read", &path))?;
+        Packing::of(&path, &head).map_err(|why| Error::Corpus { path: path.clone(), why })?;
+        Ok(Self { path, kind: Kind::File(metadata.len()) })
+    }
+
+    /// Bytes as they lie on disk; none of a stream that was not read yet.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::File(bytes) => Some(*bytes),
+            Kind::Stream(kept) => kept.get().and_then(|file| Some(file.metadata().ok()?.len())),
+        }
+    }
+
+    /// Opens it from its start; `keep` says that a stream will be read again.
+    fn open(&self, keep: bool) -> Result<Box<dyn Read + Send>> {
+        let Kind::Stream(kept) = &self.kind else {
+            return Ok(Box::new(File::open(&self.path).map_err(Error::io("open", &self.path))?));
+        };
+        if let Some(file) = kept.get() {
+            let again = || {
+                let mut file = file.try_clone()?;
+                file.rewind()?;
+                Ok(file)
+            };
+            return Ok(Box::new(again().map_err(Error::io("read again from", std::env::temp_dir()))?));
+        }
+        let stream: Box<dyn Read + Send> = match self.path.as_os_str() == STDIN {
+            true => Box::new(io::stdin()),
+            false => Box::new(File::open(&self.path).map_err(Error::io("open", &self.path))?),
+        };
+        if !keep {
+            return Ok(stream);
+        }
+        let create = || {
+            let file = tempfile::tempfile()?;
+            Ok((file.try_clone()?, file))
+        };
+        let (copy, file) = create().map_err(Error::io("create a copy of the input in", std::env::temp_dir()))?;
+        let _ = kept.set(file);
+        Ok(Box::new(Tee { stream, copy }))
+    }
+}
+
+/// Keeps what is read.
+struct Tee {
+    stream: Box<dyn Read + Send>,
+    copy: File,
+}
+
+impl Read for Tee {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.copy.write_all(&buffer[..read]).map_err(|error| {
+            let folder = std::env::temp_dir();
+            let why = format!("no room for a copy in {} (set TMPDIR to a larger disk): {error}", folder.display());
+            io::Error::new(error.kind(), why)
+        })?;
+        Ok(read)
+    }
+}
+
+/// Counts what is read beneath a decoder.
+struct Metered {
+    inner: Box<dyn Read + Send>,
+    meter: Arc<Meter>,
+}
+
+#[derive(Default)]
+struct Meter {
+    bytes: AtomicU64,
+    /// Whether the failure is of the disk or the pipe, and not of what a decoder made of the bytes.
+    failed: AtomicBool,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        match &read {
+            Ok(read) => drop(self.meter.bytes.fetch_add(*read as u64, Ordering::Relaxed)),
+            Err(error) => self.meter.failed.store(error.kind() != io::ErrorKind::Interrupted, Ordering::Relaxed),
+        }
+        read
+    }
+}
+
+/// The text of one source, unpacked.
+pub(super) struct Input<'a> {
+    path: &'a Path,
+    packing: Option<&'static Packing>,
+    reader: Box<dyn Read + Send>,
+    meter: Arc<Meter>,
+    /// Bytes of text so far.
+    text: u64,
+    /// Packed bytes that were told of.
+    told: u64,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn open(source: &'a Source, keep: bool) -> Result<Self> {
+        let (path, meter) = (source.path.as_path(), Arc::new(Meter::default()));
+        let mut raw = Metered { inner: source.open(keep)?, meter: Arc::clone(&meter) };
+        let head = head(&mut raw).map_err(Error::io("read", path))?;
+        let packing = Packing::of(path, &head).map_err(|why| Error::Corpus { path: path.to_owned(), why })?;
+        let raw = Cursor::new(head).chain(raw);
+        let reader: Box<dyn Read + Send> = match packing {
+            None => Box::new(raw),
+            Some(packing) => {
+                let buffered = BufReader::with_capacity(1 << 18, raw);
+                packing.decoder(Box::new(buffered)).map_err(Error::io("unpack", path))?
+            }
+        };
+        Ok(Self { path, packing, reader, meter, text: 0, told: 0 })
+    }
+
+    /// Bytes read from the disk or the pipe, still packed, since this was last asked.
+    pub(super) fn new_raw_bytes(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.told, self.meter.bytes.load(Ordering::Relaxed));
+        self.told - before
+    }
+
+    /// Appends `wanted` bytes of text, or all that is left; false when that was less.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when reading fails; [`Error::Corpus`] with the position when what was packed is broken or cut short, or
+    /// when this is no text.
+    pub(super) fn read(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<bool> {
+        let start = text.len();
+        let read = self.reader.by_ref().take(wanted as u64).read_to_end(text);
+        let read = read.map_err(|error| self.broken(error, (text.len() - start) as u64))?;
+        if self.text == 0 {
+            let skip = text_start(&text[start..]).map_err(|why| Error::Corpus { path: self.path.to_owned(), why })?;
+            text.drain(start..start + skip);
+        }
+        self.text += read as u64;
+        Ok(read == wanted)
+    }
+
+    fn broken(&self, error: io::Error, more: u64) -> Error {
+        let packing = self.packing.filter(|_| !self.meter.failed.load(Ordering::Relaxed));
+        let Some(Packing { name, .. }) = packing else { return Error::io("read", self.path)(error) };
+        let (raw, text) = (self.meter.bytes.load(Ordering::Relaxed), self.text + more);
+        let what = match error.kind() {
+            io::ErrorKind::UnexpectedEof => format!("is cut short: its {name} data ends at byte {raw} without an end"),
+            _ => format!("holds broken {name} data before byte {raw} ({error})"),
+        };
+        let why = format!("{what}, after {text} bytes of text; fetch or pack it again");
+        Error::Corpus { path: self.path.to_owned(), why }
+    }
+}
+
+/// The first bytes of a file.
+fn head(file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(head)
+}

@@ -1,0 +1,122 @@
+//! Counting in bounded memory.
+//!
+//! The rarest are forgotten whenever the table outgrows its budget, as in the lossy counting of Manku and
+//! Motwani (2002). Let E be the largest bound that was ever forgotten. What comes (back) into the table may have been
+//! forgotten before, with at most E occurrences: this is noted beside its new count, and count + note bounds its
+//! occurrences from above. Forgetting takes the smallest such bounds, and E becomes the largest of them. So everything
+//! in the table is counted too low by at most E, and what is not in it occurs at most E times; E is the largest bound, and not
+//! the sum of all.
+
+use std::collections::BTreeMap;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::counts::{Counts, Key};
+
+/// Counts that forget the rarest.
+pub(crate) struct Lossy<K> {
+    entries: HashMap<K, Entry, FixedState>,
+    undercount: u64,
+    /// Bytes.
+    budget: u64,
+}
+
+struct Entry {
+    count: u64,
+    /// Occurrences before those, at most, that were forgotten.
+    missed: u64,
+}
+
+impl<K: Key> Lossy<K> {
+    /// For a table of so many bytes, which it outgrows between two prunings.
+    pub(crate) fn new(budget: u64) -> Self {
+        Self { entries: HashMap::default(), undercount: 0, budget }
+    }
+
+    /// Adds the exact counts of a part of the text.
+    pub(crate) fn merge(&mut self, part: Counts<K>) {
+        for (key, count) in part.into_keys() {
+            self.entries.entry(key).or_insert(Entry { count: 0, missed: self.undercount }).count += count;
+        }
+    }
+
+    /// Forgets the rarest, unless `keep` holds for them, when the table takes more than its budget: then until it takes half
+    /// of it. What is forgotten depends on the counts alone, and not on their order.
+    pub(crate) fn prune(&mut self, keep: impl Fn(&K) -> bool) {
+        let bytes = |key: &K| Self::entry_bytes() + key.heap_bytes();
+        let budget = self.budget;
+        let mut total: u64 = self.entries.keys().map(bytes).sum();
+        if total <= budget {
+            return;
+        }
+        let mut bytes_of_bound: BTreeMap<u64, u64> = BTreeMap::new();
+        for (key, entry) in self.entries.iter().filter(|(key, _)| !keep(key)) {
+            *bytes_of_bound.entry(entry.count + entry.missed).or_default() += bytes(key);
+        }
+        for (bound, bytes) in bytes_of_bound {
+            if total <= budget / 2 {
+                break;
+            }
+            total -= bytes;
+            self.undercount = self.undercount.max(bound);
+        }
+        let undercount = self.undercount;
+        self.entries.retain(|key, entry| entry.count + entry.missed > undercount || keep(key));
+    }
+
+    /// What is left, with how far it may be off.
+    pub(crate) fn into_counts(self) -> Counts<K> {
+        let counts = self.entries.into_iter().map(|(key, entry)| (key, entry.count)).collect();
+        Counts { counts, undercount: self.undercount }
+    }
+
+    /// Bytes of the table for each entry: it is at least 7/16 full, and most of the time more.
+    fn entry_bytes() -> u64 {
+        2 * (size_of::<(K, Entry)>() as u64 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::super::counts::{Word, WordCounts};
+    use super::*;
+
+    proptest! {
+        /// Whatever is forgotten: no count is too high or too low by more than stated, those kept are exact, and the table
+        /// stays within its budget.
+        #[test]
+        fn what_is_forgotten_is_bounded(
+            parts in prop::collection::vec(prop::collection::vec(0u32..60, 1..80), 1..12),
+            room in 1u64..40,
+        ) {
+            let mut exact: HashMap<String, u64> = HashMap::new();
+            let budget = room * (Lossy::<Word>::entry_bytes() + 20);
+            let mut lossy = Lossy::new(budget);
+            let keep = |word: &Word| **word == *b"7";
+            for part in parts {
+                let mut of_part = WordCounts::default();
+                for number in part {
+                    // Small numbers are frequent.
+                    let word = (number * number / 60).to_string();
+                    of_part.add(word.as_bytes());
+                    *exact.entry(word).or_default() += 1;
+                }
+                lossy.merge(of_part);
+                lossy.prune(keep);
+                let bytes: u64 = lossy.entries.keys().map(|k| Lossy::<Word>::entry_bytes() + k.heap_bytes()).sum();
+                prop_assert!(bytes <= budget || lossy.entries.len() == 1);
+            }
+            let counts = lossy.into_counts();
+            for (word, &count) in &exact {
+                let found = counts.get(word.as_bytes());
+                prop_assert!(found <= count && count <= found + counts.undercount(), "{} {} {}", word, found, count);
+                prop_assert!(found == count || word != "7");
+            }
+        }
+    }
+}

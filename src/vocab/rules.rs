@@ -1,0 +1,152 @@
+//! What is a word, and which words stay or go whatever their count.
+
+use std::path::{Path, PathBuf};
+
+use bytesize::ByteSize;
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
+use super::file::for_each_line;
+use crate::corpus::{MAX_WORD_BYTES, Normalization};
+use crate::error::{Error, Result};
+
+/// A smaller `--vocab-memory` would forget what it counted at once.
+const LEAST_MEMORY: u64 = 1_000_000;
+
+/// How words are taken from a text.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, serde::Serialize)]
+#[group(skip)]
+pub struct WordOptions {
+    /// Take words in lower case (Unicode's)
+    #[arg(long, help_heading = "Vocabulary")]
+    pub lowercase: bool,
+    /// Take words in Unicode's normal form C: an accent by itself joins its letter
+    #[arg(long, help_heading = "Vocabulary")]
+    pub nfc: bool,
+    /// Keep the words in FILE, one a line, however rare
+    #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
+    pub keep_words: Option<PathBuf>,
+    /// Leave out the words in FILE, one a line
+    #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
+    pub stop_words: Option<PathBuf>,
+    /// Count in about this much memory, such as 4G: beyond it the rarest words are forgotten, and how far counts may then
+    /// be off is reported [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size, help_heading = "Vocabulary")]
+    pub vocab_memory: Option<u64>,
+}
+
+/// The bytes of a size such as `500M` or `4GiB`, as `--vocab-memory` takes it.
+pub(crate) fn memory_size(size: &str) -> std::result::Result<u64, String> {
+    size.parse::<ByteSize>().map(|size| size.as_u64())
+}
+
+/// Checks `--vocab-memory`.
+pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
+    match bytes {
+        Some(bytes) if bytes < LEAST_MEMORY => {
+            let why = format!("counting needs {LEAST_MEMORY} bytes at least, and 500M or more to be of use");
+            Err(Error::Setting { flag: "--vocab-memory", value: bytes.to_string(), why })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl WordOptions {
+    /// The form in which words are taken.
+    pub fn normalization(&self) -> Normalization {
+        Normalization { lowercase: self.lowercase, nfc: self.nfc }
+    }
+
+    /// The lists that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.keep_words.iter().chain(&self.stop_words).map(PathBuf::as_path)
+    }
+
+    /// Checks the settings themselves, and no file.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first one out of its range.
+    pub fn validate(&self) -> Result<()> {
+        check_memory(self.vocab_memory)
+    }
+}
+
+/// [`WordOptions`] with their files read.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// The form in which words are taken.
+    pub normalization: Normalization,
+    /// Words that stay.
+    pub keep: Words,
+    /// Words that go.
+    pub stop: Words,
+    /// Bytes of memory for counting; none is no limit.
+    pub memory: Option<u64>,
+}
+
+impl Rules {
+    /// Reads the lists, their words in the same form as those of the text.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] as [`WordOptions::validate`], and for a word in both lists; [`Error::Io`] and [`Error::Format`] for a
+    /// list that cannot be read or has a line that is not one word.
+    pub fn read(options: &WordOptions) -> Result<Self> {
+        options.validate()?;
+        let normalization = options.normalization();
+        let words = |path: &Option<PathBuf>| path.as_ref().map(|path| Words::read(path, normalization)).transpose();
+        let keep = words(&options.keep_words)?.unwrap_or_default();
+        let stop = words(&options.stop_words)?.unwrap_or_default();
+        if let Some(word) = stop.0.iter().filter(|word| keep.contains(word)).min() {
+            let value = options.stop_words.as_deref().unwrap_or(Path::new("")).display().to_string();
+            let why =
+                format!("the word {:?} is also in --keep-words; take it out of one", String::from_utf8_lossy(word));
+            return Err(Error::Setting { flag: "--stop-words", value, why });
+        }
+        Ok(Self { normalization, keep, stop, memory: options.vocab_memory })
+    }
+}
+
+/// A set of words.
+#[derive(Clone, Debug, Default)]
+pub struct Words(HashSet<Box<[u8]>, FixedState>);
+
+impl Words {
+    /// Reads a list, one word a line; empty lines are passed over.
+    fn read(path: &Path, normalization: Normalization) -> Result<Self> {
+        let mut words = HashSet::default();
+        for_each_line(path, |line| {
+            words.insert(normalization.apply(checked_word(line.trim_ascii())?).as_bytes().into());
+            Ok(())
+        })?;
+        Ok(Self(words))
+    }
+
+    /// Whether a word, as UTF-8 bytes, is among them.
+    pub fn contains(&self, word: &[u8]) -> bool {
+        self.0.contains(word)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A word as the tokenizer could have handed it out.
+pub(super) fn checked_word(word: &str) -> std::result::Result<&str, String> {
+    if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(format!("expected one word without spaces or control characters and found {word:.60?}"));
+    }
+    if word.len() > MAX_WORD_BYTES {
+        return Err(format!(
+            "a word of {} bytes; longer ones than {MAX_WORD_BYTES} are left out of any text",
+            word.len()
+        ));
+    }
+    Ok(word)
+}

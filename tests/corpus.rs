@@ -1,0 +1,432 @@
+//! Text as it comes: packed, in folders, in lists, through pipes; and what it is counted as.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use proptest::prelude::*;
+use tempfile::TempDir;
+use w2v_gpu::corpus::{Corpus, Normalization};
+use w2v_gpu::vocab::{Rules, Vocab};
+
+type Pack = fn(&[u8]) -> Vec<u8>;
+
+/// Every packing, with its extension.
+const PACKS: [(&str, Pack); 4] = [("gz", gzip), ("zst", zstd), ("bz2", bzip2), ("xz", xz)];
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(text).unwrap();
+    out.finish().unwrap()
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    let mut out = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    out.include_checksum(true).unwrap();
+    out.write_all(text).unwrap();
+    out.finish().unwrap()
+}
+
+fn bzip2(text: &[u8]) -> Vec<u8> {
+    let mut out = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    out.write_all(text).unwrap();
+    out.finish().unwrap()
+}
+
+fn xz(text: &[u8]) -> Vec<u8> {
+    let mut out = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+    out.write_all(text).unwrap();
+    out.finish().unwrap()
+}
+
+/// A text whose words come often enough.
+fn text() -> String {
+    (0..600).map(|i| format!("the cat {} sat on the mat é{}\n", i % 7, i % 5)).collect()
+}
+
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    folder
+}
+
+fn w2v(folder: &TempDir, args: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+    command.current_dir(folder.path()).args(args);
+    command
+}
+
+/// `train ARGS -o OUT` on the CPU, quick.
+fn train(folder: &TempDir, out: &str, args: &[&str]) -> Command {
+    let mut command = w2v(folder, &["train", "-o", out, "--engine", "cpu", "--threads", "2"]);
+    command.args(["--dim", "8", "--epochs", "1", "--sample", "0"]).args(args);
+    command
+}
+
+fn read(folder: &TempDir, name: &str) -> Vec<u8> {
+    fs::read(folder.path().join(name)).unwrap()
+}
+
+fn open(folder: &TempDir, names: &[&str]) -> w2v_gpu::Result<Corpus> {
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+    Corpus::open(&paths)
+}
+
+/// Words with their counts, and all tokens.
+type Taken = (Vec<(String, u64)>, Vec<u32>);
+
+fn taken(corpus: &Corpus) -> w2v_gpu::Result<Taken> {
+    let (counts, _) = corpus.count(&Rules::default(), |_| ())?;
+    let vocab = Vocab::from_counts(&counts, 1, None)?;
+    let store = corpus.encode(&vocab, Normalization::default(), None, None, |_| ())?.store;
+    let mut tokens = Vec::new();
+    (0..store.blocks()).for_each(|block| store.read_block(block, &mut tokens).unwrap());
+    Ok((vocab.words().map(str::to_owned).zip(vocab.counts().iter().copied()).collect(), tokens))
+}
+
+#[test]
+fn packed_text_is_what_was_packed() {
+    let text = text();
+    let plain = folder(&[("text.txt", text.as_bytes())]);
+    let expected = taken(&open(&plain, &["text.txt"]).unwrap()).unwrap();
+    let (first, second) = text.as_bytes().split_at(text.len() / 2);
+    for (extension, pack) in PACKS {
+        let named = format!("text.{extension}");
+        // In one piece under its name and another, and as two that were joined.
+        let joined = [pack(first), pack(second)].concat();
+        let packed =
+            folder(&[(&named, &pack(text.as_bytes())), ("text.txt", &pack(text.as_bytes())), ("joined", &joined)]);
+        for name in [&named, "text.txt", "joined"] {
+            assert_eq!(taken(&open(&packed, &[name]).unwrap()).unwrap(), expected, "{extension} {name}");
+        }
+    }
+}
+
+#[test]
+fn packed_text_trains_to_the_same_vectors() {
+    let text = text();
+    let packed: Vec<(String, Vec<u8>)> =
+        PACKS.iter().map(|(extension, pack)| (format!("text.{extension}"), pack(text.as_bytes()))).collect();
+    let mut files: Vec<(&str, &[u8])> = packed.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    files.push(("text.txt", text.as_bytes()));
+    let folder = folder(&files);
+    train(&folder, "plain.bin", &["text.txt"]).assert().success();
+    for (name, bytes) in &packed {
+        train(&folder, "v.bin", &[name]).assert().success();
+        assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"), "{name}");
+        train(&folder, "v.bin", &["-"]).write_stdin(bytes.clone()).assert().success();
+        assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"), "{name} through a pipe");
+    }
+}
+
+#[test]
+fn a_folder_is_all_its_files_in_order_of_their_paths() {
+    let folder = folder(&[
+        ("in/b.txt", b"three"),
+        ("in/a/z.txt", b"\xef\xbb\xbftwo"),
+        ("in/a.txt.gz", &gzip(b"one\n")),
+        ("in/.hidden.txt", b"never"),
+        ("in/.git/config", b"never"),
+    ]);
+    let corpus = open(&folder, &["in"]).unwrap();
+    // `.` comes before `/`.
+    let words = |corpus| taken(corpus).unwrap().1.iter().map(|token| token & !w2v_gpu::corpus::END).collect::<Vec<_>>();
+    let names: Vec<_> = corpus.files().map(|path| path.strip_prefix(folder.path()).unwrap().to_owned()).collect();
+    assert_eq!(names, ["in/a.txt.gz", "in/a/z.txt", "in/b.txt"].map(PathBuf::from));
+    assert_eq!(words(&corpus), words(&open(&folder, &["in/a.txt.gz", "in/a/z.txt", "in/b.txt"]).unwrap()));
+    assert_eq!(corpus.hidden().len(), 2);
+    fs::write(folder.path().join("in/text"), text()).unwrap();
+    train(&folder, "v.txt", &["in"]).assert().success().stderr(contains("left out: 2 (in/.git, in/.hidden.txt)"));
+    train(&folder, "in/b.txt", &["in"]).assert().code(2).stderr(contains("is a file of the corpus"));
+    assert_eq!(read(&folder, "in/b.txt"), b"three");
+}
+
+#[test]
+fn a_list_names_files() {
+    let text = text();
+    let (first, second) = text.split_at(text.len() / 2);
+    let folder = folder(&[
+        ("all.txt", text.as_bytes()),
+        ("first.txt", first.as_bytes()),
+        ("second.gz", &gzip(second.as_bytes())),
+        ("list", b"first.txt\r\n\nsecond.gz"),
+        ("rest", b"second.gz\n"),
+    ]);
+    // Neither half ends within a line of its own, so the lines of both are not those of the whole.
+    train(&folder, "all.bin", &["first.txt", "second.gz"]).assert().success();
+    train(&folder, "v.bin", &["--files-from", "list"]).assert().success();
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
+    train(&folder, "v.bin", &["first.txt", "--files-from", "rest"]).assert().success();
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
+    train(&folder, "v.bin", &["--files-from", "-"]).write_stdin("first.txt\nsecond.gz\n").assert().success();
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_a_name_is_read_once_and_kept() {
+    let folder = folder(&[("text.txt", text().as_bytes())]);
+    train(&folder, "plain.bin", &["text.txt"]).assert().success();
+    assert!(std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
+    let pipe = folder.path().join("pipe");
+    let writer = std::thread::spawn(move || fs::write(pipe, text()).unwrap());
+    train(&folder, "v.bin", &["pipe"]).assert().success();
+    writer.join().unwrap();
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"));
+}
+
+#[test]
+fn what_is_no_text_is_refused_by_name() {
+    let mut tar = vec![b'x'; 600];
+    tar[257..262].copy_from_slice(b"ustar");
+    // The last bytes are a checksum and the length.
+    let mut broken = gzip(text().as_bytes());
+    let checksum = broken.len() - 8;
+    broken[checksum] ^= 1;
+    let folder = folder(&[
+        ("text.txt", text().as_bytes()),
+        ("plain.gz", text().as_bytes()),
+        ("empty.zst", b""),
+        ("zip.txt", b"PK\x03\x04abc"),
+        ("tar.tgz", &gzip(&tar)),
+        ("short.txt", &gzip(text().as_bytes())[..300]),
+        ("broken.gz", &broken),
+        ("hollow/.hidden", b"never"),
+        ("list", b"text.txt\nmissing.txt\n"),
+        ("zero", b"text.txt\nte\0xt\n"),
+        ("blank", b"\n\n"),
+    ]);
+    let refused: [(&[&str], i32, &str); 16] = [
+        (&["plain.gz"], 1, "plain.gz: is named as a gzip file"),
+        (&["empty.zst"], 1, "empty.zst: is named as a zstd file"),
+        (&["zip.txt"], 1, "zip.txt: is a zip archive"),
+        (&["tar.tgz"], 1, "tar.tgz: holds a tar archive"),
+        (&["short.txt"], 1, "short.txt: is cut short: its gzip data ends at byte 300"),
+        (&["broken.gz"], 1, "broken.gz: holds broken gzip data before byte"),
+        (&["hollow"], 1, "hollow: is a folder without any files"),
+        (&["none.txt"], 1, "cannot open none.txt"),
+        (&["--files-from", "list"], 1, "cannot open missing.txt"),
+        (&["--files-from", "zero"], 1, "zero: line 2: holds a zero byte"),
+        (&["--files-from", "blank"], 1, "blank: names no files"),
+        (&["--files-from", "none"], 1, "cannot read none"),
+        (&["--files-from", "-"], 1, "-: names no files"),
+        (&["-", "-"], 1, "-: is no file and named twice"),
+        (&["-", "--files-from", "-"], 2, "--files-from -"),
+        (&[], 2, "<CORPUS>"),
+    ];
+    for (args, code, message) in refused {
+        let message = contains(message).and(contains("panicked").not());
+        train(&folder, "v.bin", args).assert().code(code).stdout("").stderr(message);
+        assert!(!folder.path().join("v.bin").exists());
+    }
+    train(&folder, "v.bin", &["-"])
+        .write_stdin(&gzip(text().as_bytes())[..300])
+        .assert()
+        .code(1)
+        .stderr(contains("-: is cut short: its gzip data ends at byte 300"));
+}
+
+/// A word is not split and no line joined where a chunk of a packed file ends.
+#[test]
+fn text_longer_than_a_chunk_is_packed_and_unpacked() {
+    let mut text: String = (0..700_000).map(|i| format!("w{} {}\n", i % 1000, i % 3)).collect();
+    text.push_str(&"x ".repeat(5 << 20));
+    let (plain, packed) = (folder(&[("t", text.as_bytes())]), folder(&[("t", &zstd(text.as_bytes()))]));
+    assert!(taken(&open(&plain, &["t"]).unwrap()).unwrap() == taken(&open(&packed, &["t"]).unwrap()).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Wherever a packed file is cut, that is an error, and never a shorter text.
+    #[test]
+    fn a_file_cut_short_is_an_error(which in 0usize..4, place in 0.0..1.0, lines in 1usize..2000) {
+        let text: String = (0..lines).map(|i| format!("line {} {i}\n", i * i)).collect();
+        let (extension, pack) = PACKS[which];
+        let packed = pack(text.as_bytes());
+        let name = format!("t.{extension}");
+        let folder = folder(&[(&name, &packed[..(packed.len() as f64 * place) as usize])]);
+        let refused = open(&folder, &[&name]).and_then(|corpus| corpus.count(&Rules::default(), |_| ()));
+        prop_assert!(refused.is_err_and(|error| error.to_string().contains(&name)));
+    }
+
+    /// A byte that changed is an error, or changes nothing.
+    #[test]
+    fn a_broken_file_is_an_error(which in 0usize..4, place in 0.0..1.0, change in 1u8..) {
+        let (extension, pack) = PACKS[which];
+        let text = text();
+        let mut packed = pack(text.as_bytes());
+        let at = (packed.len() as f64 * place) as usize;
+        packed[at] ^= change;
+        let name = format!("t.{extension}");
+        let (plain, broken) = (folder(&[("t", text.as_bytes())]), folder(&[(&name, &packed)]));
+        if let Ok(corpus) = open(&broken, &[&name]) && let Ok(found) = taken(&corpus) {
+            prop_assert_eq!(found, taken(&open(&plain, &["t"]).unwrap()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn paths_are_those_given() {
+    let folder = folder(&[("a b.txt", text().as_bytes())]);
+    let corpus = open(&folder, &["a b.txt"]).unwrap();
+    assert_eq!(corpus.files().collect::<Vec<&Path>>(), [folder.path().join("a b.txt")]);
+    assert_eq!(corpus.bytes(), text().len() as u64);
+}
+
+/// What `vocab ARGS` writes to standard output.
+fn vocab(folder: &TempDir, args: &[&str]) -> String {
+    let output = w2v(folder, &["vocab", "-o", "-"]).args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn vocab_writes_words_by_falling_count_and_then_bytewise() {
+    let folder = folder(&[("t", "b a é b\nc a Z b é".as_bytes()), ("packed", &zstd("b a é b\nc a Z b é".as_bytes()))]);
+    assert_eq!(vocab(&folder, &["t", "--min-count", "1"]), "b 3\na 2\né 2\nZ 1\nc 1\n");
+    assert_eq!(vocab(&folder, &["t", "--min-count", "2"]), "b 3\na 2\né 2\n");
+    assert_eq!(vocab(&folder, &["t", "--min-count", "1", "--max-vocab", "2"]), "b 3\na 2\n");
+    assert_eq!(vocab(&folder, &["t", "packed", "--min-count", "3", "--threads", "1"]), "b 6\na 4\né 4\n");
+    let summary = w2v(&folder, &["vocab", "t", "-o", "words", "--json", "--min-count", "2"]).output().unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary.stdout).unwrap();
+    assert_eq!((&summary["text"]["words"], &summary["vocabulary"]), (&9.into(), &3.into()));
+    assert_eq!((&summary["selection"]["different"], &summary["selection"]["tokens"]), (&5.into(), &7.into()));
+    assert_eq!(read(&folder, "words"), "b 3\na 2\né 2\n".as_bytes());
+    w2v(&folder, &["vocab", "-", "-o", "-", "--min-count", "3"])
+        .write_stdin("a a b a")
+        .assert()
+        .success()
+        .stdout("a 3\n")
+        .stderr(contains("4 words in 1 lines; written: 1 of 2 different words, 3 occurrences"));
+}
+
+#[test]
+fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
+    let folder = folder(&[("t", text().as_bytes()), ("more", b"the cat\nzebra the zebra\n".as_slice())]);
+    train(&folder, "counted.bin", &["t", "--save-vocab", "saved"]).assert().success();
+    assert_eq!(read(&folder, "saved"), vocab(&folder, &["t"]).as_bytes());
+    train(&folder, "v.bin", &["t", "--vocab", "saved"]).assert().success().stderr(contains("add up to").not());
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "counted.bin"));
+    // The text is read once, so nothing of a pipe is kept.
+    let mut piped = train(&folder, "v.bin", &["-", "--vocab", "saved"]);
+    piped.write_stdin(text()).env("TMPDIR", folder.path()).assert().success();
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "counted.bin"));
+    train(&folder, "v.txt", &["t", "more", "--vocab", "saved"])
+        .assert()
+        .success()
+        .stderr(contains("the counts of --vocab add up to 4,800, and this text has 4,803 of these words"));
+    train(&folder, "v.txt", &["t", "--vocab", "saved", "--max-vocab", "3"]).assert().success();
+    assert!(read(&folder, "v.txt").starts_with(b"3 8\nthe "));
+    fs::write(folder.path().join("other"), "x 3\ny 2\nx 1\n").unwrap();
+    let refused = |args: &[&str], code, message: &str| {
+        train(&folder, "none.txt", &[&["t"], args].concat()).assert().code(code).stderr(contains(message));
+        assert!(!folder.path().join("none.txt").exists());
+    };
+    refused(&["--vocab", "other"], 1, "other: line 3: the word \"x\" stands in an earlier line");
+    fs::write(folder.path().join("other"), "x 9\ny 8\n").unwrap();
+    refused(&["--vocab", "other"], 1, "none of its words occurs in the corpus");
+    refused(&["--vocab", "missing"], 1, "missing");
+    refused(&["--vocab", "saved", "--vocab-memory", "1G"], 2, "--vocab-memory");
+    refused(&["--save-vocab", "none.txt"], 2, "--output");
+    refused(&["--save-vocab", "t"], 2, "is a file of the corpus");
+    refused(
+        &["--vocab", "saved", "--save-vocab", "saved"],
+        2,
+        "--save-vocab saved: is a file of the corpus, or a list",
+    );
+}
+
+#[test]
+fn lists_keep_and_stop_words() {
+    let folder = folder(&[
+        ("t", b"a a a b b c d\nA a b".as_slice()),
+        ("keep", b"d\n\nnever\n"),
+        ("stop", b"B\r\nabsent\n"),
+        ("both", b"b\nd\n"),
+        ("two", b"a\nb c\n"),
+    ]);
+    let list = ["t", "--min-count", "2", "--keep-words", "keep"];
+    assert_eq!(vocab(&folder, &list), "a 4\nb 3\nd 1\n");
+    assert_eq!(vocab(&folder, &[&list[..], &["--max-vocab", "2"]].concat()), "a 4\nd 1\n");
+    let lower = [&list[..], &["--lowercase", "--stop-words", "stop"]].concat();
+    assert_eq!(vocab(&folder, &lower), "a 5\nd 1\n");
+    w2v(&folder, &["vocab", "-o", "-"]).args(&lower).assert().stderr(
+        contains("1 stop words left out, with 3 occurrences").and(contains("1 words of --keep-words do not occur")),
+    );
+    for (list, code, message) in [
+        (["--stop-words", "both"], 2, "--stop-words both: the word \"d\" is also in --keep-words"),
+        (["--stop-words", "two"], 1, "two: line 2: expected one word"),
+        (["--max-vocab", "0"], 2, "--max-vocab 0"),
+        (["--vocab-memory", "1k"], 2, "--vocab-memory 1000"),
+        (["--vocab-memory", "much"], 2, "--vocab-memory"),
+        (["-o", "keep"], 2, "-o/--output keep: is a file of the corpus, or a list"),
+        (["--min-count", "9"], 0, ""),
+    ] {
+        let mut command = w2v(&folder, &["vocab", "-o", "-", "t", "--keep-words", "keep"]);
+        command.args(list).assert().code(code).stderr(contains(message));
+    }
+    fs::write(folder.path().join("both"), "a\nb\n").unwrap();
+    let mut command = w2v(&folder, &["vocab", "-o", "-", "t", "--keep-words", "both", "--max-vocab", "1"]);
+    command.assert().code(2).stderr(contains("--max-vocab 1: --keep-words keeps 2 words"));
+}
+
+#[test]
+fn words_are_taken_in_the_form_asked_for() {
+    let folder = folder(&[("t", "Été été E\u{301}te\u{301} ÉTÉ e\u{301}te\u{301}".as_bytes())]);
+    let one = |more: &[&str]| vocab(&folder, &[&["t", "--min-count", "1"], more].concat());
+    assert_eq!(one(&[]).lines().count(), 5);
+    assert_eq!(
+        one(&["--lowercase"]),
+        "e\u{301}te\u{301} 2\nété 3\n".lines().rev().map(|l| format!("{l}\n")).collect::<String>()
+    );
+    assert_eq!(one(&["--nfc"]), "Été 2\nété 2\nÉTÉ 1\n");
+    assert_eq!(one(&["--nfc", "--lowercase"]), "été 5\n");
+    let args = ["t", "--nfc", "--lowercase", "--min-count", "1", "--keep-words", "keep"];
+    fs::write(folder.path().join("keep"), "E\u{301}TE\u{301}").unwrap();
+    assert_eq!(vocab(&folder, &args), "été 5\n");
+    fs::write(folder.path().join("t"), "Été x\nété X\n".repeat(9)).unwrap();
+    train(&folder, "v.txt", &["t", "--lowercase"]).assert().success();
+    assert!(read(&folder, "v.txt").starts_with(b"2 8\nx "));
+}
+
+/// Limited memory: the same words for any number of threads, no count too high or too low by more than is said, and the
+/// frequent ones all there.
+#[test]
+fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
+    // 12 MB, so three chunks: words of falling frequency, and at the end of each line one that comes once.
+    let text: String = (0u64..600_000).map(|i| format!("w{} w{} {i}\n", i % 97, i * i % 1009)).collect();
+    let folder = folder(&[("t", text.as_bytes())]);
+    let counts = |text: &str| -> std::collections::HashMap<String, u64> {
+        let word = |line: &str| line.split_once(' ').map(|(word, count)| (word.to_owned(), count.parse().unwrap()));
+        text.lines().filter_map(word).collect()
+    };
+    let exact = counts(&vocab(&folder, &["t", "--min-count", "1"]));
+    let limited = |threads: &str, memory: &str| {
+        let args = ["t", "-o", "out", "--min-count", "20", "--vocab-memory", memory, "--json", "--threads", threads];
+        let output = w2v(&folder, &["vocab"]).args(args).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let bound = report["selection"]["undercount"].as_u64().unwrap();
+        (String::from_utf8(read(&folder, "out")).unwrap(), bound, String::from_utf8(output.stderr).unwrap())
+    };
+    let (one, bound, stderr) = limited("1", "1M");
+    assert!(bound > 0 && bound < 20 && stderr.contains("counts may be low, each by at most"), "{bound} {stderr}");
+    assert_eq!(limited("3", "1M").0, one);
+    let found = counts(&one);
+    for (word, &count) in &exact {
+        let low = found.get(word).copied().unwrap_or(0);
+        assert!(low <= count && (count <= low + bound || count < 20 + bound), "{word} {low} {count}");
+    }
+    assert!(found.len() >= 97);
+    let (whole, bound, _) = limited("2", "1G");
+    assert_eq!((bound, counts(&whole).values().sum::<u64>()), (0, exact.values().filter(|count| **count >= 20).sum()));
+    let mut command = w2v(&folder, &["vocab", "t", "-o", "-", "--min-count", "1", "--vocab-memory", "1M"]);
+    command.assert().success().stderr(contains("warning: counts may be low by"));
+    train(&folder, "v.bin", &["t", "--vocab-memory", "1M", "--min-count", "20"]).assert().success();
+}
