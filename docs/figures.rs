@@ -9,7 +9,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use plotters::prelude::*;
@@ -21,11 +20,11 @@ use w2v_gpu::corpus::Corpus;
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Objective;
 use w2v_gpu::engine::cpu::CpuEngine;
-use w2v_gpu::eval::{Options, Sets};
+use w2v_gpu::eval::{self, Sets};
 use w2v_gpu::model::{Embedding, Matrix, Model};
 use w2v_gpu::sampling::{AliasTable, Key, Stream};
 use w2v_gpu::similarity::cosine;
-use w2v_gpu::train::train;
+use w2v_gpu::train::{Options, train};
 
 /// Negatives of a window.
 const NEGATIVE: u32 = 5;
@@ -62,13 +61,13 @@ fn dataset(config: &Config) -> Result<Dataset> {
 /// Trains on the CPU; the model and the loss of the last epoch.
 fn trained(data: &Dataset, objective: Objective) -> Result<(Model, f64)> {
     let mut engine = CpuEngine::new(&data.model(), objective, data.config.clip, 2)?;
-    let (model, summary) = train(data, &mut engine, 1, Duration::from_secs(3600), |_| ())?;
+    let (model, summary) = train(data, &mut engine, Options::default(), |_| ())?;
     Ok((model, summary.loss))
 }
 
 /// Share of the bundled analogies that are answered rightly.
 fn analogies(data: &Dataset, matrix: &Matrix) -> Result<f64> {
-    let sets = Sets::read(&[], &[bundled("analogies.txt")], Options::default())?;
+    let sets = Sets::read(&[], &[bundled("analogies.txt")], eval::Options::default())?;
     let evaluation = sets.evaluate(&data.vocab, matrix);
     let json = serde_json::to_value(&evaluation)?;
     json["analogies"][0]["total"]["3cosadd"]["accuracy"].as_f64().context("no accuracy")

@@ -10,8 +10,9 @@ use crate::checkpoint::{Mean, Reached, Saver, Snapshot};
 use crate::dataset::Dataset;
 use crate::engine::{Engine, Objective};
 use crate::error::{Error, Result};
-use crate::event::{Epoch, Event, Progress};
-use crate::model::Model;
+use crate::eval::Sets;
+use crate::event::{Epoch, Evaluated, Event, Progress};
+use crate::model::{Embedding, Model};
 use crate::schedule::Schedule;
 
 /// A run has diverged when its mean loss is this many times that of a model whose scores are all zero.
@@ -30,11 +31,29 @@ pub struct Options<'a> {
     pub saver: Option<&'a mut Saver>,
     /// Once it is true the run is saved and ends before the next batch.
     pub stop: Option<&'a AtomicBool>,
+    /// What the vectors are scored by after each epoch.
+    pub judge: Option<Judge<'a>>,
+}
+
+/// Evaluation files for the vectors after each epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    /// The files.
+    pub sets: &'a Sets,
+    /// Which vectors are scored.
+    pub embedding: Embedding,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { batcher_threads: 1, interval: Duration::from_secs(10), resume: None, saver: None, stop: None }
+        Self {
+            batcher_threads: 1,
+            interval: Duration::from_secs(10),
+            resume: None,
+            saver: None,
+            stop: None,
+            judge: None,
+        }
     }
 }
 
@@ -92,6 +111,7 @@ struct Run<'a, F> {
     interval: Duration,
     saver: Option<&'a mut Saver>,
     stop: Option<&'a AtomicBool>,
+    judge: Option<Judge<'a>>,
     schedule: Schedule,
     reached: Reached,
     /// With `patience`, the model of the best epoch.
@@ -108,7 +128,7 @@ struct Run<'a, F> {
 
 impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn new(data: &'a Dataset, engine: &'a mut dyn Engine, options: Options<'a>, on_event: F) -> Self {
-        let Options { batcher_threads, interval, resume, mut saver, stop } = options;
+        let Options { batcher_threads, interval, resume, mut saver, stop, judge } = options;
         let (reached, best) = resume.map_or_else(Default::default, |snapshot| (snapshot.reached, snapshot.best));
         if let Some(saver) = &mut saver {
             saver.start(reached.steps);
@@ -122,6 +142,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             interval,
             saver,
             stop,
+            judge,
             schedule,
             reached,
             best,
@@ -221,6 +242,15 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         }
         self.reached.elapsed = self.elapsed();
         (self.on_event)(Event::Epoch(epoch));
+        self.evaluate(epoch.epoch)
+    }
+
+    /// Scores the vectors as they stand, where that was asked for.
+    fn evaluate(&mut self, epoch: u32) -> Result<()> {
+        let Some(Judge { sets, embedding }) = self.judge else { return Ok(()) };
+        let vectors = self.engine.model()?.embedding(embedding);
+        let scores = sets.evaluate(&self.data.vocab, &vectors).scores();
+        (self.on_event)(Event::Evaluated(Evaluated { epoch, scores }));
         Ok(())
     }
 

@@ -34,6 +34,43 @@ fn records(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Scores after each epoch: shown, recorded, and the last ones those of `eval` on the file written.
+#[test]
+fn vectors_are_scored_after_each_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = |name: &str| format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"));
+    let w2v = || Command::cargo_bin("w2v-gpu").unwrap();
+    std::fs::write(path("pairs.tsv"), "dog\tcat\t9\ndog\tguitar\t1\ncat\tyen\t2\nking\tqueen\t8\n").unwrap();
+    w2v()
+        .args(["train", &data("corpus.txt"), "-o", &path("v.bin"), "--engine", "cpu", "--epochs", "2"])
+        .args(["--eval-pairs", &path("pairs.tsv"), "--eval-analogies", &data("analogies.txt")])
+        .args(["--metrics", &path("run.jsonl"), "--embedding", "average"])
+        .assert()
+        .success()
+        .stderr(contains("epoch 2 evaluated: pairs Spearman").and(contains("(4/4), analogies 3CosAdd")));
+    let text = std::fs::read_to_string(path("run.jsonl")).unwrap();
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let scores: Vec<&Value> =
+        records.iter().filter(|record| record["record"] == "evaluated").map(|record| &record["scores"]).collect();
+    assert_eq!(scores.len(), 2);
+    let out = w2v()
+        .args(["eval", &path("v.bin"), "--pairs", &path("pairs.tsv"), "--analogies", &data("analogies.txt"), "--json"])
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(scores[1][0]["score"], report["pairs"][0]["spearman"]);
+    assert_eq!(scores[1][1]["score"], report["analogies"][0]["total"]["3cosadd"]["accuracy"]);
+    assert!(scores[1][1]["score"].as_f64().unwrap() > scores[0][1]["score"].as_f64().unwrap());
+    // A file that is not there is found out before any work.
+    w2v()
+        .args(["train", &data("corpus.txt"), "-o", &path("w.bin"), "--eval-pairs", &path("nowhere")])
+        .assert()
+        .code(1)
+        .stderr(contains("nowhere").and(contains("counting").not()));
+    assert!(!folder.path().join("w.bin").exists());
+}
+
 #[test]
 fn a_run_is_recorded_line_by_line() {
     let folder = folder();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, Command, ValueEnum};
+use clap::builder::Resettable;
+use clap::{Arg, ArgMatches, Command, ValueEnum};
 use serde_json::{Map, Value};
 use w2v_gpu::Error;
 use w2v_gpu::config::{Config, Preset};
@@ -28,6 +29,11 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
         train = set(train, path.map_or(Path::new(""), PathBuf::as_path), name, value)?;
     }
     Ok(train)
+}
+
+/// The argument, which need not be typed.
+pub(super) fn optional(arg: Arg) -> Arg {
+    arg.required(false).required_unless_present(Resettable::Reset)
 }
 
 fn settings(config: &Config) -> Map<String, Value> {
@@ -76,5 +82,5 @@ fn set(train: Command, path: &Path, name: &str, value: &Value) -> Result<Command
         value => vec![text(value)],
     };
     // What is required is no longer, once it is there.
-    Ok(train.mut_arg(id, |arg| arg.default_values(values).required(false)))
+    Ok(train.mut_arg(id, |arg| optional(arg.default_values(values))))
 }

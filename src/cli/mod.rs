@@ -72,7 +72,7 @@ fn parse() -> Result<Cli, Error> {
     };
     let mut command = Cli::command().mut_subcommand("train", |train| train.mut_args(with_env));
     // What is missing may stand in the file of defaults: the first look is not the judge.
-    let lenient = command.clone().mut_subcommand("train", |train| train.mut_args(|arg| arg.required(false)));
+    let lenient = command.clone().mut_subcommand("train", |train| train.mut_args(defaults::optional));
     if let Some(typed) = lenient.try_get_matches().ok().and_then(|typed| typed.subcommand_matches("train").cloned()) {
         let mut refused = None;
         command = command.mut_subcommand("train", |train| {

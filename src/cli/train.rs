@@ -18,10 +18,11 @@ use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
+use w2v_gpu::eval;
 use w2v_gpu::event::Prepared;
 use w2v_gpu::format::{self, Format, Table};
 use w2v_gpu::model::{Embedding, Matrix, Model};
-use w2v_gpu::train::{Options, Summary, train};
+use w2v_gpu::train::{Judge, Options, Summary, train};
 use w2v_gpu::vocab::{self, Vocab};
 
 use super::checkpoint::{Checkpoints, Session};
@@ -74,6 +75,12 @@ pub(crate) struct Args {
     checkpoints: Checkpoints,
     #[command(flatten)]
     hardware: Hardware,
+    /// Score the vectors after each epoch on FILE, lines `word word score`; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Evaluation")]
+    eval_pairs: Vec<PathBuf>,
+    /// Score the vectors after each epoch on FILE, analogies in Google's format or a BATS folder; several times likewise
+    #[arg(long, value_name = "FILE|FOLDER", help_heading = "Evaluation")]
+    eval_analogies: Vec<PathBuf>,
     #[command(flatten)]
     recording: metrics::Recording,
     /// Seconds between two reports [default: 0.5 on a terminal, 10 elsewhere]
@@ -176,6 +183,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let paths = args.corpus.paths()?;
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
+    let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, eval::Options::default())?;
     let mut session = Session::open(&args.checkpoints)?;
     let config = session.complete(&args.config)?;
     let (place, why) = choose(&args.hardware, session.engine().map(|engine| engine.starts_with("cpu")))?;
@@ -183,8 +191,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     left_out_line(&corpus).iter().for_each(|line| display.line(line));
 
     let started = Instant::now();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let data = pool.install(|| Dataset::prepare(&corpus, &config, |event| display.show(&event)))?;
+    // The threads of all that is not the engine's or the batcher's: reading, and scoring the vectors.
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    let data = Dataset::prepare(&corpus, &config, |event| display.show(&event))?;
     session.check(&data)?;
     undercount_warning(&data.prepared.selection, args.config.min_count).iter().for_each(|line| display.line(line));
     if let Some(path) = &args.save_vocab {
@@ -212,6 +221,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         resume: session.take_snapshot(),
         saver: saver.as_mut(),
         stop: Some(signals.stop()),
+        judge: (!sets.is_empty()).then_some(Judge { sets: &sets, embedding: args.embedding }),
     };
     let trained = train(&data, &mut *engine, options, |event| {
         session.note(&event);

@@ -68,6 +68,11 @@ impl Sets {
         Ok(Self { options, words, pairs, analogies })
     }
 
+    /// Whether there is nothing to score by.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty() && self.analogies.is_empty()
+    }
+
     /// Scores vectors: row `id` of the matrix belongs to word `id`, the most frequent word first.
     ///
     /// The result is the same for any number of threads; the work is done by rayon's current pool.

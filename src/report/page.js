@@ -180,12 +180,16 @@
   };
 
   const corpusRows = () => {
-    const { text = {}, ...rest } = start.prepared;
+    const { text = {}, selection = {}, ...rest } = start.prepared;
     const known = {
       bytes: ["size of the text", bytes],
       lines: ["lines", plain.format],
       words: ["words in the text", plain.format],
       different: ["different words", plain.format],
+      undercount: ["counts are low by at most", plain.format],
+      stop_words: ["different stop words", plain.format],
+      stopped: ["stop words left out", plain.format],
+      absent: ["words to keep, not found", plain.format],
       vocabulary: ["words in the vocabulary", plain.format],
       tokens: ["occurrences of these, trained on", plain.format],
       held_out: ["occurrences held out", plain.format],
@@ -194,14 +198,14 @@
       long_words: ["words left out: too long", plain.format],
       cuts: ["cuts in lines too long", plain.format],
     };
-    const rows = Object.entries({ ...text, ...rest }).map(([name, value]) => {
+    const rows = Object.entries({ ...text, ...selection, ...rest }).map(([name, value]) => {
       const at = Object.keys(known).indexOf(name);
       const [label, format] = known[name] ?? [words(name), anything];
       return [at < 0 ? Infinity : at, label, format(value)];
     });
     if (text.words >= rest.tokens) {
       const left = text.words - rest.tokens - (rest.held_out ?? 0);
-      rows.push([6.5, "words left out: not in the vocabulary", `${plain.format(left)} (${percent.format(left / Math.max(1, text.words))})`]);
+      rows.push([10.5, "words left out: not in the vocabulary", `${plain.format(left)} (${percent.format(left / Math.max(1, text.words))})`]);
     }
     return rows.sort((a, b) => a[0] - b[0]).map(([, label, value]) => [label, value]);
   };
