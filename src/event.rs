@@ -86,6 +86,8 @@ pub struct Progress {
     pub lr: f32,
     /// Time spent training.
     pub elapsed: Duration,
+    /// Of that, time spent waiting for the batcher.
+    pub waited: Duration,
 }
 
 /// The vectors after an epoch, judged.

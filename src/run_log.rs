@@ -277,6 +277,7 @@ mod tests {
             loss: f64::NAN,
             lr: 0.05,
             elapsed: Duration::from_millis(1500),
+            waited: Duration::from_millis(250),
         };
         let mut fields = record("progress", &progress).unwrap();
         fields.insert("words_per_second".to_owned(), 2.5.into());
@@ -284,7 +285,7 @@ mod tests {
         write_line(&mut line, &fields).unwrap();
         let line = String::from_utf8(line).unwrap();
         assert!(
-            line.contains(r#""elapsed":1.5,"#) && line.contains(r#""lr":0.05,"#) && line.ends_with("}\n"),
+            line.contains(r#""elapsed":1.5,"waited":0.25,"#) && line.contains(r#""lr":0.05,"#) && line.ends_with("}\n"),
             "{line}"
         );
         let log = reading(&format!("{START}\n{line}")).unwrap();

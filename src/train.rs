@@ -221,10 +221,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             return Ok(());
         }
         self.read_loss()?;
-        let Reached { epochs: epoch, steps: step, words, pairs, .. } = self.reached;
+        let Reached { epochs: epoch, steps: step, words, pairs, waited, .. } = self.reached;
         let (total_words, elapsed) = (self.data.total_words(), self.elapsed());
         let (loss, lr) = (self.interval_loss.take(), self.lr);
-        (self.on_event)(Event::Progress(Progress { epoch, step, words, total_words, pairs, loss, lr, elapsed }));
+        let progress = Progress { epoch, step, words, total_words, pairs, loss, lr, elapsed, waited };
+        (self.on_event)(Event::Progress(progress));
         self.last_report = Instant::now();
         Ok(())
     }
