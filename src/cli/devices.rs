@@ -7,6 +7,9 @@ use w2v_gpu::engine::gpu::{self, AdapterSummary};
 
 /// Lists every adapter with its backend, kind and limits, and says which one `--engine auto` would take
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  w2v-gpu devices
+  w2v-gpu devices --json")]
 pub(crate) struct Args {
     /// Print a JSON array
     #[arg(long)]
