@@ -21,6 +21,17 @@ use crate::sampling::{AliasTable, HuffmanTree, Key, Stream, Subsampler, below};
 /// A shuffle of single positions gains nothing more in quality, and neighbouring windows share their center rows.
 pub const RUN: usize = 16;
 
+/// Runs whose windows draw their negatives from one **pool** of noise words, 256 positions.
+///
+/// A pool's rows and their sums stay in a core's cache while these windows pass, and a batch touches fewer rows.
+pub const POOL_RUNS: usize = 16;
+
+/// How often a noise word of a pool is used, on average: a pool is this many times smaller than the negatives drawn from it.
+///
+/// Measured on 17 M words of Wikipedia, 2 epochs, means of two seeds: WordSim-353 .645, SimLex-999 .295, analogies .297,
+/// where independent draws score .648, .292 and .309. With 8 analogies fall to .26, with 16 to .19.
+pub const POOL_USES: usize = 4;
+
 /// Blocks shuffled together: some 4 million words, of which every batch is then a sample.
 pub const GROUP_BLOCKS: usize = 256;
 
@@ -74,7 +85,8 @@ pub struct Negatives {
     pub noise: AliasTable,
     /// Words drawn at a time.
     pub count: u32,
-    /// Whether each pair has a draw of its own, as in word2vec.c, and not each window one for all its pairs.
+    /// Whether each pair has independent draws of its own, as in word2vec.c, and not each window one draw from its pool for
+    /// all its pairs.
     pub per_pair: bool,
     /// Whether a draw that equals the context is left out.
     pub skip_equal: bool,
@@ -83,15 +95,22 @@ pub struct Negatives {
 impl Negatives {
     /// The targets of a context: itself, then the negatives drawn.
     #[inline]
-    fn draw(&self, context: u32, rng: &mut impl Rng, targets: &mut Vec<Target>) {
+    fn draw(&self, context: u32, mut noise: impl FnMut() -> u32, targets: &mut Vec<Target>) {
         targets.clear();
         targets.push(Target::new(context, true));
         for _ in 0..self.count {
-            let word = self.noise.outcome(rng.next_u64());
+            let word = noise();
             if word != context || !self.skip_equal {
                 targets.push(Target::new(word, false));
             }
         }
+    }
+
+    /// Noise words for the windows of [`POOL_RUNS`] runs.
+    fn fill_pool(&self, mut rng: impl Rng, pool: &mut Vec<u32>) {
+        let size = (POOL_RUNS * RUN * self.count as usize).div_ceil(POOL_USES);
+        pool.clear();
+        pool.extend((0..size).map(|_| self.noise.outcome(rng.next_u64())));
     }
 }
 
@@ -194,12 +213,18 @@ impl Source {
         let Windows { window, fixed } = self.windows;
         let key = Key::new(self.seed, group.epoch, Stream::Windows);
         let tokens = &group.tokens[..];
-        let mut centers = Vec::with_capacity(2 * window as usize);
-        let mut targets = Vec::new();
-        for &run in &group.runs[share(group.runs.len(), number, group.batches)] {
-            let start = run as usize * RUN;
-            for position in start..tokens.len().min(start + RUN) {
-                let mut rng = key.at((group.index as u64) << 32 | position as u64);
+        let pool_key = Key::new(self.seed, group.epoch, Stream::Pools);
+        let place = |position: usize| (group.index as u64) << 32 | position as u64;
+        let (mut centers, mut targets) = (Vec::with_capacity(2 * window as usize), Vec::new());
+        let mut pool = Vec::new();
+        let runs = share(group.runs.len(), number, group.batches);
+        for (first, runs) in runs.clone().step_by(POOL_RUNS).zip(group.runs[runs].chunks(POOL_RUNS)) {
+            if let Targets::Negatives(negatives @ Negatives { per_pair: false, .. }) = &*self.targets {
+                negatives.fill_pool(pool_key.at(place(first)), &mut pool);
+            }
+            for position in runs.iter().flat_map(|&run| run as usize * RUN..tokens.len().min((run as usize + 1) * RUN))
+            {
+                let mut rng = key.at(place(position));
                 let reach = if fixed { window } else { 1 + below(window, rng.next_u32()) };
                 collect_centers(tokens, position, reach as usize, &mut centers);
                 if centers.is_empty() {
@@ -209,12 +234,13 @@ impl Source {
                 match &*self.targets {
                     Targets::Negatives(negatives) if negatives.per_pair => {
                         for center in centers.chunks(1) {
-                            negatives.draw(context, &mut rng, &mut targets);
+                            negatives.draw(context, || negatives.noise.outcome(rng.next_u64()), &mut targets);
                             builder.window(batch, center, &targets);
                         }
                     }
                     Targets::Negatives(negatives) => {
-                        negatives.draw(context, &mut rng, &mut targets);
+                        let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
+                        negatives.draw(context, from_pool, &mut targets);
                         builder.window(batch, &centers, &targets);
                     }
                     Targets::Path(tree) => builder.window(batch, &centers, tree.path(context)),
@@ -541,6 +567,29 @@ mod tests {
         assert_eq!(pairs(&shared), pairs(&own));
         let same = own.windows(2).filter(|two| two[0].1[1..] == two[1].1[1..]).count();
         assert!(same < own.len() / 100, "{same} of {} neighbours share their negatives", own.len());
+    }
+
+    /// A pool of 192 draws from 100,000 equal words hardly has a word twice: so many negatives are used some four times
+    /// each, and never by windows of two pools.
+    #[test]
+    fn windows_share_a_pool_of_negatives() {
+        let words = 100_000;
+        let source = source(&sentences(600), words, |s| {
+            s.targets = negatives(|n| n.noise = AliasTable::new(std::iter::repeat_n(1.0, words)));
+            (s.epochs, s.batch) = (1, 1000);
+        });
+        let batch = all(&source, 1).swap_remove(0);
+        assert!(batch.windows() > 3 * POOL_RUNS * RUN);
+        let mut uses: HashMap<u32, Vec<usize>> = HashMap::new();
+        for w in 0..batch.windows() {
+            let negatives = batch.targets_of(w).iter().filter(|target| !target.label());
+            negatives.for_each(|t| uses.entry(batch.target_rows[t.slot()]).or_default().push(w));
+        }
+        let all: usize = uses.values().map(Vec::len).sum();
+        let mean = all as f64 / uses.len() as f64;
+        assert!((mean - POOL_USES as f64).abs() < 0.2, "{mean}");
+        let apart = uses.values().filter(|windows| windows[windows.len() - 1] - windows[0] >= POOL_RUNS * RUN).count();
+        assert!(apart < uses.len() / 100, "{apart} of {} noise words are used by two pools", uses.len());
     }
 
     #[test]

@@ -16,10 +16,12 @@ pub enum Stream {
     Runs,
     /// Which occurrences of frequent words are kept, by position in the corpus.
     Subsample,
-    /// Window widths and negatives, by position in the epoch.
+    /// Window widths, and negatives or the choice of them from a pool, by position in the epoch.
     Windows,
     /// Which sentences are held out, by position in the corpus.
     Validation,
+    /// Pools of noise words, by the place of their first run in the epoch.
+    Pools,
 }
 
 /// The generator's key: one per (seed, epoch, stream).

@@ -4,6 +4,7 @@
 //! instructions within [`pulp::Arch::dispatch`]. Since the pieces don't change with the processor, neither do the results.
 
 use bytemuck::{Pod, Zeroable};
+use pulp::Simd;
 
 use crate::model::Matrix;
 
@@ -87,6 +88,40 @@ impl Sums {
             floats.0[lane] = self.0[lane] as f32;
         }
         floats
+    }
+}
+
+/// Vectors of a processor in a piece.
+#[inline(always)]
+pub(super) const fn per_piece<S: Simd>() -> usize {
+    LANES / S::F32_LANES
+}
+
+/// A row in the processor's vectors.
+#[inline(always)]
+pub(super) fn vectors<S: Simd>(row: &[Floats]) -> &[S::f32s] {
+    bytemuck::cast_slice(row)
+}
+
+/// [`Floats::sum`] of a piece in the processor's vectors, of which the first [`per_piece`] count.
+#[inline(always)]
+pub(super) fn sum_of_lanes<S: Simd>(simd: S, mut vectors: [S::f32s; LANES]) -> f32 {
+    match S::F32_LANES {
+        LANES => simd.reduce_sum_f32s(vectors[0]),
+        8 => simd.reduce_sum_f32s(simd.add_f32s(vectors[0], vectors[1])),
+        _ => {
+            let mut left = per_piece::<S>();
+            while left > 1 {
+                left /= 2;
+                for at in 0..left {
+                    vectors[at] = simd.add_f32s(vectors[at], vectors[at + left]);
+                }
+            }
+            let mut last = [0.0; 4];
+            let lanes: &[f32] = bytemuck::cast_slice(&vectors[..1]);
+            last[..lanes.len()].copy_from_slice(lanes);
+            (last[0] + last[2]) + (last[1] + last[3])
+        }
     }
 }
 

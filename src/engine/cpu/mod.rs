@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 
 /// Windows that a thread takes at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 /// Trains on the processor's cores.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::lanes::{Floats, LANES, Sums, Table, prefetch};
+use super::lanes::{Floats, LANES, Sums, Table, per_piece, prefetch, sum_of_lanes, vectors};
 use crate::batch::{Batch, TARGET_BLOCK, Target};
 use crate::engine::GRADIENT_LIMIT;
 
@@ -65,37 +65,34 @@ impl WithSimd for Train<'_> {
 
     /// Adds up the contributions. All that is called from here is inlined, and so compiled for each kind of processor.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> f64 {
-        train(self)
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let Self { batch, windows, input, output, scale, scratch } = self;
+        let mut loss = 0.0;
+        for window in windows {
+            if window + 1 < batch.windows() {
+                prefetch_window(batch, window + 1, input, output, scratch);
+            }
+            let centers = batch.centers_of(window);
+            for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
+                let block = Block { batch, centers, targets, input, output, scale };
+                // A constant number of targets keeps their sums in registers.
+                loss += f64::from(match targets.len() {
+                    1 => block.train::<S, 1>(simd, scratch),
+                    2 => block.train::<S, 2>(simd, scratch),
+                    3 => block.train::<S, 3>(simd, scratch),
+                    4 => block.train::<S, 4>(simd, scratch),
+                    5 => block.train::<S, 5>(simd, scratch),
+                    6 => block.train::<S, 6>(simd, scratch),
+                    7 => block.train::<S, 7>(simd, scratch),
+                    _ => block.train::<S, TARGET_BLOCK>(simd, scratch),
+                });
+            }
+        }
+        loss
     }
 }
 
-#[inline(always)]
-fn train(Train { batch, windows, input, output, scale, scratch }: Train<'_>) -> f64 {
-    let mut loss = 0.0;
-    for window in windows {
-        if window + 1 < batch.windows() {
-            prefetch_window(batch, window + 1, input, output, scratch);
-        }
-        let centers = batch.centers_of(window);
-        for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
-            // A constant number of targets keeps their sums in registers.
-            loss += f64::from(match targets.len() {
-                1 => block::<1>(batch, centers, targets, input, output, scale, scratch),
-                2 => block::<2>(batch, centers, targets, input, output, scale, scratch),
-                3 => block::<3>(batch, centers, targets, input, output, scale, scratch),
-                4 => block::<4>(batch, centers, targets, input, output, scale, scratch),
-                5 => block::<5>(batch, centers, targets, input, output, scale, scratch),
-                6 => block::<6>(batch, centers, targets, input, output, scale, scratch),
-                7 => block::<7>(batch, centers, targets, input, output, scale, scratch),
-                _ => block::<TARGET_BLOCK>(batch, centers, targets, input, output, scale, scratch),
-            });
-        }
-    }
-    loss
-}
-
-/// Half the speed of the engine comes from this: all rows of the next window are known by now.
+/// Brings the next window's rows and sums into the cache: they are known by now.
 #[inline(always)]
 fn prefetch_window(batch: &Batch, window: usize, input: &Table, output: &Table, scratch: &Scratch) {
     let width = input.width();
@@ -109,102 +106,132 @@ fn prefetch_window(batch: &Batch, window: usize, input: &Table, output: &Table, 
     }
 }
 
-/// The cross product of a window's centers with `T` of its targets; returns its loss.
-#[inline(always)]
-fn block<const T: usize>(
-    batch: &Batch,
-    centers: &[u32],
-    targets: &[Target],
-    input: &Table,
-    output: &Table,
+/// A window's centers with up to [`TARGET_BLOCK`] of its targets.
+struct Block<'a> {
+    batch: &'a Batch,
+    centers: &'a [u32],
+    targets: &'a [Target],
+    input: &'a Table,
+    output: &'a Table,
     scale: f32,
-    scratch: &mut Scratch,
-) -> f32 {
-    let width = input.width();
-    let targets: [Target; T] = std::array::from_fn(|j| targets[j]);
-    let target_rows: [&[Floats]; T] =
-        std::array::from_fn(|j| &output.row(batch.target_rows[targets[j].slot()] as usize)[..width]);
-    scratch.places.clear();
-    scratch.places.extend(
-        centers.iter().map(|&center| (batch.center_rows[center as usize] as usize * width, center as usize * width)),
-    );
-    let rows = input.pieces();
+}
 
-    // Scores: one row of W against all targets at once.
-    scratch.errors.clear();
-    scratch.errors.resize((centers.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
-    for (&(row, _), scores) in scratch.places.iter().zip(scratch.errors.chunks_exact_mut(TARGET_BLOCK)) {
-        let row = &rows[row..][..width];
-        let mut products = [Floats::ZERO; T];
-        for c in 0..width {
-            for j in 0..T {
-                products[j] = products[j].add_product(row[c], target_rows[j][c]);
-            }
-        }
+impl Block<'_> {
+    /// The cross product of the centers and `T` targets; returns its loss.
+    ///
+    /// Loops over the targets have a constant end, and nothing within them may fail to be inlined: arrays of registers
+    /// would go to memory.
+    #[inline(always)]
+    fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut Scratch) -> f32 {
+        let &Self { batch, centers, targets, input, output, scale } = self;
+        let width = input.width();
+        let targets: &[Target; T] = targets.try_into().expect("the caller has counted them");
+        let mut target_rows: [&[S::f32s]; T] = [&[]; T];
         for j in 0..T {
-            scores[j] = products[j].sum();
+            let row = output.row(batch.target_rows[targets[j].slot()] as usize);
+            target_rows[j] = &vectors::<S>(row)[..width * per_piece::<S>()];
         }
-    }
+        scratch.places.clear();
+        scratch.places.extend(
+            centers
+                .iter()
+                .map(|&center| (batch.center_rows[center as usize] as usize * width, center as usize * width)),
+        );
+        let rows = input.pieces();
 
-    // Scores become errors, 16 at a time: two centers with eight targets each.
-    let signs: [f32; LANES] = std::array::from_fn(|lane| match targets.get(lane % TARGET_BLOCK) {
-        Some(target) => {
-            if target.label() {
-                1.0
-            } else {
-                -1.0
+        // Scores: two rows of W against all targets at once, so that each vector of W' is loaded half as often.
+        scratch.errors.clear();
+        scratch.errors.resize((centers.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
+        let pairs = scratch.places.chunks(2).zip(scratch.errors.chunks_exact_mut(LANES));
+        for (places, scores) in pairs {
+            let row = |place: &(usize, usize)| vectors::<S>(&rows[place.0..][..width]);
+            // The last one may be alone.
+            let [first, second] = [row(&places[0]), row(places.last().expect("chunks are not empty"))];
+            // The vectors that make up a piece are summed each for itself.
+            let mut products = [[[simd.splat_f32s(0.0); LANES]; T]; 2];
+            for part in 0..per_piece::<S>() {
+                let mut own = [[simd.splat_f32s(0.0); T]; 2];
+                for c in 0..width {
+                    let at = c * per_piece::<S>() + part;
+                    let (x, y) = (first[at], second[at]);
+                    for j in 0..T {
+                        own[0][j] = simd.mul_add_f32s(x, target_rows[j][at], own[0][j]);
+                        own[1][j] = simd.mul_add_f32s(y, target_rows[j][at], own[1][j]);
+                    }
+                }
+                for j in 0..T {
+                    products[0][j][part] = own[0][j];
+                    products[1][j][part] = own[1][j];
+                }
             }
-        }
-        None => 0.0,
-    });
-    let mut loss = [0.0f32; LANES];
-    let pairs = scratch.errors.chunks_exact_mut(LANES);
-    for (pair, errors) in pairs.enumerate() {
-        let present = if 2 * pair + 1 < centers.len() { LANES } else { TARGET_BLOCK };
-        for lane in 0..LANES {
-            let sign = if lane < present { signs[lane] } else { 0.0 };
-            let (error, own) = error_and_loss(sign, errors[lane]);
-            errors[lane] = error;
-            loss[lane] += own;
-        }
-    }
-
-    // Contributions: piece by piece, each row of the window is read once and each sum is written once.
-    let errors = &scratch.errors[..];
-    for c in 0..width {
-        let target_pieces: [Floats; T] = std::array::from_fn(|j| target_rows[j][c]);
-        let mut target_sums = [Floats::ZERO; T];
-        for (&(row, sums), errors) in scratch.places.iter().zip(errors.chunks_exact(TARGET_BLOCK)) {
-            let piece = rows[row + c];
-            let mut center_sum = Floats::ZERO;
             for j in 0..T {
-                target_sums[j] = target_sums[j].add_scaled(errors[j], piece);
-                center_sum = center_sum.add_scaled(errors[j], target_pieces[j]);
+                scores[j] = sum_of_lanes(simd, products[0][j]);
+                scores[TARGET_BLOCK + j] = sum_of_lanes(simd, products[1][j]);
             }
-            add_fixed(&mut scratch.centers.sums[sums + c], center_sum, scale);
         }
+
+        // Scores become errors, 16 at a time: two centers with eight targets each.
+        let mut signs = [0.0; LANES];
         for j in 0..T {
-            add_fixed(&mut scratch.targets.sums[targets[j].slot() * width + c], target_sums[j], scale);
+            signs[j] = if targets[j].label() { 1.0 } else { -1.0 };
+            signs[j + TARGET_BLOCK] = signs[j];
         }
+        let mut loss = [0.0f32; LANES];
+        let pairs = scratch.errors.chunks_exact_mut(LANES);
+        for (pair, errors) in pairs.enumerate() {
+            let present = if 2 * pair + 1 < centers.len() { LANES } else { TARGET_BLOCK };
+            for lane in 0..LANES {
+                let sign = if lane < present { signs[lane] } else { 0.0 };
+                let (error, own) = error_and_loss(sign, errors[lane]);
+                errors[lane] = error;
+                loss[lane] += own;
+            }
+        }
+
+        // Contributions: vector by vector, each row of the window is read once and each sum is written once.
+        let rows = vectors::<S>(rows);
+        let center_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.centers.sums);
+        let target_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.targets.sums);
+        for at in 0..width * per_piece::<S>() {
+            let mut target_vectors = [simd.splat_f32s(0.0); T];
+            for j in 0..T {
+                target_vectors[j] = target_rows[j][at];
+            }
+            let mut contributions = [simd.splat_f32s(0.0); T];
+            for (&(row, sums), errors) in scratch.places.iter().zip(scratch.errors.chunks_exact(TARGET_BLOCK)) {
+                let x = rows[row * per_piece::<S>() + at];
+                let mut contribution = simd.splat_f32s(0.0);
+                for j in 0..T {
+                    let error = simd.splat_f32s(errors[j]);
+                    contributions[j] = simd.mul_add_f32s(error, x, contributions[j]);
+                    contribution = simd.mul_add_f32s(error, target_vectors[j], contribution);
+                }
+                add_fixed(simd, &mut center_sums[sums * per_piece::<S>() + at], contribution, scale);
+            }
+            for j in 0..T {
+                let sums = &mut target_sums[targets[j].slot() * width * per_piece::<S>() + at];
+                add_fixed(simd, sums, contributions[j], scale);
+            }
+        }
+        for &center in centers {
+            scratch.centers.touched[center as usize] = true;
+        }
+        for target in targets {
+            scratch.targets.touched[target.slot()] = true;
+        }
+        Floats(loss).sum()
     }
-    for &center in centers {
-        scratch.centers.touched[center as usize] = true;
-    }
-    for target in targets {
-        scratch.targets.touched[target.slot()] = true;
-    }
-    Floats(loss).sum()
 }
 
 /// Adds a contribution, rounded to fixed point: to the nearest integer, ties to even.
 #[inline(always)]
-fn add_fixed(sums: &mut Sums, contribution: Floats, scale: f32) {
-    for (sum, value) in sums.0.iter_mut().zip(contribution.0) {
-        let limited = value.clamp(-GRADIENT_LIMIT, GRADIENT_LIMIT);
-        let rounded = limited.mul_add(scale, ROUND).to_bits() as i32;
-        // Wraps only for values that are no numbers, which the loss reports.
-        *sum = sum.wrapping_add(rounded.wrapping_sub(ROUND.to_bits() as i32));
-    }
+fn add_fixed<S: Simd>(simd: S, sums: &mut S::u32s, contribution: S::f32s, scale: f32) {
+    let limit = simd.splat_f32s(GRADIENT_LIMIT);
+    let limited = simd.min_f32s(simd.max_f32s(contribution, simd.neg_f32s(limit)), limit);
+    let rounded = simd.mul_add_f32s(limited, simd.splat_f32s(scale), simd.splat_f32s(ROUND));
+    let integers = simd.sub_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(ROUND.to_bits()));
+    // In two's complement; wraps only for values that are no numbers, which the loss reports.
+    *sums = simd.add_u32s(*sums, integers);
 }
 
 /// Error `y - s(z)` and loss of a score `z`, for `sign` 1 (label 1), -1 (label 0) or 0 (nothing there).
@@ -287,10 +314,11 @@ mod tests {
 
     #[test]
     fn contributions_round_to_nearest_and_stop_at_the_limit() {
-        let mut sums = Sums([1; LANES]);
-        let mut contribution = Floats::ZERO;
-        contribution.0[..5].copy_from_slice(&[0.374, -0.376, 1e9, -1e9, 0.125]);
-        add_fixed(&mut sums, contribution, 4.0);
-        assert_eq!(sums.0[..6], [2, -1, 33, -31, 1, 1]);
+        let of = |contribution: f32| {
+            let mut sum = 1u32;
+            add_fixed(pulp::Scalar, &mut sum, contribution, 4.0);
+            sum as i32
+        };
+        assert_eq!([0.374, -0.376, 1e9, -1e9, 0.125, 0.0].map(of), [2, -1, 33, -31, 1, 1]);
     }
 }
