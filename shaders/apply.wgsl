@@ -4,7 +4,6 @@
 // sums_fixed.wgsl or sums_float.wgsl. Twin: engine/cpu/apply.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read_write> table: array<vec4f>;
 
 // Whether the table is W' (rows of targets) rather than W (rows of centers).
 override IS_OUTPUT: bool = false;
@@ -12,10 +11,10 @@ override IS_OUTPUT: bool = false;
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
     for (var slot = group.x; slot < slots(); slot += groups.x) {
-        let row = row_of(slot) * WIDTH;
+        let row = row_of(slot);
         var squares = vec4f(0.0);
         for (var column = lane.index; column < WIDTH; column += LANES) {
-            let sum = sum_at(slot * WIDTH + column);
+            let sum = sum_at(slot, column);
             squares += sum * sum;
         }
         let total = reduce(squares, lane);
@@ -24,8 +23,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         let limit = batch.header.clip;
         let factor = select(batch.header.lr, limit / length, batch.header.lr * length > limit);
         for (var column = lane.index; column < WIDTH; column += LANES) {
-            table[row + column] += sum_at(slot * WIDTH + column) * factor;
-            clear_sum(slot * WIDTH + column);
+            set_table(row, column, table_at(row, column) + sum_at(slot, column) * factor);
+            clear_sum(slot, column);
         }
     }
 }

@@ -29,5 +29,6 @@ struct Batch {
 
 // Invocations of a workgroup.
 override LANES: u32 = 32u;
-// Groups of four elements in a row.
+// Groups of four elements in a row, and in the piece of it that a shard holds.
 override WIDTH: u32 = 32u;
+override SHARD_WIDTH: u32 = 32u;

@@ -26,24 +26,13 @@ fn four_right(term: u32, column: u32) -> vec4f {
     return vec4f(right(term, column), right(term, column + 1u), right(term, column + 2u), right(term, column + 3u));
 }
 
-fn add_four(row: u32, column: u32, sum: vec4f, size: Shape) {
+fn add_eight(row: u32, column: u32, low: vec4f, high: vec4f, size: Shape) {
     if row < size.rows && column < size.columns {
-        add(row, column, sum.x);
-        if column + 1u < size.columns {
-            add(row, column + 1u, sum.y);
-        }
-        if column + 2u < size.columns {
-            add(row, column + 2u, sum.z);
-        }
-        if column + 3u < size.columns {
-            add(row, column + 3u, sum.w);
+        add_four(row, column, low);
+        if column + 4u < size.columns {
+            add_four(row, column + 4u, high);
         }
     }
-}
-
-fn add_eight(row: u32, column: u32, low: vec4f, high: vec4f, size: Shape) {
-    add_four(row, column, low, size);
-    add_four(row, column + 4u, high, size);
 }
 
 @compute @workgroup_size(8, 8)

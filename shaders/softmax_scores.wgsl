@@ -2,9 +2,7 @@
 // engine/cpu/softmax.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> scores: array<f32>;
+@group(0) @binding(1) var<storage, read_write> scores: array<f32>;
 
 // Rows of W'.
 override ROWS: u32 = 1u;
@@ -17,16 +15,19 @@ fn left(term: u32, row: u32) -> f32 {
     if row >= batch.header.center_slots || term >= 4u * WIDTH {
         return 0.0;
     }
-    return input[batch.data[batch.header.center_rows + row] * 4u * WIDTH + term];
+    return input_element(batch.data[batch.header.center_rows + row], term);
 }
 
 fn right(term: u32, column: u32) -> f32 {
     if column >= ROWS || term >= 4u * WIDTH {
         return 0.0;
     }
-    return output[column * 4u * WIDTH + term];
+    return output_element(column, term);
 }
 
-fn add(row: u32, column: u32, score: f32) {
-    scores[row * ROWS + column] = score;
+fn add_four(row: u32, column: u32, four: vec4f) {
+    var score = four;
+    for (var i = 0u; i < 4u && column + i < ROWS; i++) {
+        scores[row * ROWS + column + i] = score[i];
+    }
 }

@@ -2,9 +2,7 @@
 // engine/cpu/softmax.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> errors: array<f32>;
-@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(1) var<storage, read> errors: array<f32>;
 
 // Rows of W'.
 override ROWS: u32 = 1u;
@@ -24,10 +22,10 @@ fn right(term: u32, column: u32) -> f32 {
     if term >= batch.header.center_slots || column >= 4u * WIDTH {
         return 0.0;
     }
-    return input[batch.data[batch.header.center_rows + term] * 4u * WIDTH + column];
+    return input_element(batch.data[batch.header.center_rows + term], column);
 }
 
-// The tiles of a batch follow one another, and `apply` has cleared what the batch before left.
-fn add(row: u32, column: u32, sum: f32) {
-    sums[row * 4u * WIDTH + column] += sum;
+// The tiles of a batch follow one another, and `apply` has cleared what the batch before left. Rows are of whole fours.
+fn add_four(row: u32, column: u32, sum: vec4f) {
+    set_sums(row, column / 4u, sums_at(row, column / 4u) + sum);
 }

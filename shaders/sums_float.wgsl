@@ -1,8 +1,6 @@
 // What `apply` reads after a softmax: sums in floats, of the tile's centers by slot, and of every row of W'. Twin:
 // sums_fixed.wgsl.
 
-@group(0) @binding(2) var<storage, read_write> sums: array<vec4f>;
-
 // Rows of W'.
 override ROWS: u32 = 1u;
 
@@ -17,10 +15,10 @@ fn row_of(slot: u32) -> u32 {
     return batch.data[batch.header.center_rows + slot];
 }
 
-fn sum_at(at: u32) -> vec4f {
-    return sums[at];
+fn sum_at(slot: u32, column: u32) -> vec4f {
+    return sums_at(slot, column);
 }
 
-fn clear_sum(at: u32) {
-    sums[at] = vec4f(0.0);
+fn clear_sum(slot: u32, column: u32) {
+    set_sums(slot, column, vec4f(0.0));
 }

@@ -5,11 +5,7 @@
 // contribution by an integer atomic, so that the order of the workgroups does not matter. Twin: engine/cpu/window.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> output: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> center_sums: array<atomic<i32>>;
-@group(0) @binding(4) var<storage, read_write> target_sums: array<atomic<i32>>;
-@group(0) @binding(5) var<storage, read_write> window_losses: array<f32>;
+@group(0) @binding(1) var<storage, read_write> window_losses: array<f32>;
 
 const TARGET_BLOCK = 8u;
 const CENTER_BLOCK = 16u;
@@ -39,31 +35,12 @@ fn fixed_point(contribution: vec4f) -> vec4i {
     return vec4i(round(limited * batch.header.scale));
 }
 
-// WGSL passes no pointers into storage buffers to functions: hence one function for each of them.
-fn add_to_center(slot: u32, column: u32, contribution: vec4f) {
-    let sum = fixed_point(contribution);
-    let at = 4u * (slot * WIDTH + column);
-    atomicAdd(&center_sums[at], sum.x);
-    atomicAdd(&center_sums[at + 1u], sum.y);
-    atomicAdd(&center_sums[at + 2u], sum.z);
-    atomicAdd(&center_sums[at + 3u], sum.w);
-}
-
-fn add_to_target(slot: u32, column: u32, contribution: vec4f) {
-    let sum = fixed_point(contribution);
-    let at = 4u * (slot * WIDTH + column);
-    atomicAdd(&target_sums[at], sum.x);
-    atomicAdd(&target_sums[at + 1u], sum.y);
-    atomicAdd(&target_sums[at + 2u], sum.z);
-    atomicAdd(&target_sums[at + 3u], sum.w);
-}
-
 fn center_slot(i: u32) -> u32 {
     return batch.data[batch.header.centers + i];
 }
 
 fn center_row(slot: u32) -> u32 {
-    return batch.data[batch.header.center_rows + slot] * WIDTH;
+    return batch.data[batch.header.center_rows + slot];
 }
 
 @compute @workgroup_size(LANES)
@@ -83,7 +60,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                 // Where there is no target, the first one stands in, with a sign of 0.
                 let packed = batch.data[batch.header.targets + block + select(0u, j, j < targets)];
                 slots[j] = packed >> 1u;
-                rows[j] = batch.data[batch.header.target_rows + slots[j]] * WIDTH;
+                rows[j] = batch.data[batch.header.target_rows + slots[j]];
                 signs[j] = select(0.0, select(-1.0, 1.0, (packed & 1u) == 1u), j < targets);
             }
             let low_signs = vec4f(signs[0], signs[1], signs[2], signs[3]);
@@ -96,19 +73,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                     var low = vec4f(0.0);
                     var high = vec4f(0.0);
                     for (var column = lane.index; column < WIDTH; column += LANES) {
-                        let x = input[row + column];
+                        let x = input_at(row, column);
                         low += vec4f(
-                            dot(x, output[rows[0] + column]),
-                            dot(x, output[rows[1] + column]),
-                            dot(x, output[rows[2] + column]),
-                            dot(x, output[rows[3] + column]),
+                            dot(x, output_at(rows[0], column)),
+                            dot(x, output_at(rows[1], column)),
+                            dot(x, output_at(rows[2], column)),
+                            dot(x, output_at(rows[3], column)),
                         );
                         if targets > 4u {
                             high += vec4f(
-                                dot(x, output[rows[4] + column]),
-                                dot(x, output[rows[5] + column]),
-                                dot(x, output[rows[6] + column]),
-                                dot(x, output[rows[7] + column]),
+                                dot(x, output_at(rows[4], column)),
+                                dot(x, output_at(rows[5], column)),
+                                dot(x, output_at(rows[6], column)),
+                                dot(x, output_at(rows[7], column)),
                             );
                         }
                     }
@@ -126,12 +103,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                     var pieces: array<vec4f, TARGET_BLOCK>;
                     var sums: array<vec4f, TARGET_BLOCK>;
                     for (var j = 0u; j < TARGET_BLOCK; j++) {
-                        pieces[j] = output[rows[j] + column];
+                        pieces[j] = output_at(rows[j], column);
                         sums[j] = vec4f(0.0);
                     }
                     for (var i = 0u; i < centers; i++) {
                         let slot = center_slot(start + i);
-                        let x = input[center_row(slot) + column];
+                        let x = input_at(center_row(slot), column);
                         let low = errors[2u * i];
                         let high = errors[2u * i + 1u];
                         sums[0] += low.x * x;
@@ -142,12 +119,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                         sums[5] += high.y * x;
                         sums[6] += high.z * x;
                         sums[7] += high.w * x;
-                        add_to_center(slot, column, low.x * pieces[0] + low.y * pieces[1] + low.z * pieces[2]
-                            + low.w * pieces[3] + high.x * pieces[4] + high.y * pieces[5] + high.z * pieces[6]
-                            + high.w * pieces[7]);
+                        let sum = low.x * pieces[0] + low.y * pieces[1] + low.z * pieces[2] + low.w * pieces[3]
+                            + high.x * pieces[4] + high.y * pieces[5] + high.z * pieces[6] + high.w * pieces[7];
+                        add_to_center_sums(slot, column, fixed_point(sum));
                     }
                     for (var j = 0u; j < targets; j++) {
-                        add_to_target(slots[j], column, sums[j]);
+                        add_to_target_sums(slots[j], column, fixed_point(sums[j]));
                     }
                 }
                 // The next block's errors may only be written once these are read.

@@ -25,10 +25,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     for adapter in &adapters {
-        let AdapterSummary { index, name, backend, kind, driver, max_binding, max_buffer, subgroup } = adapter;
+        let AdapterSummary { index, name, backend, kind, driver, max_binding, max_matrix, max_buffer, subgroup } =
+            adapter;
         writeln!(out, "{index}: {name} ({backend}, {kind})")?;
         writeln!(out, "   driver: {driver}")?;
-        writeln!(out, "   a matrix may have {} MB, a buffer {} MB", max_binding >> 20, max_buffer >> 20)?;
+        let megabytes = [max_matrix, max_binding, max_buffer].map(|bytes| bytes >> 20);
+        let [matrix, piece, buffer] = megabytes;
+        writeln!(out, "   a matrix may have {matrix} MB, in pieces of up to {piece} MB; a buffer {buffer} MB")?;
         match subgroup {
             Some((min, max)) if min == max => writeln!(out, "   subgroups of {min}")?,
             Some((min, max)) => writeln!(out, "   subgroups of {min} to {max}")?,

@@ -2,6 +2,7 @@
 
 use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor};
 
+use super::tables::{most, room};
 use crate::error::{Error, Result};
 
 /// An adapter that can be trained on.
@@ -24,8 +25,10 @@ pub struct AdapterSummary {
     pub kind: &'static str,
     /// The driver and its version.
     pub driver: String,
-    /// The largest piece of a buffer that a shader can see, in bytes: a matrix must fit.
+    /// The largest piece of a buffer that a shader can see, in bytes.
     pub max_binding: u64,
+    /// The largest matrix, in bytes: as many such pieces as a shader can see.
+    pub max_matrix: u64,
     /// The largest buffer, in bytes.
     pub max_buffer: u64,
     /// Smallest and largest subgroup, where shaders may use subgroup operations.
@@ -104,6 +107,7 @@ impl Selected {
             },
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             max_binding: limits.max_storage_buffer_binding_size,
+            max_matrix: room(&limits).saturating_mul(u64::from(most(&limits))),
             max_buffer: limits.max_buffer_size,
             subgroup: self
                 .adapter

@@ -8,6 +8,7 @@ use wgpu::{
     MapMode, PollType, SubmissionIndex,
 };
 
+use super::tables::room;
 use crate::error::{Error, Result};
 
 /// Submissions that may wait on the device before the host waits for the oldest.
@@ -31,25 +32,15 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// Asks for a device whose bindings can hold `largest` bytes.
-    pub(super) fn new(adapter: &Adapter, features: Features, largest: u64) -> Result<Self> {
+    /// Asks for a device whose shaders can bind `buffers` buffers of up to `largest` bytes.
+    pub(super) fn new(adapter: &Adapter, features: Features, buffers: u32, largest: u64) -> Result<Self> {
         let name = adapter.get_info().name;
-        let allowed = adapter.limits();
-        let room = allowed.max_storage_buffer_binding_size.min(allowed.max_buffer_size);
-        if largest > room {
-            return Err(Error::DeviceLimit {
-                what: "a matrix".to_owned(),
-                needed: largest,
-                allowed: room,
-                adapter: name,
-            });
-        }
-        // Batches and their sums grow with the run; a matrix bounds the sums, and the usual limit the batches.
-        let binding = largest.max(Limits::default().max_storage_buffer_binding_size).min(room);
+        // Batches grow with the run, up to the usual limit.
+        let binding = largest.max(Limits::default().max_storage_buffer_binding_size).min(room(&adapter.limits()));
         let limits = Limits {
             max_storage_buffer_binding_size: binding,
             max_buffer_size: binding.max(READ_BYTES),
-            max_storage_buffers_per_shader_stage: 6,
+            max_storage_buffers_per_shader_stage: buffers,
             ..Limits::downlevel_defaults()
         };
         let descriptor = DeviceDescriptor {
@@ -61,7 +52,7 @@ impl Device {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| Error::Device { doing: format!("opening {name}"), why: error.to_string() })?;
         tracing::info!(
-            "granted by {name}: bindings of {binding} bytes, {}",
+            "granted by {name}: {buffers} bindings of {binding} bytes, {}",
             if features.is_empty() { "no features".to_owned() } else { format!("features {features}") }
         );
         let failure = Arc::new(Mutex::new(None));
@@ -82,7 +73,7 @@ impl Device {
 
     /// The largest buffer that a shader can see whole, in bytes.
     pub(super) fn largest_binding(&self) -> u64 {
-        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+        room(&self.limits)
     }
 
     /// A buffer of zeros that shaders can use.
@@ -130,9 +121,10 @@ impl Device {
         }
     }
 
-    /// Brings the first `bytes` bytes of a buffer back, piece by piece, once all that was submitted is done.
-    pub(super) fn read(&mut self, buffer: &Buffer, bytes: u64, mut take: impl FnMut(&[f32])) -> Result<()> {
-        let piece = READ_BYTES.min(bytes);
+    /// Brings the first `bytes` bytes of a buffer back, in pieces of whole rows of `row` bytes, once all that was submitted
+    /// is done.
+    pub(super) fn read(&mut self, buffer: &Buffer, bytes: u64, row: u64, mut take: impl FnMut(&[f32])) -> Result<()> {
+        let piece = (READ_BYTES / row * row).min(bytes);
         let staging = self.buffer("reading back", piece, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
         let mut start = 0;
         while start < bytes {

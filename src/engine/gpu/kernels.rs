@@ -7,11 +7,13 @@ use wgpu::{
 };
 
 use self::Access::{Read, ReadWrite};
+use super::accessors::Use;
 use super::device::Device;
+use super::tables::Shards;
 
 /// How a kernel uses a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     Read,
     ReadWrite,
 }
@@ -21,7 +23,10 @@ enum Access {
 pub(super) struct Kernel {
     name: &'static str,
     fragments: &'static [&'static str],
+    /// What the fragments declare themselves.
     bindings: &'static [Access],
+    /// Matrices, whose shards are bound behind that.
+    matrices: &'static [(&'static str, Use)],
 }
 
 macro_rules! shader {
@@ -46,36 +51,46 @@ const KERNELS: [&Kernel; 8] = [
 pub(super) const WINDOW: Kernel = Kernel {
     name: "window",
     fragments: &[shader!("window")],
-    bindings: &[Read, Read, Read, ReadWrite, ReadWrite, ReadWrite],
+    bindings: &[Read, ReadWrite],
+    matrices: &[("input", Use::Read), ("output", Use::Read), ("center_sums", Use::Add), ("target_sums", Use::Add)],
 };
 pub(super) const APPLY_FIXED: Kernel = Kernel {
     name: "apply fixed-point sums",
     fragments: &[shader!("sums_fixed"), shader!("apply")],
-    bindings: &[Read, ReadWrite, ReadWrite],
+    bindings: &[Read],
+    matrices: &[("table", Use::Move), ("sums", Use::Fixed)],
 };
 pub(super) const APPLY_FLOAT: Kernel = Kernel {
     name: "apply sums in floats",
     fragments: &[shader!("sums_float"), shader!("apply")],
-    bindings: &[Read, ReadWrite, ReadWrite],
+    bindings: &[Read],
+    matrices: &[("table", Use::Move), ("sums", Use::Floats)],
 };
 pub(super) const LOSS: Kernel =
-    Kernel { name: "loss", fragments: &[shader!("loss")], bindings: &[Read, Read, ReadWrite] };
+    Kernel { name: "loss", fragments: &[shader!("loss")], bindings: &[Read, Read, ReadWrite], matrices: &[] };
 pub(super) const SOFTMAX_SCORES: Kernel = Kernel {
     name: "softmax scores",
     fragments: &[shader!("product"), shader!("softmax_scores")],
-    bindings: &[Read, Read, Read, ReadWrite],
+    bindings: &[Read, ReadWrite],
+    matrices: &[("input", Use::Read), ("output", Use::Read)],
 };
-pub(super) const SOFTMAX_ERRORS: Kernel =
-    Kernel { name: "softmax errors", fragments: &[shader!("softmax_errors")], bindings: &[Read, ReadWrite, ReadWrite] };
+pub(super) const SOFTMAX_ERRORS: Kernel = Kernel {
+    name: "softmax errors",
+    fragments: &[shader!("softmax_errors")],
+    bindings: &[Read, ReadWrite, ReadWrite],
+    matrices: &[],
+};
 pub(super) const SOFTMAX_CENTER_SUMS: Kernel = Kernel {
     name: "softmax sums of centers",
     fragments: &[shader!("product"), shader!("softmax_center_sums")],
-    bindings: &[Read, Read, Read, ReadWrite],
+    bindings: &[Read, Read],
+    matrices: &[("output", Use::Read), ("sums", Use::Floats)],
 };
 pub(super) const SOFTMAX_TARGET_SUMS: Kernel = Kernel {
     name: "softmax sums of targets",
     fragments: &[shader!("product"), shader!("softmax_target_sums")],
-    bindings: &[Read, Read, Read, ReadWrite],
+    bindings: &[Read, Read],
+    matrices: &[("input", Use::Read), ("sums", Use::Floats)],
 };
 
 const BATCH: &str = shader!("batch");
@@ -93,6 +108,8 @@ pub(super) struct Layout {
     pub(super) one_subgroup: bool,
     /// Groups of four elements in a row.
     pub(super) width: u32,
+    /// How matrices are cut.
+    pub(super) shards: Shards,
     /// Whether shaders check their bounds.
     pub(super) checks: bool,
 }
@@ -105,13 +122,6 @@ pub(super) struct Pipeline {
     name: &'static str,
 }
 
-impl Layout {
-    /// Bytes of a row of a table.
-    pub(super) fn row_bytes(&self) -> u64 {
-        u64::from(self.width) * 16
-    }
-}
-
 impl Kernel {
     /// Whether a constant is among those that can be overridden.
     pub(super) fn knows(&self, constant: &str) -> bool {
@@ -119,9 +129,25 @@ impl Kernel {
         self.fragments.iter().any(|fragment| fragment.contains(&declaration))
     }
 
+    /// Buffers that it binds with so many shards of each matrix.
+    pub(super) fn buffers(&self, shards: u32) -> u32 {
+        self.bindings.len() as u32 + self.matrices.len() as u32 * shards
+    }
+
+    /// All its bindings in order.
+    fn accesses(&self, shards: u32) -> impl Iterator<Item = Access> {
+        let of_matrices = self.matrices.iter().flat_map(move |(_, usage)| (0..shards).map(|_| usage.access()));
+        self.bindings.iter().copied().chain(of_matrices)
+    }
+
     fn text(&self, layout: Layout) -> String {
         let reduce = if layout.subgroups { REDUCE_SUBGROUP } else { REDUCE_WORKGROUP };
-        [&[BATCH, reduce], self.fragments].concat().join("\n")
+        let shards = layout.shards.count;
+        let firsts = (self.bindings.len()..).step_by(shards as usize);
+        let matrices = firsts.zip(self.matrices).map(|(first, (name, usage))| usage.accessors(name, first, shards));
+        let mut text = [BATCH, reduce].join("\n");
+        text.extend(matrices);
+        text + &self.fragments.join("\n")
     }
 
     /// Compiles the kernel; `overrides` are the constants that it has beyond those of every kernel.
@@ -139,8 +165,8 @@ impl Kernel {
             }
         };
         let entries: Vec<BindGroupLayoutEntry> = (0..)
-            .zip(self.bindings)
-            .map(|(binding, &access)| BindGroupLayoutEntry {
+            .zip(self.accesses(layout.shards.count))
+            .map(|(binding, access)| BindGroupLayoutEntry {
                 binding,
                 visibility: ShaderStages::COMPUTE,
                 ty: BindingType::Buffer {
@@ -158,7 +184,11 @@ impl Kernel {
             bind_group_layouts: &[Some(&bindings)],
             immediate_size: 0,
         });
-        let mut constants = vec![("LANES", f64::from(layout.lanes)), ("WIDTH", f64::from(layout.width))];
+        let mut constants = vec![
+            ("LANES", f64::from(layout.lanes)),
+            ("WIDTH", f64::from(layout.width)),
+            ("SHARD_WIDTH", f64::from(layout.shards.width)),
+        ];
         if layout.subgroups {
             constants.push(("ONE_SUBGROUP", f64::from(u8::from(layout.one_subgroup))));
         }
@@ -181,7 +211,7 @@ impl Kernel {
 
 impl Pipeline {
     /// Binds buffers, in the order of the kernel's bindings.
-    pub(super) fn bind(&self, device: &Device, buffers: &[&Buffer]) -> BindGroup {
+    pub(super) fn bind<'a>(&self, device: &Device, buffers: impl Iterator<Item = &'a Buffer>) -> BindGroup {
         let entries: Vec<BindGroupEntry<'_>> = (0..)
             .zip(buffers)
             .map(|(binding, buffer)| BindGroupEntry { binding, resource: buffer.as_entire_binding() })
@@ -204,17 +234,18 @@ mod tests {
     use crate::engine::gpu::program::PRODUCT_TILE;
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
 
-    fn parsed(kernel: &Kernel, subgroups: bool) -> naga::Module {
-        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, width: 32, checks: true };
+    fn parsed(kernel: &Kernel, subgroups: bool, shards: u32) -> naga::Module {
+        let shards = Shards { count: shards, width: 32u32.div_ceil(shards) };
+        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, width: 32, shards, checks: true };
         naga::front::wgsl::parse_str(&kernel.text(layout)).unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
     }
 
-    /// Every kernel with either reduction is valid, and is bound as the table says.
+    /// Every kernel with either reduction and any number of shards is valid, and is bound as the table says.
     #[test]
     fn kernels_are_valid_and_match_their_table() {
         for kernel in KERNELS {
-            for subgroups in [false, true] {
-                let module = parsed(kernel, subgroups);
+            for (subgroups, shards) in [(false, 1), (true, 1), (true, 2), (false, 3)] {
+                let module = parsed(kernel, subgroups, shards);
                 let mut validator =
                     naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
                 validator.validate(&module).unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
@@ -228,7 +259,10 @@ mod tests {
                     })
                     .collect();
                 bindings.sort_by_key(|&(binding, _)| binding);
-                assert_eq!(bindings, (0..).zip(kernel.bindings.iter().copied()).collect::<Vec<_>>(), "{}", kernel.name);
+                assert_eq!(bindings, (0..).zip(kernel.accesses(shards)).collect::<Vec<_>>(), "{}", kernel.name);
+                // The device is asked for as many as the window kernel takes.
+                assert_eq!(bindings.len() as u32, kernel.buffers(shards));
+                assert!(kernel.buffers(shards) <= WINDOW.buffers(shards), "{}", kernel.name);
             }
         }
     }
@@ -236,7 +270,7 @@ mod tests {
     /// The host's header is the shader's, member by member.
     #[test]
     fn the_header_is_laid_out_alike() {
-        let module = parsed(&WINDOW, false);
+        let module = parsed(&WINDOW, false, 1);
         let members = |name: &str| {
             let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
             match &ty.inner {

@@ -3,23 +3,26 @@
 //! What kernels a step takes, `program` says. Several steps go into one submission, and nothing is read back until someone
 //! asks.
 
+mod accessors;
 mod adapter;
 mod device;
 mod kernels;
 mod program;
+mod tables;
 mod upload;
 
 pub use adapter::{AdapterSummary, Selected, adapters, hardware, select};
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
 
 use self::device::Device;
-use self::kernels::Layout;
+use self::kernels::{Layout, WINDOW};
 use self::program::{Bound, Dispatch, MAX_GROUPS, PRODUCT_TILE, Program};
+use self::tables::{DeviceTable, Shards};
 use self::upload::{Step, pack, pack_centers};
 use super::{Engine, Objective, fixed_point_scale};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::model::{Matrix, Model};
+use crate::model::Model;
 
 /// Uploads in one submission, at most.
 const UPLOADS: usize = 8;
@@ -44,11 +47,13 @@ pub struct GpuOptions {
     pub subgroups: bool,
     /// Invocations of a workgroup, a power of two up to 256; by default what suits the adapter.
     pub lanes: Option<u32>,
+    /// The largest piece of a matrix that lies in one buffer, in bytes; by default what the adapter can bind.
+    pub max_shard: Option<u64>,
 }
 
 impl Default for GpuOptions {
     fn default() -> Self {
-        Self { clip: 0.25, shader_checks: cfg!(debug_assertions), subgroups: true, lanes: None }
+        Self { clip: 0.25, shader_checks: cfg!(debug_assertions), subgroups: true, lanes: None, max_shard: None }
     }
 }
 
@@ -62,12 +67,11 @@ pub struct GpuEngine {
     layout: Layout,
     input_rows: usize,
     output_rows: usize,
-    dim: usize,
     program: Program,
-    input: Buffer,
-    output: Buffer,
-    /// Buffers between the kernels, each as large as needed so far.
-    scratch: Vec<Buffer>,
+    input: DeviceTable,
+    output: DeviceTable,
+    /// Buffers between the kernels, each as large as needed so far, those of matrices in their shards.
+    scratch: Vec<Vec<Buffer>>,
     /// One place for each upload of a submission: what is written there must stay until it has run.
     places: Vec<Place>,
     batch_losses: Buffer,
@@ -99,12 +103,14 @@ impl GpuEngine {
     /// does not work.
     pub fn new(selected: Selected, model: &Model, objective: Objective, options: GpuOptions) -> Result<Self> {
         let summary = selected.summary();
-        let (input_rows, output_rows, dim) = (model.input.rows(), model.output.rows(), model.input.dim());
-        let width = dim.div_ceil(4);
-        let layout = layout(&selected, options, width as u32);
+        let (input_rows, output_rows) = (model.input.rows(), model.output.rows());
+        let (rows, width) = (input_rows.max(output_rows), model.input.dim().div_ceil(4) as u32);
+        let limits = selected.adapter.limits();
+        let shards = Shards::for_adapter(rows, width, &limits, options.max_shard, &summary.name)?;
+        let layout = layout(&selected, options, width, shards);
         let features = if layout.subgroups { Features::SUBGROUP } else { Features::empty() };
-        let table_bytes = |rows: usize| (rows * width * 16) as u64;
-        let device = Device::new(&selected.adapter, features, table_bytes(input_rows.max(output_rows)))?;
+        let buffers = WINDOW.buffers(shards.count);
+        let device = Device::new(&selected.adapter, features, buffers, rows as u64 * shards.row_bytes())?;
         if objective == Objective::Softmax && output_rows > MAX_GROUPS * PRODUCT_TILE {
             let (what, adapter) = ("a softmax over all words".to_owned(), summary.name);
             let allowed = (MAX_GROUPS * PRODUCT_TILE * 4) as u64;
@@ -116,12 +122,9 @@ impl GpuEngine {
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(Error::Device { doing: "compiling the kernels".to_owned(), why: error.to_string() });
         }
-        let input = device.storage("W", table_bytes(input_rows))?;
-        let output = device.storage("W'", table_bytes(output_rows))?;
-        for (buffer, matrix) in [(&input, &model.input), (&output, &model.output)] {
-            upload_table(&device, buffer, matrix, width)?;
-        }
-        let scratch = program.scratch.iter().map(|what| device.storage(what, 4)).collect::<Result<_>>()?;
+        let input = DeviceTable::upload(&device, "W", &model.input, shards)?;
+        let output = DeviceTable::upload(&device, "W'", &model.output, shards)?;
+        let scratch = program.scratch.iter().map(|_| Vec::new()).collect();
         let batch_losses = device.storage("losses of batches", LOSSES as u64 * 4)?;
         Ok(Self {
             device,
@@ -131,7 +134,6 @@ impl GpuEngine {
             layout,
             input_rows,
             output_rows,
-            dim,
             program,
             input,
             output,
@@ -148,14 +150,16 @@ impl GpuEngine {
         })
     }
 
-    /// Makes the buffers between the kernels large enough, in bytes.
+    /// Makes the buffers between the kernels large enough, in bytes, those of matrices of each shard.
     fn fit(&mut self, needed: &[u64]) -> Result<()> {
         let mut grown = false;
-        for ((what, buffer), &bytes) in self.program.scratch.iter().zip(&mut self.scratch).zip(needed) {
-            if buffer.size() < bytes {
+        for ((between, buffers), &bytes) in self.program.scratch.iter().zip(&mut self.scratch).zip(needed) {
+            if buffers.first().is_none_or(|buffer| buffer.size() < bytes) {
                 // A quarter more than needed, so that slightly larger batches don't need another.
                 let room = (bytes + bytes / 4).next_multiple_of(256).min(self.device.largest_binding());
-                *buffer = self.device.storage(what, room.max(bytes))?;
+                let count = if between.is_matrix { self.layout.shards.count } else { 1 };
+                let new = (0..count).map(|_| self.device.storage(between.what, room.max(bytes)));
+                *buffers = new.collect::<Result<_>>()?;
                 grown = true;
             }
         }
@@ -174,17 +178,16 @@ impl GpuEngine {
             return Ok(());
         }
         let upload = self.device.storage("a batch", (bytes + bytes / 4).next_multiple_of(256))?;
-        let buffer = |bound: &Bound| match bound {
-            Bound::Upload => &upload,
-            Bound::Input => &self.input,
-            Bound::Output => &self.output,
+        let buffers = |bound: &Bound| match bound {
+            Bound::Upload => std::slice::from_ref(&upload),
+            Bound::Input => &self.input.shards,
+            Bound::Output => &self.output.shards,
             Bound::Scratch(index) => &self.scratch[*index],
-            Bound::BatchLosses => &self.batch_losses,
+            Bound::BatchLosses => std::slice::from_ref(&self.batch_losses),
         };
         let stages = self.program.stages.iter();
-        let bound = stages
-            .map(|stage| stage.pipeline.bind(&self.device, &stage.bound.iter().map(buffer).collect::<Vec<_>>()))
-            .collect();
+        let bound =
+            stages.map(|stage| stage.pipeline.bind(&self.device, stage.bound.iter().flat_map(buffers))).collect();
         let place = Place { upload, bound };
         if index < self.places.len() {
             self.places[index] = place;
@@ -230,7 +233,7 @@ impl GpuEngine {
         let step = self.next_step(batch, lr)?;
         pack(batch, step, &mut self.words);
         let (windows, centers, targets) = (batch.windows(), batch.center_rows.len(), batch.target_rows.len());
-        let row_bytes = self.layout.row_bytes();
+        let row_bytes = self.layout.shards.row_bytes();
         let scratch = [centers as u64 * row_bytes, targets as u64 * row_bytes, windows as u64 * 4];
         self.record(&scratch, &program::sigmoid(windows, centers, targets), windows)
     }
@@ -245,7 +248,7 @@ impl GpuEngine {
             let slots = first..centers.min(first + tile);
             let step = self.next_step(batch, lr)?;
             pack_centers(batch, &by_center, slots.clone(), step, &mut self.words);
-            let (count, row_bytes) = (slots.len() as u64, self.layout.row_bytes());
+            let (count, row_bytes) = (slots.len() as u64, self.layout.shards.row_bytes());
             let scores = count * self.output_rows as u64 * 4;
             let scratch = [scores, count * row_bytes, self.output_rows as u64 * row_bytes, count * 4];
             let last = slots.end == centers;
@@ -271,29 +274,11 @@ impl GpuEngine {
         let unread = std::mem::take(&mut self.unread) as u64;
         if unread > 0 {
             let loss = &mut self.loss;
-            self.device.read(&self.batch_losses, unread * 4, |losses| {
+            self.device.read(&self.batch_losses, unread * 4, 4, |losses| {
                 *loss += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
             })?;
         }
         Ok(())
-    }
-
-    /// Brings a table over, without its padding.
-    fn read_table(&mut self, rows: usize, table: fn(&Self) -> &Buffer) -> Result<Matrix> {
-        let (dim, padded) = (self.dim, self.layout.width as usize * 4);
-        let mut values = Vec::with_capacity(rows * dim);
-        let mut at = 0;
-        let buffer = table(self).clone();
-        self.device.read(&buffer, rows as u64 * self.layout.row_bytes(), |piece| {
-            // Pieces are cut without regard to rows.
-            for &value in piece {
-                if at < dim {
-                    values.push(value);
-                }
-                at = (at + 1) % padded;
-            }
-        })?;
-        Ok(Matrix::from_values(dim, values))
     }
 }
 
@@ -320,10 +305,7 @@ impl Engine for GpuEngine {
 
     fn model(&mut self) -> Result<Model> {
         self.flush()?;
-        Ok(Model {
-            input: self.read_table(self.input_rows, |engine| &engine.input)?,
-            output: self.read_table(self.output_rows, |engine| &engine.output)?,
-        })
+        Ok(Model { input: self.input.download(&mut self.device)?, output: self.output.download(&mut self.device)? })
     }
 
     fn describe(&self) -> String {
@@ -332,7 +314,7 @@ impl Engine for GpuEngine {
 }
 
 /// Workgroups as wide as a subgroup measured fastest; where subgroups vary or are missing, a width that suits all.
-fn layout(selected: &Selected, options: GpuOptions, width: u32) -> Layout {
+fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) -> Layout {
     let subgroup = selected.summary().subgroup.filter(|_| options.subgroups);
     let lanes = options.lanes.unwrap_or(match subgroup {
         Some((_, max)) => max.clamp(4, 64),
@@ -345,26 +327,9 @@ fn layout(selected: &Selected, options: GpuOptions, width: u32) -> Layout {
         subgroups: subgroup.is_some(),
         one_subgroup: subgroup == Some((lanes, lanes)),
         width,
+        shards,
         checks: options.shader_checks,
     }
-}
-
-/// Fills a table, some rows at a time, each padded to whole groups of four.
-fn upload_table(device: &Device, buffer: &Buffer, matrix: &Matrix, width: usize) -> Result<()> {
-    let padded = width * 4;
-    let rows_at_once = ((8 << 20) / (padded * 4)).max(1);
-    let mut piece = Vec::with_capacity(rows_at_once * padded);
-    for first in (0..matrix.rows()).step_by(rows_at_once) {
-        piece.clear();
-        for row in first..matrix.rows().min(first + rows_at_once) {
-            piece.extend_from_slice(matrix.row(row));
-            piece.resize(piece.len().next_multiple_of(padded), 0.0);
-        }
-        device.queue.write_buffer(buffer, (first * padded * 4) as u64, bytemuck::cast_slice(&piece));
-        // What is written waits in host memory until the next submission.
-        device.queue.submit([]);
-    }
-    Ok(())
 }
 
 /// These need an adapter, be it a software one, and fail without: `tests/run.sh` installs one on Debian and Ubuntu.
@@ -379,6 +344,7 @@ mod tests {
         ROWS, a_rate_of_zero_changes_nothing, agree_after_steps, model_of_huge_scores, random_model, window_strategy,
         with_few_targets,
     };
+    use crate::model::Matrix;
 
     const OBJECTIVES: [Objective; 2] = [Objective::Sigmoid, Objective::Softmax];
 
@@ -403,6 +369,24 @@ mod tests {
                     }
                     agree_after_steps(&mut engine, objective, &windows, 0.25);
                 }
+            }
+        }
+    }
+
+    /// Tables cut into shards, evenly and not; rows of one group have no more than one.
+    #[test]
+    fn tables_in_shards_agree() {
+        let windows = window_strategy().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+        let windows = with_few_targets(&windows);
+        for (dim, shards) in [(1, 1), (5, 2), (50, 2), (50, 3), (300, 2), (300, 3)] {
+            for objective in OBJECTIVES {
+                let shard = ROWS * 16 * usize::div_ceil(dim, 4).div_ceil(shards);
+                let mut engine = engine(&random_model(dim, 3), objective, |options| {
+                    options.max_shard = Some(shard as u64);
+                });
+                assert_eq!(engine.layout.shards.count as usize, shards);
+                assert!(engine.model().unwrap() == random_model(dim, 3));
+                agree_after_steps(&mut engine, objective, &windows, 0.25);
             }
         }
     }
@@ -526,11 +510,11 @@ mod tests {
     }
 
     #[test]
-    fn a_model_larger_than_a_binding_is_refused_before_any_work() {
-        let selected = select(None).unwrap();
-        let room = selected.summary().max_binding.min(selected.summary().max_buffer);
-        let error = Device::new(&selected.adapter, Features::empty(), room + 1).unwrap_err().to_string();
-        assert!(error.contains("--dim") && error.contains("--engine cpu"), "{error}");
+    fn a_model_that_no_number_of_shards_holds_is_refused() {
+        let options = GpuOptions { max_shard: Some(ROWS as u64 * 16 - 1), ..GpuOptions::default() };
+        let refused = GpuEngine::new(select(None).unwrap(), &random_model(8, 1), Objective::Sigmoid, options);
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("a matrix of 40 rows") && error.contains("--max-vocab"), "{error}");
     }
 
     /// A device that goes away becomes an error, not an abort.

@@ -22,7 +22,7 @@ pub(super) enum Bound {
     Input,
     /// W'.
     Output,
-    /// One of the buffers between the kernels.
+    /// One of the buffers between the kernels, or its shards.
     Scratch(usize),
     /// A loss for each upload.
     BatchLosses,
@@ -39,8 +39,24 @@ pub(super) struct Stage {
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) stages: Vec<Stage>,
-    /// What each of these buffers holds.
-    pub(super) scratch: &'static [&'static str],
+    pub(super) scratch: &'static [Between],
+}
+
+/// A buffer between the kernels.
+#[derive(Debug)]
+pub(super) struct Between {
+    /// What it holds.
+    pub(super) what: &'static str,
+    /// Whether it is a matrix, cut as the tables are.
+    pub(super) is_matrix: bool,
+}
+
+const fn plain(what: &'static str) -> Between {
+    Between { what, is_matrix: false }
+}
+
+const fn matrix(what: &'static str) -> Between {
+    Between { what, is_matrix: true }
 }
 
 /// Workgroups for a stage.
@@ -54,20 +70,27 @@ use Bound::{BatchLosses, Input, Output, Scratch, Upload};
 
 type StageTable = [(&'static Kernel, Option<bool>, &'static [Bound])];
 
-/// Kernel, for `apply` whether to W', and bindings. Scratch: sums of centers and of targets, losses of windows.
+/// The buffers between the kernels of [`SIGMOID`].
+const OF_SIGMOID: &[Between] = &[matrix("sums of centers"), matrix("sums of targets"), plain("losses of windows")];
+
+/// Kernel, for `apply` whether to W', and bindings.
 const SIGMOID: &StageTable = &[
-    (&WINDOW, None, &[Upload, Input, Output, Scratch(0), Scratch(1), Scratch(2)]),
+    (&WINDOW, None, &[Upload, Scratch(2), Input, Output, Scratch(0), Scratch(1)]),
     (&APPLY_FIXED, Some(false), &[Upload, Input, Scratch(0)]),
     (&APPLY_FIXED, Some(true), &[Upload, Output, Scratch(1)]),
     (&LOSS, None, &[Upload, Scratch(2), BatchLosses]),
 ];
 
-/// The same. Scratch: scores, then errors; sums of centers and of all words, losses of centers.
+/// The buffers between the kernels of [`SOFTMAX`]. The scores become errors.
+const OF_SOFTMAX: &[Between] =
+    &[plain("scores of a softmax"), matrix("sums of centers"), matrix("sums of words"), plain("losses of centers")];
+
+/// The same.
 const SOFTMAX: &StageTable = &[
-    (&SOFTMAX_SCORES, None, &[Upload, Input, Output, Scratch(0)]),
+    (&SOFTMAX_SCORES, None, &[Upload, Scratch(0), Input, Output]),
     (&SOFTMAX_ERRORS, None, &[Upload, Scratch(0), Scratch(3)]),
-    (&SOFTMAX_CENTER_SUMS, None, &[Upload, Output, Scratch(0), Scratch(1)]),
-    (&SOFTMAX_TARGET_SUMS, None, &[Upload, Input, Scratch(0), Scratch(2)]),
+    (&SOFTMAX_CENTER_SUMS, None, &[Upload, Scratch(0), Output, Scratch(1)]),
+    (&SOFTMAX_TARGET_SUMS, None, &[Upload, Scratch(0), Input, Scratch(2)]),
     (&APPLY_FLOAT, Some(false), &[Upload, Input, Scratch(1)]),
     (&LOSS, None, &[Upload, Scratch(3), BatchLosses]),
     (&APPLY_FLOAT, Some(true), &[Upload, Output, Scratch(2)]),
@@ -76,11 +99,9 @@ const SOFTMAX: &StageTable = &[
 impl Program {
     /// Compiles the kernels of an objective.
     pub(super) fn new(objective: Objective, device: &Device, layout: Layout, output_rows: usize) -> Self {
-        let (table, scratch): (&StageTable, &'static [&'static str]) = match objective {
-            Objective::Sigmoid => (SIGMOID, &["sums of centers", "sums of targets", "losses of windows"]),
-            Objective::Softmax => {
-                (SOFTMAX, &["scores of a softmax", "sums of centers", "sums of words", "losses of centers"])
-            }
+        let (table, scratch) = match objective {
+            Objective::Sigmoid => (SIGMOID, OF_SIGMOID),
+            Objective::Softmax => (SOFTMAX, OF_SOFTMAX),
         };
         let rows = ("ROWS", output_rows as f64);
         let stage = |&(kernel, is_output, bound): &(&'static Kernel, Option<bool>, &'static [Bound])| {

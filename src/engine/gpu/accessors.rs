@@ -1,0 +1,103 @@
+//! How a kernel reaches a matrix: WGSL that is the same to the kernel for any number of shards.
+//!
+//! This is the one text that no file can hold: a shader names each of its buffers, and how many there are depends on the
+//! adapter. With a single shard it is the plain index.
+
+use std::fmt::Write;
+
+use super::kernels::Access;
+
+/// What a kernel does with a matrix. A row is as wide as WIDTH, its columns are groups of four elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Reads a table: `NAME_at(row, column)`, and `NAME_element(row, element)` for one element.
+    Read,
+    /// Reads and moves a table: the same, and `set_NAME(row, column, value)`.
+    Move,
+    /// Adds to sums in fixed point, by atomics: `add_to_NAME(slot, column, sum)`.
+    Add,
+    /// Reads and replaces sums in fixed point: `NAME_at(slot, column)` and `set_NAME(slot, column, value)`.
+    Fixed,
+    /// The same for sums in floats.
+    Floats,
+}
+
+impl Use {
+    /// How the buffers of the matrix are bound.
+    pub(super) fn access(self) -> Access {
+        if self == Self::Read { Access::Read } else { Access::ReadWrite }
+    }
+
+    /// The bindings of a matrix from `first` on, one for each shard, and its accessors.
+    pub(super) fn accessors(self, name: &str, first: usize, shards: u32) -> String {
+        let element = match self {
+            Self::Read | Self::Move | Self::Floats => "vec4f",
+            Self::Fixed => "vec4i",
+            Self::Add => "atomic<i32>",
+        };
+        let access = if self == Self::Read { "read" } else { "read_write" };
+        let mut text = String::new();
+        for (binding, shard) in (first..).zip(0..shards) {
+            let _ = writeln!(
+                text,
+                "@group(0) @binding({binding}) var<storage, {access}> {name}_{shard}: array<{element}>;"
+            );
+        }
+        let mut function = |head: &str, column: &str, statement: &str| {
+            let _ = writeln!(text, "fn {head} {{\n{}}}", body(name, shards, column, statement));
+        };
+        if self == Self::Add {
+            let head = format!("add_to_{name}(row: u32, column: u32, sum: vec4i)");
+            function(
+                &head,
+                "column",
+                "atomicAdd(&SHARD[4u * at], sum.x); atomicAdd(&SHARD[4u * at + 1u], sum.y); \
+                 atomicAdd(&SHARD[4u * at + 2u], sum.z); atomicAdd(&SHARD[4u * at + 3u], sum.w);",
+            );
+            return text;
+        }
+        function(&format!("{name}_at(row: u32, column: u32) -> {element}"), "column", "return SHARD[at];");
+        if matches!(self, Self::Read | Self::Move) {
+            let head = format!("{name}_element(row: u32, element: u32) -> f32");
+            function(&head, "(element / 4u)", "return SHARD[at][element % 4u];");
+        }
+        if self != Self::Read {
+            let head = format!("set_{name}(row: u32, column: u32, value: {element})");
+            function(&head, "column", "SHARD[at] = value;");
+        }
+        text
+    }
+}
+
+/// A statement on the shard that holds a column, `at` being the place in it.
+fn body(name: &str, shards: u32, column: &str, statement: &str) -> String {
+    let on = |shard: u32| statement.replace("SHARD", &format!("{name}_{shard}"));
+    if shards == 1 {
+        return format!("    let at = row * WIDTH + {column};\n    {}\n", on(0));
+    }
+    let mut text = format!("    let at = row * SHARD_WIDTH + {column} % SHARD_WIDTH;\n");
+    let _ = writeln!(text, "    switch {column} / SHARD_WIDTH {{");
+    for shard in 0..shards {
+        let case = if shard + 1 < shards { format!("case {shard}u") } else { "default".to_owned() };
+        let _ = writeln!(text, "        {case}: {{ {} }}", on(shard));
+    }
+    text + "    }\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With one shard there is nothing but the index; with more the column alone says which.
+    #[test]
+    fn one_shard_costs_nothing() {
+        let one = Use::Read.accessors("input", 3, 1);
+        assert!(one.starts_with("@group(0) @binding(3) var<storage, read> input_0: array<vec4f>;\n"), "{one}");
+        assert!(one.contains("    let at = row * WIDTH + column;\n    return input_0[at];\n"), "{one}");
+        assert!(!one.contains("SHARD"), "{one}");
+        let three = Use::Move.accessors("table", 0, 3);
+        assert!(three.contains("switch column / SHARD_WIDTH"), "{three}");
+        assert!(three.contains("case 1u: { table_1[at] = value; }"), "{three}");
+        assert!(three.contains("default: { return table_2[at]; }"), "{three}");
+    }
+}
