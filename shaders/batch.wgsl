@@ -20,6 +20,9 @@ struct Header {
     lr: f32,
     // Longest step of a row.
     clip: f32,
+    // What draws are made from, where values are rounded.
+    rounding_low: u32,
+    rounding_high: u32,
 }
 
 struct Batch {

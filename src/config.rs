@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::{Error, Result};
+use crate::model::Storage;
 use crate::schedule::MAX_BATCH;
 use crate::vocab::WordOptions;
 
@@ -18,6 +19,9 @@ pub struct Config {
     /// Seed of every random draw; the same seed gives the same vectors
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Model")]
     pub seed: u64,
+    /// In what the GPU keeps the matrices: f16 takes half the memory, rounded at random so that no step is lost on average
+    #[arg(long, value_enum, default_value_t, value_name = "TYPE", help_heading = "Model")]
+    pub storage: Storage,
 
     /// Drop words that occur less often
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Vocabulary")]
@@ -143,6 +147,7 @@ impl Default for Config {
         Self {
             dim: 100,
             seed: 1,
+            storage: Storage::F32,
             min_count: 5,
             max_vocab: None,
             vocab: None,
@@ -315,7 +320,13 @@ mod tests {
     #[test]
     fn options_lead_back_to_the_settings() {
         let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext].map(Config::preset).to_vec();
-        configs.push(Config { max_vocab: Some(9), fixed_window: true, validation: Some(0.25), ..Config::default() });
+        configs.push(Config {
+            storage: Storage::F16,
+            max_vocab: Some(9),
+            fixed_window: true,
+            validation: Some(0.25),
+            ..Config::default()
+        });
         let words = WordOptions { lowercase: true, vocab_memory: Some(4 << 30), ..WordOptions::default() };
         configs.push(Config { vocab: Some("words.txt".into()), words, ..Config::default() });
         for config in configs {

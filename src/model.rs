@@ -107,6 +107,27 @@ pub enum Embedding {
     Average,
 }
 
+/// In what an engine keeps the elements of the matrices between two steps. It computes in 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats, rounded stochastically: half the memory, half the traffic.
+    F16,
+}
+
+impl Storage {
+    /// Bytes of an element.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

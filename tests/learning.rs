@@ -15,7 +15,7 @@ use w2v_gpu::engine::reference::{ReferenceEngine, log_sum_exp, sigmoid};
 use w2v_gpu::engine::{Engine, Objective};
 use w2v_gpu::event::Event;
 use w2v_gpu::format::Vectors;
-use w2v_gpu::model::Model;
+use w2v_gpu::model::{Model, Storage};
 use w2v_gpu::sampling::{Key, Stream};
 use w2v_gpu::similarity::nearest_to;
 use w2v_gpu::train::{Options, train};
@@ -234,6 +234,15 @@ fn learns_the_bundled_corpus_on_the_cpu() {
 #[test]
 fn learns_the_bundled_corpus_on_the_gpu() {
     learns_the_planted_structure(on_gpu);
+}
+
+/// In 16 bits, rounded to the nearest, little of it would be learned.
+#[test]
+fn learns_the_bundled_corpus_in_halves() {
+    learns_the_planted_structure(|model, objective| {
+        let options = GpuOptions { shader_checks: false, storage: Storage::F16, ..GpuOptions::default() };
+        Box::new(GpuEngine::new(gpu::select(None).unwrap(), model, objective, options).unwrap())
+    });
 }
 
 /// The validation loss of the last epoch is what the reference computes from the model and the sentences held out; and

@@ -216,6 +216,24 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_used() {
     place.assert(&["--resume", "run"]).code(1).stderr(contains("no other checkpoint there is whole"));
 }
 
+/// How 16-bit floats are rounded depends on nothing that a resumed run does not have.
+#[test]
+fn a_killed_run_in_halves_goes_on_to_the_same_file() {
+    let place = Place::new("gpu");
+    let more = ["--storage", "f16", "--max-vocab", "200"];
+    place.assert(&more).success();
+    let expected = place.output();
+    fs::remove_file(place.path("v.bin")).unwrap();
+    let mut run = place.saved(&more).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("there is a checkpoint", || !place.checkpoints().is_empty());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(!place.path("v.bin").exists(), "the run was over before it could be killed");
+    place.assert(&["--max-vocab", "200", "--resume", "run"]).code(2).stderr(contains("--storage f16"));
+    place.assert(&[&more[..], &["--resume", "run"]].concat()).success().stderr(contains("goes on after batch"));
+    assert!(place.output() == expected);
+}
+
 /// Another engine rounds differently: it has to be asked for, and is warned about.
 #[test]
 fn another_engine_goes_on_with_a_warning() {

@@ -21,7 +21,7 @@ use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::eval;
 use w2v_gpu::event::Prepared;
 use w2v_gpu::format::{self, Format, Table};
-use w2v_gpu::model::{Embedding, Matrix, Model};
+use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
 use w2v_gpu::train::{Judge, Options, Summary, train};
 use w2v_gpu::vocab::{self, Vocab};
 
@@ -187,6 +187,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut session = Session::open(&args.checkpoints)?;
     let config = session.complete(&args.config)?;
     let (place, why) = choose(&args.hardware, session.engine().map(|engine| engine.starts_with("cpu")))?;
+    check_storage(&place, config.storage)?;
     display.line(&why);
     left_out_line(&corpus).iter().for_each(|line| display.line(line));
 
@@ -359,6 +360,15 @@ fn choose(hardware: &Hardware, on_cpu: Option<bool>) -> Result<(Place, String), 
     }
 }
 
+/// The CPU engine has 32-bit matrices alone.
+fn check_storage(place: &Place, storage: Storage) -> Result<(), Error> {
+    if matches!(place, Place::Cpu) && storage == Storage::F16 {
+        let why = "is for the GPU, and this run is on the CPU; add --engine gpu, or leave it out".to_owned();
+        return Err(Error::Setting { flag: "--storage", value: "f16".to_owned(), why });
+    }
+    Ok(())
+}
+
 /// Where the settings of a run go: beside its vectors.
 fn settings_path(output: &Path) -> PathBuf {
     let mut path = output.as_os_str().to_owned();
@@ -405,7 +415,7 @@ fn plan(data: &Dataset) -> Vec<String> {
             "plan: matrices of {} and {} rows x {dim} ({:.0} MB), {} epochs of {} words, about {} batches of {} windows",
             HumanCount(words),
             HumanCount(output_rows),
-            ((words + output_rows) * dim * 4) as f64 / 1e6,
+            ((words + output_rows) * dim * config.storage.bytes()) as f64 / 1e6,
             config.epochs,
             HumanCount(data.prepared.tokens),
             HumanCount(batches as u64),
@@ -440,7 +450,8 @@ fn start_engine(
         // The cores are the engine's own; a batch takes about a quarter of the time to make that it takes to train.
         Place::Cpu => (Box::new(CpuEngine::new(model, objective, config.clip, threads)?), threads.div_ceil(4)),
         Place::Gpu(selected) => {
-            let mut options = GpuOptions { clip: config.clip, ..GpuOptions::default() };
+            let Config { clip, storage, seed, .. } = *config;
+            let mut options = GpuOptions { clip, storage, seed, ..GpuOptions::default() };
             if let Some(checks) = args.hardware.shader_checks {
                 options.shader_checks = checks;
             }

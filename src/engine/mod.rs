@@ -26,6 +26,7 @@
 
 pub mod cpu;
 pub mod gpu;
+mod half;
 pub mod reference;
 
 use crate::batch::Batch;

@@ -1,6 +1,6 @@
 //! The reference engine: f64, obvious loops, exact sums. Slow; the twin that both other engines are tested against.
 
-use super::{Engine, Objective};
+use super::{Engine, Objective, half};
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::model::{Matrix, Model};
@@ -15,6 +15,8 @@ pub struct ReferenceEngine {
     objective: Objective,
     dim: usize,
     clip: f64,
+    /// The seed by which elements are rounded to 16 bits, if they are.
+    rounding: Option<u64>,
     loss: f64,
 }
 
@@ -39,8 +41,14 @@ impl ReferenceEngine {
             objective,
             dim: model.input.dim(),
             clip: f64::from(clip),
+            rounding: None,
             loss: 0.0,
         }
+    }
+
+    /// Rounds every element that moves to a 16-bit float, by draws from `seed`. Those of the start should be such floats.
+    pub fn storing_halves(self, seed: u64) -> Self {
+        Self { rounding: Some(seed), ..self }
     }
 
     /// Loss and negated gradient of a batch at the current model.
@@ -98,6 +106,11 @@ impl Engine for ReferenceEngine {
         self.loss += gradient.loss;
         apply(&mut self.input, &gradient.input, self.dim, f64::from(lr), self.clip);
         apply(&mut self.output, &gradient.output, self.dim, f64::from(lr), self.clip);
+        if let Some(seed) = self.rounding {
+            let key = half::key(seed, batch);
+            round(&mut self.input, self.dim, key, false);
+            round(&mut self.output, self.dim, key, true);
+        }
         Ok(())
     }
 
@@ -137,6 +150,16 @@ fn apply(table: &mut [f64], sums: &[f64], dim: usize, lr: f64, clip: f64) {
         let length = lr * sum.iter().map(|s| s * s).sum::<f64>().sqrt();
         let factor = if length > clip { lr * clip / length } else { lr };
         row.iter_mut().zip(sum).for_each(|(value, sum)| *value += factor * sum);
+    }
+}
+
+/// Rounds a table to 16-bit floats. What has not moved is one, and stays.
+fn round(table: &mut [f64], dim: usize, key: [u32; 2], is_output: bool) {
+    for (row, values) in table.chunks_exact_mut(dim).enumerate() {
+        for (column, four) in values.chunks_mut(4).enumerate() {
+            let draws = half::draws(key, is_output, row as u32, column as u32);
+            four.iter_mut().zip(draws).for_each(|(value, draw)| *value = half::round(*value, draw));
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Stream {
     Validation,
     /// Pools of noise words, by the place of their first run in the epoch.
     Pools,
+    /// How values are rounded to 16 bits, by step.
+    Rounding,
 }
 
 /// The generator's key: one per (seed, epoch, stream).

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use super::kernels::Access;
+use crate::model::Storage;
 
 /// What a kernel does with a matrix. A row is as wide as WIDTH, its columns are groups of four elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +30,21 @@ impl Use {
     }
 
     /// The bindings of a matrix from `first` on, one for each shard, and its accessors.
-    pub(super) fn accessors(self, name: &str, first: usize, shards: u32) -> String {
-        let element = match self {
-            Self::Read | Self::Move | Self::Floats => "vec4f",
-            Self::Fixed => "vec4i",
-            Self::Add => "atomic<i32>",
+    pub(super) fn accessors(self, name: &str, first: usize, shards: u32, storage: Storage) -> String {
+        // What is stored, and what the kernel sees of it.
+        let (element, value) = match self {
+            Self::Read | Self::Move if storage == Storage::F16 => ("vec2u", "vec4f"),
+            Self::Read | Self::Move | Self::Floats => ("vec4f", "vec4f"),
+            Self::Fixed => ("vec4i", "vec4i"),
+            Self::Add => ("atomic<i32>", "i32"),
+        };
+        let [load, load_element, store] = match element {
+            "vec2u" => [
+                "let four = SHARD[at]; return vec4f(unpack2x16float(four.x), unpack2x16float(four.y));",
+                "return unpack2x16float(SHARD[at][element % 4u / 2u])[element % 2u];",
+                "SHARD[at] = pack_four(value, row, column);",
+            ],
+            _ => ["return SHARD[at];", "return SHARD[at][element % 4u];", "SHARD[at] = value;"],
         };
         let access = if self == Self::Read { "read" } else { "read_write" };
         let mut text = String::new();
@@ -56,14 +67,14 @@ impl Use {
             );
             return text;
         }
-        function(&format!("{name}_at(row: u32, column: u32) -> {element}"), "column", "return SHARD[at];");
+        function(&format!("{name}_at(row: u32, column: u32) -> {value}"), "column", load);
         if matches!(self, Self::Read | Self::Move) {
             let head = format!("{name}_element(row: u32, element: u32) -> f32");
-            function(&head, "(element / 4u)", "return SHARD[at][element % 4u];");
+            function(&head, "(element / 4u)", load_element);
         }
         if self != Self::Read {
-            let head = format!("set_{name}(row: u32, column: u32, value: {element})");
-            function(&head, "column", "SHARD[at] = value;");
+            let head = format!("set_{name}(row: u32, column: u32, value: {value})");
+            function(&head, "column", store);
         }
         text
     }
@@ -91,11 +102,11 @@ mod tests {
     /// With one shard there is nothing but the index; with more the column alone says which.
     #[test]
     fn one_shard_costs_nothing() {
-        let one = Use::Read.accessors("input", 3, 1);
+        let one = Use::Read.accessors("input", 3, 1, Storage::F32);
         assert!(one.starts_with("@group(0) @binding(3) var<storage, read> input_0: array<vec4f>;\n"), "{one}");
         assert!(one.contains("    let at = row * WIDTH + column;\n    return input_0[at];\n"), "{one}");
         assert!(!one.contains("SHARD"), "{one}");
-        let three = Use::Move.accessors("table", 0, 3);
+        let three = Use::Move.accessors("table", 0, 3, Storage::F32);
         assert!(three.contains("switch column / SHARD_WIDTH"), "{three}");
         assert!(three.contains("case 1u: { table_1[at] = value; }"), "{three}");
         assert!(three.contains("default: { return table_2[at]; }"), "{three}");

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytemuck::Pod;
 use wgpu::{
     Adapter, Buffer, BufferDescriptor, BufferUsages, CommandEncoder, DeviceDescriptor, ErrorFilter, Features, Limits,
     MapMode, PollType, SubmissionIndex,
@@ -123,7 +124,13 @@ impl Device {
 
     /// Brings the first `bytes` bytes of a buffer back, in pieces of whole rows of `row` bytes, once all that was submitted
     /// is done.
-    pub(super) fn read(&mut self, buffer: &Buffer, bytes: u64, row: u64, mut take: impl FnMut(&[f32])) -> Result<()> {
+    pub(super) fn read<T: Pod>(
+        &mut self,
+        buffer: &Buffer,
+        bytes: u64,
+        row: u64,
+        mut take: impl FnMut(&[T]),
+    ) -> Result<()> {
         let piece = (READ_BYTES / row * row).min(bytes);
         let staging = self.buffer("reading back", piece, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
         let mut start = 0;

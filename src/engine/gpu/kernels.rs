@@ -10,6 +10,7 @@ use self::Access::{Read, ReadWrite};
 use super::accessors::Use;
 use super::device::Device;
 use super::tables::Shards;
+use crate::model::Storage;
 
 /// How a kernel uses a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,7 @@ pub(super) const SOFTMAX_TARGET_SUMS: Kernel = Kernel {
 
 const BATCH: &str = shader!("batch");
 const REDUCE_SUBGROUP: &str = shader!("reduce_subgroup");
+const ROUND_HALF: &str = shader!("round_half");
 const REDUCE_WORKGROUP: &str = shader!("reduce_workgroup");
 
 /// How the kernels are laid out on an adapter.
@@ -110,6 +112,8 @@ pub(super) struct Layout {
     pub(super) width: u32,
     /// How matrices are cut.
     pub(super) shards: Shards,
+    /// In what the tables are stored.
+    pub(super) storage: Storage,
     /// Whether shaders check their bounds.
     pub(super) checks: bool,
 }
@@ -144,9 +148,15 @@ impl Kernel {
         let reduce = if layout.subgroups { REDUCE_SUBGROUP } else { REDUCE_WORKGROUP };
         let shards = layout.shards.count;
         let firsts = (self.bindings.len()..).step_by(shards as usize);
-        let matrices = firsts.zip(self.matrices).map(|(first, (name, usage))| usage.accessors(name, first, shards));
+        let matrices = firsts
+            .zip(self.matrices)
+            .map(|(first, (name, usage))| usage.accessors(name, first, shards, layout.storage));
         let mut text = [BATCH, reduce].join("\n");
         text.extend(matrices);
+        let moves = self.matrices.iter().any(|(_, usage)| *usage == Use::Move);
+        if moves && layout.storage == Storage::F16 {
+            text += ROUND_HALF;
+        }
         text + &self.fragments.join("\n")
     }
 
@@ -234,9 +244,9 @@ mod tests {
     use crate::engine::gpu::program::PRODUCT_TILE;
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
 
-    fn parsed(kernel: &Kernel, subgroups: bool, shards: u32) -> naga::Module {
+    fn parsed(kernel: &Kernel, subgroups: bool, shards: u32, storage: Storage) -> naga::Module {
         let shards = Shards { count: shards, width: 32u32.div_ceil(shards) };
-        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, width: 32, shards, checks: true };
+        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, width: 32, shards, storage, checks: true };
         naga::front::wgsl::parse_str(&kernel.text(layout)).unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
     }
 
@@ -244,8 +254,10 @@ mod tests {
     #[test]
     fn kernels_are_valid_and_match_their_table() {
         for kernel in KERNELS {
-            for (subgroups, shards) in [(false, 1), (true, 1), (true, 2), (false, 3)] {
-                let module = parsed(kernel, subgroups, shards);
+            for (subgroups, shards, storage) in
+                [(false, 1, Storage::F32), (true, 1, Storage::F16), (true, 2, Storage::F32), (false, 3, Storage::F16)]
+            {
+                let module = parsed(kernel, subgroups, shards, storage);
                 let mut validator =
                     naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
                 validator.validate(&module).unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
@@ -270,7 +282,7 @@ mod tests {
     /// The host's header is the shader's, member by member.
     #[test]
     fn the_header_is_laid_out_alike() {
-        let module = parsed(&WINDOW, false, 1);
+        let module = parsed(&WINDOW, false, 1, Storage::F32);
         let members = |name: &str| {
             let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
             match &ty.inner {

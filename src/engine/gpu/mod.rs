@@ -19,10 +19,10 @@ use self::kernels::{Layout, WINDOW};
 use self::program::{Bound, Dispatch, MAX_GROUPS, PRODUCT_TILE, Program};
 use self::tables::{DeviceTable, Shards};
 use self::upload::{Step, pack, pack_centers};
-use super::{Engine, Objective, fixed_point_scale};
+use super::{Engine, Objective, fixed_point_scale, half};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Model, Storage};
 
 /// Uploads in one submission, at most.
 const UPLOADS: usize = 8;
@@ -41,6 +41,10 @@ const SCORES: usize = 1 << 24;
 pub struct GpuOptions {
     /// Each step moves a row by at most this much.
     pub clip: f32,
+    /// In what the matrices are stored.
+    pub storage: Storage,
+    /// Of the draws by which 16-bit floats are rounded.
+    pub seed: u64,
     /// Whether shaders check the bounds of what they read; slower, and needed only to look for mistakes in them.
     pub shader_checks: bool,
     /// Whether subgroup operations are used where the adapter has them.
@@ -53,7 +57,15 @@ pub struct GpuOptions {
 
 impl Default for GpuOptions {
     fn default() -> Self {
-        Self { clip: 0.25, shader_checks: cfg!(debug_assertions), subgroups: true, lanes: None, max_shard: None }
+        Self {
+            clip: 0.25,
+            storage: Storage::F32,
+            seed: 1,
+            shader_checks: cfg!(debug_assertions),
+            subgroups: true,
+            lanes: None,
+            max_shard: None,
+        }
     }
 }
 
@@ -122,8 +134,8 @@ impl GpuEngine {
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(Error::Device { doing: "compiling the kernels".to_owned(), why: error.to_string() });
         }
-        let input = DeviceTable::upload(&device, "W", &model.input, shards)?;
-        let output = DeviceTable::upload(&device, "W'", &model.output, shards)?;
+        let input = DeviceTable::upload(&device, "W", &model.input, &layout)?;
+        let output = DeviceTable::upload(&device, "W'", &model.output, &layout)?;
         let scratch = program.scratch.iter().map(|_| Vec::new()).collect();
         let batch_losses = device.storage("losses of batches", LOSSES as u64 * 4)?;
         Ok(Self {
@@ -226,7 +238,8 @@ impl GpuEngine {
             self.read_losses()?;
         }
         let (scale, clip) = (fixed_point_scale(batch.multiplicity), self.options.clip);
-        Ok(Step { loss_index: self.unread as u32, scale, lr, clip })
+        let rounding = half::key(self.options.seed, batch);
+        Ok(Step { loss_index: self.unread as u32, scale, lr, clip, rounding })
     }
 
     fn sigmoid_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
@@ -274,7 +287,7 @@ impl GpuEngine {
         let unread = std::mem::take(&mut self.unread) as u64;
         if unread > 0 {
             let loss = &mut self.loss;
-            self.device.read(&self.batch_losses, unread * 4, 4, |losses| {
+            self.device.read(&self.batch_losses, unread * 4, 4, |losses: &[f32]| {
                 *loss += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
             })?;
         }
@@ -328,6 +341,7 @@ fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) 
         one_subgroup: subgroup == Some((lanes, lanes)),
         width,
         shards,
+        storage: options.storage,
         checks: options.shader_checks,
     }
 }
@@ -340,6 +354,7 @@ mod tests {
 
     use super::*;
     use crate::batch::tests::batch_of;
+    use crate::engine::reference::ReferenceEngine;
     use crate::engine::tests::{
         ROWS, a_rate_of_zero_changes_nothing, agree_after_steps, model_of_huge_scores, random_model, window_strategy,
         with_few_targets,
@@ -387,6 +402,92 @@ mod tests {
                 assert_eq!(engine.layout.shards.count as usize, shards);
                 assert!(engine.model().unwrap() == random_model(dim, 3));
                 agree_after_steps(&mut engine, objective, &windows, 0.25);
+            }
+        }
+    }
+
+    /// The distance of a 16-bit float to the next one away from zero.
+    fn unit(value: f32) -> f32 {
+        let exponent = (value.to_bits() >> 23 & 0xff) as i32 - 127;
+        (exponent.max(-14) as f32 - 10.0).exp2()
+    }
+
+    fn in_halves(dim: usize, objective: Objective, shards: usize) -> GpuEngine {
+        let shard = ROWS * 16 * usize::div_ceil(dim, 4).div_ceil(shards);
+        engine(&random_model(dim, 3), objective, |options| {
+            (options.storage, options.seed) = (Storage::F16, 5);
+            options.max_shard = Some(shard as u64);
+        })
+    }
+
+    /// Matrices of 16-bit floats, in one and more shards: the reference rounds by the same draws.
+    #[test]
+    fn tables_of_halves_agree() {
+        let windows = window_strategy().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+        let mut batch = batch_of(ROWS, &with_few_targets(&windows));
+        for (dim, shards) in [(1, 1), (5, 2), (50, 1), (300, 3)] {
+            for objective in OBJECTIVES {
+                let mut engine = in_halves(dim, objective, shards);
+                let (mut moved, mut apart) = (0, 0);
+                for step in 0..3 {
+                    batch.words_before = step * 1000;
+                    let start = engine.model().unwrap();
+                    let mut reference = ReferenceEngine::new(&start, objective, 0.25).storing_halves(5);
+                    engine.step(&batch, 0.5).unwrap();
+                    reference.step(&batch, 0.5).unwrap();
+                    let (own, expected) = (engine.model().unwrap(), reference.model().unwrap());
+                    for [start, own, expected] in
+                        [[&start.input, &own.input, &expected.input], [&start.output, &own.output, &expected.output]]
+                    {
+                        for ((start, own), expected) in start.values().iter().zip(own.values()).zip(expected.values()) {
+                            moved += usize::from(start != expected);
+                            apart += usize::from(own != expected);
+                            // A third of what three steps in 32 bits may differ by, and one neighbour where the draw
+                            // falls between the two.
+                            let most = 7e-5 + unit(own.abs().max(expected.abs()));
+                            assert!((own - expected).abs() <= most, "{own} {expected}, before {start}");
+                        }
+                    }
+                }
+                // With other draws every other element would differ.
+                assert!(moved > 30 * dim && apart * 10 < moved, "{apart} of {moved} differ");
+            }
+        }
+    }
+
+    /// Steps far below the distance of two neighbours are not lost: on average a table moves as far as in 64 bits.
+    #[test]
+    fn rounding_to_halves_is_unbiased() {
+        let windows: Vec<_> = (0..40).map(|w| (vec![w, (w + 7) % 40], vec![(w + 3) % 40, (w * 3) % 40])).collect();
+        let mut batch = batch_of(ROWS, &windows);
+        for objective in OBJECTIVES {
+            let mut engine = in_halves(300, objective, 1);
+            let start = engine.model().unwrap();
+            let mut reference = ReferenceEngine::new(&start, objective, 0.25);
+            for step in 0..20 {
+                batch.words_before = step;
+                engine.step(&batch, 2e-5).unwrap();
+                reference.step(&batch, 2e-5).unwrap();
+            }
+            let own = engine.model().unwrap();
+            for (start, own, expected) in
+                [(&start.input, &own.input, &reference.input), (&start.output, &own.output, &reference.output)]
+            {
+                let (mut way, mut error, mut variance, mut still) = (0.0, 0.0, 0.0, 0);
+                for ((&start, &own), &expected) in start.values().iter().zip(own.values()).zip(expected) {
+                    let (step, unit) = (expected - f64::from(start), f64::from(unit(start)));
+                    way += step.abs();
+                    error += (f64::from(own) - expected) * step.signum();
+                    // Each of the 20 steps goes a whole unit or none.
+                    variance += step.abs() * unit;
+                    still += usize::from(own == start);
+                }
+                // To the nearest neighbour, next to nothing would have moved.
+                assert!(still > 5000 && still < 12_000, "{still} of 12,000 have not moved");
+                assert!(
+                    error.abs() < 4.0 * variance.sqrt() && way > 20.0 * variance.sqrt(),
+                    "{error} {way} {variance}"
+                );
             }
         }
     }
@@ -447,6 +548,21 @@ mod tests {
     fn a_rate_of_zero_only_measures() {
         for objective in OBJECTIVES {
             a_rate_of_zero_changes_nothing(&mut engine(&random_model(50, 6), objective, |_| ()), objective);
+            // In 16 bits also of subnormal numbers, and of negative ones that are rounded to zero.
+            let mut model = random_model(50, 6);
+            for row in 0..6 {
+                let scale = [1e-5, 1e-6, 1e-7][row / 2];
+                model.input.row_mut(row).iter_mut().for_each(|value| *value *= scale);
+                model.output.row_mut(row).iter_mut().for_each(|value| *value *= scale);
+            }
+            let mut engine = engine(&model, objective, |options| options.storage = Storage::F16);
+            let bits = |model: Model| {
+                [model.input, model.output].map(|m| m.values().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+            };
+            let before = bits(engine.model().unwrap());
+            assert!(before[0].contains(&0) && before[0].contains(&2f32.powi(-24).to_bits()));
+            a_rate_of_zero_changes_nothing(&mut engine, objective);
+            assert!(bits(engine.model().unwrap()) == before);
         }
     }
 
@@ -458,14 +574,18 @@ mod tests {
             (0..3000u32).map(|w| ((0..w % 11).map(|i| (w + i) % 40).collect(), vec![w % 40, 0, 1, w % 7])).collect();
         let batch = batch_of(ROWS, &windows);
         for objective in OBJECTIVES {
-            let run = |checks| {
-                let mut engine = engine(&model, objective, |options| options.shader_checks = checks);
+            let run = |checks, storage| {
+                let mut engine = engine(&model, objective, |options| {
+                    (options.shader_checks, options.storage) = (checks, storage);
+                });
                 // More batches than a submission takes.
                 (0..UPLOADS + 3).for_each(|_| engine.step(&batch, 0.05).unwrap());
                 (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
             };
-            let first = run(true);
-            assert!(first == run(true) && first == run(false));
+            for storage in [Storage::F32, Storage::F16] {
+                let first = run(true, storage);
+                assert!(first == run(true, storage) && first == run(false, storage));
+            }
         }
     }
 
@@ -503,9 +623,11 @@ mod tests {
         let mut model = random_model(20, 7);
         model.input.row_mut(0)[3] = f32::NAN;
         for objective in OBJECTIVES {
-            let mut engine = engine(&model, objective, |_| ());
-            engine.step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
-            assert!(engine.take_loss().unwrap().is_nan());
+            for storage in [Storage::F32, Storage::F16] {
+                let mut engine = engine(&model, objective, |options| options.storage = storage);
+                engine.step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
+                assert!(engine.take_loss().unwrap().is_nan());
+            }
         }
     }
 

@@ -3,17 +3,20 @@
 //! The k-th piece of every row lies in shard k, so that a kernel chooses a buffer by column, never by row. The sums of a
 //! batch are cut as the tables are: a batch touches no more rows than there are, so they fit where a table does.
 
+use ::half::f16;
+use bytemuck::Pod;
 use wgpu::{Buffer, Limits};
 
 use super::device::Device;
-use super::kernels::WINDOW;
+use super::kernels::{Layout, WINDOW};
+use crate::engine::half;
 use crate::error::{Error, Result};
-use crate::model::Matrix;
+use crate::model::{Matrix, Storage};
 
 /// Shards of a matrix at most: with the usual bindings of 2 GB more than the memory of any device.
 const MOST_SHARDS: u32 = 64;
 
-/// Bytes of a group of four elements.
+/// Bytes of a group of four elements of a sum; tables may have less.
 const FOUR_BYTES: u64 = 16;
 
 /// How every matrix is cut.
@@ -54,7 +57,7 @@ impl Shards {
         })
     }
 
-    /// Bytes of a row in each shard.
+    /// Bytes of a row of sums in each shard.
     pub(super) fn row_bytes(self) -> u64 {
         u64::from(self.width) * FOUR_BYTES
     }
@@ -77,19 +80,22 @@ pub(super) struct DeviceTable {
     pub(super) shards: Vec<Buffer>,
     rows: usize,
     dim: usize,
-    cut: Shards,
+    /// Elements of a row in each shard.
+    width: usize,
+    storage: Storage,
 }
 
 impl DeviceTable {
     /// Brings a matrix over, some rows at a time, each padded to whole groups of four.
-    pub(super) fn upload(device: &Device, what: &'static str, matrix: &Matrix, cut: Shards) -> Result<Self> {
+    pub(super) fn upload(device: &Device, what: &'static str, matrix: &Matrix, layout: &Layout) -> Result<Self> {
         let (rows, dim) = (matrix.rows(), matrix.dim());
-        let width = cut.width as usize * 4;
+        let (storage, width) = (layout.storage, layout.shards.width as usize * 4);
+        let row_bytes = width as u64 * storage.bytes();
         let rows_at_once = ((8 << 20) / (width * 4)).max(1);
         let mut piece = Vec::with_capacity(rows_at_once * width);
         let mut shards = Vec::new();
-        for shard in 0..cut.count as usize {
-            let buffer = device.storage(what, rows as u64 * cut.row_bytes())?;
+        for shard in 0..layout.shards.count as usize {
+            let buffer = device.storage(what, rows as u64 * row_bytes)?;
             let columns = (shard * width).min(dim)..((shard + 1) * width).min(dim);
             for first in (0..rows).step_by(rows_at_once) {
                 piece.clear();
@@ -97,25 +103,41 @@ impl DeviceTable {
                     piece.extend_from_slice(&matrix.row(row)[columns.clone()]);
                     piece.resize(piece.len().next_multiple_of(width), 0.0);
                 }
-                device.queue.write_buffer(&buffer, first as u64 * cut.row_bytes(), bytemuck::cast_slice(&piece));
+                let halves: Vec<u16>;
+                let bytes = match storage {
+                    Storage::F32 => bytemuck::cast_slice(&piece),
+                    Storage::F16 => {
+                        halves = piece.iter().copied().map(half::nearest).collect();
+                        bytemuck::cast_slice(&halves)
+                    }
+                };
+                device.queue.write_buffer(&buffer, first as u64 * row_bytes, bytes);
                 // What is written waits in host memory until the next submission.
                 device.queue.submit([]);
             }
             shards.push(buffer);
         }
-        Ok(Self { shards, rows, dim, cut })
+        Ok(Self { shards, rows, dim, width, storage })
     }
 
     /// Brings it back, without its padding.
     pub(super) fn download(&self, device: &mut Device) -> Result<Matrix> {
+        match self.storage {
+            Storage::F32 => self.read(device, |&value: &f32| value),
+            Storage::F16 => self.read(device, |&bits: &u16| f16::from_bits(bits).to_f32()),
+        }
+    }
+
+    fn read<T: Pod>(&self, device: &mut Device, widen: impl Fn(&T) -> f32) -> Result<Matrix> {
         let mut matrix = Matrix::zeros(self.rows, self.dim);
-        let width = self.cut.width as usize * 4;
+        let row_bytes = (self.width * size_of::<T>()) as u64;
         for (shard, buffer) in self.shards.iter().enumerate() {
-            let columns = (shard * width).min(self.dim)..((shard + 1) * width).min(self.dim);
-            let (mut row, row_bytes) = (0, self.cut.row_bytes());
-            device.read(buffer, self.rows as u64 * row_bytes, row_bytes, |pieces: &[f32]| {
-                for piece in pieces.chunks_exact(width) {
-                    matrix.row_mut(row)[columns.clone()].copy_from_slice(&piece[..columns.len()]);
+            let columns = (shard * self.width).min(self.dim)..((shard + 1) * self.width).min(self.dim);
+            let mut row = 0;
+            device.read(buffer, self.rows as u64 * row_bytes, row_bytes, |pieces: &[T]| {
+                for piece in pieces.chunks_exact(self.width) {
+                    let own = &mut matrix.row_mut(row)[columns.clone()];
+                    own.iter_mut().zip(piece).for_each(|(own, stored)| *own = widen(stored));
                     row += 1;
                 }
             })?;

@@ -23,6 +23,8 @@ struct Header {
     scale: f32,
     lr: f32,
     clip: f32,
+    rounding_low: u32,
+    rounding_high: u32,
 }
 
 /// Words in the header.
@@ -35,6 +37,8 @@ pub(super) struct Step {
     pub(super) scale: f32,
     pub(super) lr: f32,
     pub(super) clip: f32,
+    /// What draws are made from, where values are rounded.
+    pub(super) rounding: [u32; 2],
 }
 
 /// An upload in the making: room for the header, then arrays.
@@ -76,6 +80,8 @@ pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
         scale: step.scale,
         lr: step.lr,
         clip: step.clip,
+        rounding_low: step.rounding[0],
+        rounding_high: step.rounding[1],
     };
     upload.finish(header);
 }
@@ -97,6 +103,8 @@ pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usi
         scale: step.scale,
         lr: step.lr,
         clip: step.clip,
+        rounding_low: step.rounding[0],
+        rounding_high: step.rounding[1],
         ..Header::zeroed()
     };
     upload.finish(header);
@@ -104,7 +112,7 @@ pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usi
 
 /// Name and byte offset of every member, for comparison with the shader.
 #[cfg(test)]
-pub(super) const HEADER_OFFSETS: [(&str, usize); 13] = {
+pub(super) const HEADER_OFFSETS: [(&str, usize); 15] = {
     use std::mem::offset_of;
     [
         ("windows", offset_of!(Header, windows)),
@@ -120,5 +128,7 @@ pub(super) const HEADER_OFFSETS: [(&str, usize); 13] = {
         ("scale", offset_of!(Header, scale)),
         ("lr", offset_of!(Header, lr)),
         ("clip", offset_of!(Header, clip)),
+        ("rounding_low", offset_of!(Header, rounding_low)),
+        ("rounding_high", offset_of!(Header, rounding_high)),
     ]
 };
