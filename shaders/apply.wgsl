@@ -12,19 +12,26 @@ override IS_OUTPUT: bool = false;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
     for (var slot = group.x; slot < slots(); slot += groups.x) {
         let row = row_of(slot);
+        var sums: array<vec4f, COLUMNS>;
         var squares = vec4f(0.0);
-        for (var column = lane.index; column < WIDTH; column += LANES) {
-            let sum = sum_at(slot, column);
-            squares += sum * sum;
+        for (var k = 0u; k < COLUMNS; k++) {
+            let column = lane.index + k * LANES;
+            if column < WIDTH {
+                sums[k] = sum_at(slot, column);
+            }
+            squares += sums[k] * sums[k];
         }
         let total = reduce(squares, lane);
         // The length is that of the sum, not of the step, whose squares overflow for learning rates beyond reason.
         let length = sqrt(total.x + total.y + total.z + total.w);
         let limit = batch.header.clip;
         let factor = select(batch.header.lr, limit / length, batch.header.lr * length > limit);
-        for (var column = lane.index; column < WIDTH; column += LANES) {
-            set_table(row, column, table_at(row, column) + sum_at(slot, column) * factor);
-            clear_sum(slot, column);
+        for (var k = 0u; k < COLUMNS; k++) {
+            let column = lane.index + k * LANES;
+            if column < WIDTH {
+                set_table(row, column, table_at(row, column) + sums[k] * factor);
+                clear_sum(slot, column);
+            }
         }
     }
 }

@@ -1,18 +1,15 @@
 // First half of a step: embedding lookup, dot products, sigmoid loss and the scatter of the gradient.
 //
-// A workgroup takes a window, its lanes the columns of the rows. Scores come first, a center against eight targets at a
-// time, all eight products reduced together; then, column by column, every row of the window is read once and gets its
-// contribution by an integer atomic, so that the order of the workgroups does not matter. Twin: engine/cpu/window.rs.
+// A workgroup takes a window, its lanes the columns of the rows. Every row of the window is read once: the rows of up to
+// eight targets and the sums of their contributions stay with the lanes while the centers pass, each with its eight
+// products, reduced together, their errors, and its own contribution. Contributions are scattered by integer atomics, so
+// that the order of the workgroups does not matter. Twin: engine/cpu/window.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read_write> window_losses: array<f32>;
 
 const TARGET_BLOCK = 8u;
-const CENTER_BLOCK = 16u;
 const GRADIENT_LIMIT = 8.0;
-
-// Errors of a block: eight targets for each center.
-var<workgroup> errors: array<vec4f, 2 * CENTER_BLOCK>;
 
 struct Errors {
     error: vec4f,
@@ -35,12 +32,21 @@ fn fixed_point(contribution: vec4f) -> vec4i {
     return vec4i(round(limited * batch.header.scale));
 }
 
-fn center_slot(i: u32) -> u32 {
-    return batch.data[batch.header.centers + i];
+struct Target {
+    slot: u32,
+    row: u32,
+    sign: f32,
 }
 
-fn center_row(slot: u32) -> u32 {
-    return batch.data[batch.header.center_rows + slot];
+// Where there is no target, a sign of 0 makes its errors and its loss 0.
+fn target_at(at: u32, present: bool) -> Target {
+    if !present {
+        return Target(0u, 0u, 0.0);
+    }
+    let packed = batch.data[batch.header.targets + at];
+    let slot = packed >> 1u;
+    let row = batch.data[batch.header.target_rows + slot];
+    return Target(slot, row, select(-1.0, 1.0, (packed & 1u) == 1u));
 }
 
 @compute @workgroup_size(LANES)
@@ -52,83 +58,95 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         let end_target = batch.data[batch.header.target_offsets + window + 1u];
         var loss = 0.0;
         for (var block = first_target; block < end_target; block += TARGET_BLOCK) {
-            let targets = min(TARGET_BLOCK, end_target - block);
-            var slots: array<u32, TARGET_BLOCK>;
-            var rows: array<u32, TARGET_BLOCK>;
-            var signs: array<f32, TARGET_BLOCK>;
-            for (var j = 0u; j < TARGET_BLOCK; j++) {
-                // Where there is no target, the first one stands in, with a sign of 0.
-                let packed = batch.data[batch.header.targets + block + select(0u, j, j < targets)];
-                slots[j] = packed >> 1u;
-                rows[j] = batch.data[batch.header.target_rows + slots[j]];
-                signs[j] = select(0.0, select(-1.0, 1.0, (packed & 1u) == 1u), j < targets);
-            }
-            let low_signs = vec4f(signs[0], signs[1], signs[2], signs[3]);
-            let high_signs = vec4f(signs[4], signs[5], signs[6], signs[7]);
-
-            for (var start = first_center; start < end_center; start += CENTER_BLOCK) {
-                let centers = min(CENTER_BLOCK, end_center - start);
-                for (var i = 0u; i < centers; i++) {
-                    let row = center_row(center_slot(start + i));
-                    var low = vec4f(0.0);
-                    var high = vec4f(0.0);
-                    for (var column = lane.index; column < WIDTH; column += LANES) {
-                        let x = input_at(row, column);
-                        low += vec4f(
-                            dot(x, output_at(rows[0], column)),
-                            dot(x, output_at(rows[1], column)),
-                            dot(x, output_at(rows[2], column)),
-                            dot(x, output_at(rows[3], column)),
-                        );
-                        if targets > 4u {
-                            high += vec4f(
-                                dot(x, output_at(rows[4], column)),
-                                dot(x, output_at(rows[5], column)),
-                                dot(x, output_at(rows[6], column)),
-                                dot(x, output_at(rows[7], column)),
-                            );
-                        }
-                    }
-                    let low_errors = errors_of(reduce(low, lane), low_signs);
-                    let high_errors = errors_of(reduce(high, lane), high_signs);
-                    loss += low_errors.loss + high_errors.loss;
-                    if lane.index == 0u {
-                        errors[2u * i] = low_errors.error;
-                        errors[2u * i + 1u] = high_errors.error;
-                    }
+            let targets = end_target - block;
+            let t0 = target_at(block + 0u, 0u < targets);
+            let t1 = target_at(block + 1u, 1u < targets);
+            let t2 = target_at(block + 2u, 2u < targets);
+            let t3 = target_at(block + 3u, 3u < targets);
+            let t4 = target_at(block + 4u, 4u < targets);
+            let t5 = target_at(block + 5u, 5u < targets);
+            let t6 = target_at(block + 6u, 6u < targets);
+            let t7 = target_at(block + 7u, 7u < targets);
+            let low_signs = vec4f(t0.sign, t1.sign, t2.sign, t3.sign);
+            let high_signs = vec4f(t4.sign, t5.sign, t6.sign, t7.sign);
+            // Rows and sums have names of their own: an array over targets may end up in memory.
+            var row0: array<vec4f, COLUMNS>;
+            var row1: array<vec4f, COLUMNS>;
+            var row2: array<vec4f, COLUMNS>;
+            var row3: array<vec4f, COLUMNS>;
+            var row4: array<vec4f, COLUMNS>;
+            var row5: array<vec4f, COLUMNS>;
+            var row6: array<vec4f, COLUMNS>;
+            var row7: array<vec4f, COLUMNS>;
+            var sum0: array<vec4f, COLUMNS>;
+            var sum1: array<vec4f, COLUMNS>;
+            var sum2: array<vec4f, COLUMNS>;
+            var sum3: array<vec4f, COLUMNS>;
+            var sum4: array<vec4f, COLUMNS>;
+            var sum5: array<vec4f, COLUMNS>;
+            var sum6: array<vec4f, COLUMNS>;
+            var sum7: array<vec4f, COLUMNS>;
+            for (var k = 0u; k < COLUMNS; k++) {
+                let column = lane.index + k * LANES;
+                if column < WIDTH {
+                    row0[k] = output_at(t0.row, column);
+                    if 1u < targets { row1[k] = output_at(t1.row, column); }
+                    if 2u < targets { row2[k] = output_at(t2.row, column); }
+                    if 3u < targets { row3[k] = output_at(t3.row, column); }
+                    if 4u < targets { row4[k] = output_at(t4.row, column); }
+                    if 5u < targets { row5[k] = output_at(t5.row, column); }
+                    if 6u < targets { row6[k] = output_at(t6.row, column); }
+                    if 7u < targets { row7[k] = output_at(t7.row, column); }
                 }
-                workgroupBarrier();
-
-                for (var column = lane.index; column < WIDTH; column += LANES) {
-                    var pieces: array<vec4f, TARGET_BLOCK>;
-                    var sums: array<vec4f, TARGET_BLOCK>;
-                    for (var j = 0u; j < TARGET_BLOCK; j++) {
-                        pieces[j] = output_at(rows[j], column);
-                        sums[j] = vec4f(0.0);
+            }
+            for (var i = first_center; i < end_center; i++) {
+                let slot = batch.data[batch.header.centers + i];
+                let center = batch.data[batch.header.center_rows + slot];
+                var x: array<vec4f, COLUMNS>;
+                var low = vec4f(0.0);
+                var high = vec4f(0.0);
+                for (var k = 0u; k < COLUMNS; k++) {
+                    let column = lane.index + k * LANES;
+                    if column < WIDTH {
+                        x[k] = input_at(center, column);
                     }
-                    for (var i = 0u; i < centers; i++) {
-                        let slot = center_slot(start + i);
-                        let x = input_at(center_row(slot), column);
-                        let low = errors[2u * i];
-                        let high = errors[2u * i + 1u];
-                        sums[0] += low.x * x;
-                        sums[1] += low.y * x;
-                        sums[2] += low.z * x;
-                        sums[3] += low.w * x;
-                        sums[4] += high.x * x;
-                        sums[5] += high.y * x;
-                        sums[6] += high.z * x;
-                        sums[7] += high.w * x;
-                        let sum = low.x * pieces[0] + low.y * pieces[1] + low.z * pieces[2] + low.w * pieces[3]
-                            + high.x * pieces[4] + high.y * pieces[5] + high.z * pieces[6] + high.w * pieces[7];
+                    low += vec4f(dot(x[k], row0[k]), dot(x[k], row1[k]), dot(x[k], row2[k]), dot(x[k], row3[k]));
+                    high += vec4f(dot(x[k], row4[k]), dot(x[k], row5[k]), dot(x[k], row6[k]), dot(x[k], row7[k]));
+                }
+                let low_errors = errors_of(reduce(low, lane), low_signs);
+                let high_errors = errors_of(reduce(high, lane), high_signs);
+                loss += low_errors.loss + high_errors.loss;
+                let e = low_errors.error;
+                let f = high_errors.error;
+                for (var k = 0u; k < COLUMNS; k++) {
+                    let column = lane.index + k * LANES;
+                    if column < WIDTH {
+                        let sum = e.x * row0[k] + e.y * row1[k] + e.z * row2[k] + e.w * row3[k]
+                            + f.x * row4[k] + f.y * row5[k] + f.z * row6[k] + f.w * row7[k];
                         add_to_center_sums(slot, column, fixed_point(sum));
                     }
-                    for (var j = 0u; j < targets; j++) {
-                        add_to_target_sums(slots[j], column, fixed_point(sums[j]));
-                    }
+                    sum0[k] += e.x * x[k];
+                    sum1[k] += e.y * x[k];
+                    sum2[k] += e.z * x[k];
+                    sum3[k] += e.w * x[k];
+                    sum4[k] += f.x * x[k];
+                    sum5[k] += f.y * x[k];
+                    sum6[k] += f.z * x[k];
+                    sum7[k] += f.w * x[k];
                 }
-                // The next block's errors may only be written once these are read.
-                workgroupBarrier();
+            }
+            for (var k = 0u; k < COLUMNS; k++) {
+                let column = lane.index + k * LANES;
+                if column < WIDTH {
+                    add_to_target_sums(t0.slot, column, fixed_point(sum0[k]));
+                    if 1u < targets { add_to_target_sums(t1.slot, column, fixed_point(sum1[k])); }
+                    if 2u < targets { add_to_target_sums(t2.slot, column, fixed_point(sum2[k])); }
+                    if 3u < targets { add_to_target_sums(t3.slot, column, fixed_point(sum3[k])); }
+                    if 4u < targets { add_to_target_sums(t4.slot, column, fixed_point(sum4[k])); }
+                    if 5u < targets { add_to_target_sums(t5.slot, column, fixed_point(sum5[k])); }
+                    if 6u < targets { add_to_target_sums(t6.slot, column, fixed_point(sum6[k])); }
+                    if 7u < targets { add_to_target_sums(t7.slot, column, fixed_point(sum7[k])); }
+                }
             }
         }
         if lane.index == 0u {

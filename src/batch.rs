@@ -7,9 +7,6 @@ use std::ops::Range;
 /// Engines must agree on it, because it enters [`Batch::multiplicity`].
 pub const TARGET_BLOCK: usize = 8;
 
-/// Centers that a kernel handles at a time: a window of more centers adds to its target rows once per block.
-pub const CENTER_BLOCK: usize = 16;
-
 /// Windows of one context position each: its target rows (the context and the negatives, say) and the centers around it.
 ///
 /// Each window stands for the full cross product of its centers and targets. Rows are named by **slots**: slot `i` of a
@@ -28,8 +25,8 @@ pub struct Batch {
     pub center_rows: Vec<u32>,
     /// The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<u32>,
-    /// The most contributions that any row receives: a center one for each [`TARGET_BLOCK`] of its window, a target one
-    /// for each [`CENTER_BLOCK`].
+    /// The most contributions that any row receives: a target one from its window, a center one for each [`TARGET_BLOCK`]
+    /// of it.
     pub multiplicity: u32,
     /// The epoch, from 0.
     pub epoch: u32,
@@ -186,9 +183,8 @@ impl BatchBuilder {
     /// Adds a window to a batch. Its centers are still rows, and the slots of its targets too.
     #[inline]
     pub fn window(&mut self, batch: &mut Batch, centers: &[u32], targets: &[Target]) {
-        let blocks = centers.len().div_ceil(CENTER_BLOCK) as u32;
         for target in targets {
-            self.targets.touch(target.slot() as u32, blocks);
+            self.targets.touch(target.slot() as u32, 1);
         }
         batch.targets.extend_from_slice(targets);
         let blocks = targets.len().div_ceil(TARGET_BLOCK) as u32;
@@ -291,7 +287,7 @@ pub(crate) mod tests {
                 prop_assert_eq!(&own, targets);
                 prop_assert!(batch.targets_of(w).iter().enumerate().all(|(i, t)| t.label() == (i == 0)));
                 centers.iter().for_each(|&row| center_count[row as usize] += targets.len().div_ceil(TARGET_BLOCK) as u32);
-                targets.iter().for_each(|&row| target_count[row as usize] += centers.len().div_ceil(CENTER_BLOCK) as u32);
+                targets.iter().for_each(|&row| target_count[row as usize] += 1);
             }
             prop_assert!(batch.center_rows.is_sorted_by(|a, b| a < b) && batch.target_rows.is_sorted_by(|a, b| a < b));
             prop_assert_eq!(batch.multiplicity, center_count.into_iter().chain(target_count).max().unwrap());

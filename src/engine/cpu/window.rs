@@ -121,6 +121,7 @@ impl Block<'_> {
     ///
     /// Loops over the targets have a constant end, and nothing within them may fail to be inlined: arrays of registers
     /// would go to memory.
+    #[expect(clippy::needless_range_loop, reason = "a part of a piece is named in several arrays")]
     #[inline(always)]
     fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut Scratch) -> f32 {
         let &Self { batch, centers, targets, input, output, scale } = self;

@@ -326,15 +326,24 @@ impl Engine for GpuEngine {
     }
 }
 
-/// Workgroups as wide as a subgroup measured fastest; where subgroups vary or are missing, a width that suits all.
+/// A lane has this many columns of a row at most: rows of targets and their sums stay in its registers.
+const COLUMNS: u32 = 4;
+
+/// Invocations of a workgroup at most: what every adapter allows.
+const MAX_LANES: u32 = 256;
+
+/// Workgroups as wide as a subgroup measured fastest, but wide rows take several; where subgroups vary or are missing, a
+/// width that suits all.
 fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) -> Layout {
     let subgroup = selected.summary().subgroup.filter(|_| options.subgroups);
-    let lanes = options.lanes.unwrap_or(match subgroup {
+    let narrowest = match subgroup {
         Some((_, max)) => max.clamp(4, 64),
         // A software adapter runs a workgroup's lanes in one SIMD register, of 8 floats on most processors.
         None if selected.is_software() => 8,
         None => 32,
-    });
+    };
+    let wide_enough = width.div_ceil(COLUMNS).next_power_of_two();
+    let lanes = options.lanes.unwrap_or(narrowest.max(wide_enough)).min(MAX_LANES);
     Layout {
         lanes,
         subgroups: subgroup.is_some(),
