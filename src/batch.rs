@@ -79,6 +79,13 @@ impl Batch {
         (0..self.windows()).map(product).sum()
     }
 
+    /// Bytes of all arrays.
+    pub fn bytes(&self) -> usize {
+        let offsets = self.center_offsets.len() + self.target_offsets.len();
+        let rows = self.center_rows.len() + self.target_rows.len();
+        4 * (offsets + self.centers.len() + self.targets.len() + rows)
+    }
+
     /// The centers of a window.
     #[inline]
     pub fn centers_of(&self, window: usize) -> &[u32] {

@@ -105,6 +105,15 @@ impl Dataset {
         Ok(Self { vocab, source, validation, prepared, config })
     }
 
+    /// Cuts the text into minibatches of about so many windows from now on.
+    ///
+    /// # Panics
+    /// When batches are being made, or the data set was cloned.
+    pub fn set_batch(&mut self, windows: usize) {
+        Arc::get_mut(&mut self.source).expect("nobody else holds the source").batch = windows;
+        self.config.batch = Some(windows);
+    }
+
     /// Words of all epochs.
     pub fn total_words(&self) -> u64 {
         self.source.store.tokens() * u64::from(self.source.epochs)

@@ -28,6 +28,8 @@ pub enum Event {
     Epoch(Epoch),
     /// The vectors of an epoch are evaluated.
     Evaluated(Evaluated),
+    /// An engine is being measured.
+    Measuring(Measuring),
     /// A checkpoint is on disk.
     Saved(Saved),
     /// A checkpoint could not be written. The run goes on, and the checkpoints before it stay.
@@ -88,6 +90,17 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Of that, time spent waiting for the batcher.
     pub waited: Duration,
+}
+
+/// What is being measured.
+#[derive(Clone, Debug)]
+pub struct Measuring {
+    /// The engine, and what of it.
+    pub what: String,
+    /// Time since measuring began, the preparation of the corpus included.
+    pub elapsed: Duration,
+    /// Time that all of it should take.
+    pub budget: Duration,
 }
 
 /// The vectors after an epoch, judged.

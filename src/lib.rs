@@ -23,6 +23,7 @@
 //! | [`run_log`] | the record of a run in a file |
 //! | [`tensorboard`] | the same for TensorBoard |
 //! | [`report`] | a page about a run |
+//! | [`mod@bench`] | engines side by side |
 //!
 //! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong.
 //!
@@ -52,6 +53,7 @@
 
 pub mod batch;
 pub mod batcher;
+pub mod bench;
 pub mod checkpoint;
 pub mod config;
 pub mod corpus;

@@ -1,6 +1,7 @@
 //! The command line: what was typed, what it means, and how a failure ends.
 
 mod analogy;
+mod bench;
 mod checkpoint;
 mod completions;
 mod convert;
@@ -45,6 +46,7 @@ struct Cli {
 enum Command {
     Train(Box<train::Args>),
     Devices(devices::Args),
+    Bench(Box<bench::Args>),
     Eval(eval::Args),
     Neighbors(neighbors::Args),
     Analogy(analogy::Args),
@@ -114,6 +116,7 @@ pub(crate) fn run() -> ExitCode {
 fn execute(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Train(args) => train::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Neighbors(args) => neighbors::run(args),

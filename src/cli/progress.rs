@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use w2v_gpu::corpus::TextReport;
 use w2v_gpu::eval::NamedScore;
-use w2v_gpu::event::{Event, Pass, Prepared, Progress};
+use w2v_gpu::event::{Event, Measuring, Pass, Prepared, Progress};
 use w2v_gpu::vocab::Selection;
 
 use super::checkpoint;
@@ -66,6 +66,7 @@ impl Display {
                 prepared_lines(prepared).iter().for_each(|line| self.line(line));
             }
             Event::Progress(progress) => self.progress(progress),
+            Event::Measuring(measuring) => self.measuring(measuring),
             Event::Epoch(epoch) => {
                 let validation =
                     epoch.validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
@@ -135,6 +136,18 @@ impl Display {
         } else {
             let share = 100.0 * progress.words as f64 / progress.total_words.max(1) as f64;
             to_stderr(&format!("training: epoch {}, {share:.1}%, {figures}", progress.epoch + 1));
+        }
+    }
+
+    fn measuring(&mut self, Measuring { what, elapsed, budget }: &Measuring) {
+        if self.terminal {
+            if self.bar.prefix() != "measuring" {
+                self.start_bar("measuring", budget.as_millis() as u64, "{prefix} {bar:30} {msg}");
+            }
+            self.bar.set_position(elapsed.as_millis() as u64);
+            self.bar.set_message(what.clone());
+        } else {
+            to_stderr(&format!("measuring ({:.1} s of {:.0} s): {what}", elapsed.as_secs_f64(), budget.as_secs_f64()));
         }
     }
 

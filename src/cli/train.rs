@@ -16,7 +16,7 @@ use w2v_gpu::config::{Config, Loss, Preset};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
-use w2v_gpu::engine::cpu::CpuEngine;
+use w2v_gpu::engine::cpu::{self, CpuEngine};
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::eval;
 use w2v_gpu::event::Prepared;
@@ -447,8 +447,9 @@ fn start_engine(
 ) -> Result<(Box<dyn Engine>, usize)> {
     let (config, objective) = (&data.config, data.objective());
     Ok(match place {
-        // The cores are the engine's own; a batch takes about a quarter of the time to make that it takes to train.
-        Place::Cpu => (Box::new(CpuEngine::new(model, objective, config.clip, threads)?), threads.div_ceil(4)),
+        Place::Cpu => {
+            (Box::new(CpuEngine::new(model, objective, config.clip, threads)?), cpu::batcher_threads(threads))
+        }
         Place::Gpu(selected) => {
             let Config { clip, storage, seed, .. } = *config;
             let mut options = GpuOptions { clip, storage, seed, ..GpuOptions::default() };

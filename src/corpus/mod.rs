@@ -113,6 +113,8 @@ pub struct Corpus {
     hidden: Vec<PathBuf>,
     /// Whether streams are kept for another pass.
     keep: bool,
+    /// Bytes of text after which a pass ends.
+    most: u64,
 }
 
 impl Corpus {
@@ -128,7 +130,7 @@ impl Corpus {
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let (files, hidden) = paths::expand(paths)?;
         let sources: Vec<Source> = files.into_iter().map(Source::new).collect::<Result<_>>()?;
-        Ok(Self { sources: sources.into(), hidden, keep: true })
+        Ok(Self { sources: sources.into(), hidden, keep: true, most: u64::MAX })
     }
 
     /// The same corpus for one pass alone, which leaves no copy of streams.
@@ -136,9 +138,15 @@ impl Corpus {
         Self { keep: false, ..self.clone() }
     }
 
-    /// The size of all files as they lie on disk; 0 when there are streams that were not read yet.
+    /// The beginning of the corpus: its passes end with the chunk, of some 4 MB, in which `most` bytes of text are reached.
+    pub fn head(&self, most: u64) -> Self {
+        Self { most, ..self.clone() }
+    }
+
+    /// The size of all files as they lie on disk, but no more than is read of them; 0 when there are streams that were not read
+    /// yet.
     pub fn bytes(&self) -> u64 {
-        self.sources.iter().map(Source::bytes).sum::<Option<u64>>().unwrap_or(0)
+        self.sources.iter().map(Source::bytes).sum::<Option<u64>>().unwrap_or(0).min(self.most)
     }
 
     /// The files that are read, in order.
@@ -224,7 +232,7 @@ impl Corpus {
         group: u64,
         mut work: impl FnMut(&[Chunk], bool, u64) -> Result<()> + Send,
     ) -> Result<u64> {
-        let mut reader = ChunkReader::new(&self.sources, self.keep);
+        let mut reader = ChunkReader::new(&self.sources, self.keep, self.most);
         let mut left = group;
         let mut chunks = reader.take(width, &mut left)?;
         let mut done = 0;
@@ -372,6 +380,24 @@ mod tests {
         let (vocab, tokens, report) = encoded(&text);
         assert_eq!((report.long_words, report.lines), (1, 2));
         assert_eq!(tokens.iter().map(|t| vocab.word(t & !END)).collect::<String>(), "abc");
+    }
+
+    /// The beginning is whole lines, the same ones in every pass.
+    #[test]
+    fn the_head_of_a_corpus() {
+        let lines = reader::CHUNK_BYTES / 2;
+        let (_file, corpus) = corpus("a b c\n".repeat(lines).as_bytes());
+        let all = count(&corpus).unwrap().1;
+        assert_eq!(all.lines, lines as u64);
+        for (most, chunks) in [(1, 1), (reader::CHUNK_BYTES as u64 + 1, 2), (1 << 40, 3)] {
+            let head = corpus.head(most);
+            let (counts, counted) = count(&head).unwrap();
+            let encoded = encode(&head, &Vocab::from_counts(&counts, 1, None).unwrap()).unwrap();
+            assert_eq!((counted.lines, counted.words), (encoded.report.lines, encoded.report.words));
+            assert_eq!(counted.words, 3 * counted.lines);
+            assert_eq!(counted.bytes.div_ceil(reader::CHUNK_BYTES as u64), chunks);
+            assert_eq!(counted.lines == all.lines, chunks == 3);
+        }
     }
 
     #[test]

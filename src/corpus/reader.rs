@@ -36,6 +36,8 @@ pub(super) struct ChunkReader<'a> {
     sources: std::slice::Iter<'a, Source>,
     /// Whether streams will be read again.
     keep: bool,
+    /// Bytes of text still to be read.
+    left: u64,
     current: Option<Input<'a>>,
     /// The beginning of a line whose end was not read yet.
     carry: Vec<u8>,
@@ -46,9 +48,10 @@ pub(super) struct ChunkReader<'a> {
 }
 
 impl<'a> ChunkReader<'a> {
-    pub(super) fn new(sources: &'a [Source], keep: bool) -> Self {
+    /// Ends with the chunk in which `most` bytes are reached.
+    pub(super) fn new(sources: &'a [Source], keep: bool, most: u64) -> Self {
         let sources = sources.iter();
-        Self { sources, keep, current: None, carry: Vec::new(), continued: false, in_long_word: false }
+        Self { sources, keep, left: most, current: None, carry: Vec::new(), continued: false, in_long_word: false }
     }
 
     /// The next chunks, at most `count`, and no more once they have taken `left` bytes of text down to 0; none at the end.
@@ -63,6 +66,9 @@ impl<'a> ChunkReader<'a> {
     }
 
     fn next(&mut self) -> Result<Option<Chunk>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
         let input = match &mut self.current {
             Some(current) => current,
             None => match self.sources.next() {
@@ -96,6 +102,7 @@ impl<'a> ChunkReader<'a> {
             self.carry = std::mem::take(&mut text);
             self.continued = std::mem::take(&mut continued);
         }
+        self.left = self.left.saturating_sub(text.len() as u64);
         Ok(Some(Chunk { text, continued, bytes }))
     }
 }

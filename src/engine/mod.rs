@@ -29,6 +29,8 @@ pub mod gpu;
 mod half;
 pub mod reference;
 
+use std::time::Duration;
+
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::model::Model;
@@ -82,8 +84,28 @@ pub trait Engine {
     /// When the device fails.
     fn model(&mut self) -> Result<Model>;
 
+    /// Time that each stage of the steps took since this was last asked, in the order of a step; waits until every queued
+    /// batch is done. A GPU measures only if it was asked to ([`gpu::GpuOptions::measure`]); otherwise there is no stage.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn stages(&mut self) -> Result<Vec<StageTime>> {
+        Ok(Vec::new())
+    }
+
     /// What the engine runs on, in one line that begins with its kind, such as `cpu`.
     fn describe(&self) -> String;
+}
+
+/// Time that a stage of an engine's steps took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageTime {
+    /// The name of the kernel, or what the host does.
+    pub name: String,
+    /// Whether the engine's own device was at work, rather than the host on its behalf.
+    pub on_device: bool,
+    /// Over all steps.
+    pub time: Duration,
 }
 
 /// The power of two by which contributions are multiplied before they are rounded to integers.

@@ -10,6 +10,7 @@ mod softmax;
 mod window;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use pulp::Arch;
 use rayon::prelude::*;
@@ -18,13 +19,19 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use self::apply::Step;
 use self::lanes::Table;
 use self::window::Train;
-use super::{Engine, Objective, fixed_point_scale};
+use super::{Engine, Objective, StageTime, fixed_point_scale};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::model::Model;
 
 /// Windows that a thread takes at a time.
 const CHUNK: usize = 128;
+
+/// Threads that make batches beside an engine of `threads` threads, which has the cores: a batch takes about a quarter of the
+/// time to make that it takes to train.
+pub fn batcher_threads(threads: usize) -> usize {
+    threads.div_ceil(4)
+}
 
 /// Trains on the processor's cores.
 #[derive(Debug)]
@@ -36,6 +43,14 @@ pub struct CpuEngine {
     output: Table,
     work: Work,
     loss: f64,
+    times: Times,
+}
+
+/// Time spent in the two halves of the steps; all of a softmax counts as the first.
+#[derive(Debug, Default)]
+struct Times {
+    window: Duration,
+    apply: Duration,
 }
 
 /// How a step is made, and what it works in.
@@ -68,6 +83,7 @@ impl CpuEngine {
                 Objective::Softmax => Work::Softmax(Box::default()),
             },
             loss: 0.0,
+            times: Times::default(),
         })
     }
 }
@@ -80,7 +96,9 @@ fn sigmoid_step(
     output: &mut Table,
     scratch: &mut [window::Scratch],
     step: Step,
+    times: &mut Times,
 ) -> f64 {
+    let started = Instant::now();
     let next = AtomicUsize::new(0);
     let scale = step.scale;
     let mut losses: Vec<(usize, f64)> = scratch
@@ -99,6 +117,8 @@ fn sigmoid_step(
             }
         })
         .collect();
+    times.window += started.elapsed();
+    let started = Instant::now();
     let (mut centers, mut targets) = (Vec::new(), Vec::new());
     for scratch in scratch {
         centers.push(&mut scratch.centers);
@@ -106,6 +126,7 @@ fn sigmoid_step(
     }
     apply::slots(arch, input, &batch.center_rows, centers, step);
     apply::slots(arch, output, &batch.target_rows, targets, step);
+    times.apply += started.elapsed();
     // Summed in the order of the windows: floats, unlike the sums above, are not associative.
     losses.sort_unstable_by_key(|&(first, _)| first);
     losses.into_iter().map(|(_, loss)| loss).sum()
@@ -113,11 +134,16 @@ fn sigmoid_step(
 
 impl Engine for CpuEngine {
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
-        let Self { arch, pool, clip, input, output, work, .. } = self;
+        let Self { arch, pool, clip, input, output, work, times, .. } = self;
         let step = Step { lr, clip: *clip, scale: fixed_point_scale(batch.multiplicity) };
         self.loss += pool.install(|| match work {
-            Work::Sigmoid(scratch) => sigmoid_step(*arch, batch, input, output, scratch, step),
-            Work::Softmax(scratch) => softmax::train(*arch, batch, input, output, scratch, step),
+            Work::Sigmoid(scratch) => sigmoid_step(*arch, batch, input, output, scratch, step, times),
+            Work::Softmax(scratch) => {
+                let started = Instant::now();
+                let loss = softmax::train(*arch, batch, input, output, scratch, step);
+                times.window += started.elapsed();
+                loss
+            }
         });
         Ok(())
     }
@@ -128,6 +154,15 @@ impl Engine for CpuEngine {
 
     fn model(&mut self) -> Result<Model> {
         Ok(Model { input: self.input.matrix(), output: self.output.matrix() })
+    }
+
+    fn stages(&mut self) -> Result<Vec<StageTime>> {
+        let Times { window, apply } = std::mem::take(&mut self.times);
+        let stage = |name: &str, time| StageTime { name: name.to_owned(), on_device: true, time };
+        Ok(match self.work {
+            Work::Sigmoid(_) => vec![stage("window", window), stage("apply", apply)],
+            Work::Softmax(_) => vec![stage("softmax", window)],
+        })
     }
 
     fn describe(&self) -> String {
@@ -233,6 +268,21 @@ mod tests {
             &windows,
             0.25,
         );
+    }
+
+    #[test]
+    fn stages_are_parts_of_the_time() {
+        let batch = batch_of(ROWS, &[((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])]);
+        for objective in OBJECTIVES {
+            let mut engine = engine(&random_model(20, 8), objective, 2);
+            let started = Instant::now();
+            engine.step(&batch, 0.05).unwrap();
+            let all = started.elapsed();
+            let stages = engine.stages().unwrap();
+            assert!(stages.iter().all(|stage| stage.on_device && !stage.time.is_zero()), "{stages:?}");
+            assert!(stages.iter().map(|stage| stage.time).sum::<Duration>() <= all);
+            assert!(engine.stages().unwrap().iter().all(|stage| stage.time.is_zero()));
+        }
     }
 
     #[test]

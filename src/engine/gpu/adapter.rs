@@ -91,6 +91,11 @@ impl Selected {
         self.adapter.get_info().device_type == DeviceType::Cpu
     }
 
+    /// Whether kernels can be timed on it.
+    pub(super) fn has_timestamps(&self) -> bool {
+        self.adapter.features().contains(Features::TIMESTAMP_QUERY)
+    }
+
     /// All that `w2v-gpu devices` shows.
     pub fn summary(&self) -> AdapterSummary {
         let (info, limits) = (self.adapter.get_info(), self.adapter.limits());

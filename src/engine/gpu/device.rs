@@ -77,12 +77,17 @@ impl Device {
         room(&self.limits)
     }
 
+    /// Whether passes can write the time.
+    pub(super) fn has_timestamps(&self) -> bool {
+        self.device.features().contains(Features::TIMESTAMP_QUERY)
+    }
+
     /// A buffer of zeros that shaders can use.
     pub(super) fn storage(&self, what: &'static str, bytes: u64) -> Result<Buffer> {
         self.buffer(what, bytes, STORAGE)
     }
 
-    fn buffer(&self, what: &'static str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
+    pub(super) fn buffer(&self, what: &'static str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
         let allowed = self.largest_binding();
         if bytes > allowed {
             let (what, adapter) = (what.to_owned(), self.adapter.clone());
@@ -107,7 +112,7 @@ impl Device {
         self.check("training")
     }
 
-    fn wait(&self, submission_index: Option<SubmissionIndex>) -> Result<()> {
+    pub(super) fn wait(&self, submission_index: Option<SubmissionIndex>) -> Result<()> {
         self.device
             .poll(PollType::Wait { submission_index, timeout: None })
             .map_err(|error| Error::Device { doing: "waiting for it".to_owned(), why: error.to_string() })?;

@@ -22,7 +22,7 @@ pub(super) enum Access {
 /// A kernel: its fragments, behind those that all share, and its bindings in order.
 #[derive(Debug)]
 pub(super) struct Kernel {
-    name: &'static str,
+    pub(super) name: &'static str,
     fragments: &'static [&'static str],
     /// What the fragments declare themselves.
     bindings: &'static [Access],

@@ -5,21 +5,27 @@
 
 mod accessors;
 mod adapter;
+mod copy;
 mod device;
 mod kernels;
 mod program;
 mod tables;
+mod timing;
 mod upload;
 
+use std::time::Instant;
+
 pub use adapter::{AdapterSummary, Selected, adapters, hardware, select};
+pub use copy::copy_bandwidth;
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
 
 use self::device::Device;
 use self::kernels::{Layout, WINDOW};
 use self::program::{Bound, Dispatch, MAX_GROUPS, PRODUCT_TILE, Program};
 use self::tables::{DeviceTable, Shards};
+use self::timing::{Host, Timing};
 use self::upload::{Step, pack, pack_centers};
-use super::{Engine, Objective, fixed_point_scale, half};
+use super::{Engine, Objective, StageTime, fixed_point_scale, half};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::model::{Model, Storage};
@@ -53,6 +59,8 @@ pub struct GpuOptions {
     pub lanes: Option<u32>,
     /// The largest piece of a matrix that lies in one buffer, in bytes; by default what the adapter can bind.
     pub max_shard: Option<u64>,
+    /// Whether stages are timed, kernels where the adapter has timestamps. Each kernel is then a pass of its own.
+    pub measure: bool,
 }
 
 impl Default for GpuOptions {
@@ -65,6 +73,7 @@ impl Default for GpuOptions {
             subgroups: true,
             lanes: None,
             max_shard: None,
+            measure: false,
         }
     }
 }
@@ -97,6 +106,7 @@ pub struct GpuEngine {
     unread: usize,
     loss: f64,
     words: Vec<u32>,
+    timing: Option<Timing>,
 }
 
 /// The upload of a batch, or of a part of it, and everything bound for it.
@@ -120,7 +130,8 @@ impl GpuEngine {
         let limits = selected.adapter.limits();
         let shards = Shards::for_adapter(rows, width, &limits, options.max_shard, &summary.name)?;
         let layout = layout(&selected, options, width, shards);
-        let features = if layout.subgroups { Features::SUBGROUP } else { Features::empty() };
+        let mut features = if layout.subgroups { Features::SUBGROUP } else { Features::empty() };
+        features.set(Features::TIMESTAMP_QUERY, options.measure && selected.has_timestamps());
         let buffers = WINDOW.buffers(shards.count);
         let device = Device::new(&selected.adapter, features, buffers, rows as u64 * shards.row_bytes())?;
         if objective == Objective::Softmax && output_rows > MAX_GROUPS * PRODUCT_TILE {
@@ -138,6 +149,8 @@ impl GpuEngine {
         let output = DeviceTable::upload(&device, "W'", &model.output, &layout)?;
         let scratch = program.scratch.iter().map(|_| Vec::new()).collect();
         let batch_losses = device.storage("losses of batches", LOSSES as u64 * 4)?;
+        let stages = program.stages.len();
+        let timing = options.measure.then(|| Timing::new(&device, UPLOADS * stages, stages)).transpose()?;
         Ok(Self {
             device,
             description: format!("gpu {} ({}, {}), {}", summary.name, summary.backend, summary.kind, summary.driver),
@@ -159,6 +172,7 @@ impl GpuEngine {
             unread: 0,
             loss: 0.0,
             words: Vec::new(),
+            timing,
         })
     }
 
@@ -211,21 +225,28 @@ impl GpuEngine {
 
     /// Records kernels on what is packed in `words`.
     fn record(&mut self, scratch: &[u64], dispatches: &[Dispatch], windows: usize) -> Result<()> {
+        let started = Instant::now();
         self.fit(scratch)?;
         self.place(self.words.len() as u64 * 4)?;
         let place = &self.places[self.recorded];
         self.device.queue.write_buffer(&place.upload, 0, bytemuck::cast_slice(&self.words));
+        if let Some(timing) = &mut self.timing {
+            timing.add(Host::Upload, started);
+        }
 
         let encoder =
             self.encoder.get_or_insert_with(|| self.device.device.create_command_encoder(&Default::default()));
-        let mut pass =
-            encoder.begin_compute_pass(&ComputePassDescriptor { label: Some("step"), timestamp_writes: None });
-        for &Dispatch { stage, groups: [x, y] } in dispatches {
-            pass.set_pipeline(&self.program.stages[stage].pipeline.pipeline);
-            pass.set_bind_group(0, &place.bound[stage], &[]);
-            pass.dispatch_workgroups(x, y, 1);
+        // One pass for all kernels, or for each its own when they are timed.
+        let passes = dispatches.chunks(if self.timing.is_some() { 1 } else { dispatches.len() });
+        for dispatches in passes {
+            let timestamp_writes = self.timing.as_mut().and_then(|timing| timing.writes(dispatches[0].stage));
+            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label: Some("step"), timestamp_writes });
+            for &Dispatch { stage, groups: [x, y] } in dispatches {
+                pass.set_pipeline(&self.program.stages[stage].pipeline.pipeline);
+                pass.set_bind_group(0, &place.bound[stage], &[]);
+                pass.dispatch_workgroups(x, y, 1);
+            }
         }
-        drop(pass);
         self.unread += 1;
         self.recorded += 1;
         self.recorded_windows += windows;
@@ -244,7 +265,9 @@ impl GpuEngine {
 
     fn sigmoid_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
         let step = self.next_step(batch, lr)?;
+        let started = Instant::now();
         pack(batch, step, &mut self.words);
+        self.note(Host::Pack, started);
         let (windows, centers, targets) = (batch.windows(), batch.center_rows.len(), batch.target_rows.len());
         let row_bytes = self.layout.shards.row_bytes();
         let scratch = [centers as u64 * row_bytes, targets as u64 * row_bytes, windows as u64 * 4];
@@ -254,13 +277,17 @@ impl GpuEngine {
     /// Takes the batch's centers in tiles, so that their scores with all words fit into `most_scores`. W' moves after the
     /// last one.
     fn softmax_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
+        let started = Instant::now();
         let by_center = batch.by_center();
+        self.note(Host::Pack, started);
         let centers = batch.center_rows.len();
         let tile = (self.most_scores / self.output_rows.max(1)).clamp(1, MAX_GROUPS * PRODUCT_TILE);
         for first in (0..centers).step_by(tile) {
             let slots = first..centers.min(first + tile);
             let step = self.next_step(batch, lr)?;
+            let started = Instant::now();
             pack_centers(batch, &by_center, slots.clone(), step, &mut self.words);
+            self.note(Host::Pack, started);
             let (count, row_bytes) = (slots.len() as u64, self.layout.shards.row_bytes());
             let scores = count * self.output_rows as u64 * 4;
             let scratch = [scores, count * row_bytes, self.output_rows as u64 * row_bytes, count * 4];
@@ -271,13 +298,27 @@ impl GpuEngine {
         Ok(())
     }
 
+    /// Counts the time since `started` in where stages are timed.
+    fn note(&mut self, host: Host, started: Instant) {
+        if let Some(timing) = &mut self.timing {
+            timing.add(host, started);
+        }
+    }
+
     /// Submits what is recorded.
     fn flush(&mut self) -> Result<()> {
         self.recorded = 0;
         self.recorded_windows = 0;
-        match self.encoder.take() {
-            Some(encoder) => self.device.submit(encoder),
+        let Some(mut encoder) = self.encoder.take() else { return Ok(()) };
+        let full = self.timing.as_mut().is_some_and(|timing| timing.resolve(&mut encoder));
+        let started = Instant::now();
+        self.device.submit(encoder)?;
+        match &mut self.timing {
             None => Ok(()),
+            Some(timing) => {
+                timing.add(Host::Submit, started);
+                if full { timing.read(&mut self.device) } else { Ok(()) }
+            }
         }
     }
 
@@ -285,12 +326,14 @@ impl GpuEngine {
     fn read_losses(&mut self) -> Result<()> {
         self.flush()?;
         let unread = std::mem::take(&mut self.unread) as u64;
+        let started = Instant::now();
         if unread > 0 {
             let loss = &mut self.loss;
             self.device.read(&self.batch_losses, unread * 4, 4, |losses: &[f32]| {
                 *loss += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
             })?;
         }
+        self.note(Host::Read, started);
         Ok(())
     }
 }
@@ -300,11 +343,13 @@ impl Engine for GpuEngine {
         if batch.windows() == 0 {
             return Ok(());
         }
+        let started = Instant::now();
         if !self.options.shader_checks {
             batch
                 .validate(self.input_rows, self.output_rows)
                 .map_err(|why| Error::Device { doing: "checking a batch".to_owned(), why })?;
         }
+        self.note(Host::Pack, started);
         match self.objective {
             Objective::Sigmoid => self.sigmoid_step(batch, lr),
             Objective::Softmax => self.softmax_step(batch, lr),
@@ -319,6 +364,13 @@ impl Engine for GpuEngine {
     fn model(&mut self) -> Result<Model> {
         self.flush()?;
         Ok(Model { input: self.input.download(&mut self.device)?, output: self.output.download(&mut self.device)? })
+    }
+
+    fn stages(&mut self) -> Result<Vec<StageTime>> {
+        self.flush()?;
+        let Some(timing) = &mut self.timing else { return Ok(Vec::new()) };
+        timing.read(&mut self.device)?;
+        Ok(timing.take(&self.program.stages))
     }
 
     fn describe(&self) -> String {
@@ -595,6 +647,30 @@ mod tests {
                 let first = run(true, storage);
                 assert!(first == run(true, storage) && first == run(false, storage));
             }
+        }
+    }
+
+    /// Every kernel has its time, more submissions than are kept on the device included, and the result is that of any run.
+    #[test]
+    fn timing_stages_changes_nothing() {
+        let model = random_model(20, 11);
+        let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])]);
+        for objective in OBJECTIVES {
+            let run = |measure| {
+                let mut engine = engine(&model, objective, |options| options.measure = measure);
+                (0..UPLOADS * 65 + 1).for_each(|_| engine.step(&batch, 0.05).unwrap());
+                let result = (engine.model().unwrap(), engine.take_loss().unwrap().to_bits());
+                (result, engine.stages().unwrap(), engine)
+            };
+            let (plain, none, _) = run(false);
+            let (timed, stages, mut engine) = run(true);
+            assert!(plain == timed && none.is_empty());
+            let kernels: Vec<_> = stages.iter().filter(|stage| stage.on_device).collect();
+            let names = engine.program.stages.iter().map(|stage| &stage.name);
+            assert!(names.eq(kernels.iter().map(|stage| &stage.name)), "{stages:?}");
+            assert!(stages.iter().all(|stage| !stage.time.is_zero()), "{stages:?}");
+            // What was asked for begins anew.
+            assert!(engine.stages().unwrap().iter().all(|stage| stage.time.is_zero()));
         }
     }
 

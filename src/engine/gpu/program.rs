@@ -31,6 +31,7 @@ pub(super) enum Bound {
 /// A kernel of a program.
 #[derive(Debug)]
 pub(super) struct Stage {
+    pub(super) name: String,
     pub(super) pipeline: Pipeline,
     pub(super) bound: &'static [Bound],
 }
@@ -108,7 +109,9 @@ impl Program {
             let mut constants = Vec::new();
             constants.extend(is_output.map(|is_output| ("IS_OUTPUT", f64::from(u8::from(is_output)))));
             constants.extend(kernel.knows("ROWS").then_some(rows));
-            Stage { pipeline: kernel.pipeline(device, layout, &constants), bound }
+            let table = is_output.map_or("", |is_output| if is_output { ": W'" } else { ": W" });
+            let name = format!("{}{table}", kernel.name);
+            Stage { name, pipeline: kernel.pipeline(device, layout, &constants), bound }
         };
         Self { stages: table.iter().map(stage).collect(), scratch }
     }

@@ -1,0 +1,291 @@
+//! Measures one engine: on batches made beforehand, stage by stage, and with the batcher at work.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::{Bench, Candidate, Entry, Outcome, Traffic, Work};
+use crate::batch::Batch;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::event::Event;
+use crate::schedule::Schedule;
+
+/// Of an engine's time, what each measurement takes; the rest is for starting it and finding out how fast it is.
+const PLAIN_SHARE: f64 = 0.45;
+const END_TO_END_SHARE: f64 = 0.2;
+const STAGES_SHARE: f64 = 0.15;
+const CALIBRATION_SHARE: f64 = 0.04;
+
+/// What was measured of an engine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// What it runs on.
+    pub engine: String,
+    /// Words of the corpus trained in a second, those dropped by subsampling included, on batches made beforehand.
+    pub words_per_second: f64,
+    /// The same in pairs.
+    pub pairs_per_second: f64,
+    /// The same in windows.
+    pub windows_per_second: f64,
+    /// Batches trained.
+    pub batches: u64,
+    /// Time that it took, in seconds.
+    pub seconds: f64,
+    /// The loss after as many batches as all engines trained.
+    pub loss: Loss,
+    /// The same speed with the batcher at work, as in training.
+    pub end_to_end: EndToEnd,
+    /// Where the time goes, in a measurement of its own.
+    pub stages: Vec<Stage>,
+    /// Share of the time in which the device was busy, on batches made beforehand; none where it cannot tell.
+    pub busy: Option<f64>,
+    /// Bytes that the algorithm moves for a word: see [`Traffic`].
+    pub bytes_per_word: f64,
+    /// The bandwidth that this amounts to.
+    pub bytes_per_second: f64,
+    /// What a copy reads and writes in a second on the same device.
+    pub copy_bytes_per_second: f64,
+    /// The losses on the way.
+    #[serde(skip)]
+    losses: Vec<Loss>,
+}
+
+/// The mean loss per pair over the first batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Loss {
+    /// How many.
+    pub batches: u64,
+    /// Loss of a pair.
+    pub per_pair: f64,
+}
+
+/// An engine with the batcher at work.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EndToEnd {
+    /// Words of the corpus trained in a second, those dropped by subsampling included.
+    pub words_per_second: f64,
+    /// Threads that made batches.
+    pub batcher_threads: usize,
+    /// Share of the time in which the engine waited for a batch.
+    pub waiting: f64,
+    /// Share of the time in which the device was busy, from the time that its stages take for a word.
+    pub busy: Option<f64>,
+}
+
+/// A stage of an engine's steps.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stage {
+    /// The kernel, or what the host does.
+    pub name: String,
+    /// Whether the device was at work, rather than the host on its behalf.
+    pub on_device: bool,
+    /// Nanoseconds for a word.
+    pub nanoseconds_per_word: f64,
+    /// Share of the time measured. The host and a device work at the same time, so that shares of both add up to more than 1.
+    pub share: f64,
+    /// Bytes that it moves for a word, if that is most of what it does.
+    pub bytes_per_word: Option<f64>,
+    /// The bandwidth that this amounts to.
+    pub bytes_per_second: Option<f64>,
+}
+
+/// An engine about to be measured.
+pub(super) struct Run<'a> {
+    bench: &'a Bench,
+    engine: Box<dyn Engine>,
+    schedule: Schedule,
+}
+
+impl<'a> Run<'a> {
+    /// Starts an engine, and lets it train on a batch without learning: what is done once is not measured.
+    pub(super) fn start(bench: &'a Bench, candidate: &Candidate, measure: bool) -> Result<Self> {
+        let mut engine = candidate.start(bench, measure)?;
+        let config = &bench.data.config;
+        let schedule = Schedule::new(config.lr, config.min_lr, bench.data.total_words());
+        engine.step(&bench.batches[0], 0.0)?;
+        engine.take_loss()?;
+        engine.stages()?;
+        Ok(Self { bench, engine, schedule })
+    }
+
+    /// Time for a batch, found in about `time` by steps that learn nothing.
+    fn calibrate(&mut self, time: Duration) -> Result<Duration> {
+        let (count, took) = self.double(time, |run, batch| run.engine.step(batch, 0.0))?;
+        self.engine.stages()?;
+        Ok(took / count as u32)
+    }
+
+    /// Words trained in a second, found in about `time`.
+    pub(super) fn words_per_second(&mut self, time: Duration) -> Result<f64> {
+        let (count, took) = self.double(time, Self::step)?;
+        let words: u64 = self.bench.batches.iter().cycle().take(count).map(|batch| batch.words).sum();
+        Ok(words as f64 / took.as_secs_f64())
+    }
+
+    /// Takes a batch, then twice as many and so on, until most of the time is over; gives how many and how long it was for the
+    /// last round.
+    fn double(&mut self, time: Duration, step: impl Fn(&mut Self, &Batch) -> Result<()>) -> Result<(usize, Duration)> {
+        let (mut count, batches) = (1, &self.bench.batches);
+        loop {
+            let started = Instant::now();
+            batches.iter().cycle().take(count).try_for_each(|batch| step(self, batch))?;
+            self.engine.take_loss()?;
+            let took = started.elapsed();
+            if took > time / 3 || count >= 1 << 16 {
+                return Ok((count, took));
+            }
+            count *= 2;
+        }
+    }
+
+    fn step(&mut self, batch: &Batch) -> Result<()> {
+        self.engine.step(batch, self.schedule.lr(batch.words_before))
+    }
+
+    /// Trains on so many of the batches made beforehand, and over and over if need be.
+    fn train(&mut self, count: u64, mut on_batch: impl FnMut(&Batch)) -> Result<(Duration, Vec<Loss>)> {
+        let bench = self.bench;
+        let (mut losses, mut sum, mut pairs) = (Vec::new(), 0.0, 0);
+        let started = Instant::now();
+        for (done, batch) in (1..=count).zip(bench.batches.iter().cycle()) {
+            self.step(batch)?;
+            on_batch(batch);
+            pairs += batch.pairs();
+            if is_mark(done) || done == count {
+                sum += self.engine.take_loss()?;
+                losses.push(Loss { batches: done, per_pair: sum / pairs as f64 });
+            }
+        }
+        Ok((started.elapsed(), losses))
+    }
+
+    /// Trains on batches as they are made, for about `time`.
+    fn train_end_to_end(&mut self, threads: usize, most: u64, time: Duration) -> Result<EndToEnd> {
+        let mut batches = self.bench.data.source.batches(threads);
+        let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
+        while work.batches < most && (work.batches == 0 || started.elapsed() < time) {
+            let asked = Instant::now();
+            let Some(batch) = batches.next().transpose()? else { break };
+            waited += asked.elapsed();
+            self.step(&batch)?;
+            work.add(&batch);
+            batches.recycle(batch);
+        }
+        self.engine.take_loss()?;
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(EndToEnd {
+            words_per_second: work.words as f64 / seconds,
+            batcher_threads: threads,
+            waiting: (waited.as_secs_f64() / seconds).min(1.0),
+            busy: None,
+        })
+    }
+}
+
+/// Whether the loss is read after so many batches: at 1, 2, 3, 4, 6, 8, 12 and so on, as engines differ in how far they get.
+fn is_mark(batches: u64) -> bool {
+    batches.is_power_of_two() || (batches.is_multiple_of(3) && (batches / 3).is_power_of_two())
+}
+
+/// How many batches fit into a time.
+fn fitting(time: Duration, each: Duration) -> u64 {
+    (time.as_secs_f64() / each.as_secs_f64().max(1e-9)).max(1.0) as u64
+}
+
+/// Measures an engine in about `share` of time.
+pub(super) fn measure(
+    bench: &Bench,
+    candidate: &Candidate,
+    share: Duration,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Measured> {
+    let name = candidate.name();
+    let ends = Instant::now() + share;
+    bench.tell(format!("{name}: a copy of memory"), on_event);
+    let copy_bytes_per_second = candidate.copy_bandwidth()?;
+
+    bench.tell(format!("{name}: starting"), on_event);
+    let mut run = Run::start(bench, candidate, false)?;
+    let each = run.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
+    // Of what is left after starting, once more for the stages.
+    let left = ends.saturating_duration_since(Instant::now()).div_f64(1.0 - CALIBRATION_SHARE);
+    bench.tell(format!("{name}: training on ready batches"), on_event);
+    let mut work = Work::default();
+    let (elapsed, losses) = run.train(fitting(left.mul_f64(PLAIN_SHARE), each), |batch| work.add(batch))?;
+    bench.tell(format!("{name}: training end to end"), on_event);
+    let time = left.mul_f64(END_TO_END_SHARE);
+    let mut end_to_end = run.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
+    let engine = run.engine.describe();
+    drop(run);
+
+    bench.tell(format!("{name}: timing the stages"), on_event);
+    let mut run = Run::start(bench, candidate, true)?;
+    let (mut timed, mut traffic) = (Work::default(), Traffic::default());
+    let (objective, shape) = (bench.data.objective(), candidate.shape(bench));
+    let count = fitting(left.mul_f64(STAGES_SHARE), each);
+    // Counted beforehand, as it would take as long as an engine does.
+    for batch in bench.batches.iter().cycle().take(count as usize) {
+        timed.add(batch);
+        traffic += Traffic::of(batch, objective, shape);
+    }
+    let (took, _) = run.train(count, |_| ())?;
+    let times = run.engine.stages()?;
+    let words = timed.words as f64;
+    let stages: Vec<Stage> = times
+        .into_iter()
+        .map(|stage| {
+            let (seconds, bytes) = (stage.time.as_secs_f64(), traffic.of_stage(&stage.name).map(|bytes| bytes as f64));
+            Stage {
+                nanoseconds_per_word: seconds * 1e9 / words,
+                share: seconds / took.as_secs_f64(),
+                bytes_per_word: bytes.map(|bytes| bytes / words),
+                bytes_per_second: bytes.filter(|_| seconds > 0.0).map(|bytes| bytes / seconds),
+                name: stage.name,
+                on_device: stage.on_device,
+            }
+        })
+        .collect();
+    let has_device_times = stages.iter().any(|stage| stage.on_device);
+    let on_device = |value: fn(&Stage) -> f64| stages.iter().filter(|stage| stage.on_device).map(value).sum::<f64>();
+    let busy = has_device_times.then(|| on_device(|stage| stage.share).min(1.0));
+    let seconds_per_word = on_device(|stage| stage.nanoseconds_per_word) * 1e-9;
+    end_to_end.busy = busy.map(|_| (seconds_per_word * end_to_end.words_per_second).min(1.0));
+
+    let per_second = |count: u64| count as f64 / elapsed.as_secs_f64();
+    let bytes_per_word = traffic.total() as f64 / words;
+    Ok(Measured {
+        engine,
+        words_per_second: per_second(work.words),
+        pairs_per_second: per_second(work.pairs),
+        windows_per_second: per_second(work.windows),
+        batches: work.batches,
+        seconds: elapsed.as_secs_f64(),
+        loss: losses[losses.len() - 1],
+        end_to_end,
+        stages,
+        busy,
+        bytes_per_word,
+        bytes_per_second: bytes_per_word * per_second(work.words),
+        copy_bytes_per_second,
+        losses,
+    })
+}
+
+/// Leaves each engine the loss after the largest number of batches that all of them stopped at.
+pub(super) fn keep_common_loss(entries: &mut [Entry]) {
+    let mut measured: Vec<&mut Box<Measured>> = entries
+        .iter_mut()
+        .filter_map(|entry| match &mut entry.outcome {
+            Outcome::Measured(measured) => Some(measured),
+            Outcome::Failed { .. } => None,
+        })
+        .collect();
+    let of = |measured: &Measured, batches| measured.losses.iter().copied().find(|loss| loss.batches == batches);
+    let Some(first) = measured.first() else { return };
+    let common = first.losses.iter().rev().find(|loss| measured.iter().all(|m| of(m, loss.batches).is_some()));
+    let Some(batches) = common.map(|loss| loss.batches) else { return };
+    for measured in &mut measured {
+        measured.loss = of(measured, batches).unwrap_or(measured.loss);
+    }
+}

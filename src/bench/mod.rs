@@ -1,0 +1,312 @@
+//! Engines side by side: how fast each trains on the same batches, and where its time goes.
+//!
+//! Batches are made beforehand, so that the batcher's time counts against no engine; how fast it is, and how fast each
+//! engine trains with it at work, is measured by itself.
+
+mod copy;
+mod measure;
+mod sweep;
+mod traffic;
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use copy::copy_bandwidth;
+pub use measure::{EndToEnd, Loss, Measured, Stage};
+pub use sweep::{Knob, Sweep, Trial};
+pub use traffic::Traffic;
+
+use crate::batch::Batch;
+use crate::dataset::Dataset;
+use crate::engine::Engine;
+use crate::engine::cpu::{self, CpuEngine};
+use crate::engine::gpu::{self, GpuEngine, GpuOptions, Selected};
+use crate::error::{Error, Result};
+use crate::event::{Event, Measuring};
+use crate::model::{Model, Storage};
+
+/// Bytes of batches that are made beforehand. Engines that get through them begin again.
+const BATCH_BYTES: usize = 512 << 20;
+
+/// Of the time that is left, the share that measuring the batcher takes at most, and making batches likewise.
+const BATCHER_SHARE: f64 = 0.06;
+
+/// An engine to be measured.
+#[derive(Clone, Debug)]
+pub enum Candidate {
+    /// The CPU engine on so many threads.
+    Cpu {
+        /// Threads of the engine.
+        threads: usize,
+    },
+    /// The GPU engine on an adapter.
+    Gpu {
+        /// The adapter.
+        selected: Box<Selected>,
+        /// How it is used.
+        options: GpuOptions,
+        /// Threads that make batches.
+        threads: usize,
+    },
+}
+
+/// How large what is trained is.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Elements of a row.
+    pub dim: usize,
+    /// Bytes of an element, as the tables hold it.
+    pub bytes: u64,
+    /// Rows of W'.
+    pub output_rows: usize,
+}
+
+impl Shape {
+    fn row_bytes(self) -> u64 {
+        self.dim as u64 * self.bytes
+    }
+}
+
+/// Everything that engines are measured on.
+#[derive(Debug)]
+pub struct Bench {
+    data: Dataset,
+    model: Model,
+    batches: Vec<Batch>,
+    started: Instant,
+    budget: Duration,
+}
+
+/// How fast batches are made, while nothing else is done.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BatcherSpeed {
+    /// Threads that make batches, beside one that reads ahead.
+    pub threads: usize,
+    /// Words of the corpus, those dropped by subsampling included, for which batches were made in a second.
+    pub words_per_second: f64,
+    /// Windows made in a second.
+    pub windows_per_second: f64,
+}
+
+/// What the engines are measured on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Work {
+    /// Batches made beforehand.
+    pub batches: u64,
+    /// Words of the corpus that they stand for, those dropped by subsampling included.
+    pub words: u64,
+    /// Their windows.
+    pub windows: u64,
+    /// Their pairs.
+    pub pairs: u64,
+}
+
+/// An engine, and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Its kind, and the adapter's name.
+    pub name: String,
+    /// Whether it runs on a GPU that is no program on the CPU.
+    pub hardware_gpu: bool,
+    /// What was measured, or why nothing was.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What became of measuring an engine.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// It was measured.
+    Measured(Box<Measured>),
+    /// It failed.
+    Failed {
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// A GPU against the CPU.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    /// The GPU: the fastest one, and no software if there is hardware.
+    pub gpu: String,
+    /// Words per second of the one to those of the other, on batches made beforehand.
+    pub engine: f64,
+    /// The same with the batcher at work.
+    pub end_to_end: f64,
+}
+
+impl Work {
+    fn add(&mut self, batch: &Batch) {
+        self.batches += 1;
+        self.words += batch.words;
+        self.windows += batch.windows() as u64;
+        self.pairs += batch.pairs();
+    }
+}
+
+impl Candidate {
+    /// Its kind, and the adapter's name.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Cpu { .. } => "cpu".to_owned(),
+            Self::Gpu { selected, .. } => format!("gpu {}", selected.describe()),
+        }
+    }
+
+    fn is_hardware_gpu(&self) -> bool {
+        matches!(self, Self::Gpu { selected, .. } if !selected.is_software())
+    }
+
+    /// Threads that make batches while it trains, as `train` has them.
+    fn batcher_threads(&self) -> usize {
+        match *self {
+            Self::Cpu { threads } => cpu::batcher_threads(threads),
+            Self::Gpu { threads, .. } => threads,
+        }
+    }
+
+    /// Brings a model to the engine; `measure` says whether its stages are to be timed.
+    fn start(&self, bench: &Bench, measure: bool) -> Result<Box<dyn Engine>> {
+        let (model, objective) = (&bench.model, bench.data.objective());
+        Ok(match self {
+            Self::Cpu { threads } => Box::new(CpuEngine::new(model, objective, bench.data.config.clip, *threads)?),
+            Self::Gpu { selected, options, .. } => {
+                let options = GpuOptions { measure, ..*options };
+                Box::new(GpuEngine::new(Selected::clone(selected), model, objective, options)?)
+            }
+        })
+    }
+
+    fn copy_bandwidth(&self) -> Result<f64> {
+        match self {
+            Self::Cpu { threads } => copy_bandwidth(*threads),
+            Self::Gpu { selected, .. } => gpu::copy_bandwidth(selected),
+        }
+    }
+
+    fn shape(&self, bench: &Bench) -> Shape {
+        let bytes = match self {
+            Self::Cpu { .. } => Storage::F32.bytes(),
+            Self::Gpu { options, .. } => options.storage.bytes(),
+        };
+        Shape { dim: bench.data.config.dim, bytes, output_rows: bench.data.source.output_rows() }
+    }
+}
+
+impl Bench {
+    /// Makes batches on `threads` threads. What is measured should be over `budget` after `started`.
+    ///
+    /// # Errors
+    /// When the text cannot be read, or no two words of it stand in a sentence.
+    pub fn new(data: Dataset, threads: usize, started: Instant, budget: Duration) -> Result<(Self, BatcherSpeed)> {
+        let model = data.model();
+        let mut bench = Self { data, model, batches: Vec::new(), started, budget };
+        let speed = bench.measure_batcher(threads)?;
+        bench.make_batches(threads)?;
+        if bench.work().pairs == 0 {
+            let why = "no two words of the vocabulary stand in one sentence of what is read; lower --min-count, or raise \
+                       --sample (0 keeps all) or --text";
+            return Err(Error::EmptyVocabulary { why: why.to_owned() });
+        }
+        Ok((bench, speed))
+    }
+
+    /// What is trained on.
+    pub fn work(&self) -> Work {
+        let mut work = Work::default();
+        self.batches.iter().for_each(|batch| work.add(batch));
+        work
+    }
+
+    /// Measures one engine after the other, each in an equal part of the time that is left. One that fails does not hinder
+    /// the others.
+    pub fn compare(&self, candidates: &[Candidate], on_event: &mut dyn FnMut(Event)) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for (at, candidate) in candidates.iter().enumerate() {
+            let share = self.left().div_f64((candidates.len() - at) as f64);
+            let outcome = match measure::measure(self, candidate, share, on_event) {
+                Ok(measured) => Outcome::Measured(Box::new(measured)),
+                Err(error) => Outcome::Failed { error: error.to_string() },
+            };
+            entries.push(Entry { name: candidate.name(), hardware_gpu: candidate.is_hardware_gpu(), outcome });
+        }
+        measure::keep_common_loss(&mut entries);
+        entries
+    }
+
+    /// Tries the settings that speed depends on, in the time that is left.
+    ///
+    /// # Errors
+    /// When the text cannot be read any more.
+    pub fn sweep(&mut self, candidates: &[Candidate], on_event: &mut dyn FnMut(Event)) -> Result<Vec<Sweep>> {
+        sweep::sweep(self, candidates, on_event)
+    }
+
+    fn left(&self) -> Duration {
+        self.budget.saturating_sub(self.started.elapsed())
+    }
+
+    fn tell(&self, what: String, on_event: &mut dyn FnMut(Event)) {
+        on_event(Event::Measuring(Measuring { what, elapsed: self.started.elapsed(), budget: self.budget }));
+    }
+
+    fn measure_batcher(&self, threads: usize) -> Result<BatcherSpeed> {
+        let most = self.left().mul_f64(BATCHER_SHARE);
+        let (mut work, started) = (Work::default(), Instant::now());
+        let mut batches = self.data.source.batches(threads);
+        while let Some(batch) = batches.next().transpose()? {
+            work.add(&batch);
+            batches.recycle(batch);
+            if started.elapsed() > most {
+                break;
+            }
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let (words_per_second, windows_per_second) = (work.words as f64 / seconds, work.windows as f64 / seconds);
+        Ok(BatcherSpeed { threads, words_per_second, windows_per_second })
+    }
+
+    /// The first batches of the run, as many as time, memory and the first epoch allow.
+    fn make_batches(&mut self, threads: usize) -> Result<()> {
+        let most = self.left().mul_f64(BATCHER_SHARE);
+        let (mut bytes, started) = (0, Instant::now());
+        self.batches.clear();
+        for batch in self.data.source.batches(threads) {
+            let batch = batch?;
+            if batch.epoch > 0 {
+                break;
+            }
+            bytes += batch.bytes();
+            if batch.pairs() > 0 {
+                self.batches.push(batch);
+            }
+            if bytes > BATCH_BYTES || started.elapsed() > most {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The fastest GPU against the CPU, where both were measured.
+pub fn gpu_over_cpu(entries: &[Entry]) -> Option<Ratio> {
+    let measured = |gpu: bool| {
+        entries.iter().filter_map(move |entry| match &entry.outcome {
+            Outcome::Measured(measured) if entry.name.starts_with("gpu") == gpu => Some((entry, &**measured)),
+            _ => None,
+        })
+    };
+    let (_, cpu) = measured(false).next()?;
+    let (entry, gpu) = measured(true).max_by(|(entry, own), (other, others)| {
+        let by_kind = entry.hardware_gpu.cmp(&other.hardware_gpu);
+        by_kind.then(own.words_per_second.total_cmp(&others.words_per_second))
+    })?;
+    Some(Ratio {
+        gpu: entry.name.clone(),
+        engine: gpu.words_per_second / cpu.words_per_second,
+        end_to_end: gpu.end_to_end.words_per_second / cpu.end_to_end.words_per_second,
+    })
+}

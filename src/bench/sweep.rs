@@ -1,0 +1,152 @@
+//! Tries the settings that speed depends on, one after the other.
+
+use serde::Serialize;
+
+use super::measure::Run;
+use super::{Bench, Candidate};
+use crate::error::Result;
+use crate::event::Event;
+
+/// Widths of workgroups that are tried.
+const LANES: [u32; 6] = [8, 16, 32, 64, 128, 256];
+
+/// Windows in a batch that are tried.
+const BATCHES: [usize; 4] = [1024, 4096, 16_384, 65_536];
+
+/// Of a trial's time, what training takes; the rest is for starting the engine.
+const TRAINING_SHARE: f64 = 0.8;
+
+/// What is turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Knob {
+    /// Invocations of a workgroup.
+    Lanes,
+    /// Threads of the CPU engine.
+    Threads,
+    /// Windows in a batch.
+    Batch,
+}
+
+/// All values of one setting on one engine; the others stay as they are, or as an earlier sweep found them best.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sweep {
+    /// The engine's kind, and the adapter's name.
+    pub name: String,
+    /// What was turned.
+    pub knob: Knob,
+    /// One for each value.
+    pub trials: Vec<Trial>,
+    /// The fastest value; none if all failed.
+    pub best: Option<usize>,
+}
+
+/// A value of a setting.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trial {
+    /// The value.
+    pub value: usize,
+    /// Words of the corpus trained in a second, on batches made beforehand.
+    pub words_per_second: Option<f64>,
+    /// Why there is no speed.
+    pub error: Option<String>,
+}
+
+/// Workgroups or threads of each engine, then batches of each.
+pub(super) fn sweep(
+    bench: &mut Bench,
+    candidates: &[Candidate],
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Vec<Sweep>> {
+    let mut left: usize = candidates.iter().map(|candidate| own_values(candidate).1.len() + BATCHES.len()).sum();
+    let mut sweeps = Vec::new();
+    let mut tuned = candidates.to_vec();
+    for candidate in &mut tuned {
+        let (knob, values) = own_values(candidate);
+        let mut sweep = Sweep { name: candidate.name(), knob, trials: Vec::new(), best: None };
+        for value in values {
+            bench.tell(format!("{}: {} {value}", sweep.name, knob.name()), on_event);
+            trial(bench, &mut sweep, &with(candidate, value), value, left);
+            left -= 1;
+        }
+        sweep.best = best(&sweep.trials);
+        if let Some(best) = sweep.best {
+            *candidate = with(candidate, best);
+        }
+        sweeps.push(sweep);
+    }
+    // All engines on the same batches before the next ones are made.
+    let mut by_batch: Vec<Sweep> = tuned
+        .iter()
+        .map(|candidate| Sweep { name: candidate.name(), knob: Knob::Batch, trials: Vec::new(), best: None })
+        .collect();
+    for windows in BATCHES {
+        bench.data.set_batch(windows);
+        bench.make_batches(rayon::current_num_threads())?;
+        for (candidate, sweep) in tuned.iter().zip(&mut by_batch) {
+            bench.tell(format!("{}: batches of {windows} windows", sweep.name), on_event);
+            trial(bench, sweep, candidate, windows, left);
+            left -= 1;
+        }
+    }
+    for sweep in &mut by_batch {
+        sweep.best = best(&sweep.trials);
+    }
+    sweeps.extend(by_batch);
+    Ok(sweeps)
+}
+
+impl Knob {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lanes => "workgroups of",
+            Self::Threads => "threads",
+            Self::Batch => "batches of",
+        }
+    }
+}
+
+/// The setting that only this kind of engine has, and its values.
+fn own_values(candidate: &Candidate) -> (Knob, Vec<usize>) {
+    match *candidate {
+        Candidate::Cpu { threads } => {
+            let doubled = std::iter::successors(Some(1), |threads| Some(threads * 2));
+            (Knob::Threads, doubled.take_while(|&value| value < threads).chain([threads]).collect())
+        }
+        Candidate::Gpu { .. } => (Knob::Lanes, LANES.map(|lanes| lanes as usize).to_vec()),
+    }
+}
+
+/// The engine with another value of that setting.
+fn with(candidate: &Candidate, value: usize) -> Candidate {
+    let mut candidate = candidate.clone();
+    match &mut candidate {
+        Candidate::Cpu { threads } => *threads = value,
+        Candidate::Gpu { options, .. } => options.lanes = Some(value as u32),
+    }
+    candidate
+}
+
+/// Trains for a part of the time left, of which `left` trials are to have an equal part each. Where none is left, one trial is
+/// enough.
+fn trial(bench: &Bench, sweep: &mut Sweep, candidate: &Candidate, value: usize, left: usize) {
+    let share = bench.left().div_f64(left as f64);
+    let tried = sweep.trials.iter().any(|trial| trial.words_per_second.is_some());
+    let trial = if share.is_zero() && tried {
+        Trial { value, words_per_second: None, error: Some("no time was left; give more --seconds".to_owned()) }
+    } else {
+        let speed =
+            Run::start(bench, candidate, false).and_then(|mut run| run.words_per_second(share.mul_f64(TRAINING_SHARE)));
+        match speed {
+            Ok(speed) => Trial { value, words_per_second: Some(speed), error: None },
+            Err(error) => Trial { value, words_per_second: None, error: Some(error.to_string()) },
+        }
+    };
+    sweep.trials.push(trial);
+}
+
+fn best(trials: &[Trial]) -> Option<usize> {
+    let speed = |trial: &&Trial| trial.words_per_second.unwrap_or(0.0);
+    let best = trials.iter().max_by(|a, b| speed(a).total_cmp(&speed(b)))?;
+    best.words_per_second.map(|_| best.value)
+}

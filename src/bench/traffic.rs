@@ -1,0 +1,100 @@
+//! How many bytes the algorithm moves: a model of what each stage of a step reads and writes.
+//!
+//! Counted are rows, each once for every use that has to name it anew: a window's rows of W and W', which it reads once, and
+//! their sums, to which it adds (a read and a write); then each touched row, which is read and written, as is its sum, which
+//! is cleared. Caches may serve a part of that: a bandwidth above that of a copy says that they do. What lies between is
+//! left out as small: offsets, losses, and everything that stays in registers.
+
+use super::Shape;
+use crate::batch::Batch;
+use crate::engine::Objective;
+
+/// Bytes of an index, a sum and a score.
+const WORD: u64 = 4;
+
+/// What a stage moves for some batches, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// The first half of a step: scores, errors and sums.
+    pub window: u64,
+    /// The second half, the rows of W.
+    pub apply_input: u64,
+    /// The second half, the rows of W'.
+    pub apply_output: u64,
+}
+
+impl Traffic {
+    /// Of one batch.
+    pub fn of(batch: &Batch, objective: Objective, shape: Shape) -> Self {
+        let (row, sums) = (shape.row_bytes(), shape.dim as u64 * WORD);
+        let (centers, targets) = (batch.centers.len() as u64, batch.targets.len() as u64);
+        let (center_rows, target_rows) = (batch.center_rows.len() as u64, batch.target_rows.len() as u64);
+        let moved = |rows: u64| rows * 2 * (row + sums);
+        match objective {
+            Objective::Sigmoid => Self {
+                window: (centers + targets) * (row + 2 * sums + WORD),
+                apply_input: moved(center_rows),
+                apply_output: moved(target_rows),
+            },
+            // Each product reads two matrices and writes the third; the scores are turned into errors in their place.
+            Objective::Softmax => {
+                let words = shape.output_rows as u64;
+                let (scores, centers) = (center_rows * words * WORD, center_rows);
+                let products = (centers + words) * row
+                    + scores
+                    + 2 * scores
+                    + (scores + words * row + centers * sums)
+                    + (scores + centers * row + words * sums);
+                Self { window: products, apply_input: moved(centers), apply_output: moved(words) }
+            }
+        }
+    }
+
+    /// Of all stages.
+    pub fn total(self) -> u64 {
+        self.window + self.apply_input + self.apply_output
+    }
+
+    /// What a stage moves, by the name that an engine gives it; of a stage that moves a part of a half, or next to nothing,
+    /// there is no figure.
+    pub fn of_stage(self, name: &str) -> Option<u64> {
+        match name {
+            "window" => Some(self.window),
+            "apply" => Some(self.apply_input + self.apply_output),
+            "softmax" => Some(self.total()),
+            _ if name.starts_with("apply") && name.ends_with(": W") => Some(self.apply_input),
+            _ if name.starts_with("apply") && name.ends_with(": W'") => Some(self.apply_output),
+            _ => None,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.window += other.window;
+        self.apply_input += other.apply_input;
+        self.apply_output += other.apply_output;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::tests::batch_of;
+
+    #[test]
+    fn rows_by_hand() {
+        // Centers 2 + 1, targets 2 + 1, of which rows 0 and 1 of W, and 3, 4 and 0 of W' differ.
+        let batch = batch_of(9, &[(vec![0, 1], vec![3, 4]), (vec![1], vec![0])]);
+        let shape = Shape { dim: 10, bytes: 4, output_rows: 9 };
+        let traffic = Traffic::of(&batch, Objective::Sigmoid, shape);
+        // A row or its sum has 40 bytes: a window's row takes three of them and an index.
+        assert_eq!(traffic, Traffic { window: 6 * 124, apply_input: 2 * 160, apply_output: 3 * 160 });
+        assert_eq!(traffic.of_stage("apply"), Some(5 * 160));
+        assert_eq!(traffic.of_stage("apply fixed-point sums: W"), Some(2 * 160));
+        assert_eq!(traffic.of_stage("apply fixed-point sums: W'"), Some(3 * 160));
+        assert_eq!(traffic.of_stage("loss"), None);
+        let half = Traffic::of(&batch, Objective::Sigmoid, Shape { bytes: 2, ..shape });
+        assert_eq!(half.window, 6 * 104);
+    }
+}

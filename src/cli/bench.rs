@@ -1,0 +1,348 @@
+//! `bench`: the engines and adapters side by side.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use indicatif::HumanCount;
+use serde::Serialize;
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
+use w2v_gpu::Error;
+use w2v_gpu::bench::{
+    BatcherSpeed, Bench, Candidate, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work, gpu_over_cpu,
+};
+use w2v_gpu::config::Config;
+use w2v_gpu::corpus::Corpus;
+use w2v_gpu::dataset::Dataset;
+use w2v_gpu::engine::gpu::{self, GpuOptions};
+use w2v_gpu::event::Prepared;
+use w2v_gpu::schedule::auto_batch;
+
+use super::progress::Display;
+use super::terminal::table;
+use super::text::{CorpusArgs, left_out_line};
+use super::train::threads;
+
+/// Without --text, bytes of text for each second of --seconds: a part of the time is enough to count and encode them.
+const TEXT_PER_SECOND: f64 = 8e6;
+
+/// Compares the engines and adapters there are: speed, where the time goes, loss
+///
+/// The CPU engine and every adapter, software too, train on the same batches, made beforehand from the beginning of CORPUS;
+/// then with the batcher at work, as in training. Kernels are timed by timestamp queries where the adapter has them. Options
+/// that shape the work are those of train. Words are words of the corpus, those dropped by subsampling included.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Examples:
+  w2v-gpu bench text.txt
+  w2v-gpu bench text.txt --engine gpu --adapter nvidia --dim 300 --json
+  w2v-gpu bench text.txt --sweep --seconds 120"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    corpus: CorpusArgs,
+    /// Time that all of it takes, about
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    seconds: f64,
+    /// Read only so much of the text, such as 500M [default: 8M for each of --seconds]
+    #[arg(long, value_name = "SIZE")]
+    text: Option<ByteSize>,
+    /// Instead of comparing, try widths of workgroups, numbers of threads and batch sizes, and name the best
+    #[arg(long)]
+    sweep: bool,
+    #[command(flatten)]
+    config: Config,
+    /// What is measured
+    #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "Hardware")]
+    engine: Engines,
+    /// Of the GPUs this one alone: its index or a part of its name, as `w2v-gpu devices` lists them
+    #[arg(long, value_name = "NAME|INDEX", help_heading = "Hardware")]
+    adapter: Option<String>,
+    /// Threads of the CPU engine and of the batcher [default: one for each core]
+    #[arg(long, visible_alias = "workers", value_name = "N", help_heading = "Hardware")]
+    threads: Option<usize>,
+    /// Show errors only
+    #[arg(short, long, help_heading = "Display")]
+    quiet: bool,
+    /// Print the result on stdout as JSON
+    #[arg(long, help_heading = "Display")]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Engines {
+    #[default]
+    All,
+    Gpu,
+    Cpu,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Report {
+    program: &'static str,
+    machine: Machine,
+    config: Config,
+    corpus: Prepared,
+    /// Share of the corpus that was read.
+    share: f64,
+    batcher: BatcherSpeed,
+    batches: Work,
+    gpu_over_cpu: Option<Ratio>,
+    engines: Vec<Entry>,
+    sweeps: Vec<Sweep>,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    processor: String,
+    threads: usize,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let started = Instant::now();
+    super::log_to_stderr(0);
+    args.config.validate()?;
+    let threads = threads(args.threads)?;
+    let budget = budget(args.seconds)?;
+    let candidates = candidates(args, threads)?;
+    let mut display = Display::new(args.quiet, None);
+    let corpus = Corpus::open(&args.corpus.paths()?)?;
+    left_out_line(&corpus).iter().for_each(|line| display.line(line));
+
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    let most = args.text.map_or((args.seconds * TEXT_PER_SECOND) as u64, |size| size.as_u64());
+    let mut data = Dataset::prepare(&corpus.head(most), &args.config, |event| display.show(&event))?;
+    let (corpus, share) = (data.prepared, share(&data.prepared, &corpus));
+    if args.config.batch.is_none() {
+        // The batch of a run on the whole corpus.
+        data.set_batch(auto_batch(corpus.kept / share * f64::from(args.config.epochs)));
+    }
+    let config = data.config.clone();
+    let (mut bench, batcher) = Bench::new(data, threads, started, budget)?;
+    let batches = bench.work();
+    let (mut engines, mut sweeps) = (Vec::new(), Vec::new());
+    if args.sweep {
+        sweeps = bench.sweep(&candidates, &mut |event| display.show(&event))?;
+    } else {
+        engines = bench.compare(&candidates, &mut |event| display.show(&event));
+    }
+    display.finish();
+    let report = Report {
+        program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+        machine: machine(),
+        config,
+        corpus,
+        share,
+        batcher,
+        batches,
+        gpu_over_cpu: gpu_over_cpu(&engines),
+        engines,
+        sweeps,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&report, &mut out)?;
+    }
+    anyhow::ensure!(report.has_result(), "no engine could be measured");
+    Ok(())
+}
+
+impl Report {
+    fn has_result(&self) -> bool {
+        self.engines.iter().any(|entry| matches!(entry.outcome, Outcome::Measured(_)))
+            || self.sweeps.iter().any(|sweep| sweep.best.is_some())
+    }
+}
+
+fn budget(seconds: f64) -> Result<Duration, Error> {
+    if seconds.is_finite() && (1.0..=1e5).contains(&seconds) {
+        return Ok(Duration::from_secs_f64(seconds));
+    }
+    let why = "measure for 1 second to a day; 30 is usual".to_owned();
+    Err(Error::Setting { flag: "--seconds", value: seconds.to_string(), why })
+}
+
+/// What will be measured, the CPU first.
+fn candidates(args: &Args, threads: usize) -> Result<Vec<Candidate>, Error> {
+    let mut candidates = Vec::new();
+    if args.engine != Engines::Gpu {
+        candidates.push(Candidate::Cpu { threads });
+    }
+    let adapters = match (args.engine, &args.adapter) {
+        (Engines::Cpu, Some(adapter)) => {
+            let why = "names a GPU, but --engine cpu was asked for; leave one of the two out".to_owned();
+            return Err(Error::Setting { flag: "--adapter", value: adapter.clone(), why });
+        }
+        (Engines::Cpu, None) => Vec::new(),
+        (_, Some(adapter)) => vec![gpu::select(Some(adapter))?],
+        (Engines::All, None) => gpu::adapters(),
+        (Engines::Gpu, None) => {
+            let adapters = gpu::adapters();
+            if adapters.is_empty() {
+                // Which says what is missing.
+                gpu::select(None)?;
+            }
+            adapters
+        }
+    };
+    let Config { clip, storage, seed, .. } = args.config;
+    let options = GpuOptions { clip, storage, seed, ..GpuOptions::default() };
+    candidates.extend(adapters.into_iter().map(|selected| Candidate::Gpu {
+        selected: Box::new(selected),
+        options,
+        threads,
+    }));
+    Ok(candidates)
+}
+
+/// How much of a corpus was read, by its size on disk.
+fn share(prepared: &Prepared, corpus: &Corpus) -> f64 {
+    match (prepared.text.bytes, corpus.bytes()) {
+        (read, all) if read > 0 && all > read => read as f64 / all as f64,
+        _ => 1.0,
+    }
+}
+
+fn machine() -> Machine {
+    let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
+    let processor = system.map_or_else(
+        |_| String::new(),
+        |system| system.cpus().first().map_or_else(String::new, |cpu| cpu.brand().trim().to_owned()),
+    );
+    Machine { processor, threads: std::thread::available_parallelism().map_or(1, usize::from) }
+}
+
+fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if let Some(Ratio { gpu, engine, end_to_end }) = &report.gpu_over_cpu {
+        writeln!(out, "GPU / CPU: {engine:.2} on ready batches, {end_to_end:.2} end to end ({gpu})\n")?;
+    }
+    let Report { batcher, batches, machine, .. } = report;
+    writeln!(
+        out,
+        "{} with {} cores; {:.0}% of the corpus, {} batches of about {} windows ({} words)",
+        machine.processor,
+        machine.threads,
+        100.0 * report.share,
+        HumanCount(batches.batches),
+        HumanCount(batches.windows / batches.batches),
+        HumanCount(batches.words),
+    )?;
+    writeln!(
+        out,
+        "batcher alone, {} threads: {} words/s, {} windows/s\n",
+        batcher.threads,
+        rate(batcher.words_per_second),
+        rate(batcher.windows_per_second),
+    )?;
+    table(&comparison(&report.engines), out)?;
+    for entry in &report.engines {
+        if let Outcome::Failed { error } = &entry.outcome {
+            writeln!(out, "{} was not measured: {error}", entry.name)?;
+        }
+    }
+    for sweep in &report.sweeps {
+        print_sweep(sweep, out)?;
+    }
+    if !report.sweeps.is_empty() {
+        writeln!(out, "A batch is one step: large ones are fast, but cost quality (see --batch).")?;
+    }
+    writeln!(out, "measured in {:.1} s", report.seconds)
+}
+
+/// A column for each engine, a row for each figure.
+fn comparison(entries: &[Entry]) -> Vec<Vec<String>> {
+    let measured: Vec<(&Entry, &Measured)> = entries
+        .iter()
+        .filter_map(|entry| match &entry.outcome {
+            Outcome::Measured(measured) => Some((entry, &**measured)),
+            Outcome::Failed { .. } => None,
+        })
+        .collect();
+    if measured.is_empty() {
+        return Vec::new();
+    }
+    let row = |name: &str, cell: &dyn Fn(&Measured) -> String| -> Vec<String> {
+        [name.to_owned()].into_iter().chain(measured.iter().map(|(_, measured)| cell(measured))).collect()
+    };
+    let mut rows: Vec<Vec<String>> =
+        vec![[String::new()].into_iter().chain(measured.iter().map(|(entry, _)| entry.name.clone())).collect()];
+    rows.push(row("words/s", &|m| rate(m.words_per_second)));
+    rows.push(row("pairs/s", &|m| rate(m.pairs_per_second)));
+    rows.push(row("windows/s", &|m| rate(m.windows_per_second)));
+    rows.push(row("end to end, words/s", &|m| rate(m.end_to_end.words_per_second)));
+    rows.push(row("  waiting for batches", &|m| percent(Some(m.end_to_end.waiting))));
+    rows.push(row("  device busy", &|m| percent(m.end_to_end.busy)));
+    rows.push(row("device busy", &|m| percent(m.busy)));
+    rows.push(row("bytes a word", &|m| format!("{:.0}", m.bytes_per_word)));
+    rows.push(row("  bandwidth", &|m| bandwidth(m.bytes_per_second)));
+    rows.push(row("  of a copy", &|m| bandwidth(m.copy_bytes_per_second)));
+    rows.push(row("  share", &|m| percent(Some(m.bytes_per_second / m.copy_bytes_per_second))));
+    let batches = measured[0].1.loss.batches;
+    rows.push(row(&format!("loss per pair, {batches} batches"), &|m| format!("{:.5}", m.loss.per_pair)));
+    rows.push(row("nanoseconds a word, stage by stage", &|_| String::new()));
+    for name in stage_names(&measured) {
+        let (device, host) = (format!("  {name}"), format!("  {name} (host)"));
+        let of = |m: &Measured| m.stages.iter().find(|stage| stage.name == name).cloned();
+        let on_device = measured.iter().filter_map(|(_, m)| of(m)).any(|stage| stage.on_device);
+        rows.push(row(if on_device { &device } else { &host }, &|m| match of(m) {
+            None => "-".to_owned(),
+            Some(stage) => match stage.bytes_per_second {
+                None => format!("{:.1}", stage.nanoseconds_per_word),
+                Some(bytes) => format!("{:.1} ({})", stage.nanoseconds_per_word, bandwidth(bytes)),
+            },
+        }));
+    }
+    rows
+}
+
+/// The stages of all engines, each once.
+fn stage_names(measured: &[(&Entry, &Measured)]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for stage in measured.iter().flat_map(|(_, measured)| &measured.stages) {
+        if !names.contains(&stage.name) {
+            names.push(stage.name.clone());
+        }
+    }
+    names
+}
+
+fn print_sweep(sweep: &Sweep, out: &mut impl Write) -> io::Result<()> {
+    let Sweep { name, knob, trials, best } = sweep;
+    let knob = match knob {
+        Knob::Lanes => "width of workgroups",
+        Knob::Threads => "threads",
+        Knob::Batch => "windows in a batch",
+    };
+    let mut rows = vec![vec![format!("{name}, {knob}"), "words/s".to_owned(), String::new()]];
+    rows.extend(trials.iter().map(|Trial { value, words_per_second, error }| {
+        let speed = words_per_second.map_or_else(|| "-".to_owned(), rate);
+        let note = if *best == Some(*value) { "best" } else { error.as_deref().unwrap_or_default() };
+        vec![format!("  {value}"), speed, note.to_owned()]
+    }));
+    table(&rows, out)?;
+    writeln!(out)
+}
+
+/// A number a second, to three digits.
+fn rate(number: f64) -> String {
+    match number {
+        _ if number >= 1e9 => format!("{:.2} G", number / 1e9),
+        _ if number >= 1e6 => format!("{:.2} M", number / 1e6),
+        _ => format!("{:.1} k", number / 1e3),
+    }
+}
+
+fn bandwidth(bytes: f64) -> String {
+    format!("{:.1} GB/s", bytes / 1e9)
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", 100.0 * share))
+}
