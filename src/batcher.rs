@@ -178,7 +178,9 @@ impl Source {
 
     fn group(&self, epoch: u32, index: usize, order: &[u32], words_before: u64) -> Result<Group> {
         let key = Key::new(self.seed, epoch, Stream::Subsample);
-        let (mut tokens, mut block, mut words) = (Vec::new(), Vec::new(), 0);
+        // Not grown step by step: what earlier groups gave back fits again, and memory does not depend on the corpus.
+        let mut tokens = Vec::with_capacity(self.group_words(index, order) as usize);
+        let (mut block, mut words) = (Vec::new(), 0);
         for &number in self.group_blocks(index, order) {
             block.clear();
             self.store.read_block(number as usize, &mut block)?;

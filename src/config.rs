@@ -187,10 +187,17 @@ impl Config {
         }
     }
 
+    /// The settings by name.
+    pub fn settings(&self) -> serde_json::Map<String, serde_json::Value> {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(settings)) => settings,
+            _ => serde_json::Map::new(),
+        }
+    }
+
     /// The settings as command-line options, those that do not matter to the objective left out.
     pub fn options(&self) -> Vec<String> {
-        let Ok(serde_json::Value::Object(settings)) = serde_json::to_value(self) else { return Vec::new() };
-        settings
+        self.settings()
             .iter()
             .filter(|(name, _)| self.loss == Loss::Ns || !Self::OF_NEGATIVES.contains(&name.as_str()))
             .filter_map(|(name, value)| {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::batcher::{Negatives, RUN, Source, Targets, Windows};
+use crate::cache::Cache;
 use crate::config::{Config, Loss, NegativesPer};
-use crate::corpus::{Corpus, Expected, HeldOut, TokenStore};
+use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
 use crate::engine::Objective;
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
@@ -33,41 +34,33 @@ impl Dataset {
     ///
     /// # Errors
     /// When the configuration, a file or the resulting vocabulary is not fit for training.
-    pub fn prepare(corpus: &Corpus, config: &Config, mut on_event: impl FnMut(Event) + Send) -> Result<Self> {
+    pub fn prepare(corpus: &Corpus, config: &Config, on_event: impl FnMut(Event) + Send) -> Result<Self> {
+        Self::prepare_cached(corpus, config, None, on_event)
+    }
+
+    /// The same with a cache: what an earlier run on the same text has kept there is taken, or else kept for the next one.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare`]; that the cache fails is no error but an event.
+    pub fn prepare_cached(
+        corpus: &Corpus,
+        config: &Config,
+        cache: Option<&Cache>,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<Self> {
         config.validate()?;
         let rules = Rules::read(&config.words)?;
-        let once;
-        let (corpus, counts, words) = match &config.vocab {
-            Some(path) => {
-                once = corpus.read_once();
-                (&once, read_counts(path, &rules)?, None)
-            }
-            None => {
-                let total = corpus.bytes();
-                let reading = |bytes| on_event(Event::Reading { pass: Pass::Count, bytes, total });
-                let (counts, report) = corpus.count(&rules, reading)?;
-                (corpus, counts, Some(report.words))
-            }
+        let contents = match cache {
+            None => read(corpus, config, &rules, &mut on_event)?,
+            Some(cache) => cache
+                .contents(corpus, config, &rules, &mut on_event, |on_event| read(corpus, config, &rules, on_event))?,
         };
-        let (vocab, selection) = Vocab::select(&counts, config.min_count, config.max_vocab, &rules)?;
-        drop(counts);
-        if vocab.len() < 2 {
-            return Err(Error::EmptyVocabulary {
-                why: "only one word is left, and a pair needs two; lower --min-count or raise --max-vocab".to_owned(),
-            });
-        }
-        let exact = selection.undercount == 0;
-        let expected = words.map(|words| Expected { words, tokens: exact.then_some(selection.tokens) });
-        let held_out = config.validation.map(|share| HeldOut::new(share, config.seed));
-        // Of a pipe this is known by now, if it was counted.
-        let total = corpus.bytes();
-        let reading = |bytes| on_event(Event::Reading { pass: Pass::Encode, bytes, total });
-        let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
+        Self::new(contents, config, on_event)
+    }
+
+    fn new(contents: Contents, config: &Config, mut on_event: impl FnMut(Event)) -> Result<Self> {
+        let Contents { vocab, selection, encoded } = contents;
         let held_out = encoded.held_out.as_ref().map_or(0, TokenStore::tokens);
-        if encoded.store.tokens() + held_out == 0 {
-            let why = "none of its words occurs in the corpus; check that --vocab was made from such text".to_owned();
-            return Err(Error::EmptyVocabulary { why });
-        }
         let subsampler = Subsampler::new(vocab.counts(), config.sample);
         let tokens = encoded.store.tokens();
         let prepared = Prepared {
@@ -147,6 +140,47 @@ impl Dataset {
     pub fn model(&self) -> Model {
         Model::with_output_rows(self.vocab.len(), self.source.output_rows(), self.config.dim, self.config.seed)
     }
+}
+
+/// Counts and encodes a corpus.
+fn read(
+    corpus: &Corpus,
+    config: &Config,
+    rules: &Rules,
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Contents> {
+    let once;
+    let (corpus, counts, words) = match &config.vocab {
+        Some(path) => {
+            once = corpus.read_once();
+            (&once, read_counts(path, rules)?, None)
+        }
+        None => {
+            let total = corpus.bytes();
+            let reading = |bytes| on_event(Event::Reading { pass: Pass::Count, bytes, total });
+            let (counts, report) = corpus.count(rules, reading)?;
+            (corpus, counts, Some(report.words))
+        }
+    };
+    let (vocab, selection) = Vocab::select(&counts, config.min_count, config.max_vocab, rules)?;
+    drop(counts);
+    if vocab.len() < 2 {
+        return Err(Error::EmptyVocabulary {
+            why: "only one word is left, and a pair needs two; lower --min-count or raise --max-vocab".to_owned(),
+        });
+    }
+    let exact = selection.undercount == 0;
+    let expected = words.map(|words| Expected { words, tokens: exact.then_some(selection.tokens) });
+    let held_out = config.validation.map(|share| HeldOut::new(share, config.seed));
+    // Of a pipe this is known by now, if it was counted.
+    let total = corpus.bytes();
+    let reading = |bytes| on_event(Event::Reading { pass: Pass::Encode, bytes, total });
+    let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
+    if encoded.store.tokens() + encoded.held_out.as_ref().map_or(0, TokenStore::tokens) == 0 {
+        let why = "none of its words occurs in the corpus; check that --vocab was made from such text".to_owned();
+        return Err(Error::EmptyVocabulary { why });
+    }
+    Ok(Contents { vocab, selection, encoded })
 }
 
 fn targets(vocab: &Vocab, config: &Config) -> Targets {

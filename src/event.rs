@@ -20,6 +20,8 @@ pub enum Event {
         /// Bytes in all; 0 where that is not known, as of a pipe.
         total: u64,
     },
+    /// What became of the cache of the corpus.
+    Cached(Cached),
     /// The corpus is counted and encoded.
     Prepared(Prepared),
     /// Training goes on.
@@ -50,6 +52,40 @@ pub enum Pass {
     Pairs,
     /// Joining words to phrases.
     Join,
+}
+
+/// What became of the cache of a corpus.
+#[derive(Clone, Debug)]
+pub enum Cached {
+    /// The corpus was taken from it.
+    Used {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is there and of no use: the corpus is read, and the file replaced.
+    Rejected {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The corpus was read, and is kept for the next run.
+    Written {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The corpus was read, and could not be kept. The run goes on.
+    NotWritten {
+        /// What failed and where.
+        why: String,
+    },
+    /// This corpus is read on every run.
+    Impossible {
+        /// Which part of it cannot be known again.
+        why: String,
+    },
 }
 
 /// What the corpus holds.

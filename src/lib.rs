@@ -8,6 +8,7 @@
 //! | [`vocab`] | which words there are, in which order, how often |
 //! | [`phrases`] | words that come together often, joined in the text |
 //! | [`sampling`] | the counter-based generator, noise words, subsampling, the Huffman tree |
+//! | [`cache`] | a corpus counted and encoded, kept for the next run |
 //! | [`dataset`] | all of that made ready for a run |
 //! | [`batcher`] | the token store to minibatches, in shuffled order, on several threads |
 //! | [`batch`] | a minibatch: windows of centers and targets in flat arrays |
@@ -54,6 +55,7 @@
 pub mod batch;
 pub mod batcher;
 pub mod bench;
+pub mod cache;
 pub mod checkpoint;
 pub mod config;
 pub mod corpus;

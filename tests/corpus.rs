@@ -182,6 +182,40 @@ fn a_pipe_with_a_name_is_read_once_and_kept() {
     assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"));
 }
 
+/// The pipe is opened once the file before it was read, which is then changed before the text is read again.
+#[cfg(unix)]
+#[test]
+fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
+    type Change = fn(&Path, &str);
+    let longer = text() + "the cat\n";
+    let changes: [(Change, &str); 3] = [
+        (|file, longer| fs::write(file, longer).unwrap(), "bytes, and now has"),
+        (|file, _| fs::write(file, "").unwrap(), "and now has 0"),
+        (
+            |file, longer| {
+                fs::write(file.with_extension("new"), longer).unwrap();
+                fs::rename(file.with_extension("new"), file).unwrap();
+            },
+            "bytes, and now has",
+        ),
+    ];
+    for (change, why) in changes {
+        let folder = folder(&[("a.txt", text().as_bytes()), ("text.txt", text().as_bytes())]);
+        let [file, pipe] = ["text.txt", "pipe"].map(|name| folder.path().join(name));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let longer = longer.clone();
+        let writer = std::thread::spawn(move || {
+            let mut pipe = fs::OpenOptions::new().write(true).open(pipe).unwrap();
+            change(&file, &longer);
+            pipe.write_all(text().as_bytes()).unwrap();
+        });
+        let named = contains("error: text.txt: changed while it was read: it had").and(contains(why));
+        train(&folder, "v.bin", &["a.txt", "text.txt", "pipe"]).assert().code(1).stderr(named);
+        writer.join().unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
+    }
+}
+
 #[test]
 fn what_is_no_text_is_refused_by_name() {
     let mut tar = vec![b'x'; 600];

@@ -33,7 +33,7 @@ impl Fingerprint {
     /// Of a run on `data` by `engine`.
     pub fn new(data: &Dataset, engine: &dyn Engine) -> Self {
         Self {
-            settings: settings(&data.config),
+            settings: data.config.settings(),
             vocabulary: of_vocabulary(&data.vocab),
             corpus: of_text(&data.source),
             held_out: data.validation.as_deref().map(of_text),
@@ -57,7 +57,7 @@ impl Fingerprint {
             min_lr: config.min_lr.or_else(|| then("min_lr").as_f64()),
             ..config.clone()
         };
-        let now = settings(&config);
+        let now = config.settings();
         let has_grown = |name: &str, then: &Value, now: &Value| name == "epochs" && now.as_u64() > then.as_u64();
         let matters = |name: &str| config.loss == Loss::Ns || !Config::OF_NEGATIVES.contains(&name);
         let (mut were, mut are) = (Vec::new(), Vec::new());
@@ -100,13 +100,6 @@ impl Fingerprint {
     }
 }
 
-fn settings(config: &Config) -> Map<String, Value> {
-    match serde_json::to_value(config) {
-        Ok(Value::Object(settings)) => settings,
-        _ => Map::new(),
-    }
-}
-
 /// A setting as it is typed.
 fn option(name: &str, value: &Value) -> String {
     let flag = format!("--{}", name.replace('_', "-"));
@@ -140,7 +133,7 @@ pub(super) mod tests {
     pub(in crate::checkpoint) fn of(config: &Config) -> Fingerprint {
         let nothing = Digest { words: 0, hash: 0 };
         let engine = "cpu".to_owned();
-        Fingerprint { settings: settings(config), vocabulary: nothing, corpus: nothing, held_out: None, engine }
+        Fingerprint { settings: config.settings(), vocabulary: nothing, corpus: nothing, held_out: None, engine }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Checkpoint, Fingerprint, Snapshot, file};
 use crate::error::{Error, Result};
-use crate::format::{TEMPORARY_PREFIX, TEMPORARY_SUFFIX, write_atomically};
+use crate::format::{sweep, write_atomically};
 
 /// Checkpoints kept: the newest, and one to fall back to.
 const KEPT: usize = 2;
@@ -45,7 +45,8 @@ impl Folder {
             ));
         }
         let folder = Self { path: path.to_owned(), _lock: lock };
-        folder.sweep();
+        // While the folder is locked nobody writes there.
+        sweep(path);
         Ok(folder)
     }
 
@@ -117,17 +118,6 @@ impl Folder {
         }
         files.sort_unstable_by(|a, b| b.cmp(a));
         Ok(files)
-    }
-
-    /// Takes away temporary files: while the folder is locked nobody writes one.
-    fn sweep(&self) {
-        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
     }
 }
 

@@ -31,6 +31,13 @@ pub(super) struct Checkpoints {
     resume: Option<PathBuf>,
 }
 
+impl Checkpoints {
+    /// The folders that were named.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.checkpoint.iter().chain(&self.resume).map(PathBuf::as_path)
+    }
+}
+
 /// A run's checkpoints: where it comes from, where it goes, and what became of them.
 pub(super) struct Session {
     folder: Option<Folder>,

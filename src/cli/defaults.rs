@@ -18,8 +18,8 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
     let file = path.map(|path| read(path)).transpose()?.unwrap_or_default();
     let preset_of_file = || Preset::from_str(file.get("preset")?.as_str()?, true).ok();
     if let Some(preset) = typed.get_one("preset").copied().or_else(preset_of_file) {
-        let ours = settings(&Config::default());
-        for (name, value) in settings(&Config::preset(preset)) {
+        let ours = Config::default().settings();
+        for (name, value) in Config::preset(preset).settings() {
             if ours.get(&name) != Some(&value) {
                 train = train.mut_arg(name, |arg| arg.default_value(text(&value)));
             }
@@ -34,13 +34,6 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
 /// The argument, which need not be typed.
 pub(super) fn optional(arg: Arg) -> Arg {
     arg.required(false).required_unless_present(Resettable::Reset)
-}
-
-fn settings(config: &Config) -> Map<String, Value> {
-    match serde_json::to_value(config) {
-        Ok(Value::Object(settings)) => settings,
-        _ => Map::new(),
-    }
 }
 
 /// A value as one would type it.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use w2v_gpu::corpus::TextReport;
 use w2v_gpu::eval::NamedScore;
-use w2v_gpu::event::{Event, Measuring, Pass, Prepared, Progress};
+use w2v_gpu::event::{Cached, Event, Measuring, Pass, Prepared, Progress};
 use w2v_gpu::vocab::Selection;
 
 use super::checkpoint;
@@ -52,14 +52,17 @@ impl Display {
     }
 
     pub(super) fn show(&mut self, event: &Event) {
-        if let Event::NotSaved { why } = event {
-            self.warn(&checkpoint::not_saved(why));
+        match event {
+            Event::NotSaved { why } => self.warn(&checkpoint::not_saved(why)),
+            Event::Cached(Cached::NotWritten { why }) => self.warn(&format!("the corpus is not cached: {why}")),
+            _ => {}
         }
         if self.quiet {
             return;
         }
         match event {
             Event::Reading { pass, bytes, total } => self.reading(*pass, *bytes, *total),
+            Event::Cached(cached) => cached_line(cached).iter().for_each(|line| self.line(line)),
             Event::Prepared(prepared) => {
                 self.bar.finish_and_clear();
                 self.bar = ProgressBar::hidden();
@@ -160,6 +163,21 @@ impl Display {
 /// Prints a line. That nobody reads it any more, as behind `2>&1 | head`, is no reason to stop training.
 fn to_stderr(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// What became of the cache; that it could not be written is a warning, and none of these lines.
+fn cached_line(cached: &Cached) -> Option<String> {
+    Some(match cached {
+        Cached::Used { path } => format!("cache: the corpus is taken from {}", path.display()),
+        Cached::Rejected { path, why } => {
+            format!("cache: {} is made anew, as {}", path.display(), escaped(why))
+        }
+        Cached::Written { path, bytes } => {
+            format!("cache: the corpus is kept in {} ({:.1} MB)", path.display(), *bytes as f64 / 1e6)
+        }
+        Cached::Impossible { why } => format!("cache: the corpus is not kept: {}", escaped(why)),
+        Cached::NotWritten { .. } => return None,
+    })
 }
 
 /// What the corpus holds, and everything in it that could not be taken as it stood.

@@ -1,5 +1,6 @@
 //! The text that a command reads, and the text that it writes: what was typed, and what it leads to.
 
+use std::ffi::OsStr;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,13 @@ pub(super) fn check_apart<'a>(
         return Err(Error::Setting { flag, value: output.display().to_string(), why });
     }
     Ok(())
+}
+
+/// Whether files in `folder` are text of a corpus that `path` belongs to.
+pub(super) fn reads_below(path: &Path, folder: &Path) -> bool {
+    let (Ok(path), Ok(folder)) = (path.canonicalize(), folder.canonicalize()) else { return false };
+    let is_hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
+    path.is_dir() && folder.strip_prefix(&path).is_ok_and(|below| !below.iter().any(is_hidden))
 }
 
 /// A line about what the folders of a corpus hold and is not read, if there is anything.

@@ -12,6 +12,7 @@ use indicatif::HumanCount;
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use w2v_gpu::Error;
+use w2v_gpu::cache::Cache;
 use w2v_gpu::config::{Config, Loss, Preset};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::dataset::Dataset;
@@ -29,7 +30,7 @@ use super::checkpoint::{Checkpoints, Session};
 use super::metrics::{self, Recorder};
 use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
-use super::text::{CorpusArgs, check_apart, left_out_line};
+use super::text::{CorpusArgs, check_apart, left_out_line, reads_below};
 
 /// Trains word vectors on text
 ///
@@ -45,12 +46,17 @@ use super::text::{CorpusArgs, check_apart, left_out_line};
   w2v-gpu train part1.txt.gz part2.txt -o vectors.txt --dim 300 --epochs 3 --engine gpu
   w2v-gpu train text.txt -o vectors.bin --loss hs --validation 0.01 --patience 2
   w2v-gpu train text.txt -o vectors.bin --preset word2vec --dim 200
+  w2v-gpu train text.txt -o vectors.bin --cache ~/.cache/w2v-gpu
   w2v-gpu train text.txt -o vectors.bin --checkpoint run --checkpoint-every 5m
   w2v-gpu train text.txt -o vectors.bin --resume run"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
     corpus: CorpusArgs,
+    /// Keep the counted and encoded corpus in folder DIR, about 4 bytes a word, and take it from there while CORPUS and its
+    /// options are the same. DIR may be deleted at any time
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy, .safetensors or .tsv
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -184,6 +190,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
     let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, eval::Options::default())?;
+    let cache = open_cache(args, &paths)?;
     let mut session = Session::open(&args.checkpoints)?;
     let config = session.complete(&args.config)?;
     let (place, why) = choose(&args.hardware, session.engine().map(|engine| engine.starts_with("cpu")))?;
@@ -194,7 +201,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     // The threads of all that is not the engine's or the batcher's: reading, and scoring the vectors.
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-    let data = Dataset::prepare(&corpus, &config, |event| display.show(&event))?;
+    let data = Dataset::prepare_cached(&corpus, &config, cache.as_ref(), |event| display.show(&event))?;
     session.check(&data)?;
     undercount_warning(&data.prepared.selection, args.config.min_count).iter().for_each(|line| display.line(line));
     if let Some(path) = &args.save_vocab {
@@ -318,6 +325,23 @@ fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
     }
     let written = outputs.iter().map(|(_, file)| file.as_path());
     args.recording.check(corpus.files().chain(lists.iter().copied()).chain(written))
+}
+
+/// The cache, in a folder where nobody else takes its files for their own.
+fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
+    let Some(folder) = &args.cache else { return Ok(None) };
+    let cache = Cache::open(folder, "--cache")?;
+    let refuse = |why: &str| {
+        let value = folder.display().to_string();
+        Err(Error::Setting { flag: "--cache", value, why: format!("{why}; name a folder of its own") })
+    };
+    if args.checkpoints.folders().any(|other| is_same_file(other, folder)) {
+        return refuse("is the folder of the checkpoints");
+    }
+    if corpus.iter().any(|path| reads_below(path, folder)) {
+        return refuse("lies in a folder of CORPUS, where it would be read as text");
+    }
+    Ok(Some(cache))
 }
 
 /// Whether two paths lead to one file that is there.

@@ -1,10 +1,11 @@
 //! Where text comes from: files, and streams that can be read only once.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use super::packed::{HEAD_BYTES, Packing, text_start};
 use crate::error::{Error, Result};
@@ -21,10 +22,24 @@ pub(super) struct Source {
 
 #[derive(Debug)]
 enum Kind {
-    /// Of so many bytes.
-    File(u64),
+    /// As it was when the corpus was opened.
+    File(Stamp),
     /// What came is kept in a file without a name, as it came, for the next pass.
     Stream(OnceLock<File>),
+}
+
+/// By what it shows that a file was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) bytes: u64,
+    /// When it was last written to, where the file system says so.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self { bytes: metadata.len(), modified: metadata.modified().ok() }
+    }
 }
 
 impl Source {
@@ -40,15 +55,39 @@ impl Source {
         let mut file = File::open(&path).map_err(Error::io("open", &path))?;
         let head = head(&mut file).map_err(Error::io("read", &path))?;
         Packing::of(&path, &head).map_err(|why| Error::Corpus { path: path.clone(), why })?;
-        Ok(Self { path, kind: Kind::File(metadata.len()) })
+        Ok(Self { path, kind: Kind::File(Stamp::of(&metadata)) })
     }
 
     /// Bytes as they lie on disk; none of a stream that was not read yet.
     pub(super) fn bytes(&self) -> Option<u64> {
         match &self.kind {
-            Kind::File(bytes) => Some(*bytes),
+            Kind::File(stamp) => Some(stamp.bytes),
             Kind::Stream(kept) => kept.get().and_then(|file| Some(file.metadata().ok()?.len())),
         }
+    }
+
+    /// What a file was like when the corpus was opened; none of a stream.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        match self.kind {
+            Kind::File(stamp) => Some(stamp),
+            Kind::Stream(_) => None,
+        }
+    }
+
+    /// Whether a file is still what it was when the corpus was opened.
+    ///
+    /// # Errors
+    /// [`Error::Corpus`] with what has changed.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        let Some(then) = self.stamp() else { return Ok(()) };
+        let what = match std::fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata)) {
+            Ok(now) if now == then => return Ok(()),
+            Ok(now) if now.bytes != then.bytes => format!("it had {} bytes, and now has {}", then.bytes, now.bytes),
+            Ok(_) => "it was written to, or another file has taken its place".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let why = format!("changed while it was read: {what}; start again once nothing writes to it");
+        Err(Error::Corpus { path: self.path.clone(), why })
     }
 
     /// Opens it from its start; `keep` says that a stream will be read again.

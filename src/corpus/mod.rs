@@ -22,16 +22,18 @@ use rayon::prelude::*;
 pub use input::STDIN;
 pub use normal::Normalization;
 pub use paths::read_list;
+pub(crate) use store::Index;
 pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
 
 use self::input::Source;
+pub(crate) use self::input::Stamp;
 pub(crate) use self::reader::Chunk;
 use self::reader::ChunkReader;
 pub(crate) use self::tokenizer::for_each_raw_word;
 use self::tokenizer::for_each_word;
 use crate::error::{Error, Result};
 use crate::sampling::{Key, Stream};
-use crate::vocab::Vocab;
+use crate::vocab::{Selection, Vocab};
 
 /// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches across a cut.
 pub const MAX_SENTENCE: usize = 1 << 14;
@@ -40,7 +42,7 @@ pub const MAX_SENTENCE: usize = 1 << 14;
 pub const MAX_WORD_BYTES: usize = 1024;
 
 /// What a pass over the text came across.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TextReport {
     /// Bytes read, of compressed files as they lie on disk.
     pub bytes: u64,
@@ -86,6 +88,17 @@ pub struct Encoded {
     pub held_out: Option<TokenStore>,
     /// What the pass came across.
     pub report: TextReport,
+}
+
+/// All that training takes of a corpus.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    /// The words.
+    pub(crate) vocab: Vocab,
+    /// How they were chosen.
+    pub(crate) selection: Selection,
+    /// The text as their ids.
+    pub(crate) encoded: Encoded,
 }
 
 /// Which sentences are held out: each with the same chance, drawn by its position in the corpus.
@@ -154,6 +167,11 @@ impl Corpus {
         self.sources.iter().map(|source| source.path.as_path())
     }
 
+    /// The files and streams, and of each file what it was like when the corpus was opened.
+    pub(crate) fn stamps(&self) -> impl Iterator<Item = (&Path, Option<Stamp>)> {
+        self.sources.iter().map(|source| (source.path.as_path(), source.stamp()))
+    }
+
     /// Files and folders that were left out of the folders named, as their names begin with a dot.
     pub fn hidden(&self) -> &[PathBuf] {
         &self.hidden
@@ -199,12 +217,13 @@ impl Corpus {
         let store = writer.finish()?;
         let held_out = held_out.map(|(_, writer)| writer.finish()).transpose()?;
         let tokens = store.tokens() + held_out.as_ref().map_or(0, TokenStore::tokens);
-        self.check_unchanged(expected, report.words, tokens)?;
+        self.check_same_words(expected, report.words, tokens)?;
         Ok(Encoded { store, held_out, report })
     }
 
-    /// Whether this pass found what the one before did.
-    fn check_unchanged(&self, expected: Option<Expected>, words: u64, tokens: u64) -> Result<()> {
+    /// Whether this pass found what the one before did, as it must where the files are what they were: a clock too coarse
+    /// may hide that one was written to.
+    fn check_same_words(&self, expected: Option<Expected>, words: u64, tokens: u64) -> Result<()> {
         let Some(expected) = expected else { return Ok(()) };
         let (what, before, now) = match expected.tokens {
             _ if expected.words != words => ("words", expected.words, words),
@@ -220,6 +239,8 @@ impl Corpus {
 
     /// Hands the text out in rounds of at most `width` chunks, the next round being read while one is worked on;
     /// `work` also hears of the bytes read up to the end of its round. Gives the bytes of all.
+    ///
+    /// Fails at the end if a file is not what it was when the corpus was opened.
     pub(crate) fn rounds(&self, width: usize, mut work: impl FnMut(&[Chunk], u64) -> Result<()> + Send) -> Result<u64> {
         self.groups(width, u64::MAX, |chunks, _, done| work(chunks, done))
     }
@@ -246,6 +267,7 @@ impl Corpus {
             worked?;
             chunks = next?;
         }
+        self.sources.iter().try_for_each(Source::check_unchanged)?;
         Ok(done)
     }
 }
@@ -291,6 +313,7 @@ pub(crate) fn for_each_line(chunk: &Chunk, report: &mut TextReport, mut visit: i
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -412,19 +435,53 @@ mod tests {
         assert_eq!(tokens, [0, 1 | END, 0, 1 | END]);
     }
 
+    /// Appended to, cut, replaced or taken away: the next pass says so and names the file.
     #[test]
-    fn a_corpus_that_changed_between_the_passes_is_refused() {
-        let (mut file, corpus) = corpus(b"a b c\n");
+    fn a_file_that_changed_since_it_was_opened_is_refused() {
+        type Change = fn(&Path) -> std::io::Result<()>;
+        let text = b"a b c\n";
+        let changes: [(Change, &str); 4] = [
+            (|path| std::fs::write(path, b"a b c\na b"), "it had 6 bytes, and now has 9"),
+            (|path| std::fs::write(path, b"a b\n"), "it had 6 bytes, and now has 4"),
+            (|path| touch(path, SystemTime::UNIX_EPOCH), "another file has taken its place"),
+            (|path| std::fs::remove_file(path), "No such file"),
+        ];
+        for (change, expected) in changes {
+            let (_same, same) = corpus(text);
+            let (file, corpus) = corpus(text);
+            let vocab = Vocab::from_counts(&count(&corpus).unwrap().0, 1, None).unwrap();
+            encode(&corpus, &vocab).unwrap();
+            let path = file.path().to_owned();
+            let work = |_: &[Chunk], _| change(&path).map_err(Error::io("change", &path));
+            let error = corpus.rounds(1, work).unwrap_err();
+            let Error::Corpus { path: named, why } = &error else { panic!("{error}") };
+            assert_eq!(named, &path);
+            assert!(why.starts_with("changed while it was read: ") && why.contains(expected), "{why}");
+            encode(&same, &vocab).unwrap();
+        }
+    }
+
+    fn touch(path: &Path, modified: SystemTime) -> std::io::Result<()> {
+        std::fs::File::options().write(true).open(path)?.set_modified(modified)
+    }
+
+    /// What the file system does not show: a change that leaves length and time as they were.
+    #[test]
+    fn a_corpus_of_other_words_than_were_counted_is_refused() {
+        let (file, corpus) = corpus(b"a b c\n");
+        let modified = file.path().metadata().unwrap().modified().unwrap();
         let (counts, report) = count(&corpus).unwrap();
         let vocab = Vocab::from_counts(&counts, 1, Some(2)).unwrap();
         let exact = Expected { words: report.words, tokens: Some(vocab.tokens()) };
-        let encode = |expected| corpus.encode(&vocab, Normalization::default(), None, Some(expected), |_| ());
-        encode(exact).unwrap();
-        let swapped = std::fs::write(file.path(), b"a a b\n").map(|()| encode(exact).unwrap_err().to_string());
-        assert!(swapped.unwrap().contains("changed while it was read: 2 words of the vocabulary were counted, 3"));
-        encode(Expected { tokens: None, ..exact }).unwrap();
-        file.write_all(b"a a\n").unwrap();
-        let longer = encode(Expected { tokens: None, ..exact }).unwrap_err().to_string();
-        assert!(longer.contains("changed while it was read: 3 words were counted"), "{longer}");
+        let encode = |text: &[u8], expected| {
+            std::fs::write(file.path(), text).and_then(|()| touch(file.path(), modified)).unwrap();
+            corpus.encode(&vocab, Normalization::default(), None, Some(expected), |_| ())
+        };
+        encode(b"a b c\n", exact).unwrap();
+        let swapped = encode(b"a a b\n", exact).unwrap_err().to_string();
+        assert!(swapped.contains("changed while it was read: 2 words of the vocabulary were counted, 3"), "{swapped}");
+        encode(b"a a b\n", Expected { tokens: None, ..exact }).unwrap();
+        let fewer = encode(b"a  bc\n", Expected { tokens: None, ..exact }).unwrap_err().to_string();
+        assert!(fewer.contains("changed while it was read: 3 words were counted"), "{fewer}");
     }
 }

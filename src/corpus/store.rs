@@ -1,11 +1,17 @@
 //! The encoded corpus on disk: word ids as `u32`, sentence after sentence, in blocks.
+//!
+//! Each block has a checksum, which is compared whenever it is read: what a disk has damaged is never trained on.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use memmap2::MmapOptions;
+use crc32c::{crc32c, crc32c_append};
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::MAX_SENTENCE;
 use crate::error::{Error, Result};
 
 /// Set on the last token of each sentence; the other 31 bits are the word's id.
@@ -16,11 +22,17 @@ pub const END: u32 = 1 << 31;
 /// Blocks are what is read at a time: 64 KB and more, which suits every kind of disk.
 pub const BLOCK_TOKENS: usize = 1 << 14;
 
+/// What is said of a block that is not what was written.
+const DAMAGED: &str =
+    "it does not hold what was written any more; start again, and check the disk if that happens once more";
+
 /// Writes a store.
 pub struct StoreWriter {
     out: BufWriter<File>,
     tokens: u64,
-    starts: Vec<u64>,
+    index: Index,
+    /// That of the block under way.
+    checksum: u32,
     digest: Xxh3,
 }
 
@@ -32,7 +44,9 @@ impl StoreWriter {
     pub fn new() -> Result<Self> {
         let file =
             tempfile::tempfile().map_err(store_error("create the token store in (set TMPDIR to a larger disk)"))?;
-        Ok(Self { out: BufWriter::with_capacity(1 << 20, file), tokens: 0, starts: vec![0], digest: Xxh3::new() })
+        let index = Index { starts: vec![0], checksums: Vec::new(), digest: 0 };
+        let out = BufWriter::with_capacity(1 << 20, file);
+        Ok(Self { out, tokens: 0, index, checksum: 0, digest: Xxh3::new() })
     }
 
     /// Tokens written so far.
@@ -51,18 +65,27 @@ impl StoreWriter {
         self.digest.update(bytemuck::cast_slice(tokens));
         let mut rest = tokens;
         loop {
-            let start = self.starts[self.starts.len() - 1];
-            let filled = (self.tokens - start) as usize;
+            let filled = (self.tokens - self.index.tokens()) as usize;
             // The first sentence end at or after the token that fills the block.
             let earliest = BLOCK_TOKENS.saturating_sub(filled + 1);
             let Some(end) = rest.iter().skip(earliest).position(|token| token & END != 0) else { break };
             let taken = earliest + end + 1;
-            self.tokens += taken as u64;
-            self.starts.push(self.tokens);
+            self.take(&rest[..taken]);
+            self.end_block();
             rest = &rest[taken..];
         }
-        self.tokens += rest.len() as u64;
+        self.take(rest);
         Ok(())
+    }
+
+    fn take(&mut self, tokens: &[u32]) {
+        self.tokens += tokens.len() as u64;
+        self.checksum = crc32c_append(self.checksum, bytemuck::cast_slice(tokens));
+    }
+
+    fn end_block(&mut self) {
+        self.index.starts.push(self.tokens);
+        self.index.checksums.push(std::mem::take(&mut self.checksum));
     }
 
     /// Ends the store.
@@ -70,67 +93,114 @@ impl StoreWriter {
     /// # Errors
     /// [`Error::Io`] when the last bytes cannot be written.
     pub fn finish(mut self) -> Result<TokenStore> {
-        if self.starts.last() != Some(&self.tokens) {
-            self.starts.push(self.tokens);
+        if self.index.tokens() < self.tokens {
+            self.end_block();
         }
+        self.index.digest = self.digest.digest();
         let file = self
             .out
             .into_inner()
             .map_err(|e| e.into_error())
             .map_err(store_error("write the token store to (4 bytes a word; set TMPDIR to a larger disk)"))?;
-        Ok(TokenStore { file, starts: self.starts, digest: self.digest.digest() })
+        Ok(TokenStore::new(Arc::new(Mutex::new(file)), &std::env::temp_dir(), 0, self.index))
+    }
+}
+
+/// Where the blocks of a store lie, and what they must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Index {
+    /// Where each block starts, and where the last one ends, in tokens.
+    starts: Vec<u64>,
+    /// CRC-32C of each block.
+    checksums: Vec<u32>,
+    /// XXH3 of all tokens.
+    digest: u64,
+}
+
+impl Index {
+    /// Number of tokens.
+    pub(crate) fn tokens(&self) -> u64 {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    /// Whether a writer could have made them: one after the other, none of them empty or larger than a block can be.
+    pub(crate) fn is_sound(&self) -> bool {
+        let largest = (BLOCK_TOKENS + MAX_SENTENCE) as u64;
+        let follow = |pair: &[u64]| pair[0] < pair[1] && pair[1] - pair[0] <= largest;
+        self.starts.first() == Some(&0)
+            && self.starts.len() == self.checksums.len() + 1
+            && self.starts.windows(2).all(follow)
     }
 }
 
 /// An encoded corpus, read block by block.
 #[derive(Debug)]
 pub struct TokenStore {
-    file: File,
-    /// Where each block starts, and where the last one ends, in tokens.
-    starts: Vec<u64>,
-    digest: u64,
+    /// Read by one thread at a time, as each first moves to its block.
+    file: Arc<Mutex<File>>,
+    /// The file, or the folder of one without a name.
+    place: PathBuf,
+    /// Where the tokens begin in the file, in bytes.
+    offset: u64,
+    index: Index,
 }
 
 impl TokenStore {
+    /// The blocks that begin at byte `offset` of a file, which is called `place`.
+    pub(crate) fn new(file: Arc<Mutex<File>>, place: &Path, offset: u64, index: Index) -> Self {
+        Self { file, place: place.to_owned(), offset, index }
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> u64 {
-        self.starts[self.starts.len() - 1]
+        self.index.tokens()
     }
 
     /// A hash of all tokens, by which another corpus is told from this one.
     pub fn digest(&self) -> u64 {
-        self.digest
+        self.index.digest
+    }
+
+    /// Where the blocks lie.
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Number of blocks.
     pub fn blocks(&self) -> usize {
-        self.starts.len() - 1
+        self.index.checksums.len()
     }
 
     /// Position of a block's first token in the corpus.
     pub fn block_start(&self, block: usize) -> u64 {
-        self.starts[block]
+        self.index.starts[block]
     }
 
     /// Appends a block's tokens to `tokens`.
     ///
     /// # Errors
-    /// [`Error::Io`] when the store cannot be mapped.
+    /// [`Error::Io`] when it cannot be read, or is not what was written.
     pub fn read_block(&self, block: usize, tokens: &mut Vec<u32>) -> Result<()> {
-        let range = self.starts[block] * 4..self.starts[block + 1] * 4;
-        if range.is_empty() {
-            return Ok(());
-        }
-        let mut options = MmapOptions::new();
-        options.offset(range.start).len((range.end - range.start) as usize);
-        #[expect(unsafe_code, reason = "a memory map is only sound while nobody changes the file")]
-        // SAFETY: the file has no name and is never written after `finish`, so no one can change or shorten it.
-        let map = unsafe { options.map(&self.file) }.map_err(store_error("map the token store in"))?;
-        // Mapped for this block alone, so that pages already used don't add up to the size of the corpus.
+        let (start, end) = (self.index.starts[block], self.index.starts[block + 1]);
         let at = tokens.len();
-        tokens.resize(at + map.len() / 4, 0);
-        bytemuck::cast_slice_mut(&mut tokens[at..]).copy_from_slice(&map);
-        Ok(())
+        tokens.resize(at + (end - start) as usize, 0);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut tokens[at..]);
+        let is_whole = match self.read_at(self.offset + start * 4, bytes) {
+            Ok(()) => crc32c(bytes) == self.index.checksums[block],
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            Err(error) => return Err(self.read_error(error)),
+        };
+        if is_whole { Ok(()) } else { Err(self.read_error(io::Error::new(io::ErrorKind::InvalidData, DAMAGED))) }
+    }
+
+    fn read_error(&self, error: io::Error) -> Error {
+        Error::io("read the token store in", &self.place)(error)
+    }
+
+    fn read_at(&self, position: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(position))?;
+        file.read_exact(bytes)
     }
 }
 
@@ -148,6 +218,40 @@ mod tests {
     fn an_empty_store_has_no_blocks() {
         let store = StoreWriter::new().unwrap().finish().unwrap();
         assert_eq!((store.tokens(), store.blocks()), (0, 0));
+        assert!(store.index().is_sound());
+    }
+
+    /// A file that something else writes to, or that is cut.
+    #[test]
+    fn a_block_that_is_not_what_was_written_is_refused() {
+        let mut writer = StoreWriter::new().unwrap();
+        let sentence: Vec<u32> = (0..BLOCK_TOKENS as u32).map(|i| if i % 4 == 3 { i | END } else { i }).collect();
+        (0..3).for_each(|_| writer.write(&sentence).unwrap());
+        let store = writer.finish().unwrap();
+        let file = store.file.lock().unwrap().try_clone().unwrap();
+        let whole = |block| store.read_block(block, &mut Vec::new());
+        (0..3).for_each(|block| whole(block).unwrap());
+        let mut other = &file;
+        other.seek(SeekFrom::Start(BLOCK_TOKENS as u64 * 4 + 9)).unwrap();
+        other.write_all(&[77]).unwrap();
+        let error = whole(1).unwrap_err().to_string();
+        assert!(error.contains("does not hold what was written"), "{error}");
+        whole(2).unwrap();
+        file.set_len(BLOCK_TOKENS as u64 * 12 - 1).unwrap();
+        whole(2).unwrap_err();
+    }
+
+    #[test]
+    fn blocks_that_no_writer_made_are_told() {
+        let sound = |starts: &[u64]| {
+            let checksums = vec![0; starts.len().saturating_sub(1)];
+            Index { starts: starts.to_vec(), checksums, digest: 0 }.is_sound()
+        };
+        assert!(sound(&[0, 1, BLOCK_TOKENS as u64 * 2]));
+        assert!(!Index { starts: vec![0, 1], checksums: Vec::new(), digest: 0 }.is_sound());
+        for starts in [&[][..], &[1, 2], &[0, 2, 2], &[0, 2, 1], &[0, u64::MAX], &[0, BLOCK_TOKENS as u64 * 2 + 1]] {
+            assert!(!sound(starts), "{starts:?}");
+        }
     }
 
     proptest! {
@@ -164,6 +268,7 @@ mod tests {
                 writer.write(&part.concat()).unwrap();
             }
             let store = writer.finish().unwrap();
+            prop_assert!(store.index().is_sound());
             let mut all = Vec::new();
             for block in 0..store.blocks() {
                 prop_assert_eq!(store.block_start(block), all.len() as u64);

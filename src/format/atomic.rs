@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 
 /// How the names of temporary files begin and end.
-pub(crate) const TEMPORARY_PREFIX: &str = ".w2v-gpu-";
-pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+const TEMPORARY_PREFIX: &str = ".w2v-gpu-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The temporary files that may be there, for a process that ends without cleaning up.
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -21,6 +21,18 @@ pub fn remove_temporaries() {
     for path in TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         // Most have long been renamed.
         let _ = fs::remove_file(path);
+    }
+}
+
+/// Takes away the temporary files in a folder, which processes that were killed have left: only to be called while nobody
+/// writes one there.
+pub(crate) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

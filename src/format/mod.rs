@@ -28,7 +28,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub(crate) use atomic::{TEMPORARY_PREFIX, TEMPORARY_SUFFIX};
+pub(crate) use atomic::sweep;
 pub use atomic::{check_writable, remove_temporaries, write_atomically};
 use input::Input;
 use output::Output;

@@ -158,7 +158,7 @@ impl Vocab {
 }
 
 /// How a vocabulary came about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Selection {
     /// Different words that were counted.
     pub different: u64,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bytesize::ByteSize;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::file::for_each_line;
 use crate::corpus::{MAX_WORD_BYTES, Normalization};
@@ -124,6 +125,13 @@ impl Words {
     /// Whether a word, as UTF-8 bytes, is among them.
     pub fn contains(&self, word: &[u8]) -> bool {
         self.0.contains(word)
+    }
+
+    /// A hash of them, the same in whatever order they were read.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut words: Vec<&[u8]> = self.0.iter().map(|word| &**word).collect();
+        words.sort_unstable();
+        xxh3_64(&words.join(&b'\n'))
     }
 
     /// How many there are.
