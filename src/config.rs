@@ -22,6 +22,12 @@ pub struct Config {
     /// In what the GPU keeps the matrices: f16 takes half the memory, rounded at random so that no step is lost on average
     #[arg(long, value_enum, default_value_t, value_name = "TYPE", help_heading = "Model")]
     pub storage: Storage,
+    /// Start from the vectors in FILE, of any format that is written, for the words that it has; others as usual
+    #[arg(long, value_name = "VECTORS", help_heading = "Model")]
+    pub init: Option<PathBuf>,
+    /// Start the context vectors (W') likewise, as --save-output writes them; otherwise they start from zero
+    #[arg(long, value_name = "VECTORS", help_heading = "Model")]
+    pub init_output: Option<PathBuf>,
 
     /// Drop words that occur less often
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Vocabulary")]
@@ -148,6 +154,8 @@ impl Default for Config {
             dim: 100,
             seed: 1,
             storage: Storage::F32,
+            init: None,
+            init_output: None,
             min_count: 5,
             max_vocab: None,
             vocab: None,
@@ -226,6 +234,15 @@ impl Config {
             &self.dim,
             "a vector has 1 to 4096 dimensions; 50 to 300 are usual",
         )?;
+        if let Some(path) = &self.init_output {
+            require(
+                self.loss != Loss::Hs,
+                "--init-output",
+                &path.display(),
+                "with --loss hs W' has rows of the tree's inner nodes, and none of words that vectors could be for; leave it \
+                 out",
+            )?;
+        }
         require(self.max_vocab != Some(0), "--max-vocab", &0, "keep at least one word, or leave the option out")?;
         self.words.validate()?;
         require(
@@ -357,7 +374,8 @@ mod tests {
     #[test]
     fn every_setting_out_of_range_names_its_flag() {
         type Change = fn(&mut Config);
-        let bad: [(&str, Change); 19] = [
+        let bad: [(&str, Change); 20] = [
+            ("--init-output v.bin: with --loss hs", |c| (c.loss, c.init_output) = (Loss::Hs, Some("v.bin".into()))),
             ("--dim 0", |c| c.dim = 0),
             ("--dim 5000", |c| c.dim = 5000),
             ("--max-vocab", |c| c.max_vocab = Some(0)),

@@ -10,6 +10,7 @@ use crate::engine::Objective;
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
 use crate::model::Model;
+use crate::plan::check_store;
 use crate::sampling::{AliasTable, HuffmanTree, Subsampler};
 use crate::schedule::{Schedule, auto_batch};
 use crate::vocab::{Rules, Vocab, read_counts};
@@ -136,7 +137,7 @@ impl Dataset {
         3.0 * different * (self.vocab.len() * dim) as f64 * (windows / self.source.batch as f64).ceil()
     }
 
-    /// The model that training starts from.
+    /// The model that training starts from, where no vectors are given ([`crate::init::start`]).
     pub fn model(&self) -> Model {
         Model::with_output_rows(self.vocab.len(), self.source.output_rows(), self.config.dim, self.config.seed)
     }
@@ -170,6 +171,9 @@ fn read(
         });
     }
     let exact = selection.undercount == 0;
+    if words.is_some() {
+        check_store(selection.tokens)?;
+    }
     let expected = words.map(|words| Expected { words, tokens: exact.then_some(selection.tokens) });
     let held_out = config.validation.map(|share| HeldOut::new(share, config.seed));
     // Of a pipe this is known by now, if it was counted.

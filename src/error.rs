@@ -66,16 +66,35 @@ pub enum Error {
         /// One line for each adapter there is.
         adapters: Vec<String>,
     },
-    /// The machine cannot hold the model.
+    /// The machine cannot hold the run.
     #[error(
-        "the matrices need {needed} bytes, but this machine has {total} bytes of memory: lower --dim or --max-vocab, or \
-         raise --min-count"
+        "training needs {needed} bytes of memory ({largest}), but {available} are free: lower --dim, --max-vocab or \
+         --batch, raise --min-count, or take fewer --threads"
     )]
     HostMemory {
         /// Bytes needed.
         needed: u64,
-        /// Bytes of memory.
-        total: u64,
+        /// Bytes that are free.
+        available: u64,
+        /// The largest part of it.
+        largest: String,
+    },
+    /// A disk cannot hold what will be written.
+    #[error(
+        "{}: {what} and all else that goes to that disk need {needed} bytes, but {available} are free: {mend}",
+        folder.display()
+    )]
+    DiskSpace {
+        /// What will be written.
+        what: String,
+        /// Where.
+        folder: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+        /// What to do.
+        mend: &'static str,
     },
     /// The adapter cannot hold the model.
     #[error(

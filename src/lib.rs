@@ -13,6 +13,8 @@
 //! | [`batcher`] | the token store to minibatches, in shuffled order, on several threads |
 //! | [`batch`] | a minibatch: windows of centers and targets in flat arrays |
 //! | [`engine`] | what a step computes; `reference` (f64), `cpu` and `gpu` compute it |
+//! | [`init`] | a start from given vectors |
+//! | [`plan`] | memory, disk and time that a run needs, before it starts |
 //! | [`schedule`] | learning rate and batch size |
 //! | [`mod@train`] | the loop over all batches |
 //! | [`checkpoint`] | a run on disk, to go on from |
@@ -65,8 +67,10 @@ pub mod error;
 pub mod eval;
 pub mod event;
 pub mod format;
+pub mod init;
 pub mod model;
 pub mod phrases;
+pub mod plan;
 pub mod report;
 pub mod run_log;
 pub mod sampling;

@@ -14,7 +14,7 @@ use crate::corpus::{Corpus, STDIN, Stamp};
 use crate::vocab::Rules;
 
 /// Settings that come into play once a corpus is encoded. Any other setting makes another cached corpus.
-const OF_TRAINING: [&str; 17] = [
+const OF_TRAINING: [&str; 19] = [
     "dim",
     "window",
     "fixed_window",
@@ -32,6 +32,8 @@ const OF_TRAINING: [&str; 17] = [
     "no_shuffle",
     "patience",
     "storage",
+    "init",
+    "init_output",
 ];
 
 /// Bytes at the start of a file by which it is known, beside its path, length and time.

@@ -8,6 +8,7 @@ use crate::batcher::Source;
 use crate::config::{Config, Loss};
 use crate::dataset::Dataset;
 use crate::engine::Engine;
+use crate::init::Init;
 use crate::vocab::Vocab;
 
 /// Everything that decides the vectors of a run, for another run to be compared with.
@@ -18,6 +19,9 @@ pub struct Fingerprint {
     vocabulary: Digest,
     corpus: Digest,
     held_out: Option<Digest>,
+    /// The vectors that it started from.
+    #[serde(default)]
+    init: Init,
     /// What it runs on.
     engine: String,
 }
@@ -30,15 +34,26 @@ struct Digest {
 }
 
 impl Fingerprint {
-    /// Of a run on `data` by `engine`.
+    /// Of a run on `data` by `engine`, from no given vectors.
     pub fn new(data: &Dataset, engine: &dyn Engine) -> Self {
         Self {
             settings: data.config.settings(),
             vocabulary: of_vocabulary(&data.vocab),
             corpus: of_text(&data.source),
             held_out: data.validation.as_deref().map(of_text),
+            init: Init::default(),
             engine: engine.describe(),
         }
+    }
+
+    /// The same from given vectors.
+    pub fn starting_from(self, init: Init) -> Self {
+        Self { init, ..self }
+    }
+
+    /// The vectors that it started from.
+    pub fn init(&self) -> Init {
+        self.init
     }
 
     /// What the run was on, in one line that begins with the kind of engine.
@@ -133,7 +148,14 @@ pub(super) mod tests {
     pub(in crate::checkpoint) fn of(config: &Config) -> Fingerprint {
         let nothing = Digest { words: 0, hash: 0 };
         let engine = "cpu".to_owned();
-        Fingerprint { settings: config.settings(), vocabulary: nothing, corpus: nothing, held_out: None, engine }
+        Fingerprint {
+            settings: config.settings(),
+            vocabulary: nothing,
+            corpus: nothing,
+            held_out: None,
+            init: Init::default(),
+            engine,
+        }
     }
 
     #[test]

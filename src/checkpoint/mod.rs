@@ -114,9 +114,11 @@ impl Checkpoint {
     /// Whether a run on `data` may go on from here.
     ///
     /// # Errors
-    /// [`Error::Setting`] with what differs, then and now.
+    /// [`Error::Setting`] with what differs, then and now; as [`Format::read`](crate::format::Format::read) for the vectors
+    /// that it started from.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         self.run.check(data).map_err(|why| self.refusal(&why))?;
+        self.run.init().check(&data.config)?;
         if self.snapshot.fits(data) { Ok(()) } else { Err(self.refusal("parts that do not fit together")) }
     }
 

@@ -9,6 +9,7 @@ use w2v_gpu::config::Config;
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::event::Event;
+use w2v_gpu::init::Init;
 use w2v_gpu::model::Model;
 
 use super::progress::Display;
@@ -36,9 +37,15 @@ impl Checkpoints {
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         self.checkpoint.iter().chain(&self.resume).map(PathBuf::as_path)
     }
+
+    /// Where checkpoints go.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.checkpoint.as_deref().or(self.resume.as_deref())
+    }
 }
 
 /// A run's checkpoints: where it comes from, where it goes, and what became of them.
+#[derive(Default)]
 pub(super) struct Session {
     folder: Option<Folder>,
     every: Every,
@@ -85,6 +92,11 @@ impl Session {
         self.checkpoint().map_or(Ok(()), |checkpoint| checkpoint.check(data))
     }
 
+    /// The vectors that the run which is resumed started from.
+    pub(super) fn init(&self) -> Option<Init> {
+        self.checkpoint().map(|checkpoint| checkpoint.run.init())
+    }
+
     /// The engine of the run that is resumed.
     pub(super) fn engine(&self) -> Option<&str> {
         self.checkpoint().map(|checkpoint| checkpoint.run.engine())
@@ -93,11 +105,6 @@ impl Session {
     /// The model that the run goes on from.
     pub(super) fn model(&self) -> Option<&Model> {
         self.checkpoint().map(|checkpoint| &checkpoint.snapshot.model)
-    }
-
-    /// Whether the run is saved.
-    pub(super) fn saves(&self) -> bool {
-        self.folder.is_some()
     }
 
     /// Says where the run goes on, and what is not as it was.
@@ -125,8 +132,9 @@ impl Session {
     }
 
     /// What saves the run.
-    pub(super) fn saver(&mut self, data: &Dataset, engine: &dyn Engine) -> Option<Saver> {
-        self.folder.take().map(|folder| Saver::new(folder, Fingerprint::new(data, engine), self.every))
+    pub(super) fn saver(&mut self, data: &Dataset, engine: &dyn Engine, init: Init) -> Option<Saver> {
+        let run = || Fingerprint::new(data, engine).starting_from(init);
+        self.folder.take().map(|folder| Saver::new(folder, run(), self.every))
     }
 
     /// Remembers what became of checkpoints.

@@ -12,6 +12,7 @@ mod man;
 mod metrics;
 mod neighbors;
 mod phrases;
+mod plan;
 mod progress;
 mod query;
 mod report;

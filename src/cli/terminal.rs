@@ -18,12 +18,28 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// Prints rows as columns: the first to the left, the others to the right.
 pub(super) fn table(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
+    columns(rows, |column| column == 0, out)
+}
+
+/// The same with notes at the end of rows: the third column is to the left too.
+pub(super) fn table_with_notes(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
+    columns(rows, |column| column != 1, out)
+}
+
+fn columns(rows: &[Vec<String>], is_left: fn(usize) -> bool, out: &mut impl Write) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     for row in rows {
         for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            if column == 0 { write!(out, "{cell:width$}")? } else { write!(out, "  {cell:>width$}")? }
+            let gap = if column == 0 { "" } else { "  " };
+            if is_left(column) && column + 1 == row.len() {
+                write!(out, "{gap}{cell}")?;
+            } else if is_left(column) {
+                write!(out, "{gap}{cell:width$}")?
+            } else {
+                write!(out, "{gap}{cell:>width$}")?
+            }
         }
         writeln!(out)?;
     }

@@ -10,7 +10,6 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 use indicatif::HumanCount;
 use serde::Serialize;
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use w2v_gpu::Error;
 use w2v_gpu::cache::Cache;
 use w2v_gpu::config::{Config, Loss, Preset};
@@ -22,12 +21,15 @@ use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::eval;
 use w2v_gpu::event::Prepared;
 use w2v_gpu::format::{self, Format, Table};
+use w2v_gpu::init::{self, Given, Init};
 use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
+use w2v_gpu::plan::{Plan, Setup};
 use w2v_gpu::train::{Judge, Options, Summary, train};
 use w2v_gpu::vocab::{self, Vocab};
 
 use super::checkpoint::{Checkpoints, Session};
 use super::metrics::{self, Recorder};
+use super::plan;
 use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
 use super::text::{CorpusArgs, check_apart, left_out_line, reads_below};
@@ -89,6 +91,9 @@ pub(crate) struct Args {
     eval_analogies: Vec<PathBuf>,
     #[command(flatten)]
     recording: metrics::Recording,
+    /// Work out what the run needs of memory, disk and time, print it on stdout, and write nothing
+    #[arg(long, conflicts_with = "resume", help_heading = "Display")]
+    dry_run: bool,
     /// Seconds between two reports [default: 0.5 on a terminal, 10 elsewhere]
     #[arg(long, value_name = "SECONDS", help_heading = "Display")]
     log_every: Option<f64>,
@@ -124,6 +129,9 @@ struct Hardware {
 const SOFTMAX_RATE: f64 = 1e11;
 const SOFTMAX_HOURS: f64 = 0.5;
 
+/// How long a dry run trains for its estimate of the time.
+const PROBE: Duration = Duration::from_secs(2);
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum EngineKind {
     #[default]
@@ -138,6 +146,16 @@ enum Place {
     Cpu,
 }
 
+impl Place {
+    /// How many threads should make batches.
+    fn batcher_threads(&self, threads: usize) -> usize {
+        match self {
+            Self::Gpu(_) => threads,
+            Self::Cpu => cpu::batcher_threads(threads),
+        }
+    }
+}
+
 /// What a finished run prints.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -145,6 +163,7 @@ struct Report<'a> {
     output: &'a PathBuf,
     config: &'a Config,
     corpus: Prepared,
+    init: Init,
     training: Summary,
     words_per_second: f64,
     seconds: Stages,
@@ -190,9 +209,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
     let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, eval::Options::default())?;
-    let cache = open_cache(args, &paths)?;
-    let mut session = Session::open(&args.checkpoints)?;
+    // A dry run keeps nothing.
+    let cache = if args.dry_run { None } else { open_cache(args, &paths)? };
+    let mut session = if args.dry_run { Session::default() } else { Session::open(&args.checkpoints)? };
     let config = session.complete(&args.config)?;
+    if session.model().is_none() {
+        init::check(&config)?;
+    }
     let (place, why) = choose(&args.hardware, session.engine().map(|engine| engine.starts_with("cpu")))?;
     check_storage(&place, config.storage)?;
     display.line(&why);
@@ -204,25 +227,44 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let data = Dataset::prepare_cached(&corpus, &config, cache.as_ref(), |event| display.show(&event))?;
     session.check(&data)?;
     undercount_warning(&data.prepared.selection, args.config.min_count).iter().for_each(|line| display.line(line));
-    if let Some(path) = &args.save_vocab {
+    let plan = plan(args, &data, &place, threads)?;
+    let fits = plan.check();
+    if args.dry_run
+        && let Err(error) = &fits
+    {
+        let refused = Some(error.to_string());
+        plan::Report { plan: &plan, refused, engine: None, estimate: None }.print(args.json)?;
+    }
+    fits?;
+    if let Some(path) = args.save_vocab.as_ref().filter(|_| !args.dry_run) {
         format::write_atomically(path, |out| vocab::write(&data.vocab, out))?;
     }
     let prepare = started.elapsed();
 
     let started = Instant::now();
-    // Where the system does not say, the attempt decides.
-    if let Ok(system) = System::new_with_specifics(memory_only()) {
-        check_memory(needed_memory(&data, session.saves()), system.total_memory())?;
-    }
-    plan(&data).iter().for_each(|line| display.line(line));
-    let start_model = session.model().map_or_else(|| Cow::Owned(data.model()), Cow::Borrowed);
-    let (mut engine, batcher_threads) = start_engine(place, &data, &start_model, args, threads)?;
+    plan_lines(&plan, &data).iter().for_each(|line| display.line(line));
+    let (start_model, init) = match (session.model(), session.init()) {
+        (Some(model), Some(init)) => (Cow::Borrowed(model), init),
+        _ => {
+            let (model, init) = init::start(&data)?;
+            init_lines(&init, &data).iter().for_each(|line| display.line(line));
+            (Cow::Owned(model), init)
+        }
+    };
+    let batcher_threads = place.batcher_threads(threads);
+    let mut engine = start_engine(place, &data, &start_model, args, threads)?;
     drop(start_model);
+    if args.dry_run {
+        display.line("trying the first batches");
+        let estimate = Some(w2v_gpu::plan::probe(&data, &mut *engine, batcher_threads, PROBE)?);
+        let engine = Some(engine.describe());
+        return plan::Report { plan: &plan, refused: None, engine, estimate }.print(args.json);
+    }
     session.announce(&*engine, &display);
     let start = started.elapsed();
     let mut recorder = start_recorder(args, &paths, &data, &*engine, threads)?;
     let signals = Signals::listen()?;
-    let mut saver = session.saver(&data, &*engine);
+    let mut saver = session.saver(&data, &*engine, init);
     let options = Options {
         batcher_threads,
         interval: display.interval(),
@@ -248,6 +290,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         output: &args.output,
         config: &data.config,
         corpus: data.prepared,
+        init,
         training,
         words_per_second: training.words as f64 / training.elapsed.as_secs_f64(),
         seconds: Stages {
@@ -317,8 +360,9 @@ fn check_outputs(args: &Args) -> Result<(), Error> {
 
 /// Finds out whether an output would replace what is read, or a record of the run either.
 fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
-    let lists: Vec<&Path> =
-        args.config.words.files().chain(args.config.vocab.as_deref()).chain(args.corpus.list()).collect();
+    let named =
+        [&args.config.vocab, &args.config.init, &args.config.init_output].into_iter().flatten().map(PathBuf::as_path);
+    let lists: Vec<&Path> = args.config.words.files().chain(named).chain(args.corpus.list()).collect();
     let outputs = output_files(args)?;
     for (flag, file) in &outputs {
         check_apart(corpus, lists.iter().copied(), file, flag)?;
@@ -412,40 +456,36 @@ fn check_embedding(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
-fn memory_only() -> RefreshKind {
-    RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram())
-}
-
-/// Bytes of the matrices that training holds at least: the model, the engine's own, what a softmax adds, and what is being
-/// saved.
-fn needed_memory(data: &Dataset, saves: bool) -> u64 {
-    let copies = if data.config.loss == Loss::Softmax { 6 } else { 4 } + if saves { 2 } else { 0 };
-    copies * (data.vocab.len() * data.config.dim * 4) as u64
-}
-
-fn check_memory(needed: u64, total: u64) -> Result<(), Error> {
-    if needed > total { Err(Error::HostMemory { needed, total }) } else { Ok(()) }
+/// What the run needs, with all that was asked for.
+fn plan(args: &Args, data: &Dataset, place: &Place, threads: usize) -> Result<Plan, Error> {
+    let adapter = match place {
+        Place::Gpu(selected) => Some(selected.summary()),
+        Place::Cpu => None,
+    };
+    let text = data.vocab.words().map(|word| word.len() as u64).sum();
+    let (rows, output_rows) = (data.vocab.len() as u64, data.source.output_rows() as u64);
+    let mut files = Vec::new();
+    for (path, rows) in [(Some(&args.output), rows), (args.save_output.as_ref(), output_rows)] {
+        if let Some(path) = path {
+            let bytes = Format::from_path(path)?.estimated_bytes(rows, data.config.dim as u64, text);
+            files.push((path.clone(), bytes));
+        }
+    }
+    let setup = Setup {
+        adapter: adapter.as_ref(),
+        threads,
+        batcher_threads: place.batcher_threads(threads),
+        checkpoints: args.checkpoints.folder(),
+        files,
+    };
+    Ok(Plan::new(data, &setup))
 }
 
 /// The settings and the size of the work, and a warning where it is out of proportion.
-fn plan(data: &Dataset) -> Vec<String> {
+fn plan_lines(plan: &Plan, data: &Dataset) -> Vec<String> {
     let config = &data.config;
-    let (words, dim) = (data.vocab.len() as u64, config.dim as u64);
-    let output_rows = data.source.output_rows() as u64;
-    let batches = (data.prepared.kept * f64::from(config.epochs) / data.source.batch as f64).ceil();
-    let mut lines = vec![
-        format!("settings: {}", config.options().join(" ")),
-        format!(
-            "plan: matrices of {} and {} rows x {dim} ({:.0} MB), {} epochs of {} words, about {} batches of {} windows",
-            HumanCount(words),
-            HumanCount(output_rows),
-            ((words + output_rows) * dim * config.storage.bytes()) as f64 / 1e6,
-            config.epochs,
-            HumanCount(data.prepared.tokens),
-            HumanCount(batches as u64),
-            HumanCount(data.source.batch as u64),
-        ),
-    ];
+    let mut lines = vec![format!("settings: {}", config.options().join(" "))];
+    lines.extend(plan::lines(plan));
     if config.loss == Loss::Softmax {
         let operations = data.softmax_operations();
         let hours = operations / SOFTMAX_RATE / 3600.0;
@@ -454,33 +494,36 @@ fn plan(data: &Dataset) -> Vec<String> {
                 "warning: --loss softmax compares every center with all {} words: {operations:.1e} multiply-adds, some \
                  {hours:.1} hours at {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a \
                  smaller --max-vocab less",
-                HumanCount(words)
+                HumanCount(plan.vocabulary)
             ));
         }
     }
     lines
 }
 
-/// The engine, and how many threads should make its batches.
-fn start_engine(
-    place: Place,
-    data: &Dataset,
-    model: &Model,
-    args: &Args,
-    threads: usize,
-) -> Result<(Box<dyn Engine>, usize)> {
+/// How many words start from given vectors.
+fn init_lines(init: &Init, data: &Dataset) -> Vec<String> {
+    let words = HumanCount(data.vocab.len() as u64);
+    let line = |(what, given): (&str, Option<Given>)| {
+        let Given { words: of_file, matched, .. } = given?;
+        let (matched, of_file) = (HumanCount(matched), HumanCount(of_file));
+        Some(format!("{what}: {matched} of {words} words start from the {of_file} vectors given, the others as usual"))
+    };
+    [("init", init.input), ("init of W'", init.output)].into_iter().filter_map(line).collect()
+}
+
+/// The engine, with the model that training starts from.
+fn start_engine(place: Place, data: &Dataset, model: &Model, args: &Args, threads: usize) -> Result<Box<dyn Engine>> {
     let (config, objective) = (&data.config, data.objective());
     Ok(match place {
-        Place::Cpu => {
-            (Box::new(CpuEngine::new(model, objective, config.clip, threads)?), cpu::batcher_threads(threads))
-        }
+        Place::Cpu => Box::new(CpuEngine::new(model, objective, config.clip, threads)?),
         Place::Gpu(selected) => {
             let Config { clip, storage, seed, .. } = *config;
             let mut options = GpuOptions { clip, storage, seed, ..GpuOptions::default() };
             if let Some(checks) = args.hardware.shader_checks {
                 options.shader_checks = checks;
             }
-            (Box::new(GpuEngine::new(*selected, model, objective, options)?), threads)
+            Box::new(GpuEngine::new(*selected, model, objective, options)?)
         }
     })
 }
@@ -577,20 +620,16 @@ mod tests {
         Dataset::prepare(&Corpus::open(&[path]).unwrap(), &config, |_| ()).unwrap()
     }
 
-    #[test]
-    fn a_softmax_out_of_proportion_is_warned_about() {
-        assert!(!plan(&bundled(|_| ())).join("\n").contains("warning"));
-        let lines = plan(&bundled(|config| config.epochs = 1_000_000)).join("\n");
-        assert!(lines.contains("warning: --loss softmax") && lines.contains("hours"), "{lines}");
+    fn planned(data: &Dataset) -> Plan {
+        let setup = Setup { adapter: None, threads: 2, batcher_threads: 1, checkpoints: None, files: Vec::new() };
+        Plan::new(data, &setup)
     }
 
     #[test]
-    fn matrices_beyond_the_memory_are_refused() {
-        let data = bundled(|config| config.dim = 50);
-        let needed = needed_memory(&data, false);
-        assert_eq!(needed, 6 * data.vocab.len() as u64 * 50 * 4);
-        check_memory(needed, needed).unwrap();
-        let error = check_memory(needed, needed - 1).unwrap_err().to_string();
-        assert!(error.contains("--dim") && error.contains("--max-vocab"), "{error}");
+    fn a_softmax_out_of_proportion_is_warned_about() {
+        let lines = |data: &Dataset| plan_lines(&planned(data), data).join("\n");
+        assert!(!lines(&bundled(|_| ())).contains("warning"));
+        let lines = lines(&bundled(|config| config.epochs = 1_000_000));
+        assert!(lines.contains("warning: --loss softmax") && lines.contains("hours"), "{lines}");
     }
 }

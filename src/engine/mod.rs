@@ -28,6 +28,7 @@ pub mod cpu;
 pub mod gpu;
 mod half;
 pub mod reference;
+pub mod sizes;
 
 use std::time::Duration;
 

@@ -186,6 +186,14 @@ impl Target {
     }
 }
 
+/// The folder that takes a file written to `path`; none where it goes to a device or pipe.
+pub(crate) fn written_to(path: &Path) -> Option<PathBuf> {
+    match Target::of(path) {
+        Ok(Target::File(file)) => Some(folder_of(&file).to_owned()),
+        Ok(Target::Stream) | Err(_) => None,
+    }
+}
+
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

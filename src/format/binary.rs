@@ -10,8 +10,15 @@ use super::rows::{MAX_WORD_BYTES, Rows, quoted, runs_on, word2vec_header};
 use super::{Dtype, Holds, Kind, Loaded};
 use crate::error::Result;
 
-pub(super) static FORMAT: Kind =
-    Kind { extensions: &["bin"], title: "word2vec binary", words: None, holds: Holds::WORDS, read, write };
+pub(super) static FORMAT: Kind = Kind {
+    extensions: &["bin"],
+    title: "word2vec binary",
+    words: None,
+    holds: Holds::WORDS,
+    value_bytes: 4,
+    read,
+    write,
+};
 
 /// No header is longer, in bytes: two numbers.
 const MAX_HEADER_BYTES: u64 = 100;

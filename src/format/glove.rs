@@ -6,12 +6,19 @@ use super::input::Input;
 use super::output::{Output, Table};
 use super::rows::{Rows, word2vec_header};
 use super::text::{push_line, push_row};
-use super::{Holds, Kind, Loaded};
+use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::vocab::Vocab;
 
-pub(super) static FORMAT: Kind =
-    Kind { extensions: &["glove"], title: "GloVe text", words: None, holds: Holds::WORDS, read, write };
+pub(super) static FORMAT: Kind = Kind {
+    extensions: &["glove"],
+    title: "GloVe text",
+    words: None,
+    holds: Holds::WORDS,
+    value_bytes: TEXT_VALUE_BYTES,
+    read,
+    write,
+};
 
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
     if !input.next_line()? {
@@ -19,9 +26,10 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     }
     let mut rows = Rows::begin(Vocab::default(), 0);
     push_row(input.text()?, &mut rows, "").map_err(|why| input.wrong_line(why))?;
+    input.end_row(&mut rows)?;
     // As if all lines were as long as the first, and some more: room that is never used takes no memory.
     let estimate = input.left().unwrap_or(0) / (input.line.len() as u64 + 1) * rows.dim as u64;
-    rows.reserve(estimate / 8 * 9);
+    rows.reserve((estimate / 8 * 9).min(input.most_values(2)));
     let hint = match word2vec_header(&input.line) {
         Ok(_) => "; if line 1 is the header of word2vec text, name the file .txt, or use --from txt",
         Err(_) => "",
@@ -32,6 +40,7 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
             break;
         }
         push_row(input.text()?, &mut rows, "the first row has").map_err(|why| input.wrong_line(why + hint))?;
+        input.end_row(&mut rows)?;
     }
     Ok(rows.finish().into())
 }

@@ -30,7 +30,12 @@ pub(super) struct Input<'a> {
     reported: u64,
     /// Takes the bytes read so far and those in all.
     on_progress: &'a mut dyn FnMut(u64, u64),
+    /// Takes each word and its vector, which are not kept then.
+    pub(super) each: Option<TakeRow<'a>>,
 }
+
+/// What takes a word and its vector.
+pub(super) type TakeRow<'a> = &'a mut dyn FnMut(&str, &[f32]) -> Result<()>;
 
 impl<'a> Input<'a> {
     pub(super) fn open(path: &'a Path, on_progress: &'a mut dyn FnMut(u64, u64)) -> Result<Self> {
@@ -49,7 +54,7 @@ impl<'a> Input<'a> {
         bytes: Option<u64>,
         on_progress: &'a mut dyn FnMut(u64, u64),
     ) -> Self {
-        Self { path, inner, bytes, at: 0, line: Vec::new(), number: 0, reported: 0, on_progress }
+        Self { path, inner, bytes, at: 0, line: Vec::new(), number: 0, reported: 0, on_progress, each: None }
     }
 
     /// Bytes not read yet, where the system can tell.
@@ -57,9 +62,19 @@ impl<'a> Input<'a> {
         self.bytes.map(|bytes| bytes.saturating_sub(self.at))
     }
 
-    /// How many values of at least `bytes` bytes the rest can hold; 0 where the system cannot tell.
+    /// How many values of at least `bytes` bytes the rest can hold; 0 where the system cannot tell, or none are kept.
     pub(super) fn most_values(&self, bytes: u64) -> u64 {
-        self.left().unwrap_or(0) / bytes
+        if self.each.is_some() { 0 } else { self.left().unwrap_or(0) / bytes }
+    }
+
+    /// Ends the row of a word: hands it over where someone takes it.
+    pub(super) fn end_row(&mut self, rows: &mut Rows) -> Result<()> {
+        if let Some(take) = &mut self.each {
+            take(rows.vocab.word(rows.ended as u32), &rows.values)?;
+            rows.values.clear();
+        }
+        rows.ended += 1;
+        Ok(())
     }
 
     fn advance(&mut self, bytes: u64) {
@@ -169,7 +184,7 @@ impl<'a> Input<'a> {
             self.advance(piece.len() as u64);
             left -= count;
         }
-        Ok(())
+        self.end_row(rows)
     }
 
     /// What is wrong with the line last read.

@@ -28,7 +28,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub(crate) use atomic::sweep;
+pub(crate) use atomic::{sweep, written_to};
 pub use atomic::{check_writable, remove_temporaries, write_atomically};
 use input::Input;
 use output::Output;
@@ -104,9 +104,15 @@ struct Kind {
     /// The second file, where the first has no place for words.
     words: Option<WordsFile>,
     holds: Holds,
+    /// Bytes of an f32 value, what stands between two included; of text on average.
+    value_bytes: u64,
     read: fn(&mut Input<'_>) -> Result<Loaded>,
     write: fn(&Table<'_>, &mut Output<'_>) -> io::Result<()>,
 }
+
+/// Bytes that a trained value takes as text, on average: a sign before every other one, a zero, a point, eight digits
+/// and what stands between two.
+const TEXT_VALUE_BYTES: u64 = 12;
 
 /// How the vectors lie in a file.
 #[derive(Clone, Copy)]
@@ -151,6 +157,13 @@ impl Format {
         self.0.holds
     }
 
+    /// Bytes of the files of `rows` words of `text` bytes in all, with vectors of `dim` f32 values; about, where these are
+    /// text.
+    pub fn estimated_bytes(self, rows: u64, dim: u64, text: u64) -> u64 {
+        // A word has an end, and a line or the next word begins after its vector.
+        rows * (dim * self.0.value_bytes + 2) + text
+    }
+
     /// Whether values can be stored so.
     ///
     /// # Errors
@@ -188,6 +201,18 @@ impl Format {
     pub fn read(self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded> {
         self.files(path)?;
         (self.0.read)(&mut Input::open(path, on_progress)?)
+    }
+
+    /// Reads word vectors and hands each word with its vector to `take`; no vector is kept.
+    ///
+    /// # Errors
+    /// As [`Format::read`], and whatever `take` fails with.
+    pub fn for_each(self, path: &Path, take: &mut dyn FnMut(&str, &[f32]) -> Result<()>) -> Result<()> {
+        self.files(path)?;
+        let ignore = &mut |_, _| ();
+        let mut input = Input::open(path, ignore)?;
+        input.each = Some(take);
+        (self.0.read)(&mut input).map(drop)
     }
 
     /// Writes word vectors. `on_progress` takes the rows written so far and those in all, now and then.

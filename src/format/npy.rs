@@ -14,6 +14,7 @@ pub(super) static FORMAT: Kind = Kind {
     title: "NumPy, its words in NAME.vocab",
     words: Some(WORDS),
     holds: Holds { f16: true, counts: true, configuration: false },
+    value_bytes: 4,
     read,
     write,
 };

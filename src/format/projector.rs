@@ -7,7 +7,7 @@ use super::input::Input;
 use super::output::{Output, Table};
 use super::rows::{Rows, quoted};
 use super::words::WordsFile;
-use super::{Holds, Kind, Loaded};
+use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::error::Result;
 
 pub(super) static FORMAT: Kind = Kind {
@@ -15,6 +15,7 @@ pub(super) static FORMAT: Kind = Kind {
     title: "Embedding Projector, its words in NAME.metadata.tsv",
     words: Some(WORDS),
     holds: Holds::WORDS,
+    value_bytes: TEXT_VALUE_BYTES,
     read,
     write,
 };
@@ -42,6 +43,7 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
             let why = format!("{found} values, of {word}; the first row has {}, and there is at least 1", rows.dim);
             return Err(input.wrong_line(why));
         }
+        input.end_row(&mut rows)?;
     }
     input.only_blank_lines_left(|| format!("row {}, but {} has {words} words", words + 1, words_path.display()))?;
     Ok(rows.finish().into())

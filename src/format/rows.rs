@@ -19,6 +19,8 @@ pub(super) struct Rows {
     pub(super) dim: usize,
     pub(super) vocab: Vocab,
     pub(super) values: Vec<f32>,
+    /// Rows that are whole.
+    pub(super) ended: usize,
 }
 
 impl Rows {
@@ -39,7 +41,7 @@ impl Rows {
 
     /// Begins with the words that are known, if any; a `dim` of 0 is not known yet.
     pub(super) fn begin(vocab: Vocab, dim: usize) -> Self {
-        Self { dim, vocab, values: Vec::new() }
+        Self { dim, vocab, values: Vec::new(), ended: 0 }
     }
 
     /// Makes room for so many values more. Where there is none they are taken as they come.
@@ -69,7 +71,7 @@ impl Rows {
     pub(super) fn cut_short(&self, rows: usize) -> String {
         format!(
             "the file ends after {} of the {rows} words that its header promises; it was cut short, or its header is wrong",
-            self.values.len() / self.dim
+            self.ended
         )
     }
 

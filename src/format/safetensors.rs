@@ -20,6 +20,7 @@ pub(super) static FORMAT: Kind = Kind {
     title: "safetensors",
     words: None,
     holds: Holds { f16: true, counts: true, configuration: true },
+    value_bytes: 4,
     read,
     write,
 };

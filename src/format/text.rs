@@ -5,11 +5,18 @@ use std::io::{self, Write};
 use super::input::Input;
 use super::output::{Output, Table};
 use super::rows::{Checked, Rows, SEPARATORS, quoted, runs_on, word2vec_header};
-use super::{Holds, Kind, Loaded};
+use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::error::Result;
 
-pub(super) static FORMAT: Kind =
-    Kind { extensions: &["txt", "vec"], title: "word2vec text", words: None, holds: Holds::WORDS, read, write };
+pub(super) static FORMAT: Kind = Kind {
+    extensions: &["txt", "vec"],
+    title: "word2vec text",
+    words: None,
+    holds: Holds::WORDS,
+    value_bytes: TEXT_VALUE_BYTES,
+    read,
+    write,
+};
 
 /// Reads a file. Lines may end as on Windows, and spaces may stand at their end, as word2vec.c and fastText leave them.
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
@@ -23,6 +30,7 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
             return Err(input.wrong_line(rows.cut_short(promised)));
         }
         push_row(input.text()?, &mut rows, "the header says").map_err(|why| input.wrong_line(why))?;
+        input.end_row(&mut rows)?;
     }
     input.only_blank_lines_left(|| runs_on(promised))?;
     Ok(rows.finish().into())

@@ -5,6 +5,7 @@
 //! (`softmax`).
 
 mod apply;
+mod buffers;
 mod lanes;
 mod softmax;
 mod window;
@@ -12,6 +13,7 @@ mod window;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+pub use buffers::buffers;
 use pulp::Arch;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};

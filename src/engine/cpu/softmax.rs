@@ -16,7 +16,7 @@ use super::window::exp_of_negative;
 use crate::batch::{Batch, ByCenter};
 
 /// Scores held at a time: 64 MB.
-const SCORES: usize = 1 << 24;
+pub(super) const SCORES: usize = 1 << 24;
 
 /// Rows of a product that a thread takes at a time.
 const PRODUCT_ROWS: usize = 32;

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 const IN_FLIGHT: usize = 3;
 
 /// Bytes brought over at a time.
-const READ_BYTES: u64 = 32 << 20;
+pub(super) const READ_BYTES: u64 = 32 << 20;
 
 /// What every buffer of ours is: seen by shaders, filled from the host, and read back.
 const STORAGE: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_DST).union(BufferUsages::COPY_SRC);

@@ -5,6 +5,7 @@
 
 mod accessors;
 mod adapter;
+mod buffers;
 mod copy;
 mod device;
 mod kernels;
@@ -16,6 +17,7 @@ mod upload;
 use std::time::Instant;
 
 pub use adapter::{AdapterSummary, Selected, adapters, hardware, select};
+pub use buffers::{bindings, buffers};
 pub use copy::copy_bandwidth;
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
 

@@ -29,7 +29,7 @@ pub(super) struct Shards {
 
 impl Shards {
     /// The fewest shards that hold `rows` rows, `width` groups of four wide, in bindings of `room` bytes.
-    fn new(rows: u64, width: u32, room: u64) -> Option<Self> {
+    pub(super) fn new(rows: u64, width: u32, room: u64) -> Option<Self> {
         let fitting = (room / (rows.max(1) * FOUR_BYTES)).min(u64::from(width)) as u32;
         // Pieces as even as can be: no number of shards is fewer.
         let count = width.checked_div(fitting)? + u32::from(!width.is_multiple_of(fitting));

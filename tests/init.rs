@@ -1,0 +1,159 @@
+//! Runs that start from given vectors, through the real binary.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use tempfile::TempDir;
+use w2v_gpu::format::{self, Vectors};
+use w2v_gpu::model::Model;
+
+/// A folder with a text of twelve words: the, cat, sat, on, mat and the digits from 0 to 6.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..600).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5)).collect();
+    fs::write(folder.path().join("text.txt"), text).unwrap();
+    // Of these six words four are in the text.
+    let given = "6 4\ncat 1 2 3 4\nzebra 9 9 9 9\nthe -1 0.5 0.25 0\n6 0.1 0.2 0.3 0.4\nThe 7 7 7 7\non 0 0 0 1\n";
+    fs::write(folder.path().join("given.txt"), given).unwrap();
+    folder
+}
+
+/// `train text.txt` in the folder on the CPU with four dimensions, then `more`.
+fn train(folder: &TempDir, more: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+    let options =
+        ["train", "text.txt", "--dim", "4", "--epochs", "2", "--sample", "0", "--batch", "256", "--engine", "cpu"];
+    command.current_dir(folder).args(options).args(more);
+    command
+}
+
+fn read(folder: &TempDir, name: &str) -> Vectors {
+    format::read(&folder.path().join(name)).unwrap()
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap()
+}
+
+/// A rate too low for an f32: what is written is what the run started from.
+const STILL: [&str; 4] = ["--lr", "1e-60", "--min-lr", "0"];
+
+/// The row of a word is that of the file where it has one, and otherwise the one that it always starts from.
+fn assert_starts_from(vectors: &Vectors, given: &Vectors, otherwise: impl Fn(usize) -> Vec<f32>) {
+    for (id, word) in vectors.vocab.words().enumerate() {
+        let expected = match given.vocab.id(word.as_bytes()) {
+            Some(other) => given.matrix.row(other as usize).to_vec(),
+            None => otherwise(id),
+        };
+        assert_eq!(vectors.matrix.row(id), expected, "{word}");
+    }
+}
+
+#[test]
+fn shared_words_start_from_their_vectors() {
+    let folder = folder();
+    let args = ["-o", "v.bin", "--save-output", "c.bin", "--init", "given.txt", "--json"];
+    let assert = train(&folder, &[&args[..], &STILL].concat()).assert().success();
+    let assert = assert.stderr(contains("init: 4 of 12 words start from the 6 vectors given, the others as usual"));
+    let report: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    assert_eq!((&report["init"]["input"]["matched"], &report["init"]["input"]["words"]), (&4.into(), &6.into()));
+    assert!(report["init"]["output"].is_null());
+    assert_eq!(report["config"]["init"], "given.txt");
+    let usual = Model::new(12, 4, 1);
+    assert_starts_from(&read(&folder, "v.bin"), &read(&folder, "given.txt"), |id| usual.input.row(id).to_vec());
+    assert!(read(&folder, "c.bin").matrix.values().iter().all(|&value| value == 0.0));
+}
+
+/// Both matrices, in every format that is written.
+#[test]
+fn both_matrices_start_from_given_vectors() {
+    let folder = folder();
+    for format in ["txt", "bin", "glove", "npy", "safetensors", "tsv"] {
+        let name = format!("given-{format}.{format}");
+        let given = read(&folder, "given.txt");
+        format::write(&folder.path().join(&name), &given.vocab, &given.matrix).unwrap();
+        let args = ["-o", "v.bin", "--save-output", "c.bin", "--init", &name, "--init-output", &name];
+        train(&folder, &[&args[..], &STILL].concat())
+            .assert()
+            .success()
+            .stderr(contains("init: 4 of 12").and(contains("init of W': 4 of 12")));
+        let usual = Model::new(12, 4, 1);
+        assert_starts_from(&read(&folder, "v.bin"), &given, |id| usual.input.row(id).to_vec());
+        assert_starts_from(&read(&folder, "c.bin"), &given, |_| vec![0.0; 4]);
+    }
+}
+
+#[test]
+fn a_start_makes_a_difference_and_the_same_one_each_time() {
+    let folder = folder();
+    let vectors = |name: &str, more: &[&str]| {
+        train(&folder, &[&["-o", name], more].concat()).assert().success();
+        bytes(&folder.path().join(name))
+    };
+    let usual = vectors("usual.bin", &[]);
+    let started = vectors("v.bin", &["--init", "given.txt"]);
+    assert!(started != usual);
+    assert!(vectors("again.bin", &["--init", "given.txt", "--threads", "1"]) == started);
+    // On the vectors of a run another one goes on.
+    train(&folder, &["-o", "more.bin", "--init", "usual.bin"]).assert().success().stderr(contains("12 of 12 words"));
+    // Hierarchical softmax has words in W alone.
+    train(&folder, &["-o", "hs.bin", "--init", "given.txt", "--loss", "hs"]).assert().success();
+    train(&folder, &["-o", "v.bin", "--init-output", "given.txt", "--loss", "hs"])
+        .assert()
+        .code(2)
+        .stderr(contains("--init-output given.txt: with --loss hs W' has rows of the tree's inner nodes"));
+}
+
+#[test]
+fn what_cannot_be_started_from_is_refused_before_any_work() {
+    let folder = folder();
+    fs::write(folder.path().join("short.txt"), "2 3\ncat 1 2 3\nthe 1 2 3\n").unwrap();
+    fs::write(folder.path().join("foreign.txt"), "1 4\nchat 1 2 3 4\n").unwrap();
+    fs::write(folder.path().join("nan.txt"), "2 4\ncat 1 2 3 4\nthe 1 nan 3 4\n").unwrap();
+    for (file, code, why) in [
+        ("short.txt", 2, "short.txt: holds vectors of 3 dimensions, and those of the run have 4; add --dim 3"),
+        ("foreign.txt", 2, "none of its 1 words is among the 12 of the vocabulary"),
+        ("nan.txt", 1, "nan.txt: line 3: value 2 is \"nan\", not a finite"),
+        ("absent.txt", 1, "absent.txt"),
+        ("text.md", 1, "must end in one of"),
+    ] {
+        for flag in ["--init", "--init-output"] {
+            train(&folder, &["-o", "v.bin", flag, file]).assert().code(code).stderr(contains(why));
+            // A dry run finds the same.
+            train(&folder, &["-o", "v.bin", flag, file, "--dry-run"]).assert().code(code).stderr(contains(why));
+        }
+    }
+    // The dimensions are known before the text is read.
+    train(&folder, &["-o", "v.bin", "--init", "short.txt"]).assert().code(2).stderr(contains("corpus: ").not());
+    train(&folder, &["-o", "given.txt", "--init", "given.txt"]).assert().code(2).stderr(contains("would be replaced"));
+    assert!(!folder.path().join("v.bin").exists());
+}
+
+#[test]
+fn a_resumed_run_has_its_start_in_the_checkpoint() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let init = ["--init", "given.txt"];
+    let go_on = |more: &[&str]| train(&folder, &[&["-o", "v.bin", "--resume", "run"], more].concat()).assert();
+    train(&folder, &[&["-o", "v.bin", "--checkpoint", "run"], &init[..]].concat()).assert().success();
+    let expected = bytes(&path("v.bin"));
+    go_on(&init).success();
+    assert!(bytes(&path("v.bin")) == expected);
+
+    go_on(&[]).code(2).stderr(contains("--init given.txt, and this one no --init"));
+    fs::copy(path("given.txt"), path("other.txt")).unwrap();
+    go_on(&["--init", "other.txt"]).code(2).stderr(contains("--init given.txt, and this one --init other.txt"));
+    go_on(&[&init[..], &["--init-output", "given.txt"]].concat()).code(2).stderr(contains("no --init-output"));
+    let text = fs::read_to_string(path("given.txt")).unwrap();
+    fs::write(path("given.txt"), text.replace("0.25", "0.26")).unwrap();
+    go_on(&init).code(2).stderr(contains("--init given.txt: holds other vectors than when the run"));
+    // Without the file there is nothing to compare, and nothing is missed.
+    fs::remove_file(path("given.txt")).unwrap();
+    fs::remove_file(path("v.bin")).unwrap();
+    go_on(&init).success();
+    assert!(bytes(&path("v.bin")) == expected);
+}
