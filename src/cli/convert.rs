@@ -11,6 +11,7 @@ use w2v_gpu::Error;
 use w2v_gpu::format::{self, Dtype, Format, Table};
 use w2v_gpu::model::Matrix;
 
+use super::terminal::message;
 use super::train::is_same_file;
 
 /// Converts word vectors from one format to another
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     lines.push(summary(&table, &to.files(&args.output)?));
     for line in lines {
         // The file is written; that nobody reads this is no failure.
-        let _ = writeln!(io::stderr(), "{line}");
+        let _ = writeln!(io::stderr(), "{}", message(&line));
     }
     Ok(())
 }

@@ -74,6 +74,9 @@ fn set(train: Command, path: &Path, name: &str, value: &Value) -> Result<Command
         }
         value => vec![text(value)],
     };
+    if values.iter().any(|value| value.contains(char::is_control)) {
+        return Err(refuse(path, format!("{name} holds a control character, which no value has")));
+    }
     // What is required is no longer, once it is there.
     Ok(train.mut_arg(id, |arg| optional(arg.default_values(values))))
 }

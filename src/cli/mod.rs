@@ -104,7 +104,8 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => {
             let interrupted = error.downcast_ref::<Interrupted>();
             // Nobody may be reading any more.
-            let _ = writeln!(io::stderr(), "{}{error}", if interrupted.is_some() { "" } else { "error: " });
+            let what = if interrupted.is_some() { "" } else { "error: " };
+            let _ = writeln!(io::stderr(), "{what}{}", terminal::message(&error.to_string()));
             match (interrupted, error.downcast_ref()) {
                 (Some(interrupted), _) => interrupted.exit_code(),
                 (None, Some(Error::Setting { .. })) => ExitCode::from(2),

@@ -10,7 +10,7 @@ use w2v_gpu::event::{Cached, Event, Measuring, Pass, Prepared, Progress};
 use w2v_gpu::vocab::Selection;
 
 use super::checkpoint;
-use super::terminal::escaped;
+use super::terminal::{escaped, message};
 
 /// Between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -162,7 +162,7 @@ impl Display {
 
 /// Prints a line. That nobody reads it any more, as behind `2>&1 | head`, is no reason to stop training.
 fn to_stderr(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", message(text));
 }
 
 /// What became of the cache; that it could not be written is a warning, and none of these lines.

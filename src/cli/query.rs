@@ -10,7 +10,7 @@ use w2v_gpu::Error;
 use w2v_gpu::format::Vectors;
 use w2v_gpu::spelling;
 
-use super::terminal::{escaped, table};
+use super::terminal::{escaped, message, table};
 
 /// How answers are given.
 #[derive(Debug, clap::Args)]
@@ -93,7 +93,7 @@ pub(super) fn ask(
             unanswered += failures.len();
             failures.iter().for_each(|why| {
                 // Nobody may be reading any more.
-                let _ = writeln!(io::stderr(), "error: {why}");
+                let _ = writeln!(io::stderr(), "error: {}", message(why));
             });
         }
         Ok(())

@@ -7,9 +7,19 @@ const HARMLESS: [char; 4] = ['\'', '"', '\u{200c}', '\u{200d}'];
 
 /// A text from a file or a user as it may be shown: with what does not print, and backslashes, escaped.
 pub(super) fn escaped(text: &str) -> String {
+    escaped_but(text, &HARMLESS)
+}
+
+/// A whole message as it may be shown, whatever names and texts of others it quotes: its lines stay lines, and what was
+/// escaped in it before stays as it is.
+pub(super) fn message(text: &str) -> String {
+    escaped_but(text, &[&HARMLESS[..], &['\\', '\n']].concat())
+}
+
+fn escaped_but(text: &str, harmless: &[char]) -> String {
     let mut escaped = String::new();
-    for part in text.split_inclusive(HARMLESS) {
-        let rest = part.trim_end_matches(HARMLESS);
+    for part in text.split_inclusive(harmless) {
+        let rest = part.trim_end_matches(harmless);
         escaped.extend(rest.escape_debug());
         escaped.push_str(&part[rest.len()..]);
     }
@@ -57,6 +67,7 @@ mod tests {
             assert_eq!(escaped(text), text);
         }
         assert_eq!(escaped("\\\""), "\\\\\"");
+        assert_eq!(message("a \"\\u{1b}\"\n  \u{1b}[2J\r\u{2066}b\n"), "a \"\\u{1b}\"\n  \\u{1b}[2J\\r\\u{2066}b\n");
     }
 
     #[test]

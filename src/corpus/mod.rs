@@ -423,6 +423,23 @@ mod tests {
         }
     }
 
+    /// Separators that are no blanks of ASCII's end words everywhere else, and so they do where a chunk has to end.
+    #[test]
+    fn words_between_other_separators_are_not_lost_in_a_line_longer_than_any_buffer() {
+        for separator in ["\0", "\u{7f}", "\u{85}", "\u{3000}"] {
+            let words = 2 * reader::CHUNK_BYTES / (3 + separator.len());
+            let (vocab, tokens, report) = encoded(format!("été{separator}").repeat(words).as_bytes());
+            assert_eq!((vocab.len(), tokens.len(), report.long_words), (1, words, 0), "{separator:?}");
+            // The separator lies across the end of the first chunk, and ends a word too long to keep.
+            for before in 0..=separator.len() {
+                let long = "x".repeat(reader::CHUNK_BYTES - before);
+                let (vocab, tokens, report) = encoded(format!("{long}{separator}a\nb").as_bytes());
+                assert_eq!((tokens, report.long_words), (vec![END, 1 | END], 1), "{separator:?}");
+                assert!(vocab.words().eq(["a", "b"]));
+            }
+        }
+    }
+
     #[test]
     fn words_outside_the_vocabulary_leave_the_sentence() {
         let (_file, corpus) = corpus(b"a x b\nx\na b");

@@ -2,6 +2,7 @@
 
 use super::MAX_WORD_BYTES;
 use super::input::{Input, Source};
+use super::tokenizer::separators;
 use crate::error::Result;
 
 /// Bytes of text read at a time. A line that does not fit is cut between two words.
@@ -43,15 +44,16 @@ pub(super) struct ChunkReader<'a> {
     carry: Vec<u8>,
     /// Whether the last line was cut between two words.
     continued: bool,
-    /// Within a word too long to keep: everything up to the next whitespace belongs to it.
-    in_long_word: bool,
+    /// Within a word too long to keep: the bytes of it that `carry` begins with. Everything up to the next separator belongs
+    /// to it.
+    long_word: Option<usize>,
 }
 
 impl<'a> ChunkReader<'a> {
     /// Ends with the chunk in which `most` bytes are reached.
     pub(super) fn new(sources: &'a [Source], keep: bool, most: u64) -> Self {
         let sources = sources.iter();
-        Self { sources, keep, left: most, current: None, carry: Vec::new(), continued: false, in_long_word: false }
+        Self { sources, keep, left: most, current: None, carry: Vec::new(), continued: false, long_word: None }
     }
 
     /// The next chunks, at most `count`, and no more once they have taken `left` bytes of text down to 0; none at the end.
@@ -81,24 +83,33 @@ impl<'a> ChunkReader<'a> {
         let fresh = text.len();
         let more = input.read(CHUNK_BYTES - fresh, &mut text)?;
         let bytes = input.new_raw_bytes();
-        if self.in_long_word {
-            let rest = text[fresh..].iter().position(u8::is_ascii_whitespace);
-            self.in_long_word = rest.is_none();
-            text.drain(fresh..rest.map_or(text.len(), |rest| fresh + rest));
+        let rest_of_word = self.long_word.and_then(|kept| Some(kept..kept + separators(&text[kept..]).next()?.start));
+        if let Some(rest) = rest_of_word {
+            text.drain(rest);
+            self.long_word = None;
         }
         let mut continued = std::mem::take(&mut self.continued);
         if !more {
             self.current = None;
-            self.in_long_word = false;
+            self.long_word = None;
         } else if let Some(end) = memchr::memrchr(b'\n', &text) {
             self.carry = text.split_off(end + 1);
         } else if let Some(end) = text.iter().rposition(u8::is_ascii_whitespace) {
             self.carry = text.split_off(end + 1);
             self.continued = true;
+        } else if let Some(last) = separators(&text).last() {
+            self.carry = text.split_off(last.end);
+            self.continued = true;
         } else {
-            // One word fills everything that was read: enough of it is kept to be counted as too long.
-            text.truncate(MAX_WORD_BYTES + 1);
-            self.in_long_word = true;
+            // One word fills everything that was read: enough of it is kept to be counted as too long, and its last bytes,
+            // which may be the first of a separator.
+            let is_inner = |byte: &&u8| (0x80..0xc0).contains(*byte);
+            let kept = MAX_WORD_BYTES + 1;
+            let kept = kept + text[kept..].iter().take(3).take_while(is_inner).count();
+            let lead = text[text.len() - 3..].iter().rposition(|&byte| byte >= 0xc0);
+            let tail = lead.map_or(text.len(), |lead| text.len() - 3 + lead);
+            text.drain(kept..tail);
+            self.long_word = Some(kept);
             self.carry = std::mem::take(&mut text);
             self.continued = std::mem::take(&mut continued);
         }

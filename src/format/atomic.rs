@@ -38,9 +38,10 @@ pub(crate) fn sweep(folder: &Path) {
 
 /// Writes a file by `body`, such that `path` holds either all of it or what was there before, whatever fails.
 ///
-/// The text goes to a temporary file in the same folder, which is synced to disk and then renamed. A file already
-/// there leaves its permissions to the new one; a symbolic link stays one, and what it points to is replaced; a device
-/// or pipe, such as `/dev/stdout`, is written to directly.
+/// The text goes to a temporary file in the same folder, which is synced to disk and then renamed. On Linux that file has
+/// no name before, where the file system can do so: a process that is killed leaves nothing behind. A file already there
+/// leaves its permissions to the new one; a symbolic link stays one, and what it points to is replaced; a device or pipe,
+/// such as `/dev/stdout`, is written to directly.
 ///
 /// # Errors
 /// [`Error::Io`] with what `body` or the file system reported.
@@ -74,7 +75,7 @@ enum Staged {
     /// A device or pipe has it already.
     Stream,
     File {
-        temporary: NamedTempFile,
+        temporary: Temporary,
         file: PathBuf,
     },
 }
@@ -87,9 +88,9 @@ impl Staged {
                 Ok(Self::Stream)
             }
             Target::File(file) => {
-                let temporary = temporary_beside(&file)?;
-                buffered(temporary.as_file(), body)?;
-                temporary.as_file().sync_all()?;
+                let temporary = Temporary::beside(&file)?;
+                buffered(temporary.file(), body)?;
+                temporary.file().sync_all()?;
                 Ok(Self::File { temporary, file })
             }
         }
@@ -97,7 +98,7 @@ impl Staged {
 
     fn publish(self) -> io::Result<()> {
         if let Self::File { temporary, file } = self {
-            temporary.persist(&file).map_err(|error| error.error)?;
+            temporary.persist(&file)?;
             sync_folder(folder_of(&file));
         }
         Ok(())
@@ -108,7 +109,7 @@ impl Staged {
 enum Earlier {
     Stream,
     Nothing(PathBuf),
-    File { copy: NamedTempFile, file: PathBuf },
+    File { copy: Temporary, file: PathBuf },
 }
 
 impl Earlier {
@@ -117,8 +118,8 @@ impl Earlier {
             Staged::Stream => Ok(Self::Stream),
             Staged::File { file, .. } if !file.exists() => Ok(Self::Nothing(file.clone())),
             Staged::File { file, .. } => {
-                let copy = temporary_beside(file)?;
-                fs::copy(file, copy.path())?;
+                let copy = Temporary::beside(file)?;
+                io::copy(&mut File::open(file)?, &mut copy.file())?;
                 Ok(Self::File { copy, file: file.clone() })
             }
         }
@@ -129,7 +130,7 @@ impl Earlier {
         match self {
             Self::Stream => {}
             Self::Nothing(file) => drop(fs::remove_file(file)),
-            Self::File { copy, file } => drop(copy.persist(file)),
+            Self::File { copy, file } => drop(copy.persist(&file)),
         }
     }
 }
@@ -156,7 +157,7 @@ pub fn check_writable(path: &Path, flag: &'static str) -> Result<()> {
             if file.exists() {
                 OpenOptions::new().write(true).open(&file)?;
             }
-            temporary_beside(&file).map(drop)
+            Temporary::beside(&file).map(drop)
         }
     });
     tried.map_err(|error| mend(format!("cannot be written: {error}; name a file elsewhere, or change the permissions")))
@@ -207,29 +208,96 @@ fn buffered(file: &File, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     out.flush()
 }
 
-/// A temporary file in the folder of `file`, with the permissions that `file` has or would get.
-fn temporary_beside(file: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As for any new file, the umask takes its part of this.
-        builder.permissions(fs::Permissions::from_mode(0o666));
+/// A file that is to take the place of another.
+enum Temporary {
+    /// It vanishes with the process, however that ends.
+    Unnamed(File),
+    /// For other systems, and file systems that know nothing else, as NFS.
+    Named(NamedTempFile),
+}
+
+impl Temporary {
+    /// In the folder of `file`, with the permissions that `file` has or would get.
+    fn beside(file: &Path) -> io::Result<Self> {
+        let folder = folder_of(file);
+        let temporary = match unnamed_in(folder) {
+            Some(unnamed) => Self::Unnamed(unnamed),
+            None => Self::named_in(folder)?,
+        };
+        #[cfg(unix)]
+        if let Ok(metadata) = fs::metadata(file) {
+            temporary.file().set_permissions(metadata.permissions())?;
+        }
+        Ok(temporary)
     }
-    let temporary = {
-        // Locked before the file is there, so that none is missed.
-        let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
-        temporaries.retain(|path| path.exists());
-        let temporary = builder.tempfile_in(folder_of(file))?;
-        temporaries.push(temporary.path().to_owned());
-        temporary
-    };
-    #[cfg(unix)]
-    if let Ok(metadata) = fs::metadata(file) {
-        temporary.as_file().set_permissions(metadata.permissions())?;
+
+    fn named_in(folder: &Path) -> io::Result<Self> {
+        let create = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+        make_named(folder, create).map(Self::Named)
     }
-    Ok(temporary)
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Unnamed(file) => file,
+            Self::Named(named) => named.as_file(),
+        }
+    }
+
+    /// Takes the place of `file`.
+    fn persist(self, file: &Path) -> io::Result<()> {
+        match self {
+            Self::Named(named) => named.persist(file).map(drop).map_err(|error| error.error),
+            // A link replaces nothing and a rename does, so it gets a name of its own first, for that moment.
+            Self::Unnamed(unnamed) => {
+                let named = make_named(folder_of(file), |path| link(&unnamed, path))?;
+                named.persist(file).map_err(|error| error.error)
+            }
+        }
+    }
+}
+
+/// Makes what has a name in a folder by `make`, and remembers that it may be there.
+fn make_named<T>(folder: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<NamedTempFile<T>> {
+    // Locked before the file is there, so that none is missed.
+    let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
+    temporaries.retain(|path| path.exists());
+    let named = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).make_in(folder, make)?;
+    temporaries.push(named.path().to_owned());
+    Ok(named)
+}
+
+/// A file in a folder that has no name there; none where the system or the file system knows no such thing.
+#[cfg(target_os = "linux")]
+fn unnamed_in(folder: &Path) -> Option<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    // As for any new file, the umask takes its part of the mode.
+    let mode = Mode::from_raw_mode(0o666);
+    let file = File::from(open(folder, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode).ok()?);
+    descriptor(&file).exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed_in(_: &Path) -> Option<File> {
+    None
+}
+
+/// Gives a file without a name one.
+#[cfg(target_os = "linux")]
+fn link(unnamed: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    Ok(linkat(CWD, descriptor(unnamed), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link(_: &File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A path to an open file, whether it has a name or not.
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 /// Makes a rename last through a power failure.
@@ -317,13 +385,39 @@ mod tests {
         assert_eq!(files_in(folder.path()), 2);
     }
 
+    /// Where a file must have a name, that is remembered until it has its place, which it takes as any other does.
     #[test]
-    fn temporary_files_can_be_taken_away_at_once() {
+    fn temporary_files_with_names_can_be_taken_away_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let temporary = temporary_beside(&folder.path().join("v.txt")).unwrap();
-        assert_eq!(files_in(folder.path()), 1);
+        let path = folder.path().join("v.txt");
+        put(&path, "old").unwrap();
+        let Temporary::Named(named) = Temporary::named_in(folder.path()).unwrap() else { panic!("a name") };
+        assert_eq!(files_in(folder.path()), 2);
         // Not `remove_temporaries`, which would take those of tests beside this one.
-        assert!(TEMPORARIES.lock().unwrap().iter().any(|path| path == temporary.path()));
+        assert!(TEMPORARIES.lock().unwrap().iter().any(|path| path == named.path()));
+        named.as_file().write_all(b"new").unwrap();
+        Temporary::Named(named).persist(&path).unwrap();
+        assert_eq!((fs::read(&path).unwrap(), files_in(folder.path())), (b"new".to_vec(), 1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_not_whole_yet_has_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(unnamed) = unnamed_in(folder.path()) else {
+            return eprintln!("skipped: {} is on a file system where files need names", folder.path().display());
+        };
+        drop(unnamed);
+        let path = folder.path().join("v.txt");
+        for text in [&b"old"[..], b"new"] {
+            let before = files_in(folder.path());
+            write_atomically(&path, |out| {
+                assert_eq!(files_in(folder.path()), before);
+                out.write_all(text)
+            })
+            .unwrap();
+            assert_eq!((fs::read(&path).unwrap(), files_in(folder.path())), (text.to_vec(), 1));
+        }
     }
 
     #[test]

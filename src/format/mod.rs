@@ -28,8 +28,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub(crate) use atomic::{sweep, written_to};
 pub use atomic::{check_writable, remove_temporaries, write_atomically};
+pub(crate) use atomic::{sweep, written_to};
 use input::Input;
 use output::Output;
 pub use output::{Dtype, Table};

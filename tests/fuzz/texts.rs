@@ -1,0 +1,196 @@
+//! Text, plain and packed, and lists of files.
+
+use std::io::Write;
+use std::path::Path;
+
+use w2v_gpu::corpus::{Corpus, END, Normalization, TextReport, read_list};
+use w2v_gpu::vocab::{Rules, Vocab};
+
+use crate::driver::{Draw, fuzz, put};
+
+/// What the reader hands on at a time, in bytes.
+const CHUNK: usize = 1 << 22;
+
+const LETTERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"cat",
+    b" ",
+    b"\n",
+    b"\t",
+    b"\r",
+    b"\0",
+    b"\x0b",
+    b"\x1b",
+    b"\x7f",
+    b"\xc3\xa9",
+    b"\xc2\x85",
+    b"\xc2\xa0",
+    b"\xe2\x80\xa8",
+    b"\xe3\x80\x80",
+    b"\xef\xbb\xbf",
+    b"\xf0\x9f\x98\x80",
+    b"\xed\xa0\x80",
+    b"\xc3",
+    b"\xe2\x80",
+    b"\xf0\x9f",
+    b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+];
+
+/// Words of a text in order, and where sentences end.
+#[derive(Debug, Default, PartialEq)]
+struct Words {
+    words: Vec<String>,
+    ends: Vec<usize>,
+    long: u64,
+    invalid: u64,
+}
+
+/// The plain twin of the reader and the tokenizer: character by character, line by line.
+fn plain(text: &[u8]) -> Words {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut found = Words::default();
+    for line in text.split(|&byte| byte == b'\n') {
+        let (mut word, mut raw, mut valid) = (String::new(), 0, true);
+        let mut take = |word: &mut String, raw: &mut usize, valid: &mut bool| {
+            found.invalid += u64::from(!*valid);
+            match word.len().max(*raw) {
+                0 => {}
+                1..=1024 => found.words.push(word.clone()),
+                _ => found.long += 1,
+            }
+            (*raw, *valid) = (0, true);
+            word.clear();
+        };
+        for part in line.utf8_chunks() {
+            for c in part.valid().chars() {
+                if c.is_whitespace() || c.is_control() {
+                    take(&mut word, &mut raw, &mut valid);
+                } else {
+                    word.push(c);
+                    raw += c.len_utf8();
+                }
+            }
+            if !part.invalid().is_empty() {
+                word.push('\u{fffd}');
+                raw += part.invalid().len();
+                valid = false;
+            }
+        }
+        take(&mut word, &mut raw, &mut valid);
+        if found.words.len() > found.ends.last().copied().unwrap_or(0) {
+            found.ends.push(found.words.len());
+        }
+    }
+    found
+}
+
+/// What the corpus makes of a file on some threads.
+fn read(path: &Path, threads: usize) -> w2v_gpu::Result<(Words, TextReport)> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        let corpus = Corpus::open(&[path.to_owned()])?;
+        let (counts, report) = corpus.count(&Rules::default(), |_| ())?;
+        let mut found = Words { long: report.long_words, invalid: report.invalid_utf8, ..Words::default() };
+        let Ok(vocab) = Vocab::from_counts(&counts, 1, None) else { return Ok((found, report)) };
+        let encoded = corpus.encode(&vocab, Normalization::default(), None, None, |_| ())?;
+        assert_eq!(encoded.report, report);
+        let mut tokens = Vec::new();
+        (0..encoded.store.blocks()).for_each(|block| encoded.store.read_block(block, &mut tokens).unwrap());
+        for (at, token) in tokens.iter().enumerate() {
+            found.words.push(vocab.word(token & !END).to_owned());
+            if token & END != 0 {
+                found.ends.push(at + 1);
+            }
+        }
+        Ok((found, report))
+    })
+}
+
+/// Any bytes, behind so much that has no words in it that they lie across the end of a chunk.
+fn text(draw: &mut Draw) -> Vec<u8> {
+    let bytes = draw.bytes(3000, LETTERS);
+    if !draw.one_in(32) {
+        return bytes;
+    }
+    let filler = *draw.pick(b"\n \tx");
+    let mut text = vec![filler; CHUNK - draw.below(bytes.len() + 2)];
+    text.extend(bytes);
+    text
+}
+
+#[test]
+fn words_of_any_bytes_are_those_of_the_plain_twin() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text");
+    fuzz("text", text, |bytes, draw| {
+        put(&path, bytes);
+        let (found, report) = match read(&path, 1 + draw.below(3)) {
+            Ok(read) => read,
+            // What begins as an archive is refused by design.
+            Err(error) => return assert!(error.to_string().contains("archive"), "{error}"),
+        };
+        let expected = plain(bytes);
+        assert!(found.words == expected.words, "{:?}\nis not\n{:?}", found.words, expected.words);
+        assert_eq!((report.words, found.long), (expected.words.len() as u64, expected.long));
+        // Of what is cut only the start is looked at.
+        if bytes.len() < CHUNK {
+            assert_eq!((report.cuts, found.invalid), (0, expected.invalid));
+        }
+        if report.cuts == 0 {
+            assert_eq!((found.ends, report.lines), (expected.ends.clone(), expected.ends.len() as u64));
+        }
+    });
+}
+
+fn packed() -> [(&'static str, Vec<u8>); 4] {
+    let text: String = (0..300).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i * i)).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let mut zstd = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    zstd.write_all(text.as_bytes()).unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(text.as_bytes()).unwrap();
+    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+    xz.write_all(text.as_bytes()).unwrap();
+    let (gzip, zstd) = (gzip.finish().unwrap(), zstd.finish().unwrap());
+    [("t.gz", gzip), ("t.zst", zstd), ("t.bz2", bzip2.finish().unwrap()), ("t.xz", xz.finish().unwrap())]
+}
+
+#[test]
+fn packed_text_that_is_damaged_is_text_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let seeds = packed().map(|(_, bytes)| bytes);
+    for (at, (name, whole)) in packed().iter().enumerate() {
+        let path = folder.path().join(name);
+        let others = [&seeds[at..], &seeds[..at]].concat();
+        fuzz(
+            name,
+            |draw| draw.damaged_one(whole, &others),
+            |bytes, _| {
+                put(&path, bytes);
+                match read(&path, 2) {
+                    Ok((found, report)) => assert_eq!(found.words.len() as u64, report.words),
+                    Err(error) => assert!(error.to_string().contains(name), "{error}"),
+                }
+            },
+        );
+    }
+}
+
+#[test]
+fn lists_of_files_are_paths_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list");
+    let seeds = [b"a.txt\nfolder/b.txt\r\n\n/c d.txt".to_vec(), b"-\n".to_vec()];
+    fuzz(
+        "list",
+        |draw| draw.damaged(&seeds),
+        |bytes, _| {
+            put(&path, bytes);
+            if let Ok(paths) = read_list(&path) {
+                assert!(paths.iter().all(|path| !path.as_os_str().as_encoded_bytes().contains(&0)));
+            }
+        },
+    );
+}
