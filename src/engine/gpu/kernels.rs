@@ -108,6 +108,8 @@ pub(super) struct Layout {
     pub(super) subgroups: bool,
     /// Whether a workgroup is known to be a single subgroup.
     pub(super) one_subgroup: bool,
+    /// Workgroups of a dispatch at most: kernels stride over the rest.
+    pub(super) groups: usize,
     /// Groups of four elements in a row.
     pub(super) width: u32,
     /// How matrices are cut.
@@ -256,7 +258,7 @@ mod tests {
 
     fn parsed(kernel: &Kernel, subgroups: bool, shards: u32, storage: Storage) -> naga::Module {
         let shards = Shards { count: shards, width: 32u32.div_ceil(shards) };
-        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, width: 32, shards, storage, checks: true };
+        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, groups: 1, width: 32, shards, storage, checks: true };
         naga::front::wgsl::parse_str(&kernel.text(layout)).unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
     }
 

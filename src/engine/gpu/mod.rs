@@ -273,7 +273,7 @@ impl GpuEngine {
         let (windows, centers, targets) = (batch.windows(), batch.center_rows.len(), batch.target_rows.len());
         let row_bytes = self.layout.shards.row_bytes();
         let scratch = [centers as u64 * row_bytes, targets as u64 * row_bytes, windows as u64 * 4];
-        self.record(&scratch, &program::sigmoid(windows, centers, targets), windows)
+        self.record(&scratch, &program::sigmoid(self.layout, windows, centers, targets), windows)
     }
 
     /// Takes the batch's centers in tiles, so that their scores with all words fit into `most_scores`. W' moves after the
@@ -294,7 +294,7 @@ impl GpuEngine {
             let scores = count * self.output_rows as u64 * 4;
             let scratch = [scores, count * row_bytes, self.output_rows as u64 * row_bytes, count * 4];
             let last = slots.end == centers;
-            let dispatches = program::softmax(slots.len(), self.output_rows, self.layout.width as usize * 4, last);
+            let dispatches = program::softmax(self.layout, slots.len(), self.output_rows, last);
             self.record(&scratch, &dispatches, slots.len())?;
         }
         Ok(())
@@ -383,6 +383,9 @@ impl Engine for GpuEngine {
 /// A lane has this many columns of a row at most: rows of targets and their sums stay in its registers.
 const COLUMNS: u32 = 4;
 
+/// Workgroups of a dispatch on a software adapter, where each costs as much as some rows: a few for every core.
+const SOFTWARE_GROUPS: usize = 128;
+
 /// Invocations of a workgroup at most: what every adapter allows.
 const MAX_LANES: u32 = 256;
 
@@ -402,6 +405,7 @@ fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) 
         lanes,
         subgroups: subgroup.is_some(),
         one_subgroup: subgroup == Some((lanes, lanes)),
+        groups: if selected.is_software() { SOFTWARE_GROUPS } else { MAX_GROUPS },
         width,
         shards,
         storage: options.storage,

@@ -117,9 +117,9 @@ impl Program {
     }
 }
 
-/// As many workgroups as items, up to what a dispatch takes: kernels stride over the rest.
-fn line(stage: usize, items: usize) -> Dispatch {
-    Dispatch { stage, groups: [items.min(MAX_GROUPS) as u32, 1] }
+/// As many workgroups as items, up to what suits the adapter: kernels stride over the rest.
+fn line(stage: usize, items: usize, layout: Layout) -> Dispatch {
+    Dispatch { stage, groups: [items.min(layout.groups) as u32, 1] }
 }
 
 /// Workgroups for a product of so many rows and columns.
@@ -128,20 +128,21 @@ fn tiles(stage: usize, rows: usize, columns: usize) -> Dispatch {
 }
 
 /// A step of [`Objective::Sigmoid`].
-pub(super) fn sigmoid(windows: usize, centers: usize, targets: usize) -> [Dispatch; 4] {
-    [line(0, windows), line(1, centers), line(2, targets), line(3, 1)]
+pub(super) fn sigmoid(layout: Layout, windows: usize, centers: usize, targets: usize) -> [Dispatch; 4] {
+    [line(0, windows, layout), line(1, centers, layout), line(2, targets, layout), line(3, 1, layout)]
 }
 
 /// A tile of centers in a step of [`Objective::Softmax`]; `last` moves W'.
-pub(super) fn softmax(centers: usize, words: usize, columns: usize, last: bool) -> Vec<Dispatch> {
+pub(super) fn softmax(layout: Layout, centers: usize, words: usize, last: bool) -> Vec<Dispatch> {
+    let columns = layout.width as usize * 4;
     let mut dispatches = vec![
         tiles(0, centers, words),
-        line(1, centers),
+        line(1, centers, layout),
         tiles(2, centers, columns),
         tiles(3, words, columns),
-        line(4, centers),
-        line(5, 1),
+        line(4, centers, layout),
+        line(5, 1, layout),
     ];
-    dispatches.extend(last.then(|| line(6, words)));
+    dispatches.extend(last.then(|| line(6, words, layout)));
     dispatches
 }
