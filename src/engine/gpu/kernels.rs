@@ -258,7 +258,8 @@ mod tests {
 
     fn parsed(kernel: &Kernel, subgroups: bool, shards: u32, storage: Storage) -> naga::Module {
         let shards = Shards { count: shards, width: 32u32.div_ceil(shards) };
-        let layout = Layout { lanes: 32, subgroups, one_subgroup: false, groups: 1, width: 32, shards, storage, checks: true };
+        let layout =
+            Layout { lanes: 32, subgroups, one_subgroup: false, groups: 1, width: 32, shards, storage, checks: true };
         naga::front::wgsl::parse_str(&kernel.text(layout)).unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
     }
 
