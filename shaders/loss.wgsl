@@ -1,14 +1,14 @@
-// Adds up the losses of a batch's windows, in a fixed order, in one workgroup.
+// Adds up the losses of a batch's parts, in a fixed order, in one workgroup.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read> window_losses: array<f32>;
+@group(0) @binding(1) var<storage, read> losses: array<f32>;
 @group(0) @binding(2) var<storage, read_write> batch_losses: array<f32>;
 
 @compute @workgroup_size(LANES)
 fn main(lane: Lane) {
     var sum = vec4f(0.0);
-    for (var window = lane.index; window < batch.header.windows; window += LANES) {
-        sum.x += window_losses[window];
+    for (var part = lane.index; part < batch.header.losses; part += LANES) {
+        sum.x += losses[part];
     }
     let total = reduce(sum, lane);
     if lane.index == 0u {

@@ -1,15 +1,16 @@
 // First half of a step: embedding lookup, dot products, sigmoid loss and the scatter of the gradient.
 //
-// A workgroup takes a window, its lanes the columns of the rows. Every row of the window is read once: the rows of up to
-// eight targets and the sums of their contributions stay with the lanes while the centers pass, each with its eight
-// products, reduced together, their errors, and its own contribution. Contributions are scattered by integer atomics, so
-// that the order of the workgroups does not matter. Twin: engine/cpu/window.rs.
+// A workgroup takes a run, window after window, its lanes the columns of the rows. Every row of a window is read once: the
+// rows of up to eight targets and the sums of their contributions stay with the lanes while the centers pass, each with its
+// eight products, reduced together, their errors, and its own contribution. Contributions to a center are added up over the
+// run, then scattered, as those to a window's targets are, by integer atomics, so that the order of the workgroups does not
+// matter. Twin: engine/cpu/window.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read_write> window_losses: array<f32>;
+@group(0) @binding(1) var<storage, read_write> run_losses: array<f32>;
 
 const TARGET_BLOCK = 8u;
-const GRADIENT_LIMIT = 8.0;
+const GRADIENT_LIMIT = 32.0;
 
 struct Errors {
     error: vec4f,
@@ -49,108 +50,138 @@ fn target_at(at: u32, present: bool) -> Target {
     return Target(slot, row, select(-1.0, 1.0, (packed & 1u) == 1u));
 }
 
+// The place of a window's center among those of its run.
+fn place_at(at: u32) -> u32 {
+    return batch.data[batch.header.centers + at / 4u] >> (8u * (at % 4u)) & 0xffu;
+}
+
+// Takes a window of the run whose centers start at `run_centers`, and returns its loss.
+fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
+    let first_center = batch.data[batch.header.center_offsets + window];
+    let end_center = batch.data[batch.header.center_offsets + window + 1u];
+    let first_target = batch.data[batch.header.target_offsets + window];
+    let end_target = batch.data[batch.header.target_offsets + window + 1u];
+    var loss = 0.0;
+    for (var block = first_target; block < end_target; block += TARGET_BLOCK) {
+        let targets = end_target - block;
+        let t0 = target_at(block + 0u, 0u < targets);
+        let t1 = target_at(block + 1u, 1u < targets);
+        let t2 = target_at(block + 2u, 2u < targets);
+        let t3 = target_at(block + 3u, 3u < targets);
+        let t4 = target_at(block + 4u, 4u < targets);
+        let t5 = target_at(block + 5u, 5u < targets);
+        let t6 = target_at(block + 6u, 6u < targets);
+        let t7 = target_at(block + 7u, 7u < targets);
+        let low_signs = vec4f(t0.sign, t1.sign, t2.sign, t3.sign);
+        let high_signs = vec4f(t4.sign, t5.sign, t6.sign, t7.sign);
+        // Rows and sums have names of their own: an array over targets may end up in memory.
+        var row0: array<vec4f, COLUMNS>;
+        var row1: array<vec4f, COLUMNS>;
+        var row2: array<vec4f, COLUMNS>;
+        var row3: array<vec4f, COLUMNS>;
+        var row4: array<vec4f, COLUMNS>;
+        var row5: array<vec4f, COLUMNS>;
+        var row6: array<vec4f, COLUMNS>;
+        var row7: array<vec4f, COLUMNS>;
+        var sum0: array<vec4f, COLUMNS>;
+        var sum1: array<vec4f, COLUMNS>;
+        var sum2: array<vec4f, COLUMNS>;
+        var sum3: array<vec4f, COLUMNS>;
+        var sum4: array<vec4f, COLUMNS>;
+        var sum5: array<vec4f, COLUMNS>;
+        var sum6: array<vec4f, COLUMNS>;
+        var sum7: array<vec4f, COLUMNS>;
+        for (var k = 0u; k < COLUMNS; k++) {
+            let column = lane.index + k * LANES;
+            if column < WIDTH {
+                row0[k] = output_at(t0.row, column);
+                if 1u < targets { row1[k] = output_at(t1.row, column); }
+                if 2u < targets { row2[k] = output_at(t2.row, column); }
+                if 3u < targets { row3[k] = output_at(t3.row, column); }
+                if 4u < targets { row4[k] = output_at(t4.row, column); }
+                if 5u < targets { row5[k] = output_at(t5.row, column); }
+                if 6u < targets { row6[k] = output_at(t6.row, column); }
+                if 7u < targets { row7[k] = output_at(t7.row, column); }
+            }
+        }
+        for (var i = first_center; i < end_center; i++) {
+            let place = place_at(i);
+            let center = batch.data[batch.header.center_rows + batch.data[run_centers + place]];
+            var x: array<vec4f, COLUMNS>;
+            var low = vec4f(0.0);
+            var high = vec4f(0.0);
+            for (var k = 0u; k < COLUMNS; k++) {
+                let column = lane.index + k * LANES;
+                if column < WIDTH {
+                    x[k] = input_at(center, column);
+                }
+                low += vec4f(dot(x[k], row0[k]), dot(x[k], row1[k]), dot(x[k], row2[k]), dot(x[k], row3[k]));
+                high += vec4f(dot(x[k], row4[k]), dot(x[k], row5[k]), dot(x[k], row6[k]), dot(x[k], row7[k]));
+            }
+            let low_errors = errors_of(reduce(low, lane), low_signs);
+            let high_errors = errors_of(reduce(high, lane), high_signs);
+            loss += low_errors.loss + high_errors.loss;
+            let e = low_errors.error;
+            let f = high_errors.error;
+            for (var k = 0u; k < COLUMNS; k++) {
+                let column = lane.index + k * LANES;
+                if column < WIDTH {
+                    let sum = e.x * row0[k] + e.y * row1[k] + e.z * row2[k] + e.w * row3[k]
+                        + f.x * row4[k] + f.y * row5[k] + f.z * row6[k] + f.w * row7[k];
+                    set_run_sum(group, place, column, run_sum_at(group, place, column) + sum);
+                }
+                sum0[k] += e.x * x[k];
+                sum1[k] += e.y * x[k];
+                sum2[k] += e.z * x[k];
+                sum3[k] += e.w * x[k];
+                sum4[k] += f.x * x[k];
+                sum5[k] += f.y * x[k];
+                sum6[k] += f.z * x[k];
+                sum7[k] += f.w * x[k];
+            }
+        }
+        for (var k = 0u; k < COLUMNS; k++) {
+            let column = lane.index + k * LANES;
+            if column < WIDTH {
+                add_to_target_sums(t0.slot, column, fixed_point(sum0[k]));
+                if 1u < targets { add_to_target_sums(t1.slot, column, fixed_point(sum1[k])); }
+                if 2u < targets { add_to_target_sums(t2.slot, column, fixed_point(sum2[k])); }
+                if 3u < targets { add_to_target_sums(t3.slot, column, fixed_point(sum3[k])); }
+                if 4u < targets { add_to_target_sums(t4.slot, column, fixed_point(sum4[k])); }
+                if 5u < targets { add_to_target_sums(t5.slot, column, fixed_point(sum5[k])); }
+                if 6u < targets { add_to_target_sums(t6.slot, column, fixed_point(sum6[k])); }
+                if 7u < targets { add_to_target_sums(t7.slot, column, fixed_point(sum7[k])); }
+            }
+        }
+    }
+    return loss;
+}
+
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
-    for (var window = group.x; window < batch.header.windows; window += groups.x) {
-        let first_center = batch.data[batch.header.center_offsets + window];
-        let end_center = batch.data[batch.header.center_offsets + window + 1u];
-        let first_target = batch.data[batch.header.target_offsets + window];
-        let end_target = batch.data[batch.header.target_offsets + window + 1u];
+fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
+    let group = group_id.x;
+    for (var run = group; run < batch.header.runs; run += groups.x) {
+        let first_center = batch.data[batch.header.run_center_offsets + run];
+        let places = batch.data[batch.header.run_center_offsets + run + 1u] - first_center;
+        let run_centers = batch.header.run_centers + first_center;
+        for (var place = 0u; place < places; place++) {
+            for (var column = lane.index; column < WIDTH; column += LANES) {
+                set_run_sum(group, place, column, vec4f(0.0));
+            }
+        }
+        let end_window = batch.data[batch.header.run_windows + run + 1u];
         var loss = 0.0;
-        for (var block = first_target; block < end_target; block += TARGET_BLOCK) {
-            let targets = end_target - block;
-            let t0 = target_at(block + 0u, 0u < targets);
-            let t1 = target_at(block + 1u, 1u < targets);
-            let t2 = target_at(block + 2u, 2u < targets);
-            let t3 = target_at(block + 3u, 3u < targets);
-            let t4 = target_at(block + 4u, 4u < targets);
-            let t5 = target_at(block + 5u, 5u < targets);
-            let t6 = target_at(block + 6u, 6u < targets);
-            let t7 = target_at(block + 7u, 7u < targets);
-            let low_signs = vec4f(t0.sign, t1.sign, t2.sign, t3.sign);
-            let high_signs = vec4f(t4.sign, t5.sign, t6.sign, t7.sign);
-            // Rows and sums have names of their own: an array over targets may end up in memory.
-            var row0: array<vec4f, COLUMNS>;
-            var row1: array<vec4f, COLUMNS>;
-            var row2: array<vec4f, COLUMNS>;
-            var row3: array<vec4f, COLUMNS>;
-            var row4: array<vec4f, COLUMNS>;
-            var row5: array<vec4f, COLUMNS>;
-            var row6: array<vec4f, COLUMNS>;
-            var row7: array<vec4f, COLUMNS>;
-            var sum0: array<vec4f, COLUMNS>;
-            var sum1: array<vec4f, COLUMNS>;
-            var sum2: array<vec4f, COLUMNS>;
-            var sum3: array<vec4f, COLUMNS>;
-            var sum4: array<vec4f, COLUMNS>;
-            var sum5: array<vec4f, COLUMNS>;
-            var sum6: array<vec4f, COLUMNS>;
-            var sum7: array<vec4f, COLUMNS>;
-            for (var k = 0u; k < COLUMNS; k++) {
-                let column = lane.index + k * LANES;
-                if column < WIDTH {
-                    row0[k] = output_at(t0.row, column);
-                    if 1u < targets { row1[k] = output_at(t1.row, column); }
-                    if 2u < targets { row2[k] = output_at(t2.row, column); }
-                    if 3u < targets { row3[k] = output_at(t3.row, column); }
-                    if 4u < targets { row4[k] = output_at(t4.row, column); }
-                    if 5u < targets { row5[k] = output_at(t5.row, column); }
-                    if 6u < targets { row6[k] = output_at(t6.row, column); }
-                    if 7u < targets { row7[k] = output_at(t7.row, column); }
-                }
-            }
-            for (var i = first_center; i < end_center; i++) {
-                let slot = batch.data[batch.header.centers + i];
-                let center = batch.data[batch.header.center_rows + slot];
-                var x: array<vec4f, COLUMNS>;
-                var low = vec4f(0.0);
-                var high = vec4f(0.0);
-                for (var k = 0u; k < COLUMNS; k++) {
-                    let column = lane.index + k * LANES;
-                    if column < WIDTH {
-                        x[k] = input_at(center, column);
-                    }
-                    low += vec4f(dot(x[k], row0[k]), dot(x[k], row1[k]), dot(x[k], row2[k]), dot(x[k], row3[k]));
-                    high += vec4f(dot(x[k], row4[k]), dot(x[k], row5[k]), dot(x[k], row6[k]), dot(x[k], row7[k]));
-                }
-                let low_errors = errors_of(reduce(low, lane), low_signs);
-                let high_errors = errors_of(reduce(high, lane), high_signs);
-                loss += low_errors.loss + high_errors.loss;
-                let e = low_errors.error;
-                let f = high_errors.error;
-                for (var k = 0u; k < COLUMNS; k++) {
-                    let column = lane.index + k * LANES;
-                    if column < WIDTH {
-                        let sum = e.x * row0[k] + e.y * row1[k] + e.z * row2[k] + e.w * row3[k]
-                            + f.x * row4[k] + f.y * row5[k] + f.z * row6[k] + f.w * row7[k];
-                        add_to_center_sums(slot, column, fixed_point(sum));
-                    }
-                    sum0[k] += e.x * x[k];
-                    sum1[k] += e.y * x[k];
-                    sum2[k] += e.z * x[k];
-                    sum3[k] += e.w * x[k];
-                    sum4[k] += f.x * x[k];
-                    sum5[k] += f.y * x[k];
-                    sum6[k] += f.z * x[k];
-                    sum7[k] += f.w * x[k];
-                }
-            }
-            for (var k = 0u; k < COLUMNS; k++) {
-                let column = lane.index + k * LANES;
-                if column < WIDTH {
-                    add_to_target_sums(t0.slot, column, fixed_point(sum0[k]));
-                    if 1u < targets { add_to_target_sums(t1.slot, column, fixed_point(sum1[k])); }
-                    if 2u < targets { add_to_target_sums(t2.slot, column, fixed_point(sum2[k])); }
-                    if 3u < targets { add_to_target_sums(t3.slot, column, fixed_point(sum3[k])); }
-                    if 4u < targets { add_to_target_sums(t4.slot, column, fixed_point(sum4[k])); }
-                    if 5u < targets { add_to_target_sums(t5.slot, column, fixed_point(sum5[k])); }
-                    if 6u < targets { add_to_target_sums(t6.slot, column, fixed_point(sum6[k])); }
-                    if 7u < targets { add_to_target_sums(t7.slot, column, fixed_point(sum7[k])); }
-                }
+        for (var window = batch.data[batch.header.run_windows + run]; window < end_window; window++) {
+            loss += train(window, run_centers, group, lane);
+        }
+        for (var place = 0u; place < places; place++) {
+            let slot = batch.data[run_centers + place];
+            for (var column = lane.index; column < WIDTH; column += LANES) {
+                add_to_center_sums(slot, column, fixed_point(run_sum_at(group, place, column)));
             }
         }
         if lane.index == 0u {
-            window_losses[window] = loss;
+            run_losses[run] = loss;
         }
     }
 }

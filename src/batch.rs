@@ -2,21 +2,32 @@
 
 use std::ops::Range;
 
-/// Targets that a kernel handles at a time: a window of more targets adds to its center rows once per block.
-///
-/// Engines must agree on it, because it enters [`Batch::multiplicity`].
+/// Targets that a kernel handles at a time.
 pub const TARGET_BLOCK: usize = 8;
+
+/// Centers of a run at most: 16 consecutive positions and those that windows of 5 reach beyond them.
+///
+/// Kernels keep as many rows of sums close at hand, so this also is a matter of memory: 16 KB for 150 dimensions.
+pub const RUN_CENTERS: usize = 26;
 
 /// Windows of one context position each: its target rows (the context and the negatives, say) and the centers around it.
 ///
-/// Each window stands for the full cross product of its centers and targets. Rows are named by **slots**: slot `i` of a
-/// table is the `i`-th smallest row that the batch touches there, so accumulators need only be as large as the batch.
+/// Each window stands for the full cross product of its centers and targets. Windows of neighbouring positions, which have
+/// many centers in common, make up a **run**: a kernel adds to a center's sum once for a run, not for each window. Rows are
+/// named by **slots**: slot `i` of a table is the `i`-th smallest row that the batch touches there, so accumulators need only
+/// be as large as the batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
+    /// Run `r` has the windows `run_windows[r]..run_windows[r + 1]`.
+    pub run_windows: Vec<u32>,
+    /// Run `r` has `run_centers[run_center_offsets[r]..run_center_offsets[r + 1]]`, up to [`RUN_CENTERS`].
+    pub run_center_offsets: Vec<u32>,
+    /// Slots of W, run after run.
+    pub run_centers: Vec<u32>,
     /// Window `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
     pub center_offsets: Vec<u32>,
-    /// Slots of W, window after window.
-    pub centers: Vec<u32>,
+    /// Places among the centers of the run, window after window.
+    pub centers: Vec<u8>,
     /// Window `w` has `targets[target_offsets[w]..target_offsets[w + 1]]`.
     pub target_offsets: Vec<u32>,
     /// Targets, window after window.
@@ -25,8 +36,7 @@ pub struct Batch {
     pub center_rows: Vec<u32>,
     /// The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<u32>,
-    /// The most contributions that any row receives: a target one from its window, a center one for each [`TARGET_BLOCK`]
-    /// of it.
+    /// The most contributions that any row receives: a target one from its window, a center one from its run.
     pub multiplicity: u32,
     /// The epoch, from 0.
     pub epoch: u32,
@@ -34,6 +44,15 @@ pub struct Batch {
     pub words_before: u64,
     /// Words of the corpus this batch stands for, those dropped by subsampling included.
     pub words: u64,
+}
+
+/// Neighbouring windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// Their numbers.
+    pub windows: Range<usize>,
+    /// Slots of W: the places of a window's centers lead here.
+    pub centers: &'a [u32],
 }
 
 /// A slot of W' with the label that its product with each center should have: 1 for the context, 0 for a negative; in
@@ -63,6 +82,17 @@ impl Target {
 }
 
 impl Batch {
+    /// Number of runs.
+    pub fn runs(&self) -> usize {
+        self.run_windows.len().saturating_sub(1)
+    }
+
+    /// A run, by its number.
+    #[inline]
+    pub fn run(&self, run: usize) -> Run<'_> {
+        Run { windows: range(&self.run_windows, run), centers: &self.run_centers[range(&self.run_center_offsets, run)] }
+    }
+
     /// Number of windows.
     pub fn windows(&self) -> usize {
         self.center_offsets.len().saturating_sub(1)
@@ -81,47 +111,58 @@ impl Batch {
 
     /// Bytes of all arrays.
     pub fn bytes(&self) -> usize {
+        let of_runs = self.run_windows.len() + self.run_center_offsets.len() + self.run_centers.len();
         let offsets = self.center_offsets.len() + self.target_offsets.len();
         let rows = self.center_rows.len() + self.target_rows.len();
-        4 * (offsets + self.centers.len() + self.targets.len() + rows)
+        4 * (of_runs + offsets + self.centers.len().div_ceil(4) + self.targets.len() + rows)
     }
 
-    /// The centers of a window.
+    /// The centers of a window, by their places in its run.
     #[inline]
-    pub fn centers_of(&self, window: usize) -> &[u32] {
-        &self.centers[self.center_range(window)]
+    pub fn centers_of(&self, window: usize) -> &[u8] {
+        &self.centers[range(&self.center_offsets, window)]
     }
 
     /// The targets of a window.
     #[inline]
     pub fn targets_of(&self, window: usize) -> &[Target] {
-        let range = self.target_offsets[window] as usize..self.target_offsets[window + 1] as usize;
-        &self.targets[range]
+        &self.targets[range(&self.target_offsets, window)]
+    }
+
+    /// Every window with the rows of W of its centers.
+    pub fn windows_with_centers(&self) -> impl Iterator<Item = (usize, Vec<u32>)> {
+        (0..self.runs()).map(|run| self.run(run)).flat_map(move |Run { windows, centers }| {
+            let row = |&place: &u8| self.center_rows[centers[place as usize] as usize];
+            windows.map(move |window| (window, self.centers_of(window).iter().map(row).collect()))
+        })
     }
 
     /// The contexts of each center slot, for objectives without negatives: every target stands for itself.
     pub fn by_center(&self) -> ByCenter {
         let mut offsets = vec![0u32; self.center_rows.len() + 1];
-        for window in 0..self.windows() {
-            let targets = self.targets_of(window).len() as u32;
-            self.centers_of(window).iter().for_each(|&center| offsets[center as usize + 1] += targets);
+        let runs = || (0..self.runs()).map(|run| self.run(run));
+        for Run { windows, centers } in runs() {
+            for window in windows {
+                let targets = self.targets_of(window).len() as u32;
+                let slots = self.centers_of(window).iter().map(|&place| centers[place as usize]);
+                slots.for_each(|slot| offsets[slot as usize + 1] += targets);
+            }
         }
         (1..offsets.len()).for_each(|slot| offsets[slot] += offsets[slot - 1]);
         let mut contexts = vec![0; offsets[offsets.len() - 1] as usize];
         let mut next = offsets.clone();
-        for window in 0..self.windows() {
-            for &center in self.centers_of(window) {
-                for target in self.targets_of(window) {
-                    contexts[next[center as usize] as usize] = self.target_rows[target.slot()];
-                    next[center as usize] += 1;
+        for Run { windows, centers } in runs() {
+            for window in windows {
+                for &place in self.centers_of(window) {
+                    let next = &mut next[centers[place as usize] as usize];
+                    for target in self.targets_of(window) {
+                        contexts[*next as usize] = self.target_rows[target.slot()];
+                        *next += 1;
+                    }
                 }
             }
         }
         ByCenter { offsets, contexts }
-    }
-
-    fn center_range(&self, window: usize) -> Range<usize> {
-        self.center_offsets[window] as usize..self.center_offsets[window + 1] as usize
     }
 
     /// Checks that every index leads somewhere: what unchecked kernels rely on.
@@ -130,16 +171,28 @@ impl Batch {
     /// Which array is wrong.
     pub fn validate(&self, input_rows: usize, output_rows: usize) -> std::result::Result<(), String> {
         let require = |holds: bool, what: &str| if holds { Ok(()) } else { Err(format!("the batch's {what}")) };
-        let spans = |offsets: &[u32], length: usize| {
-            offsets.len() == self.windows() + 1
+        let spans = |offsets: &[u32], count: usize, length: usize| {
+            offsets.len() == count + 1
                 && offsets.first() == Some(&0)
                 && offsets.last() == Some(&(length as u32))
                 && offsets.is_sorted()
         };
-        require(spans(&self.center_offsets, self.centers.len()), "center offsets do not span its centers")?;
-        require(spans(&self.target_offsets, self.targets.len()), "target offsets do not span its targets")?;
+        let (runs, windows) = (self.runs(), self.windows());
+        require(spans(&self.run_windows, runs, windows), "runs do not span its windows")?;
+        let centers = self.run_centers.len();
+        require(spans(&self.run_center_offsets, runs, centers), "runs do not span their centers")?;
+        require(spans(&self.center_offsets, windows, self.centers.len()), "center offsets do not span its centers")?;
+        require(spans(&self.target_offsets, windows, self.targets.len()), "target offsets do not span its targets")?;
+        let runs = || (0..runs).map(|run| self.run(run));
+        require(runs().all(|run| run.centers.len() <= RUN_CENTERS), "runs have too many centers")?;
+        let leads = |run: Run<'_>| {
+            let of_windows =
+                self.center_offsets[run.windows.start] as usize..self.center_offsets[run.windows.end] as usize;
+            self.centers[of_windows].iter().all(|&place| usize::from(place) < run.centers.len())
+        };
+        require(runs().all(leads), "centers exceed those of their run")?;
         let (center_slots, target_slots) = (self.center_rows.len(), self.target_rows.len());
-        require(self.centers.iter().all(|&slot| (slot as usize) < center_slots), "centers exceed its slots")?;
+        require(self.run_centers.iter().all(|&slot| (slot as usize) < center_slots), "centers exceed its slots")?;
         require(self.targets.iter().all(|target| target.slot() < target_slots), "targets exceed its slots")?;
         require(self.center_rows.iter().all(|&row| (row as usize) < input_rows), "rows exceed W")?;
         require(self.target_rows.iter().all(|&row| (row as usize) < output_rows), "rows exceed W'")
@@ -147,15 +200,23 @@ impl Batch {
 
     /// Empties the batch, keeping its memory.
     pub(crate) fn clear(&mut self) {
-        self.center_offsets.clear();
-        self.center_offsets.push(0);
-        self.target_offsets.clear();
-        self.target_offsets.push(0);
+        let Self { run_windows, run_center_offsets, center_offsets, target_offsets, .. } = self;
+        for offsets in [run_windows, run_center_offsets, center_offsets, target_offsets] {
+            offsets.clear();
+            offsets.push(0);
+        }
+        self.run_centers.clear();
         self.centers.clear();
         self.targets.clear();
         self.center_rows.clear();
         self.target_rows.clear();
     }
+}
+
+/// What the `index`-th of some lists has, which lie one after the other.
+#[inline]
+fn range(offsets: &[u32], index: usize) -> Range<usize> {
+    offsets[index] as usize..offsets[index + 1] as usize
 }
 
 /// The pairs of a batch, center after center.
@@ -187,28 +248,52 @@ impl BatchBuilder {
         Self { centers: RowSet::new(input_rows), targets: RowSet::new(output_rows) }
     }
 
-    /// Adds a window to a batch. Its centers are still rows, and the slots of its targets too.
+    /// How many centers may still be added to the run.
     #[inline]
-    pub fn window(&mut self, batch: &mut Batch, centers: &[u32], targets: &[Target]) {
+    pub fn room(&self, batch: &Batch) -> usize {
+        RUN_CENTERS + batch.run_center_offsets[batch.runs()] as usize - batch.run_centers.len()
+    }
+
+    /// Adds a row of W to the centers of the run, and returns its place among them. There must be [`room`](Self::room), and
+    /// a window must follow.
+    #[inline]
+    pub fn center(&mut self, batch: &mut Batch, row: u32) -> u8 {
+        let place = batch.run_centers.len() - batch.run_center_offsets[batch.runs()] as usize;
+        debug_assert!(place < RUN_CENTERS, "the run is full");
+        self.centers.touch(row);
+        batch.run_centers.push(row);
+        place as u8
+    }
+
+    /// Adds a window to the run: places of its centers, and targets whose slots still are rows.
+    #[inline]
+    pub fn window(&mut self, batch: &mut Batch, centers: &[u8], targets: &[Target]) {
         for target in targets {
-            self.targets.touch(target.slot() as u32, 1);
+            self.targets.touch(target.slot() as u32);
         }
         batch.targets.extend_from_slice(targets);
-        let blocks = targets.len().div_ceil(TARGET_BLOCK) as u32;
-        for &row in centers {
-            self.centers.touch(row, blocks);
-        }
         batch.centers.extend_from_slice(centers);
         batch.center_offsets.push(batch.centers.len() as u32);
         batch.target_offsets.push(batch.targets.len() as u32);
     }
 
+    /// Ends the run: the next window belongs to another.
+    #[inline]
+    pub fn end_run(&mut self, batch: &mut Batch) {
+        let windows = batch.windows() as u32;
+        if batch.run_windows[batch.runs()] < windows {
+            batch.run_windows.push(windows);
+            batch.run_center_offsets.push(batch.run_centers.len() as u32);
+        }
+    }
+
     /// Ends a batch: rows become slots.
     pub fn finish(&mut self, batch: &mut Batch) {
+        self.end_run(batch);
         let centers = self.centers.number(&mut batch.center_rows);
         let targets = self.targets.number(&mut batch.target_rows);
         batch.multiplicity = centers.max(targets);
-        for center in &mut batch.centers {
+        for center in &mut batch.run_centers {
             *center = self.centers.slots[*center as usize];
         }
         for target in &mut batch.targets {
@@ -232,11 +317,11 @@ impl RowSet {
     }
 
     #[inline]
-    fn touch(&mut self, row: u32, times: u32) {
+    fn touch(&mut self, row: u32) {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         let count = &mut self.slots[row as usize];
         // What a previous batch left there is a slot, not a count.
-        *count = if self.touched[word] & bit == 0 { times } else { *count + times };
+        *count = if self.touched[word] & bit == 0 { 1 } else { *count + 1 };
         self.touched[word] |= bit;
     }
 
@@ -260,18 +345,33 @@ impl RowSet {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::{HashMap, HashSet};
+
     use proptest::prelude::*;
 
     use super::*;
 
-    /// A batch of the given windows: centers, then targets of which the first is the context.
+    /// A batch of the given windows: centers, then targets, of which the first is the context. Windows are in runs of four, or
+    /// of fewer where those would have too many centers; a window that has too many for a run becomes several.
     pub(crate) fn batch_of(rows: usize, windows: &[(Vec<u32>, Vec<u32>)]) -> Batch {
         let mut builder = BatchBuilder::new(rows, rows);
         let mut batch = Batch::default();
         batch.clear();
-        for (centers, targets) in windows {
+        let mut places = HashMap::new();
+        let windows = windows.iter().flat_map(|(centers, targets)| {
+            let parts = centers.chunks(RUN_CENTERS).chain(centers.is_empty().then_some(&centers[..]));
+            parts.map(move |centers| (centers, targets))
+        });
+        for (w, (centers, targets)) in windows.enumerate() {
+            let new: HashSet<_> = centers.iter().filter(|row| !places.contains_key(*row)).collect();
+            if w % 4 == 0 || new.len() > builder.room(&batch) {
+                builder.end_run(&mut batch);
+                places.clear();
+            }
+            let mut place = |&row: &u32| *places.entry(row).or_insert_with(|| builder.center(&mut batch, row));
+            let centers: Vec<u8> = centers.iter().map(&mut place).collect();
             let targets: Vec<Target> = targets.iter().enumerate().map(|(i, &row)| Target::new(row, i == 0)).collect();
-            builder.window(&mut batch, centers, &targets);
+            builder.window(&mut batch, &centers, &targets);
         }
         builder.finish(&mut batch);
         batch
@@ -280,20 +380,20 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn slots_lead_back_to_the_rows(windows in prop::collection::vec(
-            (prop::collection::vec(0u32..200, 0..40), prop::collection::vec(0u32..200, 1..20)), 0..40)
+            (prop::collection::vec(0u32..200, 0..=RUN_CENTERS), prop::collection::vec(0u32..200, 1..20)), 0..40)
         ) {
             let batch = batch_of(200, &windows);
             prop_assert_eq!(batch.windows(), windows.len());
             prop_assert_eq!(batch.validate(200, 200), Ok(()));
+            let own: Vec<(usize, Vec<u32>)> = batch.windows_with_centers().collect();
+            prop_assert_eq!(own, windows.iter().map(|(centers, _)| centers.clone()).enumerate().collect::<Vec<_>>());
             let mut center_count = [0u32; 200];
             let mut target_count = [0u32; 200];
-            for (w, (centers, targets)) in windows.iter().enumerate() {
-                let own: Vec<u32> = batch.centers_of(w).iter().map(|&slot| batch.center_rows[slot as usize]).collect();
-                prop_assert_eq!(&own, centers);
+            batch.run_centers.iter().for_each(|&slot| center_count[batch.center_rows[slot as usize] as usize] += 1);
+            for (w, (_, targets)) in windows.iter().enumerate() {
                 let own: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot()]).collect();
                 prop_assert_eq!(&own, targets);
                 prop_assert!(batch.targets_of(w).iter().enumerate().all(|(i, t)| t.label() == (i == 0)));
-                centers.iter().for_each(|&row| center_count[row as usize] += targets.len().div_ceil(TARGET_BLOCK) as u32);
                 targets.iter().for_each(|&row| target_count[row as usize] += 1);
             }
             prop_assert!(batch.center_rows.is_sorted_by(|a, b| a < b) && batch.target_rows.is_sorted_by(|a, b| a < b));
@@ -304,7 +404,14 @@ pub(crate) mod tests {
     #[test]
     fn an_index_that_leads_nowhere_is_found() {
         let good = batch_of(10, &[(vec![1, 2], vec![3, 4]), (vec![5], vec![3])]);
-        let breaks: [fn(&mut Batch); 6] = [
+        let breaks: [fn(&mut Batch); 10] = [
+            |b| b.run_windows[1] = 3,
+            |b| b.run_center_offsets[1] = 2,
+            |b| b.run_centers[2] = 3,
+            |b| {
+                b.run_centers.extend([0; RUN_CENTERS]);
+                b.run_center_offsets[1] += RUN_CENTERS as u32;
+            },
             |b| b.center_offsets[1] = 4,
             |b| b.target_offsets[2] = 1,
             |b| b.centers[0] = 3,
@@ -335,7 +442,8 @@ pub(crate) mod tests {
         let mut batch = Batch::default();
         for _ in 0..2 {
             batch.clear();
-            builder.window(&mut batch, &[5, 7], &[Target::new(9, true), Target::new(3, false)]);
+            let centers = [5, 7].map(|row| builder.center(&mut batch, row));
+            builder.window(&mut batch, &centers, &[Target::new(9, true), Target::new(3, false)]);
             builder.finish(&mut batch);
             assert_eq!(batch.center_rows, [5, 7]);
             assert_eq!(batch.multiplicity, 1);

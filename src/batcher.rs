@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rand::Rng;
 
-use crate::batch::{Batch, BatchBuilder, Target};
+use crate::batch::{Batch, BatchBuilder, RUN_CENTERS, Target};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
 use crate::sampling::{AliasTable, HuffmanTree, Key, Stream, Subsampler, below};
@@ -217,36 +217,40 @@ impl Source {
         let tokens = &group.tokens[..];
         let pool_key = Key::new(self.seed, group.epoch, Stream::Pools);
         let place = |position: usize| (group.index as u64) << 32 | position as u64;
-        let (mut centers, mut targets) = (Vec::with_capacity(2 * window as usize), Vec::new());
-        let mut pool = Vec::new();
+        let mut centers = Centers::new(window as usize);
+        let (mut targets, mut pool) = (Vec::new(), Vec::new());
         let runs = share(group.runs.len(), number, group.batches);
         for (first, runs) in runs.clone().step_by(POOL_RUNS).zip(group.runs[runs].chunks(POOL_RUNS)) {
             if let Targets::Negatives(negatives @ Negatives { per_pair: false, .. }) = &*self.targets {
                 negatives.fill_pool(pool_key.at(place(first)), &mut pool);
             }
-            for position in runs.iter().flat_map(|&run| run as usize * RUN..tokens.len().min((run as usize + 1) * RUN))
-            {
-                let mut rng = key.at(place(position));
-                let reach = if fixed { window } else { 1 + below(window, rng.next_u32()) };
-                collect_centers(tokens, position, reach as usize, &mut centers);
-                if centers.is_empty() {
-                    continue;
-                }
-                let context = tokens[position] & !END;
-                match &*self.targets {
-                    Targets::Negatives(negatives) if negatives.per_pair => {
-                        for center in centers.chunks(1) {
-                            negatives.draw(context, || negatives.noise.outcome(rng.next_u64()), &mut targets);
-                            builder.window(batch, center, &targets);
+            for &run in runs {
+                let positions = run as usize * RUN..tokens.len().min((run as usize + 1) * RUN);
+                builder.end_run(batch);
+                centers.start_run(positions.start);
+                for position in positions {
+                    let mut rng = key.at(place(position));
+                    let reach = if fixed { window } else { 1 + below(window, rng.next_u32()) };
+                    let around = around(tokens, position, reach as usize);
+                    let mut add = |positions: Range<usize>, targets: &[Target]| {
+                        centers.add_window(builder, batch, tokens, (positions, position), targets);
+                    };
+                    let context = tokens[position] & !END;
+                    match &*self.targets {
+                        Targets::Negatives(negatives) if negatives.per_pair => {
+                            for center in around.filter(|&center| center != position) {
+                                negatives.draw(context, || negatives.noise.outcome(rng.next_u64()), &mut targets);
+                                add(center..center + 1, &targets);
+                            }
                         }
+                        Targets::Negatives(negatives) => {
+                            let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
+                            negatives.draw(context, from_pool, &mut targets);
+                            add(around, &targets);
+                        }
+                        Targets::Path(tree) => add(around, tree.path(context)),
+                        Targets::Context => add(around, &[Target::new(context, true)]),
                     }
-                    Targets::Negatives(negatives) => {
-                        let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
-                        negatives.draw(context, from_pool, &mut targets);
-                        builder.window(batch, &centers, &targets);
-                    }
-                    Targets::Path(tree) => builder.window(batch, &centers, tree.path(context)),
-                    Targets::Context => builder.window(batch, &centers, &[Target::new(context, true)]),
                 }
             }
         }
@@ -390,17 +394,71 @@ fn shuffle(items: &mut [u32], key: Key, position: u64) {
     }
 }
 
-/// The words at most `reach` places from `position` in its sentence.
-#[inline]
-fn collect_centers(tokens: &[u32], position: usize, reach: usize, centers: &mut Vec<u32>) {
-    centers.clear();
-    let before = &tokens[position.saturating_sub(reach)..position];
-    let first = before.iter().rposition(|token| token & END != 0).map_or(0, |end| end + 1);
-    centers.extend_from_slice(&before[first..]);
-    if tokens[position] & END == 0 {
-        let after = &tokens[position + 1..tokens.len().min(position + 1 + reach)];
-        let last = after.iter().position(|token| token & END != 0).map_or(after.len(), |end| end + 1);
-        centers.extend(after[..last].iter().map(|token| token & !END));
+/// The positions within reach of a context that are of its sentence, itself included.
+fn around(tokens: &[u32], position: usize, reach: usize) -> Range<usize> {
+    let ends = |token: &u32| token & END != 0;
+    let first = position.saturating_sub(reach);
+    let first = tokens[first..position].iter().rposition(ends).map_or(first, |end| first + end + 1);
+    let last = tokens.len().min(position + 1 + reach);
+    let last = tokens[position..last].iter().position(ends).map_or(last, |end| position + end + 1);
+    first..last
+}
+
+/// The centers of a run: which position has which place among them.
+struct Centers {
+    window: usize,
+    /// The position of the first of `places`.
+    first: usize,
+    /// By position from `first` on.
+    places: Vec<Option<u8>>,
+    /// Places of the centers of a window.
+    own: Vec<u8>,
+}
+
+impl Centers {
+    /// For windows that reach so far.
+    fn new(window: usize) -> Self {
+        Self { window, first: 0, places: vec![None; RUN + 2 * window], own: Vec::with_capacity(RUN_CENTERS) }
+    }
+
+    /// No position has a place; the run's contexts are from `position` on.
+    fn start_run(&mut self, position: usize) {
+        self.first = position.saturating_sub(self.window);
+        self.places.fill(None);
+    }
+
+    /// Adds a window, whose centers are the given positions but that of the context, where there are any. One with more
+    /// centers than a run can have becomes several.
+    #[inline]
+    fn add_window(
+        &mut self,
+        builder: &mut BatchBuilder,
+        batch: &mut Batch,
+        tokens: &[u32],
+        (positions, context): (Range<usize>, usize),
+        targets: &[Target],
+    ) {
+        let mut left = positions;
+        while !left.is_empty() {
+            let some = left.start..left.end.min(left.start + RUN_CENTERS);
+            left.start = some.end;
+            let own = some.filter(|&position| position != context);
+            let places = &mut self.places;
+            let new = own.clone().filter(|position| places[position - self.first].is_none()).count();
+            if new > builder.room(batch) {
+                builder.end_run(batch);
+                places.fill(None);
+            }
+            self.own.clear();
+            for position in own {
+                let place = &mut places[position - self.first];
+                let place = place.get_or_insert_with(|| builder.center(batch, tokens[position] & !END));
+                self.own.push(*place);
+            }
+            if !self.own.is_empty() {
+                builder.window(batch, &self.own, targets);
+            }
+        }
     }
 }
 
@@ -488,7 +546,7 @@ mod tests {
         let other = all(&source(&sentences, 50, |s| s.seed = 2), 1);
         assert_ne!(first, other);
         let epoch = first.len() / 2;
-        assert_ne!(first[0].centers, first[epoch].centers);
+        assert_ne!(first[0].run_centers, first[epoch].run_centers);
     }
 
     /// With fixed windows and no subsampling, an epoch holds every pair within reach in a sentence exactly once.
@@ -514,14 +572,14 @@ mod tests {
             let mut seen: HashMap<(u32, u32), i64> = HashMap::new();
             let batches = all(&source, 2);
             for batch in &batches {
-                for w in 0..batch.windows() {
+                for (w, centers) in batch.windows_with_centers() {
                     let targets = batch.targets_of(w);
                     let context = batch.target_rows[targets[0].slot()];
                     assert!(
                         targets[0].label() && targets[1..].iter().all(|t| !t.label() && t.slot() != targets[0].slot())
                     );
-                    for &center in batch.centers_of(w) {
-                        *seen.entry((batch.center_rows[center as usize], context)).or_default() += 1;
+                    for center in centers {
+                        *seen.entry((center, context)).or_default() += 1;
                     }
                 }
             }
@@ -553,10 +611,9 @@ mod tests {
             });
             let mut windows = Vec::new();
             for batch in all(&source, 1) {
-                for w in 0..batch.windows() {
+                for (w, centers) in batch.windows_with_centers() {
                     let targets: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot()]).collect();
-                    let row = |&slot: &u32| batch.center_rows[slot as usize];
-                    windows.push((batch.centers_of(w).iter().map(row).collect::<Vec<u32>>(), targets));
+                    windows.push((centers, targets));
                 }
             }
             windows

@@ -1,7 +1,7 @@
 //! How many bytes the algorithm moves: a model of what each stage of a step reads and writes.
 //!
-//! Counted are rows, each once for every use that has to name it anew: a window's rows of W and W', which it reads once, and
-//! their sums, to which it adds (a read and a write); then each touched row, which is read and written, as is its sum, which
+//! Counted are rows, each once for every use that has to name it anew: the centers of a run and the targets of its windows,
+//! whose rows are read once and to whose sums is added once (a read and a write); then each touched row, which is read and written, as is its sum, which
 //! is cleared. Caches may serve a part of that: a bandwidth above that of a copy says that they do. What lies between is
 //! left out as small: offsets, losses, and everything that stays in registers.
 
@@ -27,7 +27,7 @@ impl Traffic {
     /// Of one batch.
     pub fn of(batch: &Batch, objective: Objective, shape: Shape) -> Self {
         let (row, sums) = (shape.row_bytes(), shape.dim as u64 * WORD);
-        let (centers, targets) = (batch.centers.len() as u64, batch.targets.len() as u64);
+        let (centers, targets) = (batch.run_centers.len() as u64, batch.targets.len() as u64);
         let (center_rows, target_rows) = (batch.center_rows.len() as u64, batch.target_rows.len() as u64);
         let moved = |rows: u64| rows * 2 * (row + sums);
         match objective {
@@ -84,17 +84,17 @@ mod tests {
 
     #[test]
     fn rows_by_hand() {
-        // Centers 2 + 1, targets 2 + 1, of which rows 0 and 1 of W, and 3, 4 and 0 of W' differ.
+        // A run of two windows: centers 0 and 1, targets 2 + 1, which are rows 3, 4 and 0 of W'.
         let batch = batch_of(9, &[(vec![0, 1], vec![3, 4]), (vec![1], vec![0])]);
         let shape = Shape { dim: 10, bytes: 4, output_rows: 9 };
         let traffic = Traffic::of(&batch, Objective::Sigmoid, shape);
-        // A row or its sum has 40 bytes: a window's row takes three of them and an index.
-        assert_eq!(traffic, Traffic { window: 6 * 124, apply_input: 2 * 160, apply_output: 3 * 160 });
+        // A row or its sum has 40 bytes: a center of the run, or a target, takes three of them and an index.
+        assert_eq!(traffic, Traffic { window: 5 * 124, apply_input: 2 * 160, apply_output: 3 * 160 });
         assert_eq!(traffic.of_stage("apply"), Some(5 * 160));
         assert_eq!(traffic.of_stage("apply fixed-point sums: W"), Some(2 * 160));
         assert_eq!(traffic.of_stage("apply fixed-point sums: W'"), Some(3 * 160));
         assert_eq!(traffic.of_stage("loss"), None);
         let half = Traffic::of(&batch, Objective::Sigmoid, Shape { bytes: 2, ..shape });
-        assert_eq!(half.window, 6 * 104);
+        assert_eq!(half.window, 5 * 104);
     }
 }

@@ -55,10 +55,9 @@ impl ReferenceEngine {
     pub fn gradient(&self, batch: &Batch) -> Gradient {
         let mut gradient =
             Gradient { loss: 0.0, input: vec![0.0; self.input.len()], output: vec![0.0; self.output.len()] };
-        for window in 0..batch.windows() {
-            for &center in batch.centers_of(window) {
+        for (window, centers) in batch.windows_with_centers() {
+            for center in centers.into_iter().map(|row| row as usize) {
                 for target in batch.targets_of(window) {
-                    let center = batch.center_rows[center as usize] as usize;
                     let row = batch.target_rows[target.slot()] as usize;
                     match self.objective {
                         Objective::Sigmoid => self.sigmoid_pair(center, row, target.label(), &mut gradient),

@@ -39,6 +39,10 @@ pub struct Sizes {
 /// The lengths of a batch's arrays, at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSizes {
+    /// Runs.
+    pub runs: u64,
+    /// Centers of all runs.
+    pub run_centers: u64,
     /// Windows.
     pub windows: u64,
     /// Centers of all windows.
@@ -54,7 +58,8 @@ pub struct BatchSizes {
 impl BatchSizes {
     /// Bytes of all arrays.
     pub fn bytes(&self) -> u64 {
-        let Self { windows, centers, targets, center_rows, target_rows } = self;
-        4 * (2 * (windows + 1) + centers + targets + center_rows + target_rows)
+        let Self { runs, run_centers, windows, centers, targets, center_rows, target_rows } = self;
+        let offsets = 2 * (runs + 1) + 2 * (windows + 1);
+        4 * (offsets + run_centers + centers.div_ceil(4) + targets + center_rows + target_rows)
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use self::machine::{available_disk, available_memory};
 pub use self::probe::{Estimate, probe};
+use crate::batch::RUN_CENTERS;
 use crate::batcher::{GROUP_BLOCKS, RUN, Targets};
 use crate::corpus::BLOCK_TOKENS;
 use crate::dataset::Dataset;
@@ -210,10 +211,13 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
         Targets::Path(_) => (positions, (positions as f64 * path_length(data)).ceil() as u64),
         Targets::Context => (positions, positions),
     };
-    // A run of positions has as many centers, and those that its windows reach beyond it.
-    let reached = positions + positions.div_ceil(RUN as u64) * 2 * window;
-    let center_rows = reached.min(centers).min(data.vocab.len() as u64);
-    BatchSizes { windows, centers, targets, center_rows, target_rows: targets.min(source.output_rows() as u64) }
+    // A run of positions has as many centers, and those that its windows reach beyond it, unless they are too many for one.
+    let reached = (positions + positions.div_ceil(RUN as u64) * 2 * window).min(centers);
+    let run_centers = if RUN as u64 + 2 * window <= RUN_CENTERS as u64 { reached } else { centers };
+    let runs = positions.div_ceil(RUN as u64).max(run_centers.div_ceil(RUN_CENTERS as u64));
+    let center_rows = reached.min(data.vocab.len() as u64);
+    let target_rows = targets.min(source.output_rows() as u64);
+    BatchSizes { runs, run_centers, windows, centers, targets, center_rows, target_rows }
 }
 
 /// Inner nodes on the path of a word, on average over the words that subsampling keeps.

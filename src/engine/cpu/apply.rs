@@ -3,8 +3,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::{Floats, Sums, Table, prefetch};
-use super::window::SlotSums;
+use super::lanes::{Address, Floats, SharedRows, Sums, Table};
+use super::sums::{SlotSums, shared_out};
 
 /// How many rows ahead rows are brought into the cache.
 const AHEAD: usize = 4;
@@ -54,22 +54,6 @@ fn part_slots(rows: &[u32]) -> usize {
     rows.len().div_ceil(4 * rayon::current_num_threads()).max(1)
 }
 
-/// Moves the touched rows of one table by fixed-point sums, and clears the sums of all threads.
-pub(super) fn slots(arch: Arch, table: &mut Table, rows: &[u32], sums: Vec<&mut SlotSums>, step: Step) {
-    let (width, slots) = (table.width(), part_slots(rows));
-    let mut sums: Vec<(&mut [Sums], &mut [bool])> =
-        sums.into_iter().map(|sums| (&mut sums.sums[..], &mut sums.touched[..])).collect();
-    let parts = cut(table, rows, slots).into_iter().map(|part| {
-        let own = sums.iter_mut().map(|(sums, touched)| {
-            let own = sums.split_off_mut(..part.rows.len() * width).expect("every slot has its sums");
-            (own, touched.split_off_mut(..part.rows.len()).expect("every slot has its mark"))
-        });
-        (own.collect(), part)
-    });
-    let parts: Vec<(Vec<_>, Part<'_>)> = parts.collect();
-    parts.into_par_iter().for_each(|(sums, part)| arch.dispatch(MoveSlots { part, sums, width, step }));
-}
-
 /// Moves the rows of one table by sums in floats, row after row.
 pub(super) fn rows(arch: Arch, table: &mut Table, rows: &[u32], sums: &[Floats], step: Step) {
     let (width, slots) = (table.width(), part_slots(rows));
@@ -79,44 +63,49 @@ pub(super) fn rows(arch: Arch, table: &mut Table, rows: &[u32], sums: &[Floats],
         .for_each(|(part, sums)| arch.dispatch(MoveRows { part, sums, width, step }));
 }
 
-struct MoveSlots<'a> {
-    part: Part<'a>,
-    /// Every thread's sums and marks for the part's slots.
-    sums: Vec<(&'a mut [Sums], &'a mut [bool])>,
-    width: usize,
-    step: Step,
+/// Moves a thread's share of the touched rows by the sums of all threads.
+pub(super) struct MoveShare<'a> {
+    pub(super) table: &'a SharedRows<'a>,
+    /// The row of each slot.
+    pub(super) rows: &'a [u32],
+    /// Every thread's sums.
+    pub(super) sums: &'a [&'a SlotSums],
+    pub(super) thread: usize,
+    pub(super) width: usize,
+    pub(super) step: Step,
 }
 
-impl WithSimd for MoveSlots<'_> {
+impl WithSimd for MoveShare<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { mut part, mut sums, width, step } = self;
+        let Self { table, rows, sums, thread, width, step } = self;
         let mut total = vec![Sums::ZERO; width];
         let mut floats = vec![Floats::ZERO; width];
         // The fixed point's scale is a power of two: dividing by it is exact.
         let unit = 1.0 / step.scale;
-        for slot in 0..part.rows.len() {
-            if slot + AHEAD < part.rows.len() {
-                prefetch(part.row(slot + AHEAD, width));
-                for (sums, _) in &sums {
-                    prefetch(&sums[(slot + AHEAD) * width..][..width]);
+        let slots = shared_out(sums, thread);
+        let mut ahead = slots.clone().skip(AHEAD);
+        for slot in slots {
+            if let Some(slot) = ahead.next() {
+                let (row, own) = (table.address(rows[slot] as usize), Address::of(&sums[thread].sums, slot * width));
+                for line in 0..width {
+                    row.prefetch_to_write(line);
+                    own.prefetch(line);
                 }
             }
             total.fill(Sums::ZERO);
-            for (sums, touched) in &mut sums {
-                if !std::mem::take(&mut touched[slot]) {
-                    continue;
-                }
-                for (total, sum) in total.iter_mut().zip(&mut sums[slot * width..][..width]) {
-                    total.take(sum);
-                }
+            for own in sums.iter().filter_map(|sums| sums.of(slot, width)) {
+                total.iter_mut().zip(own).for_each(|(total, sum)| total.add(sum));
             }
             for (float, total) in floats.iter_mut().zip(&total) {
                 *float = Floats::ZERO.add_scaled(unit, total.to_floats());
             }
-            move_row(part.row(slot, width), &floats, step);
+            #[expect(unsafe_code, reason = "rows shared out by slot are no ranges into which a table could be cut")]
+            // SAFETY: a slot is shared out to one thread, and each stands for another row.
+            let row = unsafe { table.row_mut(rows[slot] as usize) };
+            move_row(row, &floats, step);
         }
     }
 }

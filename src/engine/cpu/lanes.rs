@@ -3,6 +3,8 @@
 //! All arithmetic is on fixed pieces of 16 elements in plain Rust; the compiler turns it into AVX-512, AVX2 or NEON
 //! instructions within [`pulp::Arch::dispatch`]. Since the pieces don't change with the processor, neither do the results.
 
+use std::marker::PhantomData;
+
 use bytemuck::{Pod, Zeroable};
 use pulp::Simd;
 
@@ -69,13 +71,12 @@ impl Floats {
 impl Sums {
     pub(super) const ZERO: Self = Self([0; LANES]);
 
-    /// Adds `other` and leaves zeros there. Wraps only for values that are no numbers, which the loss reports.
+    /// Adds `other`. Wraps only for values that are no numbers, which the loss reports.
     #[inline(always)]
-    pub(super) fn take(&mut self, other: &mut Self) {
-        let own = std::mem::replace(other, Self::ZERO);
+    pub(super) fn add(&mut self, other: &Self) {
         let mut sum = *self;
         for lane in 0..LANES {
-            sum.0[lane] = sum.0[lane].wrapping_add(own.0[lane]);
+            sum.0[lane] = sum.0[lane].wrapping_add(other.0[lane]);
         }
         *self = sum;
     }
@@ -174,6 +175,12 @@ impl Table {
         &mut self.pieces
     }
 
+    /// The rows, to be changed by several threads at once.
+    pub(super) fn shared(&mut self) -> SharedRows<'_> {
+        let Self { width, pieces, .. } = self;
+        SharedRows { pieces: pieces.as_mut_ptr(), rows: pieces.len() / *width, width: *width, table: PhantomData }
+    }
+
     /// The values without padding.
     pub(super) fn matrix(&self) -> Matrix {
         let rows = self.pieces.chunks_exact(self.width);
@@ -182,18 +189,80 @@ impl Table {
     }
 }
 
-/// Asks the processor to bring a row into its cache, to be there when it is needed.
-#[inline(always)]
-pub(super) fn prefetch<T>(row: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    for piece in row {
-        #[expect(unsafe_code, reason = "the intrinsic takes a raw pointer")]
-        // SAFETY: a prefetch reads nothing into the program, and the pointer comes from a reference.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(piece).cast());
-        }
+/// The rows of a table, each of which one thread may change.
+#[derive(Debug)]
+pub(super) struct SharedRows<'a> {
+    pieces: *mut Floats,
+    rows: usize,
+    width: usize,
+    table: PhantomData<&'a mut Table>,
+}
+
+#[expect(unsafe_code, reason = "rows shared out one by one are no ranges into which a table could be cut")]
+// SAFETY: a row is reached through `row_mut` alone, whose callers take care that no two threads have the same.
+unsafe impl Sync for SharedRows<'_> {}
+
+impl SharedRows<'_> {
+    /// Where a row starts.
+    pub(super) fn address(&self, row: usize) -> Address {
+        Address(self.pieces.wrapping_add(row * self.width).addr())
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+
+    /// A row.
+    ///
+    /// # Safety
+    /// For as long as it is in use, no one may ask for the same row.
+    #[expect(unsafe_code, reason = "see above")]
+    #[expect(clippy::mut_from_ref, reason = "whoever calls it has the row for himself")]
+    #[inline(always)]
+    pub(super) unsafe fn row_mut(&self, row: usize) -> &mut [Floats] {
+        assert!(row < self.rows, "there is such a row");
+        // SAFETY: the row lies within the table, which is borrowed, and no one else has it.
+        unsafe { std::slice::from_raw_parts_mut(self.pieces.add(row * self.width), self.width) }
+    }
+}
+
+/// Where something starts that will be needed soon.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address(usize);
+
+impl Address {
+    /// Of an element.
+    #[inline(always)]
+    pub(super) fn of<T>(elements: &[T], index: usize) -> Self {
+        Self(elements.as_ptr().wrapping_add(index).addr())
+    }
+
+    /// Asks the processor to bring the `line`-th cache line from there on into its cache.
+    #[inline(always)]
+    pub(super) fn prefetch(self, line: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let line = std::ptr::without_provenance(self.0.wrapping_add(line * size_of::<Floats>()));
+            #[expect(unsafe_code, reason = "the intrinsic takes a raw pointer")]
+            // SAFETY: a prefetch reads nothing into the program, and does nothing where there is nothing.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(line);
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = line;
+    }
+
+    /// The same, to be written: no other core has it any more.
+    #[inline(always)]
+    pub(super) fn prefetch_to_write(self, line: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let line = self.0.wrapping_add(line * size_of::<Floats>());
+            #[expect(unsafe_code, reason = "the intrinsic takes a raw pointer")]
+            // SAFETY: a prefetch reads nothing into the program, and does nothing where there is nothing.
+            unsafe {
+                std::arch::asm!("prefetchw [{line}]", line = in(reg) line, options(nostack, preserves_flags, readonly));
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = line;
+    }
 }

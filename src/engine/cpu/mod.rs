@@ -8,26 +8,29 @@ mod apply;
 mod buffers;
 mod lanes;
 mod softmax;
+mod sums;
 mod window;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use buffers::buffers;
 use pulp::Arch;
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use self::apply::Step;
+use self::apply::{MoveShare, Step};
 use self::lanes::Table;
-use self::window::Train;
+use self::window::{Scratch, Train};
 use super::{Engine, Objective, StageTime, fixed_point_scale};
 use crate::batch::Batch;
+use crate::batcher::POOL_RUNS;
 use crate::error::{Error, Result};
 use crate::model::Model;
 
-/// Windows that a thread takes at a time.
-const CHUNK: usize = 128;
+/// Chunks of runs for each thread, about, which they take one after the other; no chunk is larger than the runs of a pool of
+/// negatives, whose rows then stay with a core.
+const CHUNKS: usize = 8;
 
 /// Threads that make batches beside an engine of `threads` threads, which has the cores: a batch takes about a quarter of the
 /// time to make that it takes to train.
@@ -35,10 +38,15 @@ pub fn batcher_threads(threads: usize) -> usize {
     threads.div_ceil(4)
 }
 
+/// How often a thread that waits for others lets those run that are ready, before it goes to sleep.
+const WAITS: usize = 1000;
+
 /// Trains on the processor's cores.
 #[derive(Debug)]
 pub struct CpuEngine {
     arch: Arch,
+    threads: usize,
+    /// All threads for a softmax; else all but the one that calls, and one that has nothing to do where there is no other.
     pool: ThreadPool,
     clip: f32,
     input: Table,
@@ -59,7 +67,7 @@ struct Times {
 #[derive(Debug)]
 enum Work {
     /// For each thread its own.
-    Sigmoid(Vec<window::Scratch>),
+    Sigmoid(Vec<Mutex<Scratch>>),
     Softmax(Box<softmax::Scratch>),
 }
 
@@ -69,84 +77,117 @@ impl CpuEngine {
     /// # Errors
     /// [`Error::Device`] when the threads cannot be started.
     pub fn new(model: &Model, objective: Objective, clip: f32, threads: usize) -> Result<Self> {
+        let others = match objective {
+            Objective::Sigmoid => threads.saturating_sub(1).max(1),
+            Objective::Softmax => threads,
+        };
         let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(others)
             .thread_name(|index| format!("cpu-engine-{index}"))
             .build()
             .map_err(|error| Error::Device { doing: "starting threads".to_owned(), why: error.to_string() })?;
         Ok(Self {
             arch: Arch::new(),
-            pool,
+            threads,
             clip,
             input: Table::new(&model.input),
             output: Table::new(&model.output),
             work: match objective {
-                Objective::Sigmoid => Work::Sigmoid((0..threads).map(|_| window::Scratch::default()).collect()),
+                Objective::Sigmoid => Work::Sigmoid((0..threads).map(|_| Mutex::default()).collect()),
                 Objective::Softmax => Work::Softmax(Box::default()),
             },
+            pool,
             loss: 0.0,
             times: Times::default(),
         })
     }
 }
 
-/// Trains on a batch with the threads of the current rayon pool, and returns its loss.
+/// Runs `work` once on each of `threads` threads, with its number: the current thread is the first, those of the pool are the
+/// others, always by the same numbers, so that their caches have what they worked on before.
+fn on_all(pool: &ThreadPool, threads: usize, work: impl Fn(usize) + Sync) {
+    let done = AtomicUsize::new(1);
+    pool.in_place_scope(|scope| {
+        if threads > 1 {
+            scope.spawn_broadcast(|_, thread| {
+                work(1 + thread.index());
+                done.fetch_add(1, Ordering::Release);
+            });
+        }
+        work(0);
+        // All end at nearly the same time: to go to sleep takes longer than to wait.
+        for _ in 0..WAITS {
+            if done.load(Ordering::Acquire) == threads {
+                break;
+            }
+            std::thread::yield_now();
+        }
+    });
+}
+
+/// Trains on a batch with all threads of a pool, and returns its loss.
 fn sigmoid_step(
     arch: Arch,
+    pool: &ThreadPool,
     batch: &Batch,
-    input: &mut Table,
-    output: &mut Table,
-    scratch: &mut [window::Scratch],
+    [input, output]: [&mut Table; 2],
+    threads: &mut [Mutex<Scratch>],
     step: Step,
     times: &mut Times,
 ) -> f64 {
     let started = Instant::now();
+    let width = input.width();
     let next = AtomicUsize::new(0);
-    let scale = step.scale;
-    let mut losses: Vec<(usize, f64)> = scratch
-        .par_iter_mut()
-        .flat_map_iter(|scratch| {
-            scratch.fit(batch, input.width());
-            let mut losses = Vec::new();
-            loop {
-                let first = next.fetch_add(CHUNK, Ordering::Relaxed);
-                if first >= batch.windows() {
-                    break losses;
-                }
-                let windows = first..batch.windows().min(first + CHUNK);
-                let loss = arch.dispatch(Train { batch, windows, input, output, scale, scratch });
-                losses.push((first, loss));
+    let chunk = (batch.runs() / (CHUNKS * threads.len())).clamp(1, POOL_RUNS);
+    for scratch in &mut *threads {
+        scratch.get_mut().unwrap_or_else(PoisonError::into_inner).start(batch, width);
+    }
+    on_all(pool, threads.len(), |thread| {
+        let mut scratch = threads[thread].lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let first = next.fetch_add(chunk, Ordering::Relaxed);
+            if first >= batch.runs() {
+                break;
             }
-        })
-        .collect();
+            let runs = first..batch.runs().min(first + chunk);
+            arch.dispatch(Train { batch, runs, input, output, scale: step.scale, scratch: &mut scratch });
+        }
+    });
     times.window += started.elapsed();
     let started = Instant::now();
-    let (mut centers, mut targets) = (Vec::new(), Vec::new());
-    for scratch in scratch {
-        centers.push(&mut scratch.centers);
-        targets.push(&mut scratch.targets);
-    }
-    apply::slots(arch, input, &batch.center_rows, centers, step);
-    apply::slots(arch, output, &batch.target_rows, targets, step);
+    let scratch: Vec<&Scratch> =
+        threads.iter_mut().map(|scratch| &*scratch.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
+    let (centers, targets): (Vec<_>, Vec<_>) =
+        scratch.iter().map(|scratch| (&scratch.centers, &scratch.targets)).unzip();
+    let tables = [
+        (input.shared(), &batch.center_rows[..], &centers[..]),
+        (output.shared(), &batch.target_rows[..], &targets[..]),
+    ];
+    on_all(pool, scratch.len(), |thread| {
+        for (table, rows, sums) in &tables {
+            arch.dispatch(MoveShare { table, rows, sums, thread, width, step });
+        }
+    });
     times.apply += started.elapsed();
-    // Summed in the order of the windows: floats, unlike the sums above, are not associative.
-    losses.sort_unstable_by_key(|&(first, _)| first);
-    losses.into_iter().map(|(_, loss)| loss).sum()
+    // Summed in the order of the runs: floats, unlike the sums above, are not associative.
+    let mut losses = vec![0.0; batch.runs()];
+    scratch.iter().flat_map(|scratch| &scratch.losses).for_each(|&(run, loss)| losses[run] = loss);
+    losses.iter().sum()
 }
 
 impl Engine for CpuEngine {
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
         let Self { arch, pool, clip, input, output, work, times, .. } = self;
         let step = Step { lr, clip: *clip, scale: fixed_point_scale(batch.multiplicity) };
-        self.loss += pool.install(|| match work {
-            Work::Sigmoid(scratch) => sigmoid_step(*arch, batch, input, output, scratch, step, times),
+        self.loss += match work {
+            Work::Sigmoid(work) => sigmoid_step(*arch, pool, batch, [input, output], work, step, times),
             Work::Softmax(scratch) => {
                 let started = Instant::now();
-                let loss = softmax::train(*arch, batch, input, output, scratch, step);
+                let loss = pool.install(|| softmax::train(*arch, batch, input, output, scratch, step));
                 times.window += started.elapsed();
                 loss
             }
-        });
+        };
         Ok(())
     }
 
@@ -177,7 +218,7 @@ impl Engine for CpuEngine {
             Arch::Neon(_) => "NEON",
             _ => "no SIMD",
         };
-        format!("cpu ({} threads, {simd})", self.pool.current_num_threads())
+        format!("cpu ({} threads, {simd})", self.threads)
     }
 }
 

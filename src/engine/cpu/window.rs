@@ -1,11 +1,14 @@
 //! First half of a step: every window's scores, loss and contributions, from the same W and W'.
+//!
+//! Contributions to a center are added up in floats over the windows of a run, then once in fixed point.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::lanes::{Floats, LANES, Sums, Table, per_piece, prefetch, sum_of_lanes, vectors};
-use crate::batch::{Batch, TARGET_BLOCK, Target};
+use super::lanes::{Address, Floats, LANES, Table, per_piece, sum_of_lanes, vectors};
+use super::sums::SlotSums;
+use crate::batch::{Batch, Run, TARGET_BLOCK, Target};
 use crate::engine::GRADIENT_LIMIT;
 
 /// Floats from here on have a spacing of 1: adding it rounds to an integer, which the low bits of the sum then are.
@@ -13,46 +16,40 @@ const ROUND: f32 = 1.5 * (1 << 23) as f32;
 
 /// What one thread adds to and works in.
 #[derive(Debug, Default)]
+// No two threads write to the same cache line.
+#[repr(align(128))]
 pub(super) struct Scratch {
-    /// Sums for the rows of W, slot after slot.
+    /// Sums for the rows of W.
     pub(super) centers: SlotSums,
     /// Sums for the rows of W'.
     pub(super) targets: SlotSums,
+    /// The number and the loss of each run that the thread has taken.
+    pub(super) losses: Vec<(usize, f64)>,
     /// Errors of a block of targets: [`TARGET_BLOCK`] for each center of the window.
     errors: Vec<f32>,
-    /// Where the row of W and the sums of each center of the window start, in pieces.
+    /// Where the row of W and the contributions of each center of the window start, in pieces.
     places: Vec<(usize, usize)>,
-}
-
-/// Fixed-point sums by slot. Slots that were not touched are zero.
-#[derive(Debug, Default)]
-pub(super) struct SlotSums {
-    pub(super) sums: Vec<Sums>,
-    /// Whether a slot was touched: what was not need not be read again.
-    pub(super) touched: Vec<bool>,
-}
-
-impl SlotSums {
-    fn fit(&mut self, slots: usize, width: usize) {
-        if self.touched.len() < slots {
-            self.touched.resize(slots, false);
-            self.sums.resize(slots * width, Sums::ZERO);
-        }
-    }
+    /// Contributions of the run to its centers, place after place.
+    run: Vec<Floats>,
+    /// Rows that will be read soon.
+    rows_ahead: Vec<Address>,
+    /// Sums that will be added to soon.
+    sums_ahead: Vec<Address>,
 }
 
 impl Scratch {
-    /// Makes room for a batch.
-    pub(super) fn fit(&mut self, batch: &Batch, width: usize) {
-        self.centers.fit(batch.center_rows.len(), width);
-        self.targets.fit(batch.target_rows.len(), width);
+    /// Begins a batch.
+    pub(super) fn start(&mut self, batch: &Batch, width: usize) {
+        self.centers.start(batch.center_rows.len(), width);
+        self.targets.start(batch.target_rows.len(), width);
+        self.losses.clear();
     }
 }
 
-/// Some windows of a batch, to be trained by one thread.
+/// Some runs of a batch, to be trained by one thread.
 pub(super) struct Train<'a> {
     pub(super) batch: &'a Batch,
-    pub(super) windows: Range<usize>,
+    pub(super) runs: Range<usize>,
     pub(super) input: &'a Table,
     pub(super) output: &'a Table,
     pub(super) scale: f32,
@@ -60,56 +57,103 @@ pub(super) struct Train<'a> {
 }
 
 impl WithSimd for Train<'_> {
-    /// The loss of the windows.
-    type Output = f64;
+    type Output = ();
 
     /// Adds up the contributions. All that is called from here is inlined, and so compiled for each kind of processor.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Self { batch, windows, input, output, scale, scratch } = self;
-        let mut loss = 0.0;
-        for window in windows {
-            if window + 1 < batch.windows() {
-                prefetch_window(batch, window + 1, input, output, scratch);
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { batch, runs, input, output, scale, scratch } = self;
+        for run in runs {
+            let mut loss = 0.0;
+            let next = if run + 1 < batch.runs() { batch.run(run + 1).centers } else { &[] };
+            let Run { windows, centers } = batch.run(run);
+            scratch.run.clear();
+            scratch.run.resize(centers.len() * input.width(), Floats::ZERO);
+            for window in windows.clone() {
+                let ahead = Ahead { batch, windows: &windows, window, centers, next, input, output };
+                ahead.list(scratch);
+                let places = batch.centers_of(window);
+                for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
+                    let block = Block { batch, centers, places, targets, input, output, scale };
+                    // A constant number of targets keeps their sums in registers.
+                    loss += f64::from(match targets.len() {
+                        1 => block.train::<S, 1>(simd, scratch),
+                        2 => block.train::<S, 2>(simd, scratch),
+                        3 => block.train::<S, 3>(simd, scratch),
+                        4 => block.train::<S, 4>(simd, scratch),
+                        5 => block.train::<S, 5>(simd, scratch),
+                        6 => block.train::<S, 6>(simd, scratch),
+                        7 => block.train::<S, 7>(simd, scratch),
+                        _ => block.train::<S, TARGET_BLOCK>(simd, scratch),
+                    });
+                }
             }
-            let centers = batch.centers_of(window);
-            for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
-                let block = Block { batch, centers, targets, input, output, scale };
-                // A constant number of targets keeps their sums in registers.
-                loss += f64::from(match targets.len() {
-                    1 => block.train::<S, 1>(simd, scratch),
-                    2 => block.train::<S, 2>(simd, scratch),
-                    3 => block.train::<S, 3>(simd, scratch),
-                    4 => block.train::<S, 4>(simd, scratch),
-                    5 => block.train::<S, 5>(simd, scratch),
-                    6 => block.train::<S, 6>(simd, scratch),
-                    7 => block.train::<S, 7>(simd, scratch),
-                    _ => block.train::<S, TARGET_BLOCK>(simd, scratch),
-                });
-            }
+            add_run(simd, centers, scale, scratch);
+            scratch.losses.push((run, loss));
         }
-        loss
     }
 }
 
-/// Brings the next window's rows and sums into the cache: they are known by now.
+/// Adds the contributions of a run to the sums of its centers.
 #[inline(always)]
-fn prefetch_window(batch: &Batch, window: usize, input: &Table, output: &Table, scratch: &Scratch) {
-    let width = input.width();
-    for &center in batch.centers_of(window) {
-        prefetch(input.row(batch.center_rows[center as usize] as usize));
-        prefetch(&scratch.centers.sums[center as usize * width..][..width]);
+fn add_run<S: Simd>(simd: S, centers: &[u32], scale: f32, scratch: &mut Scratch) {
+    let width = scratch.run.len() / centers.len().max(1);
+    for (&slot, contributions) in centers.iter().zip(scratch.run.chunks_exact(width.max(1))) {
+        let before = scratch.centers.touch(slot as usize);
+        let sums = &mut scratch.centers.sums[slot as usize * width..][..width];
+        let sums: &mut [S::u32s] = bytemuck::cast_slice_mut(sums);
+        for (sums, &contribution) in sums.iter_mut().zip(vectors::<S>(contributions)) {
+            add_fixed(simd, sums, before, contribution, scale);
+        }
     }
-    for target in batch.targets_of(window) {
-        prefetch(output.row(batch.target_rows[target.slot()] as usize));
-        prefetch(&scratch.targets.sums[target.slot() * width..][..width]);
+}
+
+/// What will be needed soon, as is known by now.
+struct Ahead<'a> {
+    batch: &'a Batch,
+    /// Those of the run.
+    windows: &'a Range<usize>,
+    window: usize,
+    /// The centers of the run, and of the next.
+    centers: &'a [u32],
+    next: &'a [u32],
+    input: &'a Table,
+    output: &'a Table,
+}
+
+impl Ahead<'_> {
+    /// Lists the rows and sums of the next window's targets and, spread over the windows of the run, the sums of its
+    /// centers, and the rows of the next run's.
+    #[inline(always)]
+    fn list(&self, scratch: &mut Scratch) {
+        let Self { batch, windows, window, centers, next, input, output } = self;
+        let width = input.width();
+        let (done, count) = (window - windows.start, windows.len());
+        let share = |slots: &[u32]| slots.len() * done / count..slots.len() * (done + 1) / count;
+        let Scratch { centers: center_sums, targets: target_sums, rows_ahead, sums_ahead, .. } = scratch;
+        rows_ahead.clear();
+        sums_ahead.clear();
+        for &slot in &centers[share(centers)] {
+            sums_ahead.push(Address::of(&center_sums.sums, slot as usize * width));
+        }
+        for &slot in &next[share(next)] {
+            rows_ahead.push(Address::of(input.pieces(), batch.center_rows[slot as usize] as usize * width));
+        }
+        if window + 1 < batch.windows() {
+            for target in batch.targets_of(window + 1) {
+                rows_ahead.push(Address::of(output.pieces(), batch.target_rows[target.slot()] as usize * width));
+                sums_ahead.push(Address::of(&target_sums.sums, target.slot() * width));
+            }
+        }
     }
 }
 
 /// A window's centers with up to [`TARGET_BLOCK`] of its targets.
 struct Block<'a> {
     batch: &'a Batch,
+    /// Those of the run, and where among them are the window's.
     centers: &'a [u32],
+    places: &'a [u8],
     targets: &'a [Target],
     input: &'a Table,
     output: &'a Table,
@@ -124,7 +168,7 @@ impl Block<'_> {
     #[expect(clippy::needless_range_loop, reason = "a part of a piece is named in several arrays")]
     #[inline(always)]
     fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut Scratch) -> f32 {
-        let &Self { batch, centers, targets, input, output, scale } = self;
+        let &Self { batch, centers, places, targets, input, output, scale } = self;
         let width = input.width();
         let targets: &[Target; T] = targets.try_into().expect("the caller has counted them");
         let mut target_rows: [&[S::f32s]; T] = [&[]; T];
@@ -133,21 +177,20 @@ impl Block<'_> {
             target_rows[j] = &vectors::<S>(row)[..width * per_piece::<S>()];
         }
         scratch.places.clear();
-        scratch.places.extend(
-            centers
-                .iter()
-                .map(|&center| (batch.center_rows[center as usize] as usize * width, center as usize * width)),
-        );
+        scratch.places.extend(places.iter().map(|&place| {
+            let row = batch.center_rows[centers[place as usize] as usize];
+            (row as usize * width, place as usize * width)
+        }));
         let rows = input.pieces();
 
         // Scores: two rows of W against all targets at once, so that each vector of W' is loaded half as often.
         scratch.errors.clear();
-        scratch.errors.resize((centers.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
+        scratch.errors.resize((places.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
         let pairs = scratch.places.chunks(2).zip(scratch.errors.chunks_exact_mut(LANES));
         for (places, scores) in pairs {
             let row = |place: &(usize, usize)| vectors::<S>(&rows[place.0..][..width]);
             // The last one may be alone.
-            let [first, second] = [row(&places[0]), row(places.last().expect("chunks are not empty"))];
+            let [first, second] = [row(&places[0]), row(&places[places.len() - 1])];
             // The vectors that make up a piece are summed each for itself.
             let mut products = [[[simd.splat_f32s(0.0); LANES]; T]; 2];
             for part in 0..per_piece::<S>() {
@@ -180,7 +223,7 @@ impl Block<'_> {
         let mut loss = [0.0f32; LANES];
         let pairs = scratch.errors.chunks_exact_mut(LANES);
         for (pair, errors) in pairs.enumerate() {
-            let present = if 2 * pair + 1 < centers.len() { LANES } else { TARGET_BLOCK };
+            let present = if 2 * pair + 1 < places.len() { LANES } else { TARGET_BLOCK };
             for lane in 0..LANES {
                 let sign = if lane < present { signs[lane] } else { 0.0 };
                 let (error, own) = error_and_loss(sign, errors[lane]);
@@ -190,49 +233,55 @@ impl Block<'_> {
         }
 
         // Contributions: vector by vector, each row of the window is read once and each sum is written once.
+        let mut before = [0; T];
+        for j in 0..T {
+            before[j] = scratch.targets.touch(targets[j].slot());
+        }
         let rows = vectors::<S>(rows);
-        let center_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.centers.sums);
+        let run: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.run);
         let target_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.targets.sums);
         for at in 0..width * per_piece::<S>() {
+            // A line at a time: many at once would wait for each other.
+            if at % per_piece::<S>() == 0 {
+                let line = at / per_piece::<S>();
+                scratch.rows_ahead.iter().for_each(|row| row.prefetch(line));
+                scratch.sums_ahead.iter().for_each(|sums| sums.prefetch_to_write(line));
+            }
             let mut target_vectors = [simd.splat_f32s(0.0); T];
             for j in 0..T {
                 target_vectors[j] = target_rows[j][at];
             }
             let mut contributions = [simd.splat_f32s(0.0); T];
-            for (&(row, sums), errors) in scratch.places.iter().zip(scratch.errors.chunks_exact(TARGET_BLOCK)) {
+            for (&(row, sum), errors) in scratch.places.iter().zip(scratch.errors.chunks_exact(TARGET_BLOCK)) {
                 let x = rows[row * per_piece::<S>() + at];
-                let mut contribution = simd.splat_f32s(0.0);
+                let sum = &mut run[sum * per_piece::<S>() + at];
+                let mut contribution = *sum;
                 for j in 0..T {
                     let error = simd.splat_f32s(errors[j]);
                     contributions[j] = simd.mul_add_f32s(error, x, contributions[j]);
                     contribution = simd.mul_add_f32s(error, target_vectors[j], contribution);
                 }
-                add_fixed(simd, &mut center_sums[sums * per_piece::<S>() + at], contribution, scale);
+                *sum = contribution;
             }
             for j in 0..T {
                 let sums = &mut target_sums[targets[j].slot() * width * per_piece::<S>() + at];
-                add_fixed(simd, sums, contributions[j], scale);
+                add_fixed(simd, sums, before[j], contributions[j], scale);
             }
-        }
-        for &center in centers {
-            scratch.centers.touched[center as usize] = true;
-        }
-        for target in targets {
-            scratch.targets.touched[target.slot()] = true;
         }
         Floats(loss).sum()
     }
 }
 
-/// Adds a contribution, rounded to fixed point: to the nearest integer, ties to even.
+/// Adds a contribution, rounded to fixed point: to the nearest integer, ties to even. Of the sums so far the bits of `before`
+/// count.
 #[inline(always)]
-fn add_fixed<S: Simd>(simd: S, sums: &mut S::u32s, contribution: S::f32s, scale: f32) {
+fn add_fixed<S: Simd>(simd: S, sums: &mut S::u32s, before: u32, contribution: S::f32s, scale: f32) {
     let limit = simd.splat_f32s(GRADIENT_LIMIT);
     let limited = simd.min_f32s(simd.max_f32s(contribution, simd.neg_f32s(limit)), limit);
     let rounded = simd.mul_add_f32s(limited, simd.splat_f32s(scale), simd.splat_f32s(ROUND));
     let integers = simd.sub_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(ROUND.to_bits()));
     // In two's complement; wraps only for values that are no numbers, which the loss reports.
-    *sums = simd.add_u32s(*sums, integers);
+    *sums = simd.add_u32s(simd.and_u32s(*sums, simd.splat_u32s(before)), integers);
 }
 
 /// Error `y - s(z)` and loss of a score `z`, for `sign` 1 (label 1), -1 (label 0) or 0 (nothing there).
@@ -317,9 +366,9 @@ mod tests {
     fn contributions_round_to_nearest_and_stop_at_the_limit() {
         let of = |contribution: f32| {
             let mut sum = 1u32;
-            add_fixed(pulp::Scalar, &mut sum, contribution, 4.0);
+            add_fixed(pulp::Scalar, &mut sum, u32::MAX, contribution, 4.0);
             sum as i32
         };
-        assert_eq!([0.374, -0.376, 1e9, -1e9, 0.125, 0.0].map(of), [2, -1, 33, -31, 1, 1]);
+        assert_eq!([0.374, -0.376, 1e9, -1e9, 0.125, 0.0].map(of), [2, -1, 129, -127, 1, 1]);
     }
 }

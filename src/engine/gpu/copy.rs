@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wgpu::Features;
 
 use super::Selected;
-use super::device::Device;
+use super::device::{Device, Needed};
 use crate::error::Result;
 
 /// Bytes copied at a time: far beyond any cache.
@@ -21,7 +21,8 @@ const ENOUGH: Duration = Duration::from_millis(40);
 pub fn copy_bandwidth(selected: &Selected) -> Result<f64> {
     let limits = selected.adapter.limits();
     let bytes = BYTES.min(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size);
-    let mut device = Device::new(&selected.adapter, Features::empty(), 0, bytes)?;
+    let needed = Needed { features: Features::empty(), buffers: 0, largest: bytes, workgroup_bytes: 0 };
+    let mut device = Device::new(&selected.adapter, needed)?;
     let (from, to) = (device.storage("a buffer to copy", bytes)?, device.storage("its copy", bytes)?);
     let mut copy = |times: u32| -> Result<Duration> {
         let started = Instant::now();

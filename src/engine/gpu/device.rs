@@ -32,17 +32,32 @@ pub(super) struct Device {
     in_flight: VecDeque<SubmissionIndex>,
 }
 
+/// What a device is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needed {
+    pub(super) features: Features,
+    /// Buffers that a shader binds.
+    pub(super) buffers: u32,
+    /// The largest of them, in bytes.
+    pub(super) largest: u64,
+    /// Memory of a workgroup.
+    pub(super) workgroup_bytes: u32,
+}
+
 impl Device {
-    /// Asks for a device whose shaders can bind `buffers` buffers of up to `largest` bytes.
-    pub(super) fn new(adapter: &Adapter, features: Features, buffers: u32, largest: u64) -> Result<Self> {
+    /// Opens an adapter.
+    pub(super) fn new(adapter: &Adapter, needed: Needed) -> Result<Self> {
+        let Needed { features, buffers, largest, workgroup_bytes } = needed;
         let name = adapter.get_info().name;
         // Batches grow with the run, up to the usual limit.
         let binding = largest.max(Limits::default().max_storage_buffer_binding_size).min(room(&adapter.limits()));
+        let usual = Limits::downlevel_defaults();
         let limits = Limits {
+            max_compute_workgroup_storage_size: workgroup_bytes.max(usual.max_compute_workgroup_storage_size),
             max_storage_buffer_binding_size: binding,
             max_buffer_size: binding.max(READ_BYTES),
             max_storage_buffers_per_shader_stage: buffers,
-            ..Limits::downlevel_defaults()
+            ..usual
         };
         let descriptor = DeviceDescriptor {
             label: Some("w2v-gpu"),

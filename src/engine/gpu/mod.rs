@@ -21,8 +21,8 @@ pub use buffers::{bindings, buffers};
 pub use copy::copy_bandwidth;
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
 
-use self::device::Device;
-use self::kernels::{Layout, WINDOW};
+use self::device::{Device, Needed};
+use self::kernels::{Layout, most_buffers};
 use self::program::{Bound, Dispatch, MAX_GROUPS, PRODUCT_TILE, Program};
 use self::tables::{DeviceTable, Shards};
 use self::timing::{Host, Timing};
@@ -134,8 +134,13 @@ impl GpuEngine {
         let layout = layout(&selected, options, width, shards);
         let mut features = if layout.subgroups { Features::SUBGROUP } else { Features::empty() };
         features.set(Features::TIMESTAMP_QUERY, options.measure && selected.has_timestamps());
-        let buffers = WINDOW.buffers(shards.count);
-        let device = Device::new(&selected.adapter, features, buffers, rows as u64 * shards.row_bytes())?;
+        let needed = Needed {
+            features,
+            buffers: most_buffers(shards.count),
+            largest: rows as u64 * shards.row_bytes(),
+            workgroup_bytes: layout.workgroup_bytes(),
+        };
+        let device = Device::new(&selected.adapter, needed)?;
         if objective == Objective::Softmax && output_rows > MAX_GROUPS * PRODUCT_TILE {
             let (what, adapter) = ("a softmax over all words".to_owned(), summary.name);
             let allowed = (MAX_GROUPS * PRODUCT_TILE * 4) as u64;
@@ -272,8 +277,9 @@ impl GpuEngine {
         self.note(Host::Pack, started);
         let (windows, centers, targets) = (batch.windows(), batch.center_rows.len(), batch.target_rows.len());
         let row_bytes = self.layout.shards.row_bytes();
-        let scratch = [centers as u64 * row_bytes, targets as u64 * row_bytes, windows as u64 * 4];
-        self.record(&scratch, &program::sigmoid(self.layout, windows, centers, targets), windows)
+        let (_, run_sums) = program::runs_at_once(self.layout, batch.runs());
+        let scratch = [centers as u64 * row_bytes, targets as u64 * row_bytes, batch.runs() as u64 * 4, run_sums];
+        self.record(&scratch, &program::sigmoid(self.layout, batch.runs(), centers, targets), windows)
     }
 
     /// Takes the batch's centers in tiles, so that their scores with all words fit into `most_scores`. W' moves after the
@@ -389,6 +395,9 @@ const SOFTWARE_GROUPS: usize = 128;
 /// Invocations of a workgroup at most: what every adapter allows.
 const MAX_LANES: u32 = 256;
 
+/// Memory of a workgroup that its kernels take at most, in bytes: with more, too few workgroups run at a time.
+const WORKGROUP_BYTES: u32 = 16 << 10;
+
 /// Workgroups as wide as a subgroup measured fastest, but wide rows take several; where subgroups vary or are missing, a
 /// width that suits all.
 fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) -> Layout {
@@ -401,16 +410,20 @@ fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) 
     };
     let wide_enough = width.div_ceil(COLUMNS).next_power_of_two();
     let lanes = options.lanes.unwrap_or(narrowest.max(wide_enough)).min(MAX_LANES);
-    Layout {
+    let limit = selected.adapter.limits().max_compute_workgroup_storage_size;
+    let mut layout = Layout {
         lanes,
         subgroups: subgroup.is_some(),
         one_subgroup: subgroup == Some((lanes, lanes)),
         groups: if selected.is_software() { SOFTWARE_GROUPS } else { MAX_GROUPS },
         width,
+        run_sums_fit: true,
         shards,
         storage: options.storage,
         checks: options.shader_checks,
-    }
+    };
+    layout.run_sums_fit = layout.workgroup_bytes() <= limit.min(WORKGROUP_BYTES);
+    layout
 }
 
 /// These need an adapter, be it a software one, and fail without: `tests/run.sh` installs one on Debian and Ubuntu.

@@ -3,7 +3,7 @@
 use super::device::Device;
 use super::kernels::{
     APPLY_FIXED, APPLY_FLOAT, Kernel, LOSS, Layout, Pipeline, SOFTMAX_CENTER_SUMS, SOFTMAX_ERRORS, SOFTMAX_SCORES,
-    SOFTMAX_TARGET_SUMS, WINDOW,
+    SOFTMAX_TARGET_SUMS, WINDOW, WINDOW_OF_WIDE_ROWS,
 };
 use crate::engine::Objective;
 
@@ -72,7 +72,8 @@ use Bound::{BatchLosses, Input, Output, Scratch, Upload};
 type StageTable = [(&'static Kernel, Option<bool>, &'static [Bound])];
 
 /// The buffers between the kernels of [`SIGMOID`].
-const OF_SIGMOID: &[Between] = &[matrix("sums of centers"), matrix("sums of targets"), plain("losses of windows")];
+const OF_SIGMOID: &[Between] =
+    &[matrix("sums of centers"), matrix("sums of targets"), plain("losses of runs"), plain("sums of runs")];
 
 /// Kernel, for `apply` whether to W', and bindings.
 const SIGMOID: &StageTable = &[
@@ -80,6 +81,14 @@ const SIGMOID: &StageTable = &[
     (&APPLY_FIXED, Some(false), &[Upload, Input, Scratch(0)]),
     (&APPLY_FIXED, Some(true), &[Upload, Output, Scratch(1)]),
     (&LOSS, None, &[Upload, Scratch(2), BatchLosses]),
+];
+
+/// The same for rows that are too wide for the memory of a workgroup.
+const SIGMOID_OF_WIDE_ROWS: &StageTable = &[
+    (&WINDOW_OF_WIDE_ROWS, None, &[Upload, Scratch(2), Scratch(3), Input, Output, Scratch(0), Scratch(1)]),
+    SIGMOID[1],
+    SIGMOID[2],
+    SIGMOID[3],
 ];
 
 /// The buffers between the kernels of [`SOFTMAX`]. The scores become errors.
@@ -101,7 +110,8 @@ impl Program {
     /// Compiles the kernels of an objective.
     pub(super) fn new(objective: Objective, device: &Device, layout: Layout, output_rows: usize) -> Self {
         let (table, scratch) = match objective {
-            Objective::Sigmoid => (SIGMOID, OF_SIGMOID),
+            Objective::Sigmoid if layout.run_sums_fit => (SIGMOID, OF_SIGMOID),
+            Objective::Sigmoid => (SIGMOID_OF_WIDE_ROWS, OF_SIGMOID),
             Objective::Softmax => (SOFTMAX, OF_SOFTMAX),
         };
         let rows = ("ROWS", output_rows as f64);
@@ -127,9 +137,23 @@ fn tiles(stage: usize, rows: usize, columns: usize) -> Dispatch {
     Dispatch { stage, groups: [columns.div_ceil(PRODUCT_TILE) as u32, rows.div_ceil(PRODUCT_TILE) as u32] }
 }
 
+/// Bytes that the sums of runs take in a buffer, where they are not in the memory of workgroups.
+pub(super) const RUN_SUMS_BYTES: u64 = 64 << 20;
+
+/// Workgroups that take runs, and the bytes that their sums take in a buffer.
+pub(super) fn runs_at_once(layout: Layout, runs: usize) -> (usize, u64) {
+    if layout.run_sums_fit {
+        return (runs, 0);
+    }
+    let bytes = 16 * u64::from(layout.run_sums());
+    let groups = runs.min(layout.groups).min((RUN_SUMS_BYTES / bytes).max(1) as usize);
+    (groups, groups as u64 * bytes)
+}
+
 /// A step of [`Objective::Sigmoid`].
-pub(super) fn sigmoid(layout: Layout, windows: usize, centers: usize, targets: usize) -> [Dispatch; 4] {
-    [line(0, windows, layout), line(1, centers, layout), line(2, targets, layout), line(3, 1, layout)]
+pub(super) fn sigmoid(layout: Layout, runs: usize, centers: usize, targets: usize) -> [Dispatch; 4] {
+    let (groups, _) = runs_at_once(layout, runs);
+    [line(0, groups, layout), line(1, centers, layout), line(2, targets, layout), line(3, 1, layout)]
 }
 
 /// A tile of centers in a step of [`Objective::Softmax`]; `last` moves W'.

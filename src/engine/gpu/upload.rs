@@ -10,7 +10,11 @@ use crate::batch::{Batch, ByCenter};
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 struct Header {
-    windows: u32,
+    losses: u32,
+    runs: u32,
+    run_windows: u32,
+    run_center_offsets: u32,
+    run_centers: u32,
     center_offsets: u32,
     centers: u32,
     target_offsets: u32,
@@ -58,6 +62,19 @@ impl<'a> Upload<'a> {
         start as u32
     }
 
+    /// Appends an array of bytes, four in a word.
+    fn append_bytes(&mut self, bytes: &[u8]) -> u32 {
+        let (whole, rest) = bytes.as_chunks::<4>();
+        let start = self.append(&[]);
+        self.0.extend(whole.iter().map(|&four| u32::from_le_bytes(four)));
+        if !rest.is_empty() {
+            let mut four = [0; 4];
+            four[..rest.len()].copy_from_slice(rest);
+            self.0.push(u32::from_le_bytes(four));
+        }
+        start
+    }
+
     fn finish(self, header: Header) {
         self.0[..HEADER_WORDS].copy_from_slice(bytemuck::cast_slice(std::slice::from_ref(&header)));
     }
@@ -67,9 +84,13 @@ impl<'a> Upload<'a> {
 pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
     let mut upload = Upload::begin(words);
     let header = Header {
-        windows: batch.windows() as u32,
+        losses: batch.runs() as u32,
+        runs: batch.runs() as u32,
+        run_windows: upload.append(&batch.run_windows),
+        run_center_offsets: upload.append(&batch.run_center_offsets),
+        run_centers: upload.append(&batch.run_centers),
         center_offsets: upload.append(&batch.center_offsets),
-        centers: upload.append(&batch.centers),
+        centers: upload.append_bytes(&batch.centers),
         target_offsets: upload.append(&batch.target_offsets),
         targets: upload.append(bytemuck::cast_slice(&batch.targets)),
         center_rows: upload.append(&batch.center_rows),
@@ -94,7 +115,7 @@ pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usi
     let from_zero: Vec<u32> = offsets.iter().map(|offset| offset - offsets[0]).collect();
     let contexts = &by_center.contexts[offsets[0] as usize..offsets[slots.len()] as usize];
     let header = Header {
-        windows: slots.len() as u32,
+        losses: slots.len() as u32,
         target_offsets: upload.append(&from_zero),
         targets: upload.append(contexts),
         center_rows: upload.append(&batch.center_rows[slots.clone()]),
@@ -112,10 +133,14 @@ pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usi
 
 /// Name and byte offset of every member, for comparison with the shader.
 #[cfg(test)]
-pub(super) const HEADER_OFFSETS: [(&str, usize); 15] = {
+pub(super) const HEADER_OFFSETS: [(&str, usize); 19] = {
     use std::mem::offset_of;
     [
-        ("windows", offset_of!(Header, windows)),
+        ("losses", offset_of!(Header, losses)),
+        ("runs", offset_of!(Header, runs)),
+        ("run_windows", offset_of!(Header, run_windows)),
+        ("run_center_offsets", offset_of!(Header, run_center_offsets)),
+        ("run_centers", offset_of!(Header, run_centers)),
         ("center_offsets", offset_of!(Header, center_offsets)),
         ("centers", offset_of!(Header, centers)),
         ("target_offsets", offset_of!(Header, target_offsets)),

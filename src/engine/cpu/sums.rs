@@ -1,0 +1,63 @@
+//! Fixed-point sums: each thread has its own, for the rows that it touches.
+//!
+//! A thread then moves rows that it has touched itself: most are touched by one thread alone, whose cache has all that it
+//! takes.
+
+use super::lanes::Sums;
+
+/// Slots in a word of marks.
+const WORD: usize = u64::BITS as usize;
+
+/// The sums of one thread for the rows of one table.
+#[derive(Debug, Default)]
+pub(super) struct SlotSums {
+    /// Slot after slot. What slots have that were not touched means nothing.
+    pub(super) sums: Vec<Sums>,
+    /// A bit for each slot.
+    touched: Vec<u64>,
+}
+
+impl SlotSums {
+    /// Forgets the batch before, and makes room for the next, with sums of `width` pieces.
+    pub(super) fn start(&mut self, slots: usize, width: usize) {
+        self.touched.clear();
+        self.touched.resize(slots.div_ceil(WORD), 0);
+        if self.sums.len() < slots * width {
+            self.sums.resize(slots * width, Sums::ZERO);
+        }
+    }
+
+    /// Marks a slot as touched. Returns which bits of its sums so far count: all, or none if this is the first time.
+    #[inline(always)]
+    pub(super) fn touch(&mut self, slot: usize) -> u32 {
+        let (word, bit) = (&mut self.touched[slot / WORD], slot % WORD);
+        let before = (*word >> bit & 1) as u32;
+        *word |= 1 << bit;
+        before.wrapping_neg()
+    }
+
+    /// The sums of a slot, if it was touched.
+    #[inline(always)]
+    pub(super) fn of(&self, slot: usize, width: usize) -> Option<&[Sums]> {
+        let touched = self.touched[slot / WORD] >> (slot % WORD) & 1 == 1;
+        touched.then(|| &self.sums[slot * width..][..width])
+    }
+}
+
+/// The slots whose rows a thread should move, in ascending order: each touched slot is shared out to one thread of those that
+/// touched it.
+#[inline(always)]
+pub(super) fn shared_out<'a>(sums: &'a [&SlotSums], thread: usize) -> impl Iterator<Item = usize> + Clone + 'a {
+    (0..sums[thread].touched.len()).flat_map(move |word| {
+        // Another thread is the first to choose in each word.
+        let turn = (thread + word) % sums.len();
+        let before = (0..turn).map(|earlier| (thread + sums.len() - turn + earlier) % sums.len());
+        let taken = before.fold(0, |taken, other| taken | sums[other].touched[word]);
+        let mut left = sums[thread].touched[word] & !taken;
+        std::iter::from_fn(move || {
+            let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(word * WORD + bit)
+        })
+    })
+}
