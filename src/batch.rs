@@ -248,38 +248,30 @@ impl BatchBuilder {
         Self { centers: RowSet::new(input_rows), targets: RowSet::new(output_rows) }
     }
 
-    /// How many centers may still be added to the run.
+    /// Begins a run of so many rows of W, at most [`RUN_CENTERS`]. Windows must follow.
     #[inline]
-    pub fn room(&self, batch: &Batch) -> usize {
-        RUN_CENTERS + batch.run_center_offsets[batch.runs()] as usize - batch.run_centers.len()
-    }
-
-    /// Adds a row of W to the centers of the run, and returns its place among them. There must be [`room`](Self::room), and
-    /// a window must follow.
-    #[inline]
-    pub fn center(&mut self, batch: &mut Batch, row: u32) -> u8 {
-        let place = batch.run_centers.len() - batch.run_center_offsets[batch.runs()] as usize;
-        debug_assert!(place < RUN_CENTERS, "the run is full");
-        self.centers.touch(row);
-        batch.run_centers.push(row);
-        place as u8
+    pub fn run(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
+        self.end_run(batch);
+        for row in centers {
+            self.centers.touch(row);
+            batch.run_centers.push(row);
+        }
     }
 
     /// Adds a window to the run: places of its centers, and targets whose slots still are rows.
     #[inline]
-    pub fn window(&mut self, batch: &mut Batch, centers: &[u8], targets: &[Target]) {
+    pub fn window(&mut self, batch: &mut Batch, centers: impl IntoIterator<Item = Range<u8>>, targets: &[Target]) {
         for target in targets {
             self.targets.touch(target.slot() as u32);
         }
         batch.targets.extend_from_slice(targets);
-        batch.centers.extend_from_slice(centers);
+        centers.into_iter().for_each(|places| batch.centers.extend(places));
         batch.center_offsets.push(batch.centers.len() as u32);
         batch.target_offsets.push(batch.targets.len() as u32);
     }
 
-    /// Ends the run: the next window belongs to another.
     #[inline]
-    pub fn end_run(&mut self, batch: &mut Batch) {
+    fn end_run(&mut self, batch: &mut Batch) {
         let windows = batch.windows() as u32;
         if batch.run_windows[batch.runs()] < windows {
             batch.run_windows.push(windows);
@@ -345,7 +337,7 @@ impl RowSet {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
@@ -357,21 +349,27 @@ pub(crate) mod tests {
         let mut builder = BatchBuilder::new(rows, rows);
         let mut batch = Batch::default();
         batch.clear();
-        let mut places = HashMap::new();
-        let windows = windows.iter().flat_map(|(centers, targets)| {
-            let parts = centers.chunks(RUN_CENTERS).chain(centers.is_empty().then_some(&centers[..]));
-            parts.map(move |centers| (centers, targets))
-        });
-        for (w, (centers, targets)) in windows.enumerate() {
-            let new: HashSet<_> = centers.iter().filter(|row| !places.contains_key(*row)).collect();
-            if w % 4 == 0 || new.len() > builder.room(&batch) {
-                builder.end_run(&mut batch);
-                places.clear();
+        let windows: Vec<_> = windows
+            .iter()
+            .flat_map(|(centers, targets)| {
+                let parts = centers.chunks(RUN_CENTERS).chain(centers.is_empty().then_some(&centers[..]));
+                parts.map(move |centers| (centers, targets))
+            })
+            .collect();
+        let mut left = &windows[..];
+        while !left.is_empty() {
+            let rows =
+                |count: usize| left[..count].iter().flat_map(|(centers, _)| *centers).copied().collect::<BTreeSet<_>>();
+            let count = (1..=left.len().min(4)).rev().find(|&count| rows(count).len() <= RUN_CENTERS).unwrap();
+            let rows: Vec<u32> = rows(count).into_iter().rev().collect();
+            builder.run(&mut batch, rows.iter().copied());
+            for (centers, targets) in &left[..count] {
+                let place = |row| rows.iter().position(|other| other == row).unwrap() as u8;
+                let targets: Vec<Target> =
+                    targets.iter().enumerate().map(|(i, &row)| Target::new(row, i == 0)).collect();
+                builder.window(&mut batch, centers.iter().map(place).map(|place| place..place + 1), &targets);
             }
-            let mut place = |&row: &u32| *places.entry(row).or_insert_with(|| builder.center(&mut batch, row));
-            let centers: Vec<u8> = centers.iter().map(&mut place).collect();
-            let targets: Vec<Target> = targets.iter().enumerate().map(|(i, &row)| Target::new(row, i == 0)).collect();
-            builder.window(&mut batch, &centers, &targets);
+            left = &left[count..];
         }
         builder.finish(&mut batch);
         batch
@@ -442,8 +440,8 @@ pub(crate) mod tests {
         let mut batch = Batch::default();
         for _ in 0..2 {
             batch.clear();
-            let centers = [5, 7].map(|row| builder.center(&mut batch, row));
-            builder.window(&mut batch, &centers, &[Target::new(9, true), Target::new(3, false)]);
+            builder.run(&mut batch, [5, 7].into_iter());
+            builder.window(&mut batch, std::iter::once(0..2), &[Target::new(9, true), Target::new(3, false)]);
             builder.finish(&mut batch);
             assert_eq!(batch.center_rows, [5, 7]);
             assert_eq!(batch.multiplicity, 1);

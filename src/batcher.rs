@@ -4,6 +4,7 @@
 //! subsampled by one thread, cut into runs of [`RUN`] consecutive positions, and the runs are shuffled. A batch is a
 //! stretch of the shuffled runs; any thread can make it without knowing the others, and batches leave in order.
 
+use std::iter::once;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -217,39 +218,43 @@ impl Source {
         let tokens = &group.tokens[..];
         let pool_key = Key::new(self.seed, group.epoch, Stream::Pools);
         let place = |position: usize| (group.index as u64) << 32 | position as u64;
-        let mut centers = Centers::new(window as usize);
-        let (mut targets, mut pool) = (Vec::new(), Vec::new());
+        let (mut windows, mut targets, mut pool) = (Vec::with_capacity(RUN), Vec::new(), Vec::new());
         let runs = share(group.runs.len(), number, group.batches);
         for (first, runs) in runs.clone().step_by(POOL_RUNS).zip(group.runs[runs].chunks(POOL_RUNS)) {
             if let Targets::Negatives(negatives @ Negatives { per_pair: false, .. }) = &*self.targets {
                 negatives.fill_pool(pool_key.at(place(first)), &mut pool);
             }
             for &run in runs {
-                let positions = run as usize * RUN..tokens.len().min((run as usize + 1) * RUN);
-                builder.end_run(batch);
-                centers.start_run(positions.start);
-                for position in positions {
+                windows.clear();
+                for position in run as usize * RUN..tokens.len().min((run as usize + 1) * RUN) {
                     let mut rng = key.at(place(position));
                     let reach = if fixed { window } else { 1 + below(window, rng.next_u32()) };
-                    let around = around(tokens, position, reach as usize);
-                    let mut add = |positions: Range<usize>, targets: &[Target]| {
-                        centers.add_window(builder, batch, tokens, (positions, position), targets);
-                    };
-                    let context = tokens[position] & !END;
-                    match &*self.targets {
-                        Targets::Negatives(negatives) if negatives.per_pair => {
-                            for center in around.filter(|&center| center != position) {
-                                negatives.draw(context, || negatives.noise.outcome(rng.next_u64()), &mut targets);
-                                add(center..center + 1, &targets);
+                    add_window(position, around(tokens, position, reach as usize), rng, &mut windows);
+                }
+                let mut left = &mut windows[..];
+                while !left.is_empty() {
+                    let (count, positions) = as_one_run(left);
+                    let (own, rest) = left.split_at_mut(count);
+                    left = rest;
+                    builder.run(batch, tokens[positions.clone()].iter().map(|token| token & !END));
+                    for Window { context, centers, rng } in own {
+                        let places = Places { context: *context, centers: centers.clone(), run: positions.start };
+                        let word = tokens[*context] & !END;
+                        match &*self.targets {
+                            Targets::Negatives(negatives) if negatives.per_pair => {
+                                for center in places.all() {
+                                    negatives.draw(word, || negatives.noise.outcome(rng.next_u64()), &mut targets);
+                                    builder.window(batch, once(center..center + 1), &targets);
+                                }
                             }
+                            Targets::Negatives(negatives) => {
+                                let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
+                                negatives.draw(word, from_pool, &mut targets);
+                                builder.window(batch, places.ranges(), &targets);
+                            }
+                            Targets::Path(tree) => builder.window(batch, places.ranges(), tree.path(word)),
+                            Targets::Context => builder.window(batch, places.ranges(), &[Target::new(word, true)]),
                         }
-                        Targets::Negatives(negatives) => {
-                            let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
-                            negatives.draw(context, from_pool, &mut targets);
-                            add(around, &targets);
-                        }
-                        Targets::Path(tree) => add(around, tree.path(context)),
-                        Targets::Context => add(around, &[Target::new(context, true)]),
                     }
                 }
             }
@@ -404,61 +409,63 @@ fn around(tokens: &[u32], position: usize, reach: usize) -> Range<usize> {
     first..last
 }
 
-/// The centers of a run: which position has which place among them.
-struct Centers {
-    window: usize,
-    /// The position of the first of `places`.
-    first: usize,
-    /// By position from `first` on.
-    places: Vec<Option<u8>>,
-    /// Places of the centers of a window.
-    own: Vec<u8>,
+/// A window to be added to a batch, by positions.
+#[derive(Debug)]
+struct Window<R> {
+    context: usize,
+    /// The context may be among them, but is none.
+    centers: Range<usize>,
+    /// What its targets are drawn with.
+    rng: R,
 }
 
-impl Centers {
-    /// For windows that reach so far.
-    fn new(window: usize) -> Self {
-        Self { window, first: 0, places: vec![None; RUN + 2 * window], own: Vec::with_capacity(RUN_CENTERS) }
-    }
-
-    /// No position has a place; the run's contexts are from `position` on.
-    fn start_run(&mut self, position: usize) {
-        self.first = position.saturating_sub(self.window);
-        self.places.fill(None);
-    }
-
-    /// Adds a window, whose centers are the given positions but that of the context, where there are any. One with more
-    /// centers than a run can have becomes several.
-    #[inline]
-    fn add_window(
-        &mut self,
-        builder: &mut BatchBuilder,
-        batch: &mut Batch,
-        tokens: &[u32],
-        (positions, context): (Range<usize>, usize),
-        targets: &[Target],
-    ) {
-        let mut left = positions;
-        while !left.is_empty() {
-            let some = left.start..left.end.min(left.start + RUN_CENTERS);
-            left.start = some.end;
-            let own = some.filter(|&position| position != context);
-            let places = &mut self.places;
-            let new = own.clone().filter(|position| places[position - self.first].is_none()).count();
-            if new > builder.room(batch) {
-                builder.end_run(batch);
-                places.fill(None);
-            }
-            self.own.clear();
-            for position in own {
-                let place = &mut places[position - self.first];
-                let place = place.get_or_insert_with(|| builder.center(batch, tokens[position] & !END));
-                self.own.push(*place);
-            }
-            if !self.own.is_empty() {
-                builder.window(batch, &self.own, targets);
-            }
+/// Adds a window, if it has any center. One with more centers than a run can have becomes several with the same targets.
+#[inline]
+fn add_window<R: Clone>(context: usize, centers: Range<usize>, rng: R, windows: &mut Vec<Window<R>>) {
+    let mut left = centers;
+    while !left.is_empty() {
+        let end = left.end.min(left.start + RUN_CENTERS);
+        let centers = left.start..end;
+        left.start = end;
+        if centers != (context..context + 1) {
+            windows.push(Window { context, centers, rng: rng.clone() });
         }
+    }
+}
+
+/// How many of the first windows fit into one run, and the positions of its centers.
+#[inline]
+fn as_one_run<R>(windows: &[Window<R>]) -> (usize, Range<usize>) {
+    let mut positions = windows[0].centers.clone();
+    for (count, Window { centers, .. }) in windows.iter().enumerate() {
+        let all = positions.start.min(centers.start)..positions.end.max(centers.end);
+        if all.len() > RUN_CENTERS {
+            return (count, positions);
+        }
+        positions = all;
+    }
+    (windows.len(), positions)
+}
+
+/// The places of a window's centers in a run whose first center has the position `run`.
+struct Places {
+    context: usize,
+    centers: Range<usize>,
+    run: usize,
+}
+
+impl Places {
+    /// Those before the context and those behind it.
+    #[inline]
+    fn ranges(&self) -> [Range<u8>; 2] {
+        let &Self { context, centers: Range { start, end }, run } = self;
+        let place = |position: usize| (position - run) as u8;
+        let (before, behind) = (context.clamp(start, end), (context + 1).clamp(start, end));
+        [place(start)..place(before), place(behind)..place(end)]
+    }
+
+    fn all(&self) -> impl Iterator<Item = u8> {
+        self.ranges().into_iter().flatten()
     }
 }
 

@@ -13,8 +13,9 @@ pub fn buffers(sizes: &Sizes, threads: usize) -> Vec<Allocation> {
     let mut buffers = vec![Allocation::new("W", input_rows * row), Allocation::new("W'", output_rows * row)];
     match sizes.objective {
         Objective::Sigmoid => {
-            // Fixed-point sums are as large as floats, and each has a mark beside it.
-            let of_thread = (batch.center_rows + batch.target_rows) * (row + 1);
+            // Fixed-point sums are as large as floats, and each row of them has a bit.
+            let of_thread = |rows: u64| rows * row + rows.div_ceil(64) * 8;
+            let of_thread = of_thread(batch.center_rows) + of_thread(batch.target_rows);
             buffers.push(Allocation::new("sums of the threads", threads as u64 * of_thread));
         }
         Objective::Softmax => {
