@@ -66,8 +66,6 @@ pub(super) fn rows(arch: Arch, table: &mut Table, rows: &[u32], sums: &[Floats],
 /// Moves a thread's share of the touched rows by the sums of all threads.
 pub(super) struct MoveShare<'a> {
     pub(super) table: &'a SharedRows<'a>,
-    /// The row of each slot.
-    pub(super) rows: &'a [u32],
     /// Every thread's sums.
     pub(super) sums: &'a [&'a SlotSums],
     pub(super) thread: usize,
@@ -80,7 +78,7 @@ impl WithSimd for MoveShare<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { table, rows, sums, thread, width, step } = self;
+        let Self { table, sums, thread, width, step } = self;
         let mut total = vec![Sums::ZERO; width];
         let mut floats = vec![Floats::ZERO; width];
         // The fixed point's scale is a power of two: dividing by it is exact.
@@ -89,7 +87,7 @@ impl WithSimd for MoveShare<'_> {
         let mut ahead = slots.clone().skip(AHEAD);
         for slot in slots {
             if let Some(slot) = ahead.next() {
-                let (row, own) = (table.address(rows[slot] as usize), Address::of(&sums[thread].sums, slot * width));
+                let (row, own) = (table.address(slot), Address::of(&sums[thread].sums, slot * width));
                 for line in 0..width {
                     row.prefetch_to_write(line);
                     own.prefetch(line);
@@ -103,8 +101,8 @@ impl WithSimd for MoveShare<'_> {
                 *float = Floats::ZERO.add_scaled(unit, total.to_floats());
             }
             #[expect(unsafe_code, reason = "rows shared out by slot are no ranges into which a table could be cut")]
-            // SAFETY: a slot is shared out to one thread, and each stands for another row.
-            let row = unsafe { table.row_mut(rows[slot] as usize) };
+            // SAFETY: each slot is shared out to one thread.
+            let row = unsafe { table.row_mut(slot) };
             move_row(row, &floats, step);
         }
     }

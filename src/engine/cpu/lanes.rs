@@ -175,10 +175,11 @@ impl Table {
         &mut self.pieces
     }
 
-    /// The rows, to be changed by several threads at once.
-    pub(super) fn shared(&mut self) -> SharedRows<'_> {
-        let Self { width, pieces, .. } = self;
-        SharedRows { pieces: pieces.as_mut_ptr(), rows: pieces.len() / *width, width: *width, table: PhantomData }
+    /// Some rows, in ascending order, to be changed by several threads at once.
+    pub(super) fn shared<'a>(&'a mut self, rows: &'a [u32]) -> SharedRows<'a> {
+        let ascend = rows.is_sorted_by(|a, b| a < b);
+        assert!(ascend && rows.last().is_none_or(|&last| (last as usize) < self.rows()), "slots are rows of the table");
+        SharedRows { pieces: self.pieces.as_mut_ptr(), rows, width: self.width, table: PhantomData }
     }
 
     /// The values without padding.
@@ -189,11 +190,12 @@ impl Table {
     }
 }
 
-/// The rows of a table, each of which one thread may change.
+/// Some rows of a table, by slot, each of which one thread may change.
 #[derive(Debug)]
 pub(super) struct SharedRows<'a> {
     pieces: *mut Floats,
-    rows: usize,
+    /// Each slot's row: all differ, and the table has them.
+    rows: &'a [u32],
     width: usize,
     table: PhantomData<&'a mut Table>,
 }
@@ -203,22 +205,23 @@ pub(super) struct SharedRows<'a> {
 unsafe impl Sync for SharedRows<'_> {}
 
 impl SharedRows<'_> {
-    /// Where a row starts.
-    pub(super) fn address(&self, row: usize) -> Address {
-        Address(self.pieces.wrapping_add(row * self.width).addr())
+    /// Where the row of a slot starts.
+    #[inline(always)]
+    pub(super) fn address(&self, slot: usize) -> Address {
+        Address(self.pieces.wrapping_add(self.rows[slot] as usize * self.width).addr())
     }
 
-    /// A row.
+    /// The row of a slot.
     ///
     /// # Safety
-    /// For as long as it is in use, no one may ask for the same row.
+    /// For as long as it is in use, no one may ask for the same slot.
     #[expect(unsafe_code, reason = "see above")]
-    #[expect(clippy::mut_from_ref, reason = "whoever calls it has the row for himself")]
+    #[expect(clippy::mut_from_ref, reason = "whoever calls it is alone with the row")]
     #[inline(always)]
-    pub(super) unsafe fn row_mut(&self, row: usize) -> &mut [Floats] {
-        assert!(row < self.rows, "there is such a row");
-        // SAFETY: the row lies within the table, which is borrowed, and no one else has it.
-        unsafe { std::slice::from_raw_parts_mut(self.pieces.add(row * self.width), self.width) }
+    pub(super) unsafe fn row_mut(&self, slot: usize) -> &mut [Floats] {
+        let start = self.rows[slot] as usize * self.width;
+        // SAFETY: the row lies within the table, which is borrowed; no other slot has it, and no one else has the slot.
+        unsafe { std::slice::from_raw_parts_mut(self.pieces.add(start), self.width) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The CPU engine: threads and SIMD, the same result for any number of threads and on any processor.
 //!
-//! Threads first share out the windows, each adding to fixed-point sums of its own (`window`); then they share out the
-//! touched rows, add the sums of all threads and move the rows (`apply`). The full softmax is products of matrices instead
+//! Threads first share out the runs of windows, each adding to fixed-point sums of its own (`window`, `sums`); then they share
+//! out the touched rows, add the sums of all threads and move the rows (`apply`). The full softmax is products of matrices instead
 //! (`softmax`).
 
 mod apply;
@@ -159,13 +159,10 @@ fn sigmoid_step(
         threads.iter_mut().map(|scratch| &*scratch.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
     let (centers, targets): (Vec<_>, Vec<_>) =
         scratch.iter().map(|scratch| (&scratch.centers, &scratch.targets)).unzip();
-    let tables = [
-        (input.shared(), &batch.center_rows[..], &centers[..]),
-        (output.shared(), &batch.target_rows[..], &targets[..]),
-    ];
+    let tables = [(input.shared(&batch.center_rows), &centers[..]), (output.shared(&batch.target_rows), &targets[..])];
     on_all(pool, scratch.len(), |thread| {
-        for (table, rows, sums) in &tables {
-            arch.dispatch(MoveShare { table, rows, sums, thread, width, step });
+        for (table, sums) in &tables {
+            arch.dispatch(MoveShare { table, sums, thread, width, step });
         }
     });
     times.apply += started.elapsed();

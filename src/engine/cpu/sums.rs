@@ -61,3 +61,48 @@ pub(super) fn shared_out<'a>(sums: &'a [&SlotSums], thread: usize) -> impl Itera
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn each_touched_slot_goes_to_one_thread_that_touched_it(
+            touched in prop::collection::vec(prop::collection::btree_set(0usize..300, 0..200), 1..6),
+        ) {
+            let threads: Vec<SlotSums> = touched
+                .iter()
+                .map(|slots| {
+                    let mut sums = SlotSums::default();
+                    sums.start(300, 1);
+                    slots.iter().for_each(|&slot| assert_eq!(sums.touch(slot), 0));
+                    assert!(slots.iter().all(|&slot| sums.touch(slot) == u32::MAX));
+                    sums
+                })
+                .collect();
+            let all: Vec<&SlotSums> = threads.iter().collect();
+            let mut owners = [0; 300];
+            for (thread, touched) in touched.iter().enumerate() {
+                let own: Vec<usize> = shared_out(&all, thread).collect();
+                prop_assert!(own.is_sorted() && own.iter().all(|slot| touched.contains(slot)));
+                own.iter().for_each(|&slot| owners[slot] += 1);
+            }
+            for (slot, owners) in owners.into_iter().enumerate() {
+                prop_assert_eq!(owners, usize::from(touched.iter().any(|touched| touched.contains(&slot))));
+            }
+        }
+    }
+
+    #[test]
+    fn the_batch_before_is_forgotten() {
+        let mut sums = SlotSums::default();
+        sums.start(70, 2);
+        sums.touch(69);
+        assert_eq!(sums.of(69, 2).map(<[_]>::len), Some(2));
+        sums.start(90, 2);
+        assert!((0..90).all(|slot| sums.of(slot, 2).is_none()));
+    }
+}
