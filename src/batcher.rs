@@ -55,6 +55,8 @@ pub struct Source {
     pub seed: u64,
     /// Whether positions are visited in random order.
     pub shuffle: bool,
+    /// Windows that share their centers' sums, at most: [`RUN`] or fewer.
+    pub run: usize,
     /// Windows in a batch, about: a group is cut into batches of equal size.
     pub batch: usize,
 }
@@ -233,7 +235,7 @@ impl Source {
                 }
                 let mut left = &mut windows[..];
                 while !left.is_empty() {
-                    let (count, positions) = as_one_run(left);
+                    let (count, positions) = as_one_run(&left[..left.len().min(self.run.max(1))]);
                     let (own, rest) = left.split_at_mut(count);
                     left = rest;
                     builder.run(batch, tokens[positions.clone()].iter().map(|token| token & !END));
@@ -499,6 +501,7 @@ mod tests {
             epochs: 2,
             seed: 1,
             shuffle: true,
+            run: RUN,
             batch: 100,
         };
         change(&mut source);
@@ -598,6 +601,22 @@ mod tests {
                 before += batch.words;
             }
         }
+    }
+
+    /// The length of runs changes how windows are grouped, and nothing of the windows.
+    #[test]
+    fn shorter_runs_have_the_same_windows() {
+        let windows_of = |run| {
+            let batches = all(&source(&sentences(300), 50, |s| s.run = run), 1);
+            let most = batches.iter().flat_map(|batch| (0..batch.runs()).map(|run| batch.run(run).windows.len())).max();
+            assert!(most.is_some_and(|most| most == run), "{most:?}");
+            let windows = |batch: &Batch| -> Vec<_> {
+                batch.windows_with_centers().map(|(w, centers)| (centers, batch.targets_of(w).to_vec())).collect()
+            };
+            batches.iter().map(windows).collect::<Vec<_>>()
+        };
+        let whole = windows_of(RUN);
+        assert!([1, 4].into_iter().all(|run| windows_of(run) == whole));
     }
 
     fn negatives(change: impl FnOnce(&mut Negatives)) -> Arc<Targets> {

@@ -88,6 +88,7 @@ impl Dataset {
                 epochs,
                 seed: config.seed,
                 shuffle: !config.no_shuffle,
+                run: RUN,
                 batch,
             })
         };
@@ -106,6 +107,14 @@ impl Dataset {
     pub fn set_batch(&mut self, windows: usize) {
         Arc::get_mut(&mut self.source).expect("nobody else holds the source").batch = windows;
         self.config.batch = Some(windows);
+    }
+
+    /// Makes runs of at most so many windows from now on. For measurements: training has runs of [`RUN`].
+    ///
+    /// # Panics
+    /// When batches are being made, or the data set was cloned.
+    pub fn set_run(&mut self, windows: usize) {
+        Arc::get_mut(&mut self.source).expect("nobody else holds the source").run = windows;
     }
 
     /// Words of all epochs.

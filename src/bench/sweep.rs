@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::measure::Run;
 use super::{Bench, Candidate};
+use crate::batcher::RUN;
 use crate::error::Result;
 use crate::event::Event;
 
@@ -12,6 +13,9 @@ const LANES: [u32; 6] = [8, 16, 32, 64, 128, 256];
 
 /// Windows in a batch that are tried.
 const BATCHES: [usize; 4] = [1024, 4096, 16_384, 65_536];
+
+/// Windows in a run that are tried: a workgroup takes a run.
+const RUNS: [usize; 3] = [4, 8, RUN];
 
 /// Of a trial's time, what training takes; the rest is for starting the engine.
 const TRAINING_SHARE: f64 = 0.8;
@@ -24,6 +28,8 @@ pub enum Knob {
     Lanes,
     /// Threads of the CPU engine.
     Threads,
+    /// Windows in a run, which a workgroup takes.
+    Run,
     /// Windows in a batch.
     Batch,
 }
@@ -52,13 +58,14 @@ pub struct Trial {
     pub error: Option<String>,
 }
 
-/// Workgroups or threads of each engine, then batches of each.
+/// Workgroups or threads of each engine, then runs and batches of each.
 pub(super) fn sweep(
     bench: &mut Bench,
     candidates: &[Candidate],
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<Sweep>> {
-    let mut left: usize = candidates.iter().map(|candidate| own_values(candidate).1.len() + BATCHES.len()).sum();
+    let mut left: usize =
+        candidates.iter().map(|candidate| own_values(candidate).1.len() + RUNS.len() + BATCHES.len()).sum();
     let mut sweeps = Vec::new();
     let mut tuned = candidates.to_vec();
     for candidate in &mut tuned {
@@ -75,24 +82,29 @@ pub(super) fn sweep(
         }
         sweeps.push(sweep);
     }
-    // All engines on the same batches before the next ones are made.
-    let mut by_batch: Vec<Sweep> = tuned
-        .iter()
-        .map(|candidate| Sweep { name: candidate.name(), knob: Knob::Batch, trials: Vec::new(), best: None })
-        .collect();
-    for windows in BATCHES {
-        bench.data.set_batch(windows);
-        bench.make_batches(rayon::current_num_threads())?;
-        for (candidate, sweep) in tuned.iter().zip(&mut by_batch) {
-            bench.tell(format!("{}: batches of {windows} windows", sweep.name), on_event);
-            trial(bench, sweep, candidate, windows, left);
-            left -= 1;
+    // All engines on the same batches before the next ones are made. Runs come back to what training has, the last value.
+    for (knob, values) in [(Knob::Run, &RUNS[..]), (Knob::Batch, &BATCHES[..])] {
+        let mut by_value: Vec<Sweep> = tuned
+            .iter()
+            .map(|candidate| Sweep { name: candidate.name(), knob, trials: Vec::new(), best: None })
+            .collect();
+        for &value in values {
+            match knob {
+                Knob::Run => bench.data.set_run(value),
+                _ => bench.data.set_batch(value),
+            }
+            bench.make_batches(rayon::current_num_threads())?;
+            for (candidate, sweep) in tuned.iter().zip(&mut by_value) {
+                bench.tell(format!("{}: {} {value} windows", sweep.name, knob.name()), on_event);
+                trial(bench, sweep, candidate, value, left);
+                left -= 1;
+            }
         }
+        for sweep in &mut by_value {
+            sweep.best = best(&sweep.trials);
+        }
+        sweeps.extend(by_value);
     }
-    for sweep in &mut by_batch {
-        sweep.best = best(&sweep.trials);
-    }
-    sweeps.extend(by_batch);
     Ok(sweeps)
 }
 
@@ -101,6 +113,7 @@ impl Knob {
         match self {
             Self::Lanes => "workgroups of",
             Self::Threads => "threads",
+            Self::Run => "runs of",
             Self::Batch => "batches of",
         }
     }

@@ -49,7 +49,8 @@ pub(crate) struct Args {
     /// Read only so much of the text, such as 500M [default: 8M for each of --seconds]
     #[arg(long, value_name = "SIZE")]
     text: Option<ByteSize>,
-    /// Instead of comparing, try widths of workgroups, numbers of threads and batch sizes, and name the best
+    /// Instead of comparing, try widths of workgroups, numbers of threads, and windows in a run and in a batch, and name the
+    /// best
     #[arg(long)]
     sweep: bool,
     #[command(flatten)]
@@ -318,6 +319,7 @@ fn print_sweep(sweep: &Sweep, out: &mut impl Write) -> io::Result<()> {
     let knob = match knob {
         Knob::Lanes => "width of workgroups",
         Knob::Threads => "threads",
+        Knob::Run => "windows in a run",
         Knob::Batch => "windows in a batch",
     };
     let mut rows = vec![vec![format!("{name}, {knob}"), "words/s".to_owned(), String::new()]];
