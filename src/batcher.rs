@@ -239,11 +239,13 @@ impl Source {
                     let (own, rest) = left.split_at_mut(count);
                     left = rest;
                     builder.run(batch, tokens[positions.clone()].iter().map(|token| token & !END));
-                    for Window { context, centers, rng } in own {
+                    for Window { context, centers, before, rng } in own {
                         let places = Places { context: *context, centers: centers.clone(), run: positions.start };
                         let word = tokens[*context] & !END;
                         match &*self.targets {
                             Targets::Negatives(negatives) if negatives.per_pair => {
+                                // The draws of the parts before.
+                                (0..*before * negatives.count as usize).for_each(|_| _ = rng.next_u64());
                                 for center in places.all() {
                                     negatives.draw(word, || negatives.noise.outcome(rng.next_u64()), &mut targets);
                                     builder.window(batch, once(center..center + 1), &targets);
@@ -417,6 +419,8 @@ struct Window<R> {
     context: usize,
     /// The context may be among them, but is none.
     centers: Range<usize>,
+    /// Centers that the other parts before this one have, where a window has become several.
+    before: usize,
     /// What its targets are drawn with.
     rng: R,
 }
@@ -424,13 +428,13 @@ struct Window<R> {
 /// Adds a window, if it has any center. One with more centers than a run can have becomes several with the same targets.
 #[inline]
 fn add_window<R: Clone>(context: usize, centers: Range<usize>, rng: R, windows: &mut Vec<Window<R>>) {
-    let mut left = centers;
+    let mut left = centers.clone();
     while !left.is_empty() {
-        let end = left.end.min(left.start + RUN_CENTERS);
-        let centers = left.start..end;
-        left.start = end;
-        if centers != (context..context + 1) {
-            windows.push(Window { context, centers, rng: rng.clone() });
+        let before = left.start - centers.start;
+        let part = left.start..left.end.min(left.start + RUN_CENTERS);
+        left.start = part.end;
+        if part != (context..context + 1) {
+            windows.push(Window { context, centers: part, before, rng: rng.clone() });
         }
     }
 }
@@ -675,6 +679,32 @@ mod tests {
         assert!((mean - POOL_USES as f64).abs() < 0.2, "{mean}");
         let apart = uses.values().filter(|windows| windows[windows.len() - 1] - windows[0] >= POOL_RUNS * RUN).count();
         assert!(apart < uses.len() / 100, "{apart} of {} noise words are used by two pools", uses.len());
+    }
+
+    /// A window with more centers than a run can have keeps all its pairs: with the same negatives, or each with its own.
+    #[test]
+    fn wide_windows_become_several() {
+        let sentence: Vec<u32> = (0..50).collect();
+        for per_pair in [false, true] {
+            let source = source(std::slice::from_ref(&sentence), 50, |s| {
+                s.targets = negatives(|n| n.per_pair = per_pair);
+                (s.windows, s.epochs) = (Windows { window: 60, fixed: true }, 1);
+            });
+            let batch = all(&source, 1).swap_remove(0);
+            assert_eq!((batch.pairs(), batch.validate(50, 50)), (50 * 49, Ok(())));
+            let mut draws: HashMap<usize, Vec<Vec<Target>>> = HashMap::new();
+            for w in 0..batch.windows() {
+                let targets = batch.targets_of(w);
+                draws.entry(targets[0].slot()).or_default().push(targets.to_vec());
+            }
+            let same =
+                draws.values().flat_map(|draws| draws.iter().map(|own| usize::from(*own == draws[0]))).sum::<usize>();
+            if per_pair {
+                assert!(same < 100, "{same} of {} windows draw as the first one of their context", batch.windows());
+            } else {
+                assert_eq!(same, batch.windows());
+            }
+        }
     }
 
     #[test]
