@@ -156,7 +156,7 @@ impl<'a> Input<'a> {
     /// Reads the vector of word `id`, the next of `promised`, piece by piece: its length is only a promise.
     pub(super) fn read_row(&mut self, rows: &mut Rows, id: u32, promised: usize, dtype: Dtype) -> Result<()> {
         let start = self.at;
-        let mut piece = [0; 4096];
+        let mut piece = [0; 1024];
         let mut left = rows.dim;
         while left > 0 {
             let count = left.min(piece.len() / dtype.bytes());

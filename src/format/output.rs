@@ -1,6 +1,7 @@
 //! What is written, and the loop over rows that every writer shares.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use half::f16;
 use rayon::prelude::*;
@@ -9,8 +10,10 @@ use super::rows::{Checked, check_word, not_finite, quoted};
 use crate::model::Matrix;
 use crate::vocab::Vocab;
 
-/// Values made ready before they are written, in rows: some ten megabytes of text.
-const VALUES_AT_A_TIME: usize = 1 << 20;
+/// Values that one thread makes ready in one go, in whole rows: a quarter of a megabyte, or thrice that as text.
+const VALUES_IN_PIECE: usize = 1 << 16;
+/// Pieces made ready while as many are written: enough for every core of a large machine.
+const PIECES_IN_BLOCK: usize = 16;
 
 /// How a value is stored, little-endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,9 +37,17 @@ impl Dtype {
     /// Appends the bytes of a row.
     pub(super) fn push(self, row: &[f32], bytes: &mut Vec<u8>) {
         match self {
-            Self::F32 => bytes.extend(row.iter().flat_map(|value| value.to_le_bytes())),
-            Self::F16 => bytes.extend(row.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes())),
+            Self::F32 => extend(bytes, row, |value| value.to_le_bytes()),
+            Self::F16 => extend(bytes, row, |value| f16::from_f32(value).to_le_bytes()),
         }
+    }
+}
+
+fn extend<const N: usize>(bytes: &mut Vec<u8>, row: &[f32], encode: impl Fn(f32) -> [u8; N]) {
+    let start = bytes.len();
+    bytes.resize(start + N * row.len(), 0);
+    for (place, &value) in bytes[start..].as_chunks_mut().0.iter_mut().zip(row) {
+        *place = encode(value);
     }
 }
 
@@ -72,21 +83,31 @@ impl<'a> Table<'a> {
         out: &mut Output<'_>,
         push: impl Fn(&str, &[f32], &mut Vec<u8>) + Sync,
     ) -> io::Result<()> {
-        let line = |id: usize| {
-            let (word, row) = (self.vocab.word(id as u32), self.matrix.row(id));
-            self.check_row(word, row).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
-            let mut line = Vec::with_capacity(word.len() + 14 * row.len());
-            push(word, row, &mut line);
-            Ok(line)
-        };
-        // Digits are slow to make: all threads do so for some rows at a time.
-        let at_a_time = (VALUES_AT_A_TIME / self.matrix.dim()).max(1);
-        for start in (0..self.rows).step_by(at_a_time) {
-            let end = self.rows.min(start + at_a_time);
-            let lines: Vec<io::Result<Vec<u8>>> = (start..end).into_par_iter().map(line).collect();
-            for line in lines {
-                out.write_all(&line?)?;
+        let piece = |rows: Range<usize>| {
+            let mut bytes = Vec::with_capacity(rows.len() * (self.dtype.bytes() * self.matrix.dim() + 16));
+            for id in rows {
+                let (word, row) = (self.vocab.word(id as u32), self.matrix.row(id));
+                self.check_row(word, row).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+                push(word, row, &mut bytes);
             }
+            Ok(bytes)
+        };
+        // Digits are slow to make: all threads do so for a block of rows, while the block before it is written.
+        let per_piece = VALUES_IN_PIECE.div_ceil(self.matrix.dim());
+        let per_block = per_piece * PIECES_IN_BLOCK;
+        let block = |start: usize| -> Vec<io::Result<Vec<u8>>> {
+            let end = self.rows.min(start + per_block);
+            let starts = (start..end).into_par_iter().step_by(per_piece);
+            starts.map(|start| piece(start..end.min(start + per_piece))).collect()
+        };
+        let mut ready = block(0);
+        for end in (0..self.rows).step_by(per_block).map(|start| self.rows.min(start + per_block)) {
+            let mut next = Vec::new();
+            rayon::in_place_scope(|scope| {
+                scope.spawn(|_| next = block(end));
+                ready.drain(..).try_for_each(|piece| out.write_all(&piece?))
+            })?;
+            ready = next;
             (out.on_progress)(end as u64, self.rows as u64);
         }
         Ok(())

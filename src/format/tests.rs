@@ -221,18 +221,20 @@ fn a_file_that_is_missing_or_a_folder_is_named() {
 }
 
 #[test]
-fn both_ends_say_how_far_they_are() {
+fn many_rows_read_back_and_both_ends_say_how_far_they_are() {
     let rows = 40_000;
     let words: Vec<String> = (0..rows).map(|id| id.to_string()).collect();
     let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 0))).unwrap();
-    let matrix = Matrix::from_values(50, vec![-0.123; rows * 50]);
+    let matrix = Matrix::from_values(50, (0..rows * 50).map(|value| value as f32).collect());
     let folder = tempfile::tempdir().unwrap();
     for name in NAMES {
         let path = folder.path().join(name);
         let format = Format::from_path(&path).unwrap();
         let (mut written, mut read) = (Vec::new(), Vec::new());
         format.write(&path, &Table::new(&vocab, &matrix), &mut |done, all| written.push((done, all))).unwrap();
-        format.read(&path, &mut |done, all| read.push((done, all))).unwrap();
+        let back = format.read(&path, &mut |done, all| read.push((done, all))).unwrap().vectors;
+        assert!(back.vocab.words().eq(&words), "{name}");
+        assert_eq!(back.matrix, matrix, "{name}");
         let bytes = fs::metadata(&path).unwrap().len();
         assert_eq!(written.last(), Some(&(rows as u64, rows as u64)), "{name}");
         for reports in [&written, &read] {
