@@ -225,6 +225,24 @@ impl SharedRows<'_> {
     }
 }
 
+/// Gives the processor a hint about a cache line: an instruction for each architecture that is known here, on others nothing.
+macro_rules! hint {
+    ($line:expr, x86_64: $x86_64:literal, aarch64: $aarch64:literal) => {{
+        let line: usize = $line;
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        #[expect(unsafe_code, reason = "there are no stable intrinsics for all of these")]
+        // SAFETY: a prefetch reads nothing into the program, and does nothing where there is nothing.
+        unsafe {
+            #[cfg(target_arch = "x86_64")]
+            std::arch::asm!($x86_64, line = in(reg) line, options(nomem, nostack, preserves_flags));
+            #[cfg(target_arch = "aarch64")]
+            std::arch::asm!($aarch64, line = in(reg) line, options(nomem, nostack, preserves_flags));
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let _ = line;
+    }};
+}
+
 /// Where something starts that will be needed soon.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address(usize);
@@ -239,33 +257,17 @@ impl Address {
     /// Asks the processor to bring the `line`-th cache line from there on into its cache.
     #[inline(always)]
     pub(super) fn prefetch(self, line: usize) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let line = std::ptr::without_provenance(self.0.wrapping_add(line * size_of::<Floats>()));
-            #[expect(unsafe_code, reason = "the intrinsic takes a raw pointer")]
-            // SAFETY: a prefetch reads nothing into the program, and does nothing where there is nothing.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(line);
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = line;
+        hint!(self.line(line), x86_64: "prefetcht0 [{line}]", aarch64: "prfm pldl1keep, [{line}]");
     }
 
     /// The same, to be written: no other core has it any more.
     #[inline(always)]
     pub(super) fn prefetch_to_write(self, line: usize) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let line = self.0.wrapping_add(line * size_of::<Floats>());
-            #[expect(unsafe_code, reason = "the intrinsic takes a raw pointer")]
-            // SAFETY: a prefetch reads nothing into the program, and does nothing where there is nothing.
-            unsafe {
-                std::arch::asm!("prefetchw [{line}]", line = in(reg) line, options(nostack, preserves_flags, readonly));
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = line;
+        hint!(self.line(line), x86_64: "prefetchw [{line}]", aarch64: "prfm pstl1keep, [{line}]");
+    }
+
+    #[inline(always)]
+    fn line(self, line: usize) -> usize {
+        self.0.wrapping_add(line * size_of::<Floats>())
     }
 }
