@@ -166,9 +166,9 @@ def watch(pipe):
     return log, counted, last
 
 
-def gensim(worker):
+def gensim(name):
     def run(args, settings):
-        done, _ = in_venv(args, worker, settings)
+        done, _ = in_venv(args, name, settings)
         return done["seconds"]
 
     return run

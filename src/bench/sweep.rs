@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::measure::Run;
 use super::{Bench, Candidate};
 use crate::batcher::RUN;
+use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::event::Event;
 
@@ -83,16 +84,14 @@ pub(super) fn sweep(
         sweeps.push(sweep);
     }
     // All engines on the same batches before the next ones are made. Runs come back to what training has, the last value.
-    for (knob, values) in [(Knob::Run, &RUNS[..]), (Knob::Batch, &BATCHES[..])] {
+    let set_run: fn(&mut Dataset, usize) = Dataset::set_run;
+    for (knob, values, set) in [(Knob::Run, &RUNS[..], set_run), (Knob::Batch, &BATCHES[..], Dataset::set_batch)] {
         let mut by_value: Vec<Sweep> = tuned
             .iter()
             .map(|candidate| Sweep { name: candidate.name(), knob, trials: Vec::new(), best: None })
             .collect();
         for &value in values {
-            match knob {
-                Knob::Run => bench.data.set_run(value),
-                _ => bench.data.set_batch(value),
-            }
+            set(&mut bench.data, value);
             bench.make_batches(rayon::current_num_threads())?;
             for (candidate, sweep) in tuned.iter().zip(&mut by_value) {
                 bench.tell(format!("{}: {} {value} windows", sweep.name, knob.name()), on_event);

@@ -12,8 +12,8 @@ use crate::vocab::Vocab;
 
 /// Values that one thread makes ready in one go, in whole rows: a quarter of a megabyte, or thrice that as text.
 const VALUES_IN_PIECE: usize = 1 << 16;
-/// Pieces made ready while as many are written: enough for every core of a large machine.
-const PIECES_IN_BLOCK: usize = 16;
+/// Pieces made ready by each thread while as many are written.
+const PIECES_A_THREAD: usize = 4;
 
 /// How a value is stored, little-endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -94,7 +94,7 @@ impl<'a> Table<'a> {
         };
         // Digits are slow to make: all threads do so for a block of rows, while the block before it is written.
         let per_piece = VALUES_IN_PIECE.div_ceil(self.matrix.dim());
-        let per_block = per_piece * PIECES_IN_BLOCK;
+        let per_block = per_piece * PIECES_A_THREAD * rayon::current_num_threads();
         let block = |start: usize| -> Vec<io::Result<Vec<u8>>> {
             let end = self.rows.min(start + per_block);
             let starts = (start..end).into_par_iter().step_by(per_piece);
