@@ -29,7 +29,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         for (var k = 0u; k < COLUMNS; k++) {
             let column = lane.index + k * LANES;
             if column < WIDTH {
-                set_table(row, column, table_at(row, column) + sums[k] * factor);
+                let moved = table_at(row, column) + sums[k] * factor;
+                set_table(row, column, moved);
+                note_elements(moved);
                 clear_sum(slot, column);
             }
         }

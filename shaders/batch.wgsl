@@ -22,8 +22,13 @@ struct Header {
     target_slots: u32,
     // Where this batch's loss goes.
     loss_index: u32,
-    // By what fixed-point sums are multiplied: a power of two.
-    scale: f32,
+    // For each slot, the bits of its number of products; the room that the sums of every row have; see fixed_point.wgsl.
+    center_bits: u32,
+    least_center_room: u32,
+    target_bits: u32,
+    least_target_room: u32,
+    // The step's part of the draws by which contributions are rounded.
+    draw_key: u32,
     lr: f32,
     // Longest step of a row.
     clip: f32,

@@ -1,8 +1,11 @@
-// Adds up the losses of a batch's parts, in a fixed order, in one workgroup.
+// Ends a step, in one workgroup: adds up the losses of a batch's parts, in a fixed order, and hands the largest elements on
+// to the next step.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read> losses: array<f32>;
 @group(0) @binding(2) var<storage, read_write> batch_losses: array<f32>;
+// Of W and of W', for this step; then for the next.
+@group(0) @binding(3) var<storage, read_write> largest: array<u32>;
 
 @compute @workgroup_size(LANES)
 fn main(lane: Lane) {
@@ -13,5 +16,7 @@ fn main(lane: Lane) {
     let total = reduce(sum, lane);
     if lane.index == 0u {
         batch_losses[batch.header.loss_index] = total.x;
+        largest[0] = largest[2];
+        largest[1] = largest[3];
     }
 }

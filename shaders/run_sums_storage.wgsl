@@ -1,7 +1,7 @@
 // Contributions of a run to its centers, in a buffer that has room for each workgroup: for rows that are too wide for the
 // memory of a workgroup. A lane has its own columns. Twin: run_sums_workgroup.wgsl.
 
-@group(0) @binding(2) var<storage, read_write> run_sums: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> run_sums: array<vec4f>;
 
 // Groups of four elements of all centers that a run may have.
 override RUN_SUMS: u32 = 832u;

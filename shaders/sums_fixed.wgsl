@@ -1,5 +1,14 @@
 // What `apply` reads: fixed-point sums of the rows that the batch touches, by slot. Twin: sums_float.wgsl.
 
+// The largest elements of W and of W', as a float's bits: those that this step's scales follow from, and those that the
+// rows moved by it raise for the next one.
+struct Largest {
+    now: array<u32, 2>,
+    next: array<atomic<u32>, 2>,
+}
+
+@group(0) @binding(1) var<storage, read_write> largest: Largest;
+
 fn slots() -> u32 {
     return select(batch.header.center_slots, batch.header.target_slots, IS_OUTPUT);
 }
@@ -8,11 +17,28 @@ fn row_of(slot: u32) -> u32 {
     return batch.data[select(batch.header.center_rows, batch.header.target_rows, IS_OUTPUT) + slot];
 }
 
+fn scale_of_slot(slot: u32) -> f32 {
+    if IS_OUTPUT {
+        return scale_of(largest.now[0], byte_at(batch.header.target_bits, slot), batch.header.least_target_room);
+    }
+    return scale_of(largest.now[1], byte_at(batch.header.center_bits, slot), batch.header.least_center_room);
+}
+
 // The scale is a power of two: dividing by it is exact.
 fn sum_at(slot: u32, column: u32) -> vec4f {
-    return vec4f(sums_at(slot, column)) * (1.0 / batch.header.scale);
+    return vec4f(sums_at(slot, column)) * (1.0 / scale_of_slot(slot));
 }
 
 fn clear_sum(slot: u32, column: u32) {
     set_sums(slot, column, vec4i(0));
+}
+
+// Elements of a row that was moved. Few are larger than all before, so that hardly any lane waits for another.
+fn note_elements(value: vec4f) {
+    let magnitude = abs(value);
+    let bits = bitcast<u32>(max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
+    let table = select(0u, 1u, IS_OUTPUT);
+    if bits > largest.now[table] {
+        atomicMax(&largest.next[table], bits);
+    }
 }

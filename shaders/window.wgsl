@@ -8,9 +8,10 @@
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read_write> run_losses: array<f32>;
+// The largest elements of W and of W', as bits; what follows is for the next step.
+@group(0) @binding(2) var<storage, read> largest: array<u32>;
 
 const TARGET_BLOCK = 8u;
-const GRADIENT_LIMIT = 32.0;
 
 struct Errors {
     error: vec4f,
@@ -28,9 +29,24 @@ fn errors_of(score: vec4f, sign: vec4f) -> Errors {
     return Errors(error, loss.x + loss.y + loss.z + loss.w);
 }
 
-fn fixed_point(contribution: vec4f) -> vec4i {
-    let limited = clamp(contribution, vec4f(-GRADIENT_LIMIT), vec4f(GRADIENT_LIMIT));
-    return vec4i(round(limited * batch.header.scale));
+// How the contributions to a row are rounded to integers.
+struct Format {
+    scale: f32,
+    draw: f32,
+}
+
+fn fixed_point(contribution: vec4f, format: Format) -> vec4i {
+    return vec4i(round(contribution * format.scale + format.draw));
+}
+
+fn format_of_target(at: u32, slot: u32) -> Format {
+    let bits = byte_at(batch.header.target_bits, slot);
+    return Format(scale_of(largest[0], bits, batch.header.least_target_room), draw(at));
+}
+
+fn format_of_center(at: u32, slot: u32) -> Format {
+    let bits = byte_at(batch.header.center_bits, slot);
+    return Format(scale_of(largest[1], bits, batch.header.least_center_room), draw(at | OF_CENTERS));
 }
 
 struct Target {
@@ -48,11 +64,6 @@ fn target_at(at: u32, present: bool) -> Target {
     let slot = packed >> 1u;
     let row = batch.data[batch.header.target_rows + slot];
     return Target(slot, row, select(-1.0, 1.0, (packed & 1u) == 1u));
-}
-
-// The place of a window's center among those of its run.
-fn place_at(at: u32) -> u32 {
-    return batch.data[batch.header.centers + at / 4u] >> (8u * (at % 4u)) & 0xffu;
 }
 
 // Takes a window of the run whose centers start at `run_centers`, and returns its loss.
@@ -105,7 +116,7 @@ fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
             }
         }
         for (var i = first_center; i < end_center; i++) {
-            let place = place_at(i);
+            let place = byte_at(batch.header.centers, i);
             let center = batch.data[batch.header.center_rows + batch.data[run_centers + place]];
             var x: array<vec4f, COLUMNS>;
             var low = vec4f(0.0);
@@ -140,17 +151,26 @@ fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
                 sum7[k] += f.w * x[k];
             }
         }
+        // An absent target has a slot of some row, to which nothing is added.
+        let f0 = format_of_target(block + 0u, t0.slot);
+        let f1 = format_of_target(block + 1u, t1.slot);
+        let f2 = format_of_target(block + 2u, t2.slot);
+        let f3 = format_of_target(block + 3u, t3.slot);
+        let f4 = format_of_target(block + 4u, t4.slot);
+        let f5 = format_of_target(block + 5u, t5.slot);
+        let f6 = format_of_target(block + 6u, t6.slot);
+        let f7 = format_of_target(block + 7u, t7.slot);
         for (var k = 0u; k < COLUMNS; k++) {
             let column = lane.index + k * LANES;
             if column < WIDTH {
-                add_to_target_sums(t0.slot, column, fixed_point(sum0[k]));
-                if 1u < targets { add_to_target_sums(t1.slot, column, fixed_point(sum1[k])); }
-                if 2u < targets { add_to_target_sums(t2.slot, column, fixed_point(sum2[k])); }
-                if 3u < targets { add_to_target_sums(t3.slot, column, fixed_point(sum3[k])); }
-                if 4u < targets { add_to_target_sums(t4.slot, column, fixed_point(sum4[k])); }
-                if 5u < targets { add_to_target_sums(t5.slot, column, fixed_point(sum5[k])); }
-                if 6u < targets { add_to_target_sums(t6.slot, column, fixed_point(sum6[k])); }
-                if 7u < targets { add_to_target_sums(t7.slot, column, fixed_point(sum7[k])); }
+                add_to_target_sums(t0.slot, column, fixed_point(sum0[k], f0));
+                if 1u < targets { add_to_target_sums(t1.slot, column, fixed_point(sum1[k], f1)); }
+                if 2u < targets { add_to_target_sums(t2.slot, column, fixed_point(sum2[k], f2)); }
+                if 3u < targets { add_to_target_sums(t3.slot, column, fixed_point(sum3[k], f3)); }
+                if 4u < targets { add_to_target_sums(t4.slot, column, fixed_point(sum4[k], f4)); }
+                if 5u < targets { add_to_target_sums(t5.slot, column, fixed_point(sum5[k], f5)); }
+                if 6u < targets { add_to_target_sums(t6.slot, column, fixed_point(sum6[k], f6)); }
+                if 7u < targets { add_to_target_sums(t7.slot, column, fixed_point(sum7[k], f7)); }
             }
         }
     }
@@ -176,8 +196,9 @@ fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(num_workgroups) groups:
         }
         for (var place = 0u; place < places; place++) {
             let slot = batch.data[run_centers + place];
+            let format = format_of_center(first_center + place, slot);
             for (var column = lane.index; column < WIDTH; column += LANES) {
-                add_to_center_sums(slot, column, fixed_point(run_sum_at(group, place, column)));
+                add_to_center_sums(slot, column, fixed_point(run_sum_at(group, place, column), format));
             }
         }
         if lane.index == 0u {

@@ -36,8 +36,15 @@ pub struct Batch {
     pub center_rows: Vec<u32>,
     /// The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<u32>,
-    /// The most contributions that any row receives: a target one from its window, a center one from its run.
-    pub multiplicity: u32,
+    /// For each center slot, how many bits its number of products with targets has: so many terms, at most, add up in what
+    /// its row receives.
+    pub center_bits: Vec<u8>,
+    /// For each target slot, how many bits its number of products with centers has.
+    pub target_bits: Vec<u8>,
+    /// How many bits the most products of a center in one run have, which add up to one contribution.
+    pub center_contribution_bits: u8,
+    /// How many bits the most centers of a window have, which add up to one contribution to a target.
+    pub target_contribution_bits: u8,
     /// The epoch, from 0.
     pub epoch: u32,
     /// Words of the corpus seen before this batch, over all epochs.
@@ -113,7 +120,8 @@ impl Batch {
     pub fn bytes(&self) -> usize {
         let of_runs = self.run_windows.len() + self.run_center_offsets.len() + self.run_centers.len();
         let offsets = self.center_offsets.len() + self.target_offsets.len();
-        let rows = self.center_rows.len() + self.target_rows.len();
+        let of_rows = |rows: usize| rows + rows.div_ceil(4);
+        let rows = of_rows(self.center_rows.len()) + of_rows(self.target_rows.len());
         4 * (of_runs + offsets + self.centers.len().div_ceil(4) + self.targets.len() + rows)
     }
 
@@ -192,6 +200,8 @@ impl Batch {
         };
         require(runs().all(leads), "centers exceed those of their run")?;
         let (center_slots, target_slots) = (self.center_rows.len(), self.target_rows.len());
+        require(self.center_bits.len() == center_slots, "bits of centers are not one for each slot")?;
+        require(self.target_bits.len() == target_slots, "bits of targets are not one for each slot")?;
         require(self.run_centers.iter().all(|&slot| (slot as usize) < center_slots), "centers exceed its slots")?;
         require(self.targets.iter().all(|target| target.slot() < target_slots), "targets exceed its slots")?;
         require(self.center_rows.iter().all(|&row| (row as usize) < input_rows), "rows exceed W")?;
@@ -210,6 +220,8 @@ impl Batch {
         self.targets.clear();
         self.center_rows.clear();
         self.target_rows.clear();
+        self.center_bits.clear();
+        self.target_bits.clear();
     }
 }
 
@@ -235,37 +247,55 @@ impl ByCenter {
     }
 }
 
-/// Makes batches from windows of rows: numbers the touched rows and counts how often each is touched.
+/// Makes batches from windows of rows: numbers the touched rows and counts the products of each.
 #[derive(Debug)]
 pub struct BatchBuilder {
     centers: RowSet,
     targets: RowSet,
+    /// For each place of the run's centers, by how much its products exceed those of the place before. A window has its
+    /// centers in two ranges of places, so that it changes four of these numbers, however many centers it has.
+    more_products: [u32; RUN_CENTERS + 1],
+    /// The most products of a center in one run of the batch.
+    most_of_center: u32,
+    /// The most centers of a window of the batch.
+    most_of_target: u32,
 }
 
 impl BatchBuilder {
     /// For tables of `input_rows` (W) and `output_rows` (W').
     pub fn new(input_rows: usize, output_rows: usize) -> Self {
-        Self { centers: RowSet::new(input_rows), targets: RowSet::new(output_rows) }
+        Self {
+            centers: RowSet::new(input_rows),
+            targets: RowSet::new(output_rows),
+            more_products: [0; RUN_CENTERS + 1],
+            most_of_center: 0,
+            most_of_target: 0,
+        }
     }
 
     /// Begins a run of so many rows of W, at most [`RUN_CENTERS`]. Windows must follow.
     #[inline]
     pub fn run(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
         self.end_run(batch);
-        for row in centers {
-            self.centers.touch(row);
-            batch.run_centers.push(row);
-        }
+        batch.run_centers.extend(centers);
     }
 
     /// Adds a window to the run: places of its centers, and targets whose slots still are rows.
     #[inline]
     pub fn window(&mut self, batch: &mut Batch, centers: impl IntoIterator<Item = Range<u8>>, targets: &[Target]) {
+        let first = batch.centers.len();
+        for places in centers {
+            let (start, end) = (usize::from(places.start), usize::from(places.end));
+            self.more_products[start] = self.more_products[start].wrapping_add(targets.len() as u32);
+            self.more_products[end] = self.more_products[end].wrapping_sub(targets.len() as u32);
+            batch.centers.extend(places);
+        }
+        let count = (batch.centers.len() - first) as u32;
+        self.most_of_target = self.most_of_target.max(count);
         for target in targets {
-            self.targets.touch(target.slot() as u32);
+            self.targets.touch(target.slot() as u32, count);
         }
         batch.targets.extend_from_slice(targets);
-        centers.into_iter().for_each(|places| batch.centers.extend(places));
         batch.center_offsets.push(batch.centers.len() as u32);
         batch.target_offsets.push(batch.targets.len() as u32);
     }
@@ -274,6 +304,14 @@ impl BatchBuilder {
     fn end_run(&mut self, batch: &mut Batch) {
         let windows = batch.windows() as u32;
         if batch.run_windows[batch.runs()] < windows {
+            let first = batch.run_center_offsets[batch.runs()] as usize;
+            let mut products = 0u32;
+            for (&row, more) in batch.run_centers[first..].iter().zip(&self.more_products) {
+                products = products.wrapping_add(*more);
+                self.most_of_center = self.most_of_center.max(products);
+                self.centers.touch(row, products);
+            }
+            self.more_products = [0; RUN_CENTERS + 1];
             batch.run_windows.push(windows);
             batch.run_center_offsets.push(batch.run_centers.len() as u32);
         }
@@ -282,9 +320,10 @@ impl BatchBuilder {
     /// Ends a batch: rows become slots.
     pub fn finish(&mut self, batch: &mut Batch) {
         self.end_run(batch);
-        let centers = self.centers.number(&mut batch.center_rows);
-        let targets = self.targets.number(&mut batch.target_rows);
-        batch.multiplicity = centers.max(targets);
+        self.centers.number(&mut batch.center_rows, &mut batch.center_bits);
+        self.targets.number(&mut batch.target_rows, &mut batch.target_bits);
+        batch.center_contribution_bits = bit_length(std::mem::take(&mut self.most_of_center));
+        batch.target_contribution_bits = bit_length(std::mem::take(&mut self.most_of_target));
         for center in &mut batch.run_centers {
             *center = self.centers.slots[*center as usize];
         }
@@ -299,7 +338,7 @@ impl BatchBuilder {
 struct RowSet {
     /// One bit for each row.
     touched: Vec<u64>,
-    /// While rows come in, how often each was touched; then the slot of each touched row.
+    /// While rows come in, the products of each; then the slot of each touched row.
     slots: Vec<u32>,
 }
 
@@ -308,31 +347,35 @@ impl RowSet {
         Self { touched: vec![0; rows.div_ceil(64)], slots: vec![0; rows] }
     }
 
+    /// Counts more products of a row.
     #[inline]
-    fn touch(&mut self, row: u32) {
+    fn touch(&mut self, row: u32, products: u32) {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         let count = &mut self.slots[row as usize];
         // What a previous batch left there is a slot, not a count.
-        *count = if self.touched[word] & bit == 0 { 1 } else { *count + 1 };
+        *count = if self.touched[word] & bit == 0 { products } else { count.saturating_add(products) };
         self.touched[word] |= bit;
     }
 
-    /// Lists the touched rows in ascending order, gives each its slot, and returns the largest count.
-    fn number(&mut self, rows: &mut Vec<u32>) -> u32 {
-        let mut most = 0;
+    /// Lists the touched rows in ascending order, and the bits of their counts, and gives each its slot.
+    fn number(&mut self, rows: &mut Vec<u32>, count_bits: &mut Vec<u8>) {
         for (word, bits) in self.touched.iter_mut().enumerate() {
             let mut left = std::mem::take(bits);
             while left != 0 {
                 let row = word as u32 * 64 + left.trailing_zeros();
                 left &= left - 1;
                 let entry = &mut self.slots[row as usize];
-                most = most.max(*entry);
+                count_bits.push(bit_length(*entry));
                 *entry = rows.len() as u32;
                 rows.push(row);
             }
         }
-        most
     }
+}
+
+/// How many bits a number has without its leading zeros: it is below 2 to that power.
+fn bit_length(number: u32) -> u8 {
+    (u32::BITS - number.leading_zeros()) as u8
 }
 
 #[cfg(test)]
@@ -385,24 +428,44 @@ pub(crate) mod tests {
             prop_assert_eq!(batch.validate(200, 200), Ok(()));
             let own: Vec<(usize, Vec<u32>)> = batch.windows_with_centers().collect();
             prop_assert_eq!(own, windows.iter().map(|(centers, _)| centers.clone()).enumerate().collect::<Vec<_>>());
-            let mut center_count = [0u32; 200];
-            let mut target_count = [0u32; 200];
-            batch.run_centers.iter().for_each(|&slot| center_count[batch.center_rows[slot as usize] as usize] += 1);
+            let mut center_products = [0; 200];
+            let mut target_products = [0; 200];
             for (w, (_, targets)) in windows.iter().enumerate() {
                 let own: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot()]).collect();
                 prop_assert_eq!(&own, targets);
                 prop_assert!(batch.targets_of(w).iter().enumerate().all(|(i, t)| t.label() == (i == 0)));
-                targets.iter().for_each(|&row| target_count[row as usize] += 1);
+                targets.iter().for_each(|&row| target_products[row as usize] += windows[w].0.len() as u32);
+                windows[w].0.iter().for_each(|&row| center_products[row as usize] += targets.len() as u32);
             }
             prop_assert!(batch.center_rows.is_sorted_by(|a, b| a < b) && batch.target_rows.is_sorted_by(|a, b| a < b));
-            prop_assert_eq!(batch.multiplicity, center_count.into_iter().chain(target_count).max().unwrap());
+            let of_rows = |rows: &[u32], products: &[u32]| -> Vec<u8> {
+                rows.iter().map(|&row| bit_length(products[row as usize])).collect()
+            };
+            prop_assert_eq!(&batch.center_bits, &of_rows(&batch.center_rows, &center_products));
+            prop_assert_eq!(&batch.target_bits, &of_rows(&batch.target_rows, &target_products));
+            let most_centers = windows.iter().map(|(centers, _)| centers.len() as u32).max().unwrap_or(0);
+            prop_assert_eq!(batch.target_contribution_bits, bit_length(most_centers));
+            prop_assert_eq!(batch.center_contribution_bits, bit_length(most_products_in_a_run(&batch)));
         }
+    }
+
+    /// Place by place, window by window.
+    fn most_products_in_a_run(batch: &Batch) -> u32 {
+        let of_run = |run: Run<'_>| {
+            let mut products = vec![0; run.centers.len()];
+            for window in run.windows {
+                let targets = batch.targets_of(window).len() as u32;
+                batch.centers_of(window).iter().for_each(|&place| products[place as usize] += targets);
+            }
+            products.into_iter().max().unwrap_or(0)
+        };
+        (0..batch.runs()).map(|run| of_run(batch.run(run))).max().unwrap_or(0)
     }
 
     #[test]
     fn an_index_that_leads_nowhere_is_found() {
         let good = batch_of(10, &[(vec![1, 2], vec![3, 4]), (vec![5], vec![3])]);
-        let breaks: [fn(&mut Batch); 10] = [
+        let breaks: [fn(&mut Batch); 12] = [
             |b| b.run_windows[1] = 3,
             |b| b.run_center_offsets[1] = 2,
             |b| b.run_centers[2] = 3,
@@ -416,6 +479,8 @@ pub(crate) mod tests {
             |b| b.targets[1] = Target::new(2, false),
             |b| b.center_rows[0] = 10,
             |b| b.target_rows[1] = 10,
+            |b| b.center_bits.push(1),
+            |b| _ = b.target_bits.pop(),
         ];
         for (i, damage) in breaks.into_iter().enumerate() {
             let mut batch = good.clone();
@@ -444,7 +509,8 @@ pub(crate) mod tests {
             builder.window(&mut batch, std::iter::once(0..2), &[Target::new(9, true), Target::new(3, false)]);
             builder.finish(&mut batch);
             assert_eq!(batch.center_rows, [5, 7]);
-            assert_eq!(batch.multiplicity, 1);
+            assert_eq!((batch.center_bits.clone(), batch.target_bits.clone()), (vec![2, 2], vec![2, 2]));
+            assert_eq!((batch.center_contribution_bits, batch.target_contribution_bits), (2, 2));
         }
     }
 }

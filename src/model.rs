@@ -1,4 +1,4 @@
-//! The model: a vocabulary and the two embedding matrices that training moves.
+//! The model: the two embedding matrices that training moves.
 
 use crate::sampling::{Key, Stream};
 
@@ -7,19 +7,35 @@ use crate::sampling::{Key, Stream};
 pub struct Matrix {
     dim: usize,
     values: Vec<f32>,
+    /// The largest magnitude that an element has had, where none is as large any more; otherwise 0.
+    largest: f32,
 }
 
 impl Matrix {
     /// A matrix of zeros. `dim` must be at least 1.
     pub fn zeros(rows: usize, dim: usize) -> Self {
         assert!(dim > 0, "an embedding has at least one dimension");
-        Self { dim, values: vec![0.0; rows * dim] }
+        Self { dim, values: vec![0.0; rows * dim], largest: 0.0 }
     }
 
     /// A matrix of the values given row after row; their number must be a multiple of `dim`.
     pub fn from_values(dim: usize, values: Vec<f32>) -> Self {
         assert!(dim > 0 && values.len().is_multiple_of(dim), "{} values are no rows of {dim}", values.len());
-        Self { dim, values }
+        Self { dim, values, largest: 0.0 }
+    }
+
+    /// The same after a training in which elements were as large as `largest`.
+    #[must_use]
+    pub fn having_reached(self, largest: f32) -> Self {
+        let largest = if largest > self.largest() { largest } else { 0.0 };
+        Self { largest, ..self }
+    }
+
+    /// The largest magnitude of an element, now or at any time of the training that it comes from.
+    ///
+    /// The scales of an engine's sums follow from it, so that a run that goes on from here needs it.
+    pub fn largest(&self) -> f32 {
+        self.values.iter().fold(self.largest, |largest, value| largest.max(value.abs()))
     }
 
     /// Number of rows.
@@ -131,6 +147,15 @@ impl Storage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_largest_element_is_remembered() {
+        let fresh = Matrix::from_values(2, vec![1.0, -3.0]);
+        assert_eq!(fresh.clone().having_reached(3.0), fresh);
+        let mut matrix = fresh.having_reached(4.0);
+        matrix.row_mut(0)[1] = 0.5;
+        assert_eq!(matrix.largest(), 4.0);
+    }
 
     #[test]
     fn starts_uniform_and_reproducible() {

@@ -6,7 +6,7 @@
 //! | 4 | version of this format |
 //! | 4 | length of the header |
 //! | | header: JSON |
-//! | | W, W', and with `patience` those of the best epoch: f32, row after row |
+//! | | W, W', and with `patience` those of the best epoch: the largest element so far, then row after row, all f32 |
 //! | 8 | XXH3 of everything before |
 //!
 //! All numbers are little-endian. The version is read before anything else is trusted, the length of the file is compared
@@ -27,7 +27,7 @@ use crate::model::{Matrix, Model};
 const MAGIC: [u8; 8] = *b"w2v-ckpt";
 
 /// To be raised with every change of the bytes or of what they mean, batches and draws included.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Bytes before the header.
 const PREAMBLE: u64 = 16;
@@ -49,10 +49,10 @@ struct Header {
 }
 
 impl Header {
-    /// Floats of all matrices, unless there are more than a file can hold.
+    /// Floats of all matrices, the largest element of each included, unless there are more than a file can hold.
     fn floats(&self) -> Option<u64> {
         let rows = (self.input_rows as u64).checked_add(self.output_rows as u64)?;
-        rows.checked_mul(self.dim as u64)?.checked_mul(1 + u64::from(self.has_best))
+        rows.checked_mul(self.dim as u64)?.checked_add(2)?.checked_mul(1 + u64::from(self.has_best))
     }
 }
 
@@ -75,6 +75,7 @@ pub(super) fn write(run: &Fingerprint, snapshot: &Snapshot, out: &mut dyn Write)
     out.write_all(&header)?;
     for model in std::iter::once(model).chain(best.as_deref()) {
         for matrix in [&model.input, &model.output] {
+            write_floats(&[matrix.largest()], &mut out)?;
             write_floats(matrix.values(), &mut out)?;
         }
     }
@@ -152,7 +153,14 @@ fn write_floats(values: &[f32], out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn read_matrix(rows: usize, dim: usize, file: &mut dyn Read) -> io::Result<Matrix> {
+    let mut largest = [0.0];
+    read_floats(&mut largest, file)?;
     let mut values = vec![0f32; rows * dim];
+    read_floats(&mut values, file)?;
+    Ok(Matrix::from_values(dim, values).having_reached(largest[0]))
+}
+
+fn read_floats(values: &mut [f32], file: &mut dyn Read) -> io::Result<()> {
     let mut bytes = vec![0; PIECE * 4];
     for piece in values.chunks_mut(PIECE) {
         let bytes = &mut bytes[..piece.len() * 4];
@@ -161,7 +169,7 @@ fn read_matrix(rows: usize, dim: usize, file: &mut dyn Read) -> io::Result<Matri
             *value = f32::from_le_bytes(*bytes);
         }
     }
-    Ok(Matrix::from_values(dim, values))
+    Ok(())
 }
 
 /// A reader or writer that hashes what passes through.
@@ -218,6 +226,14 @@ mod tests {
             let mut snapshot = snapshot(9, with_best);
             let odd = [f32::MIN_POSITIVE / 2.0, -0.0, f32::MAX];
             snapshot.model.input.row_mut(1).copy_from_slice(&odd);
+            // A checkpoint holds the largest element, whether it still is in the matrix or not.
+            snapshot.model.input = snapshot.model.input.having_reached(f32::MAX);
+            snapshot.model.output = snapshot.model.output.having_reached(7.5);
+            if let Some(best) = &mut snapshot.best {
+                let Model { input, output } = best.as_ref().clone();
+                let (low, high) = (input.largest(), 2.0 * output.largest());
+                *best = Arc::new(Model { input: input.having_reached(low), output: output.having_reached(high) });
+            }
             let read = read_bytes(&bytes(&snapshot)).unwrap();
             assert_eq!(read.run, of(&Config::default()));
             assert_eq!(read.snapshot, snapshot);

@@ -24,6 +24,8 @@ pub enum Stream {
     Pools,
     /// How values are rounded to 16 bits, by step.
     Rounding,
+    /// How contributions are rounded to fixed point, by step.
+    FixedPoint,
 }
 
 /// The generator's key: one per (seed, epoch, stream).

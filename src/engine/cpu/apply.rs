@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::lanes::{Address, Floats, SharedRows, Sums, Table};
 use super::sums::{SlotSums, shared_out};
+use crate::engine::fixed_point::Scales;
 
 /// How many rows ahead rows are brought into the cache.
 const AHEAD: usize = 4;
@@ -14,7 +15,6 @@ const AHEAD: usize = 4;
 pub(super) struct Step {
     pub(super) lr: f32,
     pub(super) clip: f32,
-    pub(super) scale: f32,
 }
 
 /// Rows of a table that lie one after the other, cut out of it: touched rows are ascending, so parts don't overlap.
@@ -68,6 +68,10 @@ pub(super) struct MoveShare<'a> {
     pub(super) table: &'a SharedRows<'a>,
     /// Every thread's sums.
     pub(super) sums: &'a [&'a SlotSums],
+    /// The scale of each slot's sums.
+    pub(super) scales: Scales,
+    /// For each slot the bits of its number of products.
+    pub(super) bits: &'a [u8],
     pub(super) thread: usize,
     pub(super) width: usize,
     pub(super) step: Step,
@@ -78,11 +82,10 @@ impl WithSimd for MoveShare<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { table, sums, thread, width, step } = self;
+        let Self { table, sums, scales, bits, thread, width, step } = self;
         let mut total = vec![Sums::ZERO; width];
         let mut floats = vec![Floats::ZERO; width];
-        // The fixed point's scale is a power of two: dividing by it is exact.
-        let unit = 1.0 / step.scale;
+        let mut magnitudes = Floats::ZERO;
         let slots = shared_out(sums, thread);
         let mut ahead = slots.clone().skip(AHEAD);
         for slot in slots {
@@ -97,6 +100,8 @@ impl WithSimd for MoveShare<'_> {
             for own in sums.iter().filter_map(|sums| sums.of(slot, width)) {
                 total.iter_mut().zip(own).for_each(|(total, sum)| total.add(sum));
             }
+            // A scale is a power of two: dividing by it is exact.
+            let unit = 1.0 / scales.scale(bits[slot]);
             for (float, total) in floats.iter_mut().zip(&total) {
                 *float = Floats::ZERO.add_scaled(unit, total.to_floats());
             }
@@ -104,7 +109,9 @@ impl WithSimd for MoveShare<'_> {
             // SAFETY: each slot is shared out to one thread.
             let row = unsafe { table.row_mut(slot) };
             move_row(row, &floats, step);
+            magnitudes = row.iter().fold(magnitudes, |magnitudes, piece| magnitudes.max(piece.magnitudes()));
         }
+        table.largest.raise(magnitudes);
     }
 }
 

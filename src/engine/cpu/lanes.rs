@@ -4,6 +4,7 @@
 //! instructions within [`pulp::Arch::dispatch`]. Since the pieces don't change with the processor, neither do the results.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytemuck::{Pod, Zeroable};
 use pulp::Simd;
@@ -49,6 +50,15 @@ impl Floats {
     pub(super) fn max(mut self, other: Self) -> Self {
         for lane in 0..LANES {
             self.0[lane] = if other.0[lane] > self.0[lane] { other.0[lane] } else { self.0[lane] };
+        }
+        self
+    }
+
+    /// The magnitude of each lane.
+    #[inline(always)]
+    pub(super) fn magnitudes(mut self) -> Self {
+        for lane in 0..LANES {
+            self.0[lane] = self.0[lane].abs();
         }
         self
     }
@@ -126,12 +136,35 @@ pub(super) fn sum_of_lanes<S: Simd>(simd: S, mut vectors: [S::f32s; LANES]) -> f
     }
 }
 
+/// The largest magnitude of an element that a table has had, as a float's bits: those of numbers that are not negative are
+/// ordered as the numbers are.
+#[derive(Debug)]
+pub(super) struct Largest(AtomicU32);
+
+impl Largest {
+    fn new(value: f32) -> Self {
+        Self(AtomicU32::new(value.to_bits()))
+    }
+
+    fn get(&self) -> f32 {
+        f32::from_bits(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn raise(&self, magnitudes: Floats) {
+        // What is no number is never the larger one: the loss reports it.
+        let largest = magnitudes.0.into_iter().fold(0.0, f32::max);
+        self.0.fetch_max(largest.to_bits(), Ordering::Relaxed);
+    }
+}
+
 /// A matrix with each row padded by zeros to whole pieces.
 #[derive(Debug)]
 pub(super) struct Table {
     dim: usize,
     width: usize,
     pieces: Vec<Floats>,
+    /// Rows that are [`shared`](Self::shared) raise it; others leave it as it was.
+    largest: Largest,
 }
 
 impl Table {
@@ -141,12 +174,17 @@ impl Table {
         for (row, padded) in pieces.chunks_exact_mut(width).enumerate() {
             bytemuck::cast_slice_mut(padded)[..matrix.dim()].copy_from_slice(matrix.row(row));
         }
-        Self { dim: matrix.dim(), width, pieces }
+        Self { dim: matrix.dim(), width, pieces, largest: Largest::new(matrix.largest()) }
     }
 
     /// Floats in a row, without padding.
     pub(super) fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// The largest magnitude of an element so far.
+    pub(super) fn largest(&self) -> f32 {
+        self.largest.get()
     }
 
     /// Number of rows.
@@ -179,14 +217,20 @@ impl Table {
     pub(super) fn shared<'a>(&'a mut self, rows: &'a [u32]) -> SharedRows<'a> {
         let ascend = rows.is_sorted_by(|a, b| a < b);
         assert!(ascend && rows.last().is_none_or(|&last| (last as usize) < self.rows()), "slots are rows of the table");
-        SharedRows { pieces: self.pieces.as_mut_ptr(), rows, width: self.width, table: PhantomData }
+        SharedRows {
+            pieces: self.pieces.as_mut_ptr(),
+            rows,
+            width: self.width,
+            largest: &self.largest,
+            table: PhantomData,
+        }
     }
 
     /// The values without padding.
     pub(super) fn matrix(&self) -> Matrix {
         let rows = self.pieces.chunks_exact(self.width);
         let values = rows.flat_map(|row| &bytemuck::cast_slice::<Floats, f32>(row)[..self.dim]).copied();
-        Matrix::from_values(self.dim, values.collect())
+        Matrix::from_values(self.dim, values.collect()).having_reached(self.largest())
     }
 }
 
@@ -197,6 +241,8 @@ pub(super) struct SharedRows<'a> {
     /// Each slot's row: all differ, and the table has them.
     rows: &'a [u32],
     width: usize,
+    /// To be raised by whoever moves rows.
+    pub(super) largest: &'a Largest,
     table: PhantomData<&'a mut Table>,
 }
 

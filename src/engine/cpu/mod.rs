@@ -21,8 +21,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use self::apply::{MoveShare, Step};
 use self::lanes::Table;
-use self::window::{Scratch, Train};
-use super::{Engine, Objective, StageTime, fixed_point_scale};
+use self::window::{Format, Scratch, Train};
+use super::fixed_point::{self, Scales};
+use super::{Engine, Objective, StageTime};
 use crate::batch::Batch;
 use crate::batcher::POOL_RUNS;
 use crate::error::{Error, Result};
@@ -137,6 +138,11 @@ fn sigmoid_step(
 ) -> f64 {
     let started = Instant::now();
     let width = input.width();
+    let format = Format {
+        centers: Scales::new(output.largest(), batch.center_contribution_bits),
+        targets: Scales::new(input.largest(), batch.target_contribution_bits),
+        key: fixed_point::key(batch.words_before),
+    };
     let next = AtomicUsize::new(0);
     let chunk = (batch.runs() / (CHUNKS * threads.len())).clamp(1, POOL_RUNS);
     for scratch in &mut *threads {
@@ -150,7 +156,7 @@ fn sigmoid_step(
                 break;
             }
             let runs = first..batch.runs().min(first + chunk);
-            arch.dispatch(Train { batch, runs, input, output, scale: step.scale, scratch: &mut scratch });
+            arch.dispatch(Train { batch, runs, input, output, format, scratch: &mut scratch });
         }
     });
     times.window += started.elapsed();
@@ -159,11 +165,11 @@ fn sigmoid_step(
         threads.iter_mut().map(|scratch| &*scratch.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
     let (centers, targets): (Vec<_>, Vec<_>) =
         scratch.iter().map(|scratch| (&scratch.centers, &scratch.targets)).unzip();
-    let tables = [(input.shared(&batch.center_rows), &centers[..]), (output.shared(&batch.target_rows), &targets[..])];
+    let (input, output) = (input.shared(&batch.center_rows), output.shared(&batch.target_rows));
     on_all(pool, scratch.len(), |thread| {
-        for (table, sums) in &tables {
-            arch.dispatch(MoveShare { table, sums, thread, width, step });
-        }
+        let own = |table, sums, scales, bits| MoveShare { table, sums, scales, bits, thread, width, step };
+        arch.dispatch(own(&input, &centers[..], format.centers, &batch.center_bits[..]));
+        arch.dispatch(own(&output, &targets[..], format.targets, &batch.target_bits[..]));
     });
     times.apply += started.elapsed();
     // Summed in the order of the runs: floats, unlike the sums above, are not associative.
@@ -175,7 +181,7 @@ fn sigmoid_step(
 impl Engine for CpuEngine {
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
         let Self { arch, pool, clip, input, output, work, times, .. } = self;
-        let step = Step { lr, clip: *clip, scale: fixed_point_scale(batch.multiplicity) };
+        let step = Step { lr, clip: *clip };
         self.loss += match work {
             Work::Sigmoid(work) => sigmoid_step(*arch, pool, batch, [input, output], work, step, times),
             Work::Softmax(scratch) => {
@@ -226,7 +232,8 @@ mod tests {
     use super::*;
     use crate::batch::tests::batch_of;
     use crate::engine::tests::{
-        ROWS, a_rate_of_zero_changes_nothing, agree_after_steps, model_of_huge_scores, random_model, window_strategy,
+        ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing, agree_after_steps,
+        model_of_huge_scores, random_model, small_contributions_to_frequent_rows_count, window_strategy,
         with_few_targets,
     };
 
@@ -323,6 +330,16 @@ mod tests {
             assert!(stages.iter().map(|stage| stage.time).sum::<Duration>() <= all);
             assert!(engine.stages().unwrap().iter().all(|stage| stage.time.is_zero()));
         }
+    }
+
+    #[test]
+    fn nothing_is_lost_to_a_frequent_row() {
+        small_contributions_to_frequent_rows_count(|model| Box::new(engine(model, Objective::Sigmoid, 2)));
+    }
+
+    #[test]
+    fn a_model_goes_on_as_its_engine() {
+        a_model_goes_on_as_the_engine_it_comes_from(|model| Box::new(engine(model, Objective::Sigmoid, 2)));
     }
 
     #[test]

@@ -9,10 +9,7 @@ use pulp::{Simd, WithSimd};
 use super::lanes::{Address, Floats, LANES, Table, per_piece, sum_of_lanes, vectors};
 use super::sums::SlotSums;
 use crate::batch::{Batch, Run, TARGET_BLOCK, Target};
-use crate::engine::GRADIENT_LIMIT;
-
-/// Floats from here on have a spacing of 1: adding it rounds to an integer, which the low bits of the sum then are.
-const ROUND: f32 = 1.5 * (1 << 23) as f32;
+use crate::engine::fixed_point::{OF_CENTERS, ROUND, Scales, draw};
 
 /// What one thread adds to and works in.
 #[derive(Debug, Default)]
@@ -52,8 +49,19 @@ pub(super) struct Train<'a> {
     pub(super) runs: Range<usize>,
     pub(super) input: &'a Table,
     pub(super) output: &'a Table,
-    pub(super) scale: f32,
+    pub(super) format: Format,
     pub(super) scratch: &'a mut Scratch,
+}
+
+/// How a batch's contributions become integers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format {
+    /// The scales of the sums for W.
+    pub(super) centers: Scales,
+    /// The scales of the sums for W'.
+    pub(super) targets: Scales,
+    /// The step's part of the draws.
+    pub(super) key: u32,
 }
 
 impl WithSimd for Train<'_> {
@@ -62,7 +70,7 @@ impl WithSimd for Train<'_> {
     /// Adds up the contributions. All that is called from here is inlined, and so compiled for each kind of processor.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { batch, runs, input, output, scale, scratch } = self;
+        let Self { batch, runs, input, output, format, scratch } = self;
         for run in runs {
             let mut loss = 0.0;
             let next = if run + 1 < batch.runs() { batch.run(run + 1).centers } else { &[] };
@@ -73,8 +81,9 @@ impl WithSimd for Train<'_> {
                 let ahead = Ahead { batch, windows: &windows, window, centers, next, input, output };
                 ahead.list(scratch);
                 let places = batch.centers_of(window);
-                for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
-                    let block = Block { batch, centers, places, targets, input, output, scale };
+                let first_targets = (batch.target_offsets[window]..).step_by(TARGET_BLOCK);
+                for (first_target, targets) in first_targets.zip(batch.targets_of(window).chunks(TARGET_BLOCK)) {
+                    let block = Block { batch, centers, places, first_target, targets, input, output, format };
                     // A constant number of targets keeps their sums in registers.
                     loss += f64::from(match targets.len() {
                         1 => block.train::<S, 1>(simd, scratch),
@@ -88,7 +97,7 @@ impl WithSimd for Train<'_> {
                     });
                 }
             }
-            add_run(simd, centers, scale, scratch);
+            add_run(simd, batch, run, format, scratch);
             scratch.losses.push((run, loss));
         }
     }
@@ -96,14 +105,18 @@ impl WithSimd for Train<'_> {
 
 /// Adds the contributions of a run to the sums of its centers.
 #[inline(always)]
-fn add_run<S: Simd>(simd: S, centers: &[u32], scale: f32, scratch: &mut Scratch) {
+fn add_run<S: Simd>(simd: S, batch: &Batch, run: usize, format: Format, scratch: &mut Scratch) {
+    let (first, centers) = (batch.run_center_offsets[run], batch.run(run).centers);
     let width = scratch.run.len() / centers.len().max(1);
-    for (&slot, contributions) in centers.iter().zip(scratch.run.chunks_exact(width.max(1))) {
+    let each = (first..).zip(centers).zip(scratch.run.chunks_exact(width.max(1)));
+    for ((index, &slot), contributions) in each {
+        let scale = simd.splat_f32s(format.centers.scale(batch.center_bits[slot as usize]));
+        let draw = simd.splat_f32s(draw(format.key, index | OF_CENTERS));
         let before = scratch.centers.touch(slot as usize);
         let sums = &mut scratch.centers.sums[slot as usize * width..][..width];
         let sums: &mut [S::u32s] = bytemuck::cast_slice_mut(sums);
         for (sums, &contribution) in sums.iter_mut().zip(vectors::<S>(contributions)) {
-            add_fixed(simd, sums, before, contribution, scale);
+            add_fixed(simd, sums, before, contribution, scale, draw);
         }
     }
 }
@@ -154,10 +167,12 @@ struct Block<'a> {
     /// Those of the run, and where among them are the window's.
     centers: &'a [u32],
     places: &'a [u8],
+    /// The place of the first target among all of the batch.
+    first_target: u32,
     targets: &'a [Target],
     input: &'a Table,
     output: &'a Table,
-    scale: f32,
+    format: Format,
 }
 
 impl Block<'_> {
@@ -168,7 +183,7 @@ impl Block<'_> {
     #[expect(clippy::needless_range_loop, reason = "a part of a piece is named in several arrays")]
     #[inline(always)]
     fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut Scratch) -> f32 {
-        let &Self { batch, centers, places, targets, input, output, scale } = self;
+        let &Self { batch, centers, places, first_target, targets, input, output, format } = self;
         let width = input.width();
         let targets: &[Target; T] = targets.try_into().expect("the caller has counted them");
         let mut target_rows: [&[S::f32s]; T] = [&[]; T];
@@ -233,9 +248,17 @@ impl Block<'_> {
         }
 
         // Contributions: vector by vector, each row of the window is read once and each sum is written once.
-        let mut before = [0; T];
+        let (mut before, mut bits) = ([0; T], [0; TARGET_BLOCK]);
         for j in 0..T {
-            before[j] = scratch.targets.touch(targets[j].slot());
+            let slot = targets[j].slot();
+            before[j] = scratch.targets.touch(slot);
+            bits[j] = batch.target_bits[slot];
+        }
+        // Made for a whole block, of which some may be absent: one after the other would take several times as long.
+        let (mut scales, mut draws) = ([0.0; TARGET_BLOCK], [0.0; TARGET_BLOCK]);
+        for j in 0..TARGET_BLOCK {
+            scales[j] = format.targets.scale(bits[j]);
+            draws[j] = draw(format.key, first_target.wrapping_add(j as u32));
         }
         let rows = vectors::<S>(rows);
         let run: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.run);
@@ -265,20 +288,19 @@ impl Block<'_> {
             }
             for j in 0..T {
                 let sums = &mut target_sums[targets[j].slot() * width * per_piece::<S>() + at];
-                add_fixed(simd, sums, before[j], contributions[j], scale);
+                let (scale, draw) = (simd.splat_f32s(scales[j]), simd.splat_f32s(draws[j]));
+                add_fixed(simd, sums, before[j], contributions[j], scale, draw);
             }
         }
         Floats(loss).sum()
     }
 }
 
-/// Adds a contribution, rounded to fixed point: to the nearest integer, ties to even. Of the sums so far the bits of `before`
-/// count.
+/// Adds a contribution in fixed point, rounded by a draw ([`fixed_point`](crate::engine::fixed_point)). The sums so far count
+/// in the bits of `before`.
 #[inline(always)]
-fn add_fixed<S: Simd>(simd: S, sums: &mut S::u32s, before: u32, contribution: S::f32s, scale: f32) {
-    let limit = simd.splat_f32s(GRADIENT_LIMIT);
-    let limited = simd.min_f32s(simd.max_f32s(contribution, simd.neg_f32s(limit)), limit);
-    let rounded = simd.mul_add_f32s(limited, simd.splat_f32s(scale), simd.splat_f32s(ROUND));
+fn add_fixed<S: Simd>(simd: S, sums: &mut S::u32s, before: u32, contribution: S::f32s, scale: S::f32s, draw: S::f32s) {
+    let rounded = simd.add_f32s(simd.mul_add_f32s(contribution, scale, draw), simd.splat_f32s(ROUND));
     let integers = simd.sub_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(ROUND.to_bits()));
     // In two's complement; wraps only for values that are no numbers, which the loss reports.
     *sums = simd.add_u32s(simd.and_u32s(*sums, simd.splat_u32s(before)), integers);
@@ -363,12 +385,13 @@ mod tests {
     }
 
     #[test]
-    fn contributions_round_to_nearest_and_stop_at_the_limit() {
-        let of = |contribution: f32| {
+    fn contributions_are_rounded_by_their_draw() {
+        let of = |(contribution, draw): (f32, f32)| {
             let mut sum = 1u32;
-            add_fixed(pulp::Scalar, &mut sum, u32::MAX, contribution, 4.0);
+            add_fixed(pulp::Scalar, &mut sum, u32::MAX, contribution, 4.0, draw);
             sum as i32
         };
-        assert_eq!([0.374, -0.376, 1e9, -1e9, 0.125, 0.0].map(of), [2, -1, 129, -127, 1, 1]);
+        let cases = [(0.374, 0.0), (-0.376, 0.0), (0.1, 0.1001), (0.1, 0.09), (-0.1, -0.1001), (0.0, 0.499)];
+        assert_eq!(cases.map(of), [2, -1, 2, 1, 0, 1]);
     }
 }

@@ -54,6 +54,7 @@ pub fn buffers(sizes: &Sizes) -> Vec<Allocation> {
     buffers.extend([
         Allocation::new("batches uploaded", UPLOADS as u64 * with_room(upload)),
         Allocation::new("losses of batches", 4 * LOSSES as u64),
+        Allocation::new("largest elements", 16),
         Allocation::new("reading back", READ_BYTES.min(w.max(w_prime))),
     ]);
     buffers

@@ -53,22 +53,22 @@ const KERNELS: [&Kernel; 9] = [
 
 pub(super) const WINDOW: Kernel = Kernel {
     name: "window",
-    fragments: &[shader!("run_sums_workgroup"), shader!("window")],
-    bindings: &[Read, ReadWrite],
+    fragments: &[shader!("run_sums_workgroup"), FIXED_POINT, shader!("window")],
+    bindings: &[Read, ReadWrite, Read],
     matrices: OF_WINDOW,
 };
 pub(super) const WINDOW_OF_WIDE_ROWS: Kernel = Kernel {
     name: "window",
-    fragments: &[shader!("run_sums_storage"), shader!("window")],
-    bindings: &[Read, ReadWrite, ReadWrite],
+    fragments: &[shader!("run_sums_storage"), FIXED_POINT, shader!("window")],
+    bindings: &[Read, ReadWrite, Read, ReadWrite],
     matrices: OF_WINDOW,
 };
 const OF_WINDOW: &[(&str, Use)] =
     &[("input", Use::Read), ("output", Use::Read), ("center_sums", Use::Add), ("target_sums", Use::Add)];
 pub(super) const APPLY_FIXED: Kernel = Kernel {
     name: "apply fixed-point sums",
-    fragments: &[shader!("sums_fixed"), shader!("apply")],
-    bindings: &[Read],
+    fragments: &[FIXED_POINT, shader!("sums_fixed"), shader!("apply")],
+    bindings: &[Read, ReadWrite],
     matrices: &[("table", Use::Move), ("sums", Use::Fixed)],
 };
 pub(super) const APPLY_FLOAT: Kernel = Kernel {
@@ -77,8 +77,12 @@ pub(super) const APPLY_FLOAT: Kernel = Kernel {
     bindings: &[Read],
     matrices: &[("table", Use::Move), ("sums", Use::Floats)],
 };
-pub(super) const LOSS: Kernel =
-    Kernel { name: "loss", fragments: &[shader!("loss")], bindings: &[Read, Read, ReadWrite], matrices: &[] };
+pub(super) const LOSS: Kernel = Kernel {
+    name: "loss",
+    fragments: &[shader!("loss")],
+    bindings: &[Read, Read, ReadWrite, ReadWrite],
+    matrices: &[],
+};
 pub(super) const SOFTMAX_SCORES: Kernel = Kernel {
     name: "softmax scores",
     fragments: &[shader!("product"), shader!("softmax_scores")],
@@ -110,6 +114,7 @@ pub(super) fn most_buffers(shards: u32) -> u32 {
 }
 
 const BATCH: &str = shader!("batch");
+const FIXED_POINT: &str = shader!("fixed_point");
 const REDUCE_SUBGROUP: &str = shader!("reduce_subgroup");
 const ROUND_HALF: &str = shader!("round_half");
 const REDUCE_WORKGROUP: &str = shader!("reduce_workgroup");
@@ -283,7 +288,6 @@ mod tests {
 
     use super::*;
     use crate::batch::TARGET_BLOCK;
-    use crate::engine::GRADIENT_LIMIT;
     use crate::engine::gpu::program::PRODUCT_TILE;
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
 
@@ -352,11 +356,8 @@ mod tests {
     /// Constants that host and shader share. (naga's parser keeps no names of constants, so the text is compared.)
     #[test]
     fn constants_are_alike() {
-        for line in
-            [format!("const TARGET_BLOCK = {TARGET_BLOCK}u;"), format!("const GRADIENT_LIMIT = {GRADIENT_LIMIT:.1};")]
-        {
-            assert!(WINDOW.fragments[1].lines().any(|own| own == line), "{line}");
-        }
+        let line = format!("const TARGET_BLOCK = {TARGET_BLOCK}u;");
+        assert!(WINDOW.fragments[2].lines().any(|own| own == line), "{line}");
         let line = format!("const TILE = {PRODUCT_TILE}u;");
         assert!(SOFTMAX_SCORES.fragments[0].lines().any(|own| own == line), "{line}");
     }

@@ -27,7 +27,7 @@ use self::program::{Bound, Dispatch, MAX_GROUPS, PRODUCT_TILE, Program};
 use self::tables::{DeviceTable, Shards};
 use self::timing::{Host, Timing};
 use self::upload::{Step, pack, pack_centers};
-use super::{Engine, Objective, StageTime, fixed_point_scale, half};
+use super::{Engine, Objective, StageTime, half};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::model::{Model, Storage};
@@ -98,6 +98,8 @@ pub struct GpuEngine {
     /// One place for each upload of a submission: what is written there must stay until it has run.
     places: Vec<Place>,
     batch_losses: Buffer,
+    /// The largest elements of W and W', as bits: those of the step under way, and those of the next.
+    largest: Buffer,
     /// Scores of a softmax held at a time, unless a single center has more.
     most_scores: usize,
     /// Commands not submitted yet, and the uploads and windows in them.
@@ -156,6 +158,9 @@ impl GpuEngine {
         let output = DeviceTable::upload(&device, "W'", &model.output, &layout)?;
         let scratch = program.scratch.iter().map(|_| Vec::new()).collect();
         let batch_losses = device.storage("losses of batches", LOSSES as u64 * 4)?;
+        let largest = device.storage("largest elements", 16)?;
+        let of_model = [&model.input, &model.output].map(|matrix| matrix.largest().to_bits());
+        device.queue.write_buffer(&largest, 0, bytemuck::cast_slice(&[of_model, of_model]));
         let stages = program.stages.len();
         let timing = options.measure.then(|| Timing::new(&device, UPLOADS * stages, stages)).transpose()?;
         Ok(Self {
@@ -172,6 +177,7 @@ impl GpuEngine {
             scratch,
             places: Vec::new(),
             batch_losses,
+            largest,
             most_scores: SCORES,
             encoder: None,
             recorded: 0,
@@ -217,6 +223,7 @@ impl GpuEngine {
             Bound::Output => &self.output.shards,
             Bound::Scratch(index) => &self.scratch[*index],
             Bound::BatchLosses => std::slice::from_ref(&self.batch_losses),
+            Bound::Largest => std::slice::from_ref(&self.largest),
         };
         let stages = self.program.stages.iter();
         let bound =
@@ -265,9 +272,8 @@ impl GpuEngine {
         if self.unread == LOSSES {
             self.read_losses()?;
         }
-        let (scale, clip) = (fixed_point_scale(batch.multiplicity), self.options.clip);
         let rounding = half::key(self.options.seed, batch);
-        Ok(Step { loss_index: self.unread as u32, scale, lr, clip, rounding })
+        Ok(Step { loss_index: self.unread as u32, lr, clip: self.options.clip, rounding })
     }
 
     fn sigmoid_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
@@ -371,7 +377,13 @@ impl Engine for GpuEngine {
 
     fn model(&mut self) -> Result<Model> {
         self.flush()?;
-        Ok(Model { input: self.input.download(&mut self.device)?, output: self.output.download(&mut self.device)? })
+        let mut largest = [0; 2];
+        self.device.read(&self.largest, 8, 8, |bits: &[u32]| largest.copy_from_slice(bits))?;
+        let [input, output] = largest.map(f32::from_bits);
+        Ok(Model {
+            input: self.input.download(&mut self.device)?.having_reached(input),
+            output: self.output.download(&mut self.device)?.having_reached(output),
+        })
     }
 
     fn stages(&mut self) -> Result<Vec<StageTime>> {
@@ -437,7 +449,8 @@ mod tests {
     use crate::batch::tests::batch_of;
     use crate::engine::reference::ReferenceEngine;
     use crate::engine::tests::{
-        ROWS, a_rate_of_zero_changes_nothing, agree_after_steps, model_of_huge_scores, random_model, window_strategy,
+        ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing, agree_after_steps,
+        model_of_huge_scores, random_model, small_contributions_to_frequent_rows_count, window_strategy,
         with_few_targets,
     };
     use crate::model::Matrix;
@@ -500,6 +513,16 @@ mod tests {
                 agree_after_steps(&mut engine, objective, &windows, 0.25);
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_lost_to_a_frequent_row() {
+        small_contributions_to_frequent_rows_count(|model| Box::new(engine(model, Objective::Sigmoid, |_| ())));
+    }
+
+    #[test]
+    fn a_model_goes_on_as_its_engine() {
+        a_model_goes_on_as_the_engine_it_comes_from(|model| Box::new(engine(model, Objective::Sigmoid, |_| ())));
     }
 
     /// The distance of a 16-bit float to the next one away from zero.

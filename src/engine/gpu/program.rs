@@ -26,6 +26,8 @@ pub(super) enum Bound {
     Scratch(usize),
     /// A loss for each upload.
     BatchLosses,
+    /// The largest elements of W and W', for this step and for the next.
+    Largest,
 }
 
 /// A kernel of a program.
@@ -67,7 +69,7 @@ pub(super) struct Dispatch {
     pub(super) groups: [u32; 2],
 }
 
-use Bound::{BatchLosses, Input, Output, Scratch, Upload};
+use Bound::{BatchLosses, Input, Largest, Output, Scratch, Upload};
 
 type StageTable = [(&'static Kernel, Option<bool>, &'static [Bound])];
 
@@ -77,15 +79,15 @@ const OF_SIGMOID: &[Between] =
 
 /// Kernel, for `apply` whether to W', and bindings.
 const SIGMOID: &StageTable = &[
-    (&WINDOW, None, &[Upload, Scratch(2), Input, Output, Scratch(0), Scratch(1)]),
-    (&APPLY_FIXED, Some(false), &[Upload, Input, Scratch(0)]),
-    (&APPLY_FIXED, Some(true), &[Upload, Output, Scratch(1)]),
-    (&LOSS, None, &[Upload, Scratch(2), BatchLosses]),
+    (&WINDOW, None, &[Upload, Scratch(2), Largest, Input, Output, Scratch(0), Scratch(1)]),
+    (&APPLY_FIXED, Some(false), &[Upload, Largest, Input, Scratch(0)]),
+    (&APPLY_FIXED, Some(true), &[Upload, Largest, Output, Scratch(1)]),
+    (&LOSS, None, &[Upload, Scratch(2), BatchLosses, Largest]),
 ];
 
 /// The same for rows that are too wide for the memory of a workgroup.
 const SIGMOID_OF_WIDE_ROWS: &StageTable = &[
-    (&WINDOW_OF_WIDE_ROWS, None, &[Upload, Scratch(2), Scratch(3), Input, Output, Scratch(0), Scratch(1)]),
+    (&WINDOW_OF_WIDE_ROWS, None, &[Upload, Scratch(2), Largest, Scratch(3), Input, Output, Scratch(0), Scratch(1)]),
     SIGMOID[1],
     SIGMOID[2],
     SIGMOID[3],
@@ -102,7 +104,7 @@ const SOFTMAX: &StageTable = &[
     (&SOFTMAX_CENTER_SUMS, None, &[Upload, Scratch(0), Output, Scratch(1)]),
     (&SOFTMAX_TARGET_SUMS, None, &[Upload, Scratch(0), Input, Scratch(2)]),
     (&APPLY_FLOAT, Some(false), &[Upload, Input, Scratch(1)]),
-    (&LOSS, None, &[Upload, Scratch(3), BatchLosses]),
+    (&LOSS, None, &[Upload, Scratch(3), BatchLosses, Largest]),
     (&APPLY_FLOAT, Some(true), &[Upload, Output, Scratch(2)]),
 ];
 

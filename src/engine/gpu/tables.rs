@@ -171,11 +171,11 @@ mod tests {
     #[test]
     fn bindings_limit_the_shards() {
         let limits = |bindings| Limits { max_storage_buffers_per_shader_stage: bindings, ..Limits::default() };
-        assert_eq!([6, 7, 8, 10, 11, 32].map(|bindings| most(&limits(bindings))), [0, 1, 1, 1, 2, 7]);
+        assert_eq!([7, 8, 11, 12, 32].map(|bindings| most(&limits(bindings))), [0, 1, 1, 2, 7]);
         assert_eq!(most(&limits(u32::MAX)), MOST_SHARDS);
         let cut = |rows, bindings| Shards::for_adapter(rows, 75, &limits(bindings), None, "a chip");
         assert_eq!(cut(100_000, 8).unwrap(), Shards { count: 1, width: 75 });
-        assert_eq!(cut(200_000, 11).unwrap(), Shards { count: 2, width: 38 });
+        assert_eq!(cut(200_000, 12).unwrap(), Shards { count: 2, width: 38 });
         let error = cut(200_000, 8).unwrap_err().to_string();
         for part in ["a matrix of 200000 rows needs 240000000 bytes", "1 x 134217728", "--max-vocab", "--engine cpu"] {
             assert!(error.contains(part), "{error}");

@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 
 use crate::batch::{Batch, ByCenter};
+use crate::engine::fixed_point::{self, least_room};
 
 /// `Header` of `shaders/batch.wgsl`; offsets are in words from the end of the header.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -24,7 +25,11 @@ struct Header {
     target_rows: u32,
     target_slots: u32,
     loss_index: u32,
-    scale: f32,
+    center_bits: u32,
+    least_center_room: u32,
+    target_bits: u32,
+    least_target_room: u32,
+    draw_key: u32,
     lr: f32,
     clip: f32,
     rounding_low: u32,
@@ -38,7 +43,6 @@ pub(super) const HEADER_WORDS: usize = size_of::<Header>() / 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) loss_index: u32,
-    pub(super) scale: f32,
     pub(super) lr: f32,
     pub(super) clip: f32,
     /// What draws are made from, where values are rounded.
@@ -98,7 +102,11 @@ pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
         target_rows: upload.append(&batch.target_rows),
         target_slots: batch.target_rows.len() as u32,
         loss_index: step.loss_index,
-        scale: step.scale,
+        center_bits: upload.append_bytes(&batch.center_bits),
+        least_center_room: least_room(batch.center_contribution_bits),
+        target_bits: upload.append_bytes(&batch.target_bits),
+        least_target_room: least_room(batch.target_contribution_bits),
+        draw_key: fixed_point::key(batch.words_before),
         lr: step.lr,
         clip: step.clip,
         rounding_low: step.rounding[0],
@@ -121,7 +129,6 @@ pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usi
         center_rows: upload.append(&batch.center_rows[slots.clone()]),
         center_slots: slots.len() as u32,
         loss_index: step.loss_index,
-        scale: step.scale,
         lr: step.lr,
         clip: step.clip,
         rounding_low: step.rounding[0],
@@ -133,7 +140,7 @@ pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usi
 
 /// Name and byte offset of every member, for comparison with the shader.
 #[cfg(test)]
-pub(super) const HEADER_OFFSETS: [(&str, usize); 19] = {
+pub(super) const HEADER_OFFSETS: [(&str, usize); 23] = {
     use std::mem::offset_of;
     [
         ("losses", offset_of!(Header, losses)),
@@ -150,7 +157,11 @@ pub(super) const HEADER_OFFSETS: [(&str, usize); 19] = {
         ("target_rows", offset_of!(Header, target_rows)),
         ("target_slots", offset_of!(Header, target_slots)),
         ("loss_index", offset_of!(Header, loss_index)),
-        ("scale", offset_of!(Header, scale)),
+        ("center_bits", offset_of!(Header, center_bits)),
+        ("least_center_room", offset_of!(Header, least_center_room)),
+        ("target_bits", offset_of!(Header, target_bits)),
+        ("least_target_room", offset_of!(Header, least_target_room)),
+        ("draw_key", offset_of!(Header, draw_key)),
         ("lr", offset_of!(Header, lr)),
         ("clip", offset_of!(Header, clip)),
         ("rounding_low", offset_of!(Header, rounding_low)),
