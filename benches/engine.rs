@@ -14,7 +14,7 @@ use w2v_gpu::engine::cpu::CpuEngine;
 
 fn engine(criterion: &mut Criterion) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
-    let config = Config { sample: 1e-3, epochs: 1, batch: Some(8192), ..Config::default() };
+    let config = Config { sample: Some(1e-3), epochs: 1, batch: Some(8192), ..Config::default() };
     let corpus = Corpus::open(&[path]).expect("the bundled corpus is there");
     let data = Dataset::prepare(&corpus, &config, |_| ()).expect("it can be trained on");
     let batches: Vec<Batch> = data.source.batches(1).map(|batch| batch.expect("it can be read")).collect();

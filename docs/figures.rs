@@ -51,7 +51,7 @@ fn bundled(name: &str) -> PathBuf {
 
 /// Every pair within five words, every occurrence: what the formulas are about.
 fn config(loss: Loss) -> Config {
-    Config { loss, fixed_window: true, sample: 0.0, negative: NEGATIVE, epochs: 20, ..Config::default() }
+    Config { loss, fixed_window: true, sample: Some(0.0), negative: NEGATIVE, epochs: 20, ..Config::default() }
 }
 
 fn dataset(config: &Config) -> Result<Dataset> {
@@ -220,7 +220,7 @@ fn softmax() -> Result<()> {
 
 /// Which matrix answers analogies best.
 fn averages() -> Result<()> {
-    let config = Config { sample: 1e-3, ..Config::default() };
+    let config = Config { sample: Some(1e-3), ..Config::default() };
     println!("## Which embedding\n");
     println!("| embedding | analogies |\n|---|---|");
     let data = dataset(&config)?;

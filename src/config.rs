@@ -1,12 +1,13 @@
 //! The settings of a training run.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::model::Storage;
-use crate::schedule::MAX_BATCH;
+use crate::schedule::{MAX_BATCH, MIN_BATCH};
 use crate::vocab::WordOptions;
 
 /// What is trained and how. The defaults measured best on real text; they are not word2vec's own.
@@ -64,15 +65,17 @@ pub struct Config {
     /// Negatives are drawn in proportion to their count to this power (--loss ns)
     #[arg(long, default_value_t = 0.75, value_name = "X", allow_negative_numbers = true, help_heading = "Objective")]
     pub ns_exponent: f64,
-    /// Thin out words of a larger share of the text; 0 keeps every occurrence
+    /// Thin out words of a larger share of the text; 0 keeps every occurrence, auto is 1e-4, or one over the number of words
+    /// where they are fewer than 10,000
     #[arg(
         long,
-        default_value_t = 1e-4,
+        value_parser = given::<f64>,
+        default_value = AUTO,
         value_name = "SHARE",
         allow_negative_numbers = true,
         help_heading = "Objective"
     )]
-    pub sample: f64,
+    pub sample: OrAuto<f64>,
 
     /// Passes over the corpus
     #[arg(long, visible_alias = "iter", default_value_t = 5, value_name = "N", help_heading = "Training")]
@@ -90,9 +93,16 @@ pub struct Config {
     /// Learning rate below which it does not fall [default: a ten-thousandth of --lr]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Training")]
     pub min_lr: Option<f64>,
-    /// Windows in a minibatch [default: a two-thousandth of the run, 256 to 65536]
-    #[arg(long, value_name = "WINDOWS", help_heading = "Training")]
-    pub batch: Option<usize>,
+    /// Windows in a minibatch; auto is a two-thousandth of the run, 16 to 65536
+    #[arg(
+        long,
+        value_parser = given::<usize>,
+        default_value = AUTO,
+        value_name = "WINDOWS",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    pub batch: OrAuto<usize>,
     /// Longest step of a row in one minibatch (its Euclidean length)
     #[arg(long, default_value_t = 0.25, value_name = "X", allow_negative_numbers = true, help_heading = "Training")]
     pub clip: f32,
@@ -105,6 +115,21 @@ pub struct Config {
     /// Stop after N epochs in a row whose validation loss is no new low, and keep the vectors of the lowest
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub patience: Option<u32>,
+}
+
+/// A setting that the program chooses unless it is given. (clap takes a field of type `Option` for one that may be left out,
+/// by its name alone; these have a default, which is `auto`.)
+pub type OrAuto<T> = Option<T>;
+
+/// How one asks for the program's choice.
+const AUTO: &str = "auto";
+
+/// Reads a setting that may be left to the program.
+fn given<T: FromStr<Err: ToString>>(text: &str) -> std::result::Result<OrAuto<T>, String> {
+    if text == AUTO {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error: T::Err| format!("{}, nor is it {AUTO}", error.to_string()))
 }
 
 /// What is minimised for each (center, context) pair.
@@ -167,7 +192,7 @@ impl Default for Config {
             negatives_per: NegativesPer::Window,
             no_skip_equal: false,
             ns_exponent: 0.75,
-            sample: 1e-4,
+            sample: None,
             epochs: 5,
             lr: 0.05,
             min_lr: None,
@@ -186,12 +211,12 @@ impl Config {
 
     /// Another trainer's defaults under our names. What its minibatches of one pair need no setting for stays ours.
     pub fn preset(preset: Preset) -> Self {
-        let theirs = Self { negatives_per: NegativesPer::Pair, lr: 0.025, sample: 1e-3, ..Self::default() };
+        let theirs = Self { negatives_per: NegativesPer::Pair, lr: 0.025, sample: Some(1e-3), ..Self::default() };
         match preset {
             Preset::Word2vec => theirs,
             Preset::Gensim => Self { min_lr: Some(1e-4), ..theirs },
             // fastText draws negatives by the square root of their counts, and its rate falls to 0.
-            Preset::Fasttext => Self { lr: 0.05, sample: 1e-4, ns_exponent: 0.5, min_lr: Some(0.0), ..theirs },
+            Preset::Fasttext => Self { lr: 0.05, sample: Some(1e-4), ns_exponent: 0.5, min_lr: Some(0.0), ..theirs },
         }
     }
 
@@ -271,12 +296,14 @@ impl Config {
             &self.ns_exponent,
             "must be a finite number; 0.75 is usual",
         )?;
-        require(
-            self.sample.is_finite() && self.sample >= 0.0,
-            "--sample",
-            &self.sample,
-            "a share of the text, 0 (keep all) or a small positive number such as 1e-4",
-        )?;
+        if let Some(sample) = self.sample {
+            require(
+                sample.is_finite() && sample >= 0.0,
+                "--sample",
+                &sample,
+                "a share of the text, 0 (keep all) or a small positive number such as 1e-4",
+            )?;
+        }
         require(self.epochs > 0, "--epochs", &self.epochs, "train for at least one epoch")?;
         require(
             self.lr.is_finite() && self.lr > 0.0,
@@ -293,7 +320,12 @@ impl Config {
             )?;
         }
         if let Some(batch) = self.batch {
-            require((1..=MAX_BATCH).contains(&batch), "--batch", &batch, "a minibatch has 1 to 65536 windows")?;
+            require(
+                (MIN_BATCH..=MAX_BATCH).contains(&batch),
+                "--batch",
+                &batch,
+                "a minibatch has 16 to 1048576 windows: positions are trained in runs of 16",
+            )?;
         }
         require(
             self.clip > 0.0 && self.clip.is_finite(),
@@ -386,7 +418,7 @@ mod tests {
             ("--window 0", |c| c.window = 0),
             ("--negative 0: positive pairs alone", |c| c.negative = 0),
             ("--ns-exponent", |c| c.ns_exponent = f64::INFINITY),
-            ("--sample", |c| c.sample = -1.0),
+            ("--sample", |c| c.sample = Some(-1.0)),
             ("--epochs", |c| c.epochs = 0),
             ("--lr NaN", |c| c.lr = f64::NAN),
             ("--lr -0.1", |c| c.lr = -0.1),

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
 use crate::model::Model;
 use crate::plan::check_store;
-use crate::sampling::{AliasTable, HuffmanTree, Subsampler};
+use crate::sampling::{AliasTable, HuffmanTree, Subsampler, auto_sample};
 use crate::schedule::{Schedule, auto_batch};
 use crate::vocab::{Rules, Vocab, read_counts};
 
@@ -62,7 +62,8 @@ impl Dataset {
     fn new(contents: Contents, config: &Config, mut on_event: impl FnMut(Event)) -> Result<Self> {
         let Contents { vocab, selection, encoded } = contents;
         let held_out = encoded.held_out.as_ref().map_or(0, TokenStore::tokens);
-        let subsampler = Subsampler::new(vocab.counts(), config.sample);
+        let sample = config.sample.unwrap_or_else(|| auto_sample(vocab.len()));
+        let subsampler = Subsampler::new(vocab.counts(), sample);
         let tokens = encoded.store.tokens();
         let prepared = Prepared {
             text: encoded.report,
@@ -70,13 +71,14 @@ impl Dataset {
             vocabulary: vocab.len() as u64,
             tokens,
             held_out,
+            sample,
             kept: subsampler.expected() * tokens as f64 / vocab.tokens() as f64,
         };
         on_event(Event::Prepared(prepared));
 
         let batch = config.batch.unwrap_or_else(|| auto_batch(prepared.kept * f64::from(config.epochs)));
         let min_lr = Schedule::new(config.lr, config.min_lr, tokens).min_lr();
-        let config = Config { batch: Some(batch), min_lr: Some(min_lr), ..config.clone() };
+        let config = Config { sample: Some(sample), batch: Some(batch), min_lr: Some(min_lr), ..config.clone() };
         let targets = Arc::new(targets(&vocab, &config));
         let source = |store, epochs| {
             Arc::new(Source {
@@ -95,6 +97,13 @@ impl Dataset {
         let validation = encoded.held_out.map(|store| source(store, 1));
         if let Some(validation) = &validation {
             check_shares(&encoded.store, validation, &config)?;
+        }
+        if !encoded.store.has_pair()? {
+            return Err(Error::NoPairs {
+                why: "no line of the corpus holds two words of the vocabulary, and a line is a sentence; lower --min-count, \
+                      or join lines that belong together"
+                    .to_owned(),
+            });
         }
         let source = source(encoded.store, config.epochs);
         Ok(Self { vocab, source, validation, prepared, config })
@@ -175,8 +184,9 @@ fn read(
     let (vocab, selection) = Vocab::select(&counts, config.min_count, config.max_vocab, rules)?;
     drop(counts);
     if vocab.len() < 2 {
-        return Err(Error::EmptyVocabulary {
-            why: "only one word is left, and a pair needs two; lower --min-count or raise --max-vocab".to_owned(),
+        return Err(Error::NoPairs {
+            why: "only one word is in the vocabulary, and a pair needs two; lower --min-count or raise --max-vocab"
+                .to_owned(),
         });
     }
     let exact = selection.undercount == 0;
@@ -190,8 +200,9 @@ fn read(
     let reading = |bytes| on_event(Event::Reading { pass: Pass::Encode, bytes, total });
     let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
     if encoded.store.tokens() + encoded.held_out.as_ref().map_or(0, TokenStore::tokens) == 0 {
-        let why = "none of its words occurs in the corpus; check that --vocab was made from such text".to_owned();
-        return Err(Error::EmptyVocabulary { why });
+        let why =
+            "no word of the vocabulary occurs in the corpus; check that --vocab was made from such text".to_owned();
+        return Err(Error::NoPairs { why });
     }
     Ok(Contents { vocab, selection, encoded })
 }
@@ -238,8 +249,8 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
         let corpus = Corpus::open(&[path]).unwrap();
         for (sample, batch) in [(0.0, 512), (1e-3, 4096)] {
-            let config =
-                Config { loss: Loss::Softmax, dim: 10, epochs: 1, sample, batch: Some(batch), ..Config::default() };
+            let (sample, batch) = (Some(sample), Some(batch));
+            let config = Config { loss: Loss::Softmax, dim: 10, epochs: 1, sample, batch, ..Config::default() };
             let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
             let centers: usize = data.source.batches(1).map(|batch| batch.unwrap().center_rows.len()).sum();
             let exact = 3.0 * (centers * data.vocab.len() * 10) as f64;

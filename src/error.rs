@@ -30,6 +30,12 @@ pub enum Error {
         /// How it came to be empty and which option changes it.
         why: String,
     },
+    /// There is a vocabulary, and no pair of its words to train on.
+    #[error("there is nothing to train on: {why}")]
+    NoPairs {
+        /// How it came to that and which option changes it.
+        why: String,
+    },
     /// A setting is out of its range.
     #[error("{flag} {value}: {why}")]
     Setting {

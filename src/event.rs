@@ -101,8 +101,37 @@ pub struct Prepared {
     pub tokens: u64,
     /// Occurrences in the sentences held out for validation.
     pub held_out: u64,
+    /// The share of the text beyond which words are thinned out.
+    pub sample: f64,
     /// Occurrences that subsampling keeps in an epoch, on average.
     pub kept: f64,
+}
+
+/// Below this share of a text, what is left to train on is next to nothing.
+const NEXT_TO_NOTHING: f64 = 0.1;
+
+impl Prepared {
+    /// Where next to nothing of the text is trained on, for each cause a sentence with the option that keeps more.
+    pub fn warnings(&self) -> Vec<String> {
+        let Self { text, vocabulary, tokens, held_out, sample, kept, .. } = self;
+        let mut warnings = Vec::new();
+        let found = tokens + held_out;
+        if (found as f64) < NEXT_TO_NOTHING * text.words as f64 {
+            warnings.push(format!(
+                "only {found} of the text's {} words are in the vocabulary: lower --min-count, raise --max-vocab, or give a \
+                 --vocab of such text",
+                text.words
+            ));
+        }
+        if *kept < NEXT_TO_NOTHING * *tokens as f64 {
+            warnings.push(format!(
+                "--sample {sample} keeps {kept:.0} of {tokens} words in an epoch: among {vocabulary} different words all are \
+                 that frequent; leave the option out (auto is {}), or give 0 to keep all",
+                crate::sampling::auto_sample(*vocabulary as usize)
+            ));
+        }
+        warnings
+    }
 }
 
 /// The state of training, and what happened since the last report.

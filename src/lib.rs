@@ -39,7 +39,7 @@
 //! use w2v_gpu::train::{Options, train};
 //!
 //! # fn main() -> w2v_gpu::Result<()> {
-//! let config = Config { dim: 50, sample: 1e-3, epochs: 2, ..Config::default() };
+//! let config = Config { dim: 50, sample: Some(1e-3), epochs: 2, ..Config::default() };
 //! let corpus = Corpus::open(&["data/corpus.txt".into()])?;
 //! let data = Dataset::prepare(&corpus, &config, |_| ())?;
 //! let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2)?;

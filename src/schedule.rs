@@ -33,15 +33,22 @@ impl Schedule {
     }
 }
 
-/// The largest batch that [`auto_batch`] and `--batch` give, in windows.
-pub const MAX_BATCH: usize = 1 << 16;
+/// The smallest `--batch`, in windows: a batch is made of whole stretches of [`RUN`](crate::batcher::RUN) positions.
+pub const MIN_BATCH: usize = crate::batcher::RUN;
 
-/// Windows in a batch for a run of `windows` in all: about a two-thousandth, as a power of two from 256 to 65,536.
+/// The largest `--batch`, in windows.
+pub const MAX_BATCH: usize = 1 << 20;
+
+/// The largest batch that [`auto_batch`] gives, in windows: larger ones cost quality on any corpus.
+const MAX_AUTO_BATCH: usize = 1 << 16;
+
+/// Windows in a batch for a run of `windows` in all: about a two-thousandth, as a power of two from 16 to 65,536.
 ///
-/// Smaller batches cost speed, larger ones quality: all gradients of a batch are computed before any is applied.
+/// Smaller batches cost speed, larger ones quality: all gradients of a batch are computed before any is applied. A run of
+/// fewer than some 2,000 steps, each of which moves a row by at most `--clip`, does not get far.
 pub fn auto_batch(windows: f64) -> usize {
     let exponent = (windows / 2000.0).max(1.0).log2().round();
-    (exponent.exp2() as usize).clamp(1 << 8, MAX_BATCH)
+    (exponent.exp2() as usize).clamp(MIN_BATCH, MAX_AUTO_BATCH)
 }
 
 #[cfg(test)]
@@ -59,8 +66,9 @@ mod tests {
 
     #[test]
     fn the_batch_grows_with_the_run() {
-        assert_eq!(auto_batch(0.0), 256);
+        assert_eq!(auto_batch(0.0), MIN_BATCH);
+        assert_eq!(auto_batch(50_000.0), 32);
         assert_eq!(auto_batch(15e6), 8192);
-        assert_eq!(auto_batch(1e12), MAX_BATCH);
+        assert_eq!(auto_batch(1e12), 65_536);
     }
 }

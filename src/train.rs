@@ -327,9 +327,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     /// The model that was asked for, and how it came about.
     fn result(self) -> Result<(Model, Summary)> {
         let Reached { steps, words, pairs, epochs, latest, best, elapsed, waited, .. } = self.reached;
-        let taken = best.or(latest).filter(|_| pairs > 0).ok_or_else(|| Error::EmptyVocabulary {
-            why: "no two words of the vocabulary stand in one sentence; lower --min-count, or raise --sample (0 keeps all)"
-                .to_owned(),
+        let taken = best.or(latest).filter(|_| pairs > 0).ok_or_else(|| Error::NoPairs {
+            why: format!(
+                "--sample {} thins the text out until no two words stand in one sentence; raise it, or give 0 to keep all",
+                self.data.prepared.sample
+            ),
         })?;
         let model = match self.best {
             Some(best) => Arc::unwrap_or_clone(best),

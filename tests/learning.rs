@@ -99,7 +99,7 @@ fn tiny_config(loss: Loss) -> Config {
         fixed_window: true,
         loss,
         negative: 3,
-        sample: 0.0,
+        sample: Some(0.0),
         epochs: 60,
         lr: 0.1,
         ..Config::default()
@@ -216,7 +216,7 @@ fn analogy_accuracy(vectors: &Vectors) -> f64 {
 }
 
 fn learns_the_planted_structure(engine: impl FnOnce(&Model, Objective) -> Box<dyn Engine>) {
-    let config = Config { dim: 50, sample: 1e-3, ..Config::default() };
+    let config = Config { dim: 50, sample: Some(1e-3), ..Config::default() };
     let (data, model, losses) = trained(&bundled("corpus.txt"), &config, engine);
     assert_eq!(losses.len(), 5);
     assert!(losses.is_sorted_by(|a, b| a > b), "the loss should fall in every epoch: {losses:?}");
@@ -256,7 +256,7 @@ fn the_validation_loss_is_that_of_the_saved_model() {
             loss,
             max_vocab: Some(100),
             validation: Some(0.1),
-            sample: 0.0,
+            sample: Some(0.0),
             ..Config::default()
         };
         let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
@@ -336,7 +336,7 @@ fn shares_that_leave_nothing_are_refused() {
 /// A learning rate and a row limit far too large: the loss rises far above that of knowing nothing, which ends the run.
 #[test]
 fn the_loss_rises_when_training_diverges() {
-    let config = Config { dim: 20, lr: 50.0, clip: 50.0, epochs: 1, sample: 1e-3, ..Config::default() };
+    let config = Config { dim: 20, lr: 50.0, clip: 50.0, epochs: 1, sample: Some(1e-3), ..Config::default() };
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
     let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2).unwrap();

@@ -207,9 +207,9 @@ impl Bench {
         let speed = bench.measure_batcher(threads)?;
         bench.make_batches(threads)?;
         if bench.work().pairs == 0 {
-            let why = "no two words of the vocabulary stand in one sentence of what is read; lower --min-count, or raise \
-                       --sample (0 keeps all) or --text";
-            return Err(Error::EmptyVocabulary { why: why.to_owned() });
+            let why = "no two words of the vocabulary stand in one sentence of what is read; raise --sample (0 keeps all) or \
+                       --text";
+            return Err(Error::NoPairs { why: why.to_owned() });
         }
         Ok((bench, speed))
     }

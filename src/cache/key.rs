@@ -200,7 +200,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), others.len() + 1);
         // And whatever does not, does not; nor does the name of a list, or the order in it.
-        let training = Config { seed: 2, dim: 9, loss: Loss::Hs, sample: 0.0, epochs: 1, ..Config::default() };
+        let training = Config { seed: 2, dim: 9, loss: Loss::Hs, sample: Some(0.0), epochs: 1, ..Config::default() };
         assert_eq!(key(&corpus, &training), base);
         let (one, two) = (list("one", "a\nb\n").unwrap(), list("two", "b\n\na").unwrap());
         assert_eq!(key(&corpus, &keep(&one)), key(&corpus, &keep(&two)));

@@ -68,6 +68,7 @@ impl Fingerprint {
     pub(super) fn complete(&self, config: &Config) -> Result<Config, String> {
         let then = |name| self.settings.get(name).cloned().unwrap_or_default();
         let config = Config {
+            sample: config.sample.or_else(|| then("sample").as_f64()),
             batch: config.batch.or_else(|| then("batch").as_u64().and_then(|batch| batch.try_into().ok())),
             min_lr: config.min_lr.or_else(|| then("min_lr").as_f64()),
             ..config.clone()

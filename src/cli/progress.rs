@@ -182,7 +182,7 @@ fn cached_line(cached: &Cached) -> Option<String> {
 
 /// What the corpus holds, and everything in it that could not be taken as it stood.
 fn prepared_lines(prepared: &Prepared) -> Vec<String> {
-    let Prepared { text, selection, vocabulary, tokens, held_out, kept } = prepared;
+    let Prepared { text, selection, vocabulary, tokens, held_out, kept, .. } = prepared;
     let mut lines = vec![format!(
         "corpus: {} words in {} lines; vocabulary: {} of {} different words, {} occurrences ({:.0}% kept by subsampling)",
         HumanCount(text.words),

@@ -227,6 +227,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let data = Dataset::prepare_cached(&corpus, &config, cache.as_ref(), |event| display.show(&event))?;
     session.check(&data)?;
     undercount_warning(&data.prepared.selection, args.config.min_count).iter().for_each(|line| display.line(line));
+    data.prepared.warnings().iter().for_each(|warning| display.line(&format!("warning: {warning}")));
     let plan = plan(args, &data, &place, threads)?;
     let fits = plan.check();
     if args.dry_run

@@ -193,6 +193,23 @@ impl TokenStore {
         if is_whole { Ok(()) } else { Err(self.read_error(io::Error::new(io::ErrorKind::InvalidData, DAMAGED))) }
     }
 
+    /// Whether any sentence has two words.
+    ///
+    /// # Errors
+    /// As [`read_block`](Self::read_block).
+    pub fn has_pair(&self) -> Result<bool> {
+        let mut tokens = Vec::new();
+        for block in 0..self.blocks() {
+            tokens.clear();
+            self.read_block(block, &mut tokens)?;
+            // A word that ends no sentence has another one behind it.
+            if tokens.iter().any(|token| token & END == 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn read_error(&self, error: io::Error) -> Error {
         Error::io("read the token store in", &self.place)(error)
     }

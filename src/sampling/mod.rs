@@ -9,4 +9,4 @@ mod subsample;
 pub use alias::AliasTable;
 pub use huffman::HuffmanTree;
 pub use rng::{Key, Stream, below};
-pub use subsample::Subsampler;
+pub use subsample::{Subsampler, auto_sample};

@@ -13,6 +13,15 @@ pub struct Subsampler {
     expected: f64,
 }
 
+/// The share of the text beyond which words are thinned out, for a vocabulary of so many words: 1e-4, or one over their
+/// number where they are fewer than 10,000.
+///
+/// The published 1e-4 and 1e-3 are meant for vocabularies of a language: among a few words all are more frequent than that,
+/// and nearly all of a text would be thrown away. A word no more frequent than the average is never thinned out.
+pub fn auto_sample(words: usize) -> f64 {
+    (1.0 / words.max(1) as f64).max(1e-4)
+}
+
 impl Subsampler {
     /// For words that occur `counts[id]` times; a `sample` (t) of 0 keeps everything.
     pub fn new(counts: &[u64], sample: f64) -> Self {
@@ -68,6 +77,13 @@ mod tests {
             );
         }
         assert!((sampler.expected() - (90_000.0 * 0.116_52 + 9_000.0 * 0.444_44 + 1_000.0)).abs() < 2.0);
+    }
+
+    #[test]
+    fn an_average_word_is_kept_in_any_vocabulary() {
+        assert_eq!([10, 40, 10_000, 70_000].map(auto_sample), [0.1, 0.025, 1e-4, 1e-4]);
+        let sampler = Subsampler::new(&[100; 40], auto_sample(40));
+        assert_eq!(sampler.expected(), 4000.0);
     }
 
     #[test]

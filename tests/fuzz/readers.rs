@@ -123,7 +123,7 @@ fn checkpoints_fit_their_run_or_are_an_error() {
     let text = folder.path().join("text");
     fs::write(&text, "a b c a b c d e\n".repeat(50)).unwrap();
     let config =
-        Config { dim: 3, epochs: 2, validation: Some(0.2), patience: Some(1), sample: 0.0, ..Config::default() };
+        Config { dim: 3, epochs: 2, validation: Some(0.2), patience: Some(1), sample: Some(0.0), ..Config::default() };
     let data = Dataset::prepare(&Corpus::open(&[text]).unwrap(), &config, |_| ()).unwrap();
     let run = folder.path().join("run");
     let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 1).unwrap();

@@ -1,0 +1,132 @@
+//! Small corpora: few words, few lines, and what is said where there is next to nothing to train on.
+
+use std::fs;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::SplitMix64;
+use tempfile::TempDir;
+use w2v_gpu::format::{self, Vectors};
+
+fn folder(text: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("text.txt"), text).unwrap();
+    folder
+}
+
+/// `train text.txt -o v.vec` in the folder on the CPU, then `more`.
+fn train(folder: &TempDir, more: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+    command.current_dir(folder).args(["train", "text.txt", "-o", "v.vec", "--engine", "cpu"]).args(more);
+    command
+}
+
+/// Nodes of a community, of which the graph has several, one after the other on a ring.
+const COMMUNITY: u64 = 20;
+
+/// Random walks on a graph: ten of 40 steps from each node. Nodes are joined to the five behind them in their own community,
+/// and one node of each community to one of the next.
+fn walks(communities: u64) -> String {
+    let mut rng = SplitMix64::seed_from_u64(7);
+    let nodes = communities * COMMUNITY;
+    let mut neighbors = vec![Vec::new(); nodes as usize];
+    let mut join = |a: u64, b: u64| {
+        neighbors[a as usize].push(b);
+        neighbors[b as usize].push(a);
+    };
+    for node in 0..nodes {
+        let first = node / COMMUNITY * COMMUNITY;
+        (1..=5).for_each(|step| join(node, first + (node - first + step) % COMMUNITY));
+    }
+    (0..communities).for_each(|c| join(c * COMMUNITY, ((c + 1) % communities) * COMMUNITY + 10));
+    let mut text = String::new();
+    for start in (0..10).flat_map(|_| 0..nodes) {
+        let mut node = start;
+        for _ in 0..40 {
+            text += &format!("{node} ");
+            let next = &neighbors[node as usize];
+            node = next[(rng.next_u64() % next.len() as u64) as usize];
+        }
+        text += "\n";
+    }
+    text
+}
+
+/// The share of each node's five nearest that are of its own community.
+fn purity(vectors: &Vectors) -> f64 {
+    let words: Vec<u64> = vectors.vocab.words().map(|word| word.parse().unwrap()).collect();
+    let row = |id: usize| vectors.matrix.row(id);
+    let cosine = |a: usize, b: usize| {
+        let product = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+        product(row(a), row(b)) / (product(row(a), row(a)) * product(row(b), row(b))).sqrt()
+    };
+    let own = |id: usize| {
+        let mut others: Vec<usize> = (0..words.len()).filter(|&other| other != id).collect();
+        others.sort_by(|&a, &b| cosine(id, b).total_cmp(&cosine(id, a)));
+        others[..5].iter().filter(|&&other| words[other] / COMMUNITY == words[id] / COMMUNITY).count()
+    };
+    (0..words.len()).map(own).sum::<usize>() as f64 / (5 * words.len()) as f64
+}
+
+/// With the defaults, one epoch over walks on 40 and on 400 nodes tells their communities apart. A subsampling of 1e-4 would
+/// throw away nine of ten steps, and batches of 256 windows leave too few steps to learn from.
+#[test]
+fn the_defaults_learn_from_few_words() {
+    for communities in [2, 20] {
+        let folder = folder(&walks(communities));
+        train(&folder, &["--min-count", "0", "--epochs", "1", "--window", "10"]).assert().success();
+        let purity = purity(&format::read(&folder.path().join("v.vec")).unwrap());
+        assert!(purity > 0.95, "{purity} of {communities} communities");
+    }
+}
+
+#[test]
+fn forty_short_lines_are_trained_on() {
+    let folder = folder(&"copper wire carries current\ncopper coin carries value\n".repeat(20));
+    train(&folder, &[]).assert().success().stderr(contains("over 0 pairs").not().and(contains("warning").not()));
+}
+
+#[test]
+fn a_subsampling_that_leaves_next_to_nothing_is_named() {
+    let folder = folder(&walks(2));
+    let assert = train(&folder, &["--sample", "1e-5", "--epochs", "1"]).assert().success();
+    assert.stderr(contains("warning: --sample 0.00001 keeps").and(contains("auto is 0.025")));
+}
+
+#[test]
+fn a_vocabulary_that_leaves_next_to_nothing_is_named() {
+    let rare: String = (0..2000).map(|i| format!("word{i} ")).collect();
+    let folder = folder(&format!("{rare}\n{}", "the cat sat on the mat\n".repeat(6)));
+    train(&folder, &[])
+        .assert()
+        .success()
+        .stderr(contains("only 36 of the text's 2036 words").and(contains("--min-count")));
+}
+
+/// The true cause of there being no pair, and not an empty vocabulary.
+#[test]
+fn what_leaves_no_pair_is_named() {
+    let nothing = contains("nothing to train on").and(contains("vocabulary is empty").not());
+    let toy = folder(&"copper wire\n".repeat(20));
+    train(&toy, &["--sample", "1e-12"])
+        .assert()
+        .code(1)
+        .stderr(nothing.clone().and(contains("--sample 0.000000000001")));
+    let single_words = folder(&"copper\nwire\n".repeat(20));
+    train(&single_words, &[]).assert().code(1).stderr(nothing.clone().and(contains("a line is a sentence")));
+    let one_word = folder(&"copper copper\n".repeat(20));
+    train(&one_word, &[]).assert().code(1).stderr(nothing.and(contains("only one word")));
+}
+
+/// Batches are stretches of whole runs: a size that cannot be is refused, and not replaced in silence.
+#[test]
+fn a_batch_has_a_run_at_least() {
+    let folder = folder(&walks(2));
+    train(&folder, &["--batch", "15"]).assert().failure().stderr(contains("--batch 15").and(contains("16 to 1048576")));
+    train(&folder, &["--batch", "16", "--epochs", "1"]).assert().success();
+    train(&folder, &["--batch", "1048576", "--epochs", "1"]).assert().success();
+    train(&folder, &["--batch", "auto", "--sample", "auto", "--epochs", "1"]).assert().success();
+    train(&folder, &["--batch", "some"]).assert().code(2).stderr(contains("nor is it auto"));
+}
