@@ -209,8 +209,12 @@ fn a_dash_is_standard_input_and_standard_output() {
     convert("-", "w.bin", &["--from", "txt"]).success();
     convert("w.bin", "w.txt", &[]).success();
     assert_eq!(folder.read("w.txt"), TEXT);
-    convert("v.txt", "-", &[]).code(2).stderr(contains("OUT -: the file name standard output has none").and(contains("--to")));
-    convert("-", "w.txt", &[]).code(2).stderr(contains("IN -: the file name standard input has none").and(contains("--from")));
+    convert("v.txt", "-", &[])
+        .code(2)
+        .stderr(contains("OUT -: the file name standard output has none").and(contains("--to")));
+    convert("-", "w.txt", &[])
+        .code(2)
+        .stderr(contains("IN -: the file name standard input has none").and(contains("--from")));
     for format in ["npy", "tsv"] {
         convert("v.txt", "-", &["--to", format]).code(1).stderr(contains("a second file is named after it"));
         convert("-", "w.txt", &["--from", format]).code(1).stderr(contains("a second file is named after it"));
@@ -253,7 +257,10 @@ fn odd_rows_are_read_in_one_line_and_refused_when_asked() {
     folder.convert("odd.vec", "w.safetensors", &[]).success();
     folder.convert("w.safetensors", "w.npy", &[]).success().stderr(contains("5 words x 2 dimensions"));
     assert_eq!(folder.read("w.vocab"), "the\nnew york 0\n\u{a0}\né\nrare\n");
-    folder.convert("odd.vec", "w.bin", &["--strict"]).code(1).stderr(contains("odd.vec: line 3: the word \"new york\" holds"));
+    folder
+        .convert("odd.vec", "w.bin", &["--strict"])
+        .code(1)
+        .stderr(contains("odd.vec: line 3: the word \"new york\" holds"));
     assert!(!folder.path("w.bin").exists());
     // Of the words that can be written, two: those in the lines after them are not looked at.
     folder.convert("odd.vec", "w.txt", &["--top", "2"]).success().stderr(contains("2 of 6 words"));
@@ -261,7 +268,10 @@ fn odd_rows_are_read_in_one_line_and_refused_when_asked() {
     for command in ["neighbors", "analogy"] {
         let mut asked = Command::cargo_bin("w2v-gpu").unwrap();
         asked.current_dir(folder.0.path()).args([command, "odd.vec", "rare", "the", "new york", "--json"]);
-        asked.assert().success().stderr(contains("odd.vec: words kept that hold whitespace or control characters: 2 (first"));
+        asked
+            .assert()
+            .success()
+            .stderr(contains("odd.vec: words kept that hold whitespace or control characters: 2 (first"));
         asked.arg("--strict").assert().code(1).stdout("").stderr(contains("without --strict such rows are counted"));
     }
 }

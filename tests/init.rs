@@ -114,7 +114,9 @@ fn given_vectors_are_read_as_by_every_command() {
     start("w.bin", &["--init", "odd.txt"]).success().stderr(contains(told));
     assert!(bytes(&path("v.bin")) == bytes(&path("w.bin")));
     let refused = "odd.txt: line 2: the word \"new york\" holds the whitespace";
-    start("w.bin", &["--init", "odd.txt", "--strict"]).code(1).stderr(contains(refused).and(contains("corpus: ").not()));
+    start("w.bin", &["--init", "odd.txt", "--strict"])
+        .code(1)
+        .stderr(contains(refused).and(contains("corpus: ").not()));
     let both = ["--init", "-", "--init-output", "-", "--from", "vec"];
     start("w.bin", &both).code(2).stderr(contains("standard input can be read once"));
     let mut command = train(&folder, &["-", "-o", "w.bin", "--init", "-", "--from", "vec"]);
@@ -130,7 +132,10 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
     let output = train(&folder, &["-o", "-", "--to", "bin"]).assert().success();
     assert!(output.get_output().stdout == expected);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
-    train(&folder, &["-o", "-"]).assert().failure().stderr(contains("standard output has none").and(contains("--to FORMAT")));
+    train(&folder, &["-o", "-"])
+        .assert()
+        .failure()
+        .stderr(contains("standard output has none").and(contains("--to FORMAT")));
     for (more, why) in [
         (&["-o", "-", "--to", "txt", "--json"][..], "would both go to standard output"),
         (&["-o", "w.txt", "--save-output", "-"], "--save-output -: standard output is for -o alone"),

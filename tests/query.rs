@@ -86,7 +86,9 @@ fn vectors_come_from_standard_input_where_the_questions_do_not() {
     let ask = |args: &[&str]| w2v(&folder, args).write_stdin(&*vectors).assert();
     ask(&["neighbors", "-", "oslo", "-n1", "--from", "txt"]).success().stdout("oslo\n  norway  0.7071\n").stderr("");
     ask(&["analogy", "-", "greece", "athens", "norway", "-n1", "--from", "txt"]).success().stdout(contains("oslo"));
-    ask(&["neighbors", "-", "oslo"]).failure().stderr(contains("standard input has none that tells the format; give --from"));
+    ask(&["neighbors", "-", "oslo"])
+        .failure()
+        .stderr(contains("standard input has none that tells the format; give --from"));
     for command in ["neighbors", "analogy"] {
         ask(&[command, "-", "--from", "txt"]).code(2).stderr(contains("both the vectors and the questions"));
     }

@@ -52,7 +52,8 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
         }
         let read = read_row(input, &mut word, &mut rows, promised, has_newlines);
         // What follows the rows that were promised may be no row.
-        read.map_err(|error| if is_promised { error } else { input.wrong_byte(start, runs_on(promised)) })?;
+        let runs_on = || input.wrong_byte(start, runs_on(promised) + &or_take(rows.ended));
+        read.map_err(|error| if is_promised { error } else { runs_on() })?;
     }
     let seen = rows.words.seen;
     if seen < promised && !rows.words.is_full() && (input.reading.strict || seen == 0) {
@@ -108,9 +109,12 @@ fn read_row(
 /// What may have shifted the rows.
 const SHIFTED: &str = "the file is damaged, or the word before holds a space, for which the format has no place";
 
-/// Whether a word looks like the end of a vector that was begun too late.
+/// Whether a word looks like the end of a vector that was begun too late, and the word after it. A word may be cut within its
+/// last character, and whitespace may be a word.
 fn is_shifted(word: &str) -> bool {
-    word.starts_with(char::REPLACEMENT_CHARACTER) || word.contains(|c: char| c.is_control() && !c.is_whitespace())
+    let whole = word.trim_end_matches(char::REPLACEMENT_CHARACTER);
+    let is_broken = whole.is_empty() && !word.is_empty() || whole.contains(char::REPLACEMENT_CHARACTER);
+    is_broken || word.contains(char::is_control) && !word.trim().is_empty()
 }
 
 fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {

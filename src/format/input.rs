@@ -7,7 +7,7 @@ use std::path::Path;
 
 use half::f16;
 
-use super::rows::{Rows, not_finite, quoted};
+use super::rows::{Rows, not_finite, or_take, quoted};
 use super::words::Listed;
 use super::{Dtype, Reading};
 use crate::corpus::{BYTE_ORDER_MARK, STDIN, Unpacked};
@@ -255,7 +255,7 @@ impl<'a> Input<'a> {
         word: &str,
         cut: impl Fn() -> String,
     ) -> Result<()> {
-        let start = self.at;
+        let (start, whole) = (self.at, values.len() / dim);
         let mut piece = Vec::with_capacity(1024);
         let mut left = dim;
         while left > 0 {
@@ -275,7 +275,7 @@ impl<'a> Input<'a> {
             }
             let new = &values[before..];
             if let Some(index) = new.iter().position(|value| !value.is_finite()) {
-                let why = not_finite(word, new[index]);
+                let why = not_finite(word, new[index]) + &or_take(whole);
                 return Err(self.wrong_byte(piece_at + (index * dtype.bytes()) as u64, why));
             }
             left -= count;
@@ -300,6 +300,11 @@ impl<'a> Input<'a> {
             self.expect_end(|| format!("the file goes on after the {all} rows that its header promises"))?;
         }
         Ok(rows)
+    }
+
+    /// What is wrong with the line last read, and how the others are had.
+    pub(super) fn wrong_row(&self, why: String) -> Error {
+        self.wrong_line(format!("{why}; `sed {}d` takes the line out", self.number))
     }
 
     /// Where the line last read is.

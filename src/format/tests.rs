@@ -370,6 +370,11 @@ fn a_binary_whose_rows_are_shifted_is_refused() {
         let error = read_bytes("v.bin", binary("4 2", &rows, end)).unwrap_err().to_string();
         assert!(error.contains("holds a space") && error.contains("--top "), "{error}");
     }
+    // Here the bytes that are left of a vector are no control characters, and those of the word after it are whole.
+    let value = |seventh: u8| f32::from(seventh) / 7.0;
+    let [a, b, c] = [0, 3, 6].map(|first| [value(first), value(first + 1), value(first + 2)]);
+    let bytes = binary("3 3", &[("a", &a), ("new york", &b), ("b\u{a0}c", &c)], "");
+    refused("v.bin", bytes, "byte 34: the word \"?n\u{fffd}6?b\\u{a0}c\" is none; the file is damaged");
 }
 
 #[test]
@@ -703,7 +708,11 @@ fn broken_rows_of_words_and_values_are_refused() {
         refused(b"a 1 NaN 3\n", 1, "value 2 is \"NaN\", not a finite");
         refused(b"a 1 2 -inf\n", 1, "value 3 is \"-inf\", not a finite");
         refused(b"a 1e39 2 3\n", 1, "value 1 is \"1e39\", not a finite");
-        refused(b"a 1 two 3\n", 1, "value 2 is \"two\", not a number");
+        refused(
+            b"a 1 two 3\n",
+            1,
+            &format!("value 2 is \"two\", not a number; `sed {}d` takes the line out", line + 1),
+        );
         refused(b"a 1 2\r3 4\n", 1, "value 2 is \"2\\r3\", not a number");
         refused(
             b"a 1 2 \xff\n",
@@ -778,7 +787,8 @@ fn broken_binaries_are_refused_with_their_byte() {
     refused(&good[..24], "byte 17: in the vector of \"b\" the file ends after 1 of the 2 words");
     refused(&good[..16], "byte 15: the file ends after 1 of the 2 words");
     refused(&good[..6], "byte 6: in the vector of \"a\" the file ends after 0 of the 2 words");
-    refused(&[&good[..], b"c"].concat(), "byte 26: the file goes on after the 2 words");
+    let mend = "that its header promises; `w2v-gpu convert` with --top 2 takes the rows before it";
+    refused(&[&good[..], b"c"].concat(), &format!("byte 26: the file goes on after the 2 words {mend}"));
 
     refused(&binary("1 2", &[("a", &[1.0, f32::NAN])], "\n"), "byte 10: the vector of \"a\" holds NaN");
     refused(&binary("1 2", &[("a", &[f32::INFINITY, 1.0])], "\n"), "byte 6: the vector of \"a\" holds inf");

@@ -98,9 +98,9 @@ pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Re
         pushed.map_err(|why| input.wrong(place, why))?;
     }
     let (line, broken) = input.text();
-    let pushed = push_values(&line, rows, says);
-    let pushed = pushed.and_then(|word| rows.words.push(word, broken, 0, || input.place()));
-    let is_kept = pushed.map_err(|why| input.wrong_line(why))?;
+    let hint = if broken { "; if this is word2vec binary, add --from bin" } else { "" };
+    let word = push_values(&line, rows, says).map_err(|why| input.wrong_row(why + hint))?;
+    let is_kept = rows.words.push(word, broken, 0, || input.place()).map_err(|why| input.wrong_line(why))?;
     input.end_row(rows, is_kept)?;
     Ok(true)
 }
@@ -122,10 +122,7 @@ fn push_values<'a>(line: &'a str, rows: &mut Rows, says: &str) -> Checked<&'a st
             found => format!("{} has {found} values, but {says} {}", quoted(word), rows.dim),
         });
     };
-    rows.push_text(values).map_err(|why| match line.contains(char::REPLACEMENT_CHARACTER) {
-        true => why + "; if this is word2vec binary, add --from bin",
-        false => why,
-    })?;
+    rows.push_text(values)?;
     Ok(word)
 }
 
