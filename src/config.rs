@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::error::{Error, Result};
+use crate::format::Reading;
 use crate::model::Storage;
 use crate::schedule::{MAX_BATCH, MIN_BATCH};
 use crate::vocab::WordOptions;
@@ -29,6 +30,10 @@ pub struct Config {
     /// Start the context vectors (W') likewise, as --save-output writes them; otherwise they start from zero
     #[arg(long, value_name = "VECTORS", help_heading = "Model")]
     pub init_output: Option<PathBuf>,
+    /// How these two are read.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub reading: Reading,
 
     /// Drop words that occur less often
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Vocabulary")]
@@ -181,6 +186,7 @@ impl Default for Config {
             storage: Storage::F32,
             init: None,
             init_output: None,
+            reading: Reading::default(),
             min_count: 5,
             max_vocab: None,
             vocab: None,

@@ -16,10 +16,10 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A corpus file is not text that can be trained on.
+    /// A corpus file is not text that can be trained on, or a packed file of any kind cannot be unpacked.
     #[error("{}: {why}", path.display())]
     Corpus {
-        /// The corpus file.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it and what to do.
         why: String,
@@ -63,6 +63,12 @@ pub enum Error {
         word: String,
         /// The size of the vocabulary.
         words: usize,
+    },
+    /// A word's vector has no direction.
+    #[error("the vector of {word:?} is zero: it has no direction, so that no word is nearer to it than another")]
+    ZeroVector {
+        /// The word asked for.
+        word: String,
     },
     /// No adapter fits what was asked for.
     #[error("{why}\n{}", listing(adapters))]

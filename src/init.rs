@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::config::Config;
+use crate::corpus::STDIN;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::format::Format;
+use crate::format::{Oddities, Reading};
 use crate::model::{Matrix, Model};
 use crate::vocab::Vocab;
 
@@ -42,48 +43,66 @@ fn files(config: &Config) -> [(&'static str, Option<&Path>); 2] {
 /// # Errors
 /// As [`start`], but for what comes later in a file.
 pub fn check(config: &Config) -> Result<()> {
+    if let [(_, Some(input)), (flag, Some(output))] = files(config)
+        && input == output
+        && input.as_os_str() == STDIN
+    {
+        let why = "standard input can be read once, and is what --init names; name a file".to_owned();
+        return Err(Error::Setting { flag, value: STDIN.to_owned(), why });
+    }
     for (flag, path) in files(config) {
-        let Some(path) = path else { continue };
-        let format = Format::from_path(path)?;
+        let Some(path) = path.filter(|path| path.as_os_str() != STDIN) else { continue };
+        config.reading.format(path)?;
         let metadata = path.metadata().map_err(Error::io("read", path))?;
         if metadata.is_file() || metadata.is_dir() {
             let mut dim = None;
-            let read = format.for_each(path, &mut |_, row| {
+            let read = config.reading.for_each(path, &mut |_, row| {
                 dim = Some(row.len());
                 // One is enough.
                 Err(Error::Stopped { step: 0 })
             });
             match dim {
                 Some(dim) => check_dim(flag, path, dim, config.dim)?,
-                None => read?,
+                None => drop(read?),
             }
         }
     }
     Ok(())
 }
 
-/// The model that a run starts from, and what was given for it. Words without a given vector start as in [`Dataset::model`].
+/// The model that a run starts from, what was given for it, and a line about each file that was odd. Words without a given
+/// vector start as in [`Dataset::model`].
 ///
 /// Files are streamed: no more of them is held than their words.
 ///
 /// # Errors
 /// [`Error::Setting`] when a file's vectors have another number of dimensions, or none of its words is in the vocabulary;
-/// otherwise as [`Format::read`].
-pub fn start(data: &Dataset) -> Result<(Model, Init)> {
+/// otherwise as [`Reading::read`].
+pub fn start(data: &Dataset) -> Result<(Model, Init, Vec<String>)> {
     let mut model = data.model();
-    let [input, output] = files(&data.config);
-    let init = Init {
-        input: take(input, &data.vocab, &mut model.input)?,
-        output: take(output, &data.vocab, &mut model.output)?,
+    let reading = data.config.reading;
+    let mut lines = Vec::new();
+    let mut take = |(flag, path): (_, Option<&Path>), matrix| {
+        let Some(path) = path else { return Ok(None) };
+        let (given, odd) = take(flag, path, reading, &data.vocab, matrix)?;
+        lines.extend(odd.line(path));
+        Ok::<_, Error>(Some(given))
     };
-    Ok((model, init))
+    let [input, output] = files(&data.config);
+    let init = Init { input: take(input, &mut model.input)?, output: take(output, &mut model.output)? };
+    Ok((model, init, lines))
 }
 
 /// Moves the vectors of a file into the rows of their words.
-fn take((flag, path): (&'static str, Option<&Path>), vocab: &Vocab, matrix: &mut Matrix) -> Result<Option<Given>> {
-    let Some(path) = path else { return Ok(None) };
+fn take(
+    flag: &'static str,
+    path: &Path,
+    reading: Reading,
+    vocab: &Vocab,
+    matrix: &mut Matrix,
+) -> Result<(Given, Oddities)> {
     let dim = matrix.dim();
-    let given = read(path, |word, row| {
+    let (given, odd) = read(path, reading, |word, row| {
         check_dim(flag, path, row.len(), dim)?;
         let id = vocab.id(word.as_bytes());
         if let Some(id) = id {
@@ -100,14 +119,18 @@ fn take((flag, path): (&'static str, Option<&Path>), vocab: &Vocab, matrix: &mut
         );
         return Err(Error::Setting { flag, value: path.display().to_string(), why });
     }
-    Ok(Some(given))
+    Ok((given, odd))
 }
 
 /// Reads a file; `take` says whether it takes a word.
-fn read(path: &Path, mut take: impl FnMut(&str, &[f32]) -> Result<bool>) -> Result<Given> {
+fn read(
+    path: &Path,
+    reading: Reading,
+    mut take: impl FnMut(&str, &[f32]) -> Result<bool>,
+) -> Result<(Given, Oddities)> {
     let mut given = Given { words: 0, matched: 0, digest: 0 };
     let mut hash = Xxh3::new();
-    Format::from_path(path)?.for_each(path, &mut |word, row| {
+    let odd = reading.for_each(path, &mut |word, row| {
         given.words += 1;
         given.matched += u64::from(take(word, row)?);
         hash.update(&(word.len() as u64).to_le_bytes());
@@ -115,7 +138,7 @@ fn read(path: &Path, mut take: impl FnMut(&str, &[f32]) -> Result<bool>) -> Resu
         row.iter().for_each(|value| hash.update(&value.to_le_bytes()));
         Ok(())
     })?;
-    Ok(Given { digest: hash.digest(), ..given })
+    Ok((Given { digest: hash.digest(), ..given }, odd))
 }
 
 fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Result<()> {
@@ -131,11 +154,11 @@ impl Init {
     /// gone meanwhile is not missed.
     ///
     /// # Errors
-    /// As [`Format::read`]; [`Error::Setting`] with the file that holds other vectors.
+    /// As [`Reading::read`]; [`Error::Setting`] with the file that holds other vectors.
     pub(crate) fn check(&self, config: &Config) -> Result<()> {
         for ((flag, path), then) in files(config).into_iter().zip([self.input, self.output]) {
             if let Some(path) = path.filter(|path| path.is_file())
-                && read(path, |_, _| Ok(false))?.digest != then.map_or(0, |given| given.digest)
+                && read(path, config.reading, |_, _| Ok(false))?.0.digest != then.map_or(0, |given| given.digest)
             {
                 let why = "holds other vectors than when the run that is to go on began; give the file of then, or start anew";
                 return Err(Error::Setting { flag, value: path.display().to_string(), why: why.to_owned() });

@@ -4,15 +4,15 @@ use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::Vectors;
 
 /// The `top` words nearest to a word, itself left out: ids with their cosine from -1 to 1, nearest first.
 ///
 /// # Errors
-/// [`crate::Error::UnknownWord`] when the word has no vector.
+/// [`Error::UnknownWord`] when the word has no vector; [`Error::ZeroVector`] when that has no direction.
 pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f32)>> {
-    let id = vectors.id(word)?;
+    let id = with_direction(vectors, word)?;
     Ok(nearest_to(vectors, vectors.matrix.row(id as usize), &[id], top))
 }
 
@@ -20,9 +20,10 @@ pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f3
 /// (3CosAdd), the three left out. Ids with their cosine, nearest first.
 ///
 /// # Errors
-/// [`crate::Error::UnknownWord`] for the first of the three that has no vector.
-pub fn analogy(vectors: &Vectors, [a, b, c]: [&str; 3], top: usize) -> Result<Vec<(u32, f32)>> {
-    let ids = [vectors.id(a)?, vectors.id(b)?, vectors.id(c)?];
+/// [`Error::UnknownWord`] for the first of the three that has no vector; [`Error::ZeroVector`] likewise.
+pub fn analogy(vectors: &Vectors, words: [&str; 3], top: usize) -> Result<Vec<(u32, f32)>> {
+    let [a, b, c] = words.map(|word| with_direction(vectors, word));
+    let ids = [a?, b?, c?];
     let mut query = vec![0.0; vectors.matrix.dim()];
     let mut unit = query.clone();
     for (id, sign) in ids.into_iter().zip([-1.0, 1.0, 1.0]) {
@@ -30,6 +31,15 @@ pub fn analogy(vectors: &Vectors, [a, b, c]: [&str; 3], top: usize) -> Result<Ve
         query.iter_mut().zip(&unit).for_each(|(sum, value)| *sum += sign * value);
     }
     Ok(nearest_to(vectors, &query, &ids, top))
+}
+
+/// The id of a word whose vector is not zero.
+fn with_direction(vectors: &Vectors, word: &str) -> Result<u32> {
+    let id = vectors.id(word)?;
+    match vectors.matrix.row(id as usize).iter().all(|&value| value == 0.0) {
+        true => Err(Error::ZeroVector { word: word.to_owned() }),
+        false => Ok(id),
+    }
 }
 
 /// The cosine of two vectors, from -1 to 1; 0 where one has no direction.
@@ -109,7 +119,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::Error;
     use crate::model::Matrix;
     use crate::vocab::Vocab;
 
@@ -138,7 +147,6 @@ mod tests {
             assert_eq!(nearest(&vectors, "right", top).unwrap(), all[..top]);
         }
         assert_eq!(nearest_to(&vectors, &[0.0, -7.0], &[0, 2, 3, 6], 2), [(4, 0.0), (5, 0.0)]);
-        assert!(nearest(&vectors, "nowhere", 10).unwrap().iter().map(|n| n.1).eq([0.0; 6]));
     }
 
     #[test]
@@ -158,6 +166,17 @@ mod tests {
         for error in [nearest(&vectors, "b", 1).unwrap_err(), analogy(&vectors, ["a", "b", "c"], 1).unwrap_err()] {
             assert!(matches!(error, Error::UnknownWord { word, words: 1 } if word == "b"));
         }
+    }
+
+    #[test]
+    fn a_zero_vector_is_near_to_nothing() {
+        let vectors = vectors(&[("a", [1.0, 0.0]), ("nowhere", [0.0, -0.0]), ("b", [f32::from_bits(1), 0.0])]);
+        let errors =
+            [nearest(&vectors, "nowhere", 9).unwrap_err(), analogy(&vectors, ["a", "b", "nowhere"], 1).unwrap_err()];
+        for error in errors {
+            assert!(matches!(&error, Error::ZeroVector { word } if word == "nowhere"), "{error}");
+        }
+        assert_eq!(nearest(&vectors, "b", 1).unwrap(), [(0, 1.0)]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `convert`, through the real binary.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -14,6 +15,9 @@ use w2v_gpu::vocab::Vocab;
 
 /// word2vec text as this crate writes it.
 const TEXT: &str = "3 2\nthe 3 -4\né 0 -0\nrare 0.1 0.00000025\n";
+
+/// The same with rows that are odd, as published vectors have them.
+const ODD: &str = "6 2\nthe 3 -4\nnew york 9 9\nthe 1 1\n\u{a0} 7 7\né 0 -0\nrare 0.1 0.00000025\n";
 
 /// A folder with `v.txt`.
 struct Folder(TempDir);
@@ -31,6 +35,14 @@ impl Folder {
 
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Writes a file packed by gzip.
+    fn pack(&self, name: &str, bytes: &[u8]) {
+        let mut encoder =
+            flate2::write::GzEncoder::new(fs::File::create(self.path(name)).unwrap(), flate2::Compression::fast());
+        io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap();
     }
 
     /// `convert INPUT OUTPUT MORE...`, all of them in this folder.
@@ -141,6 +153,9 @@ fn glove_files_may_be_called_txt() {
         .convert("glove.txt", "w.bin", &[])
         .code(1)
         .stderr(contains("glove.txt: line 1:").and(contains("--no-header")).and(contains("--from glove")));
+    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+    command.current_dir(folder.0.path()).args(["neighbors", "glove.txt", "rare", "-n1", "--from", "glove"]);
+    command.assert().success().stdout("rare\n  the  0.6000\n").stderr("");
     for options in [&["--no-header"][..], &["--from", "glove"]] {
         folder.convert("glove.txt", "w.bin", options).success();
         folder.convert("w.bin", "back.txt", &[]).success();
@@ -178,6 +193,87 @@ fn streams_have_no_names() {
     let mut command = Command::cargo_bin("w2v-gpu").unwrap();
     command.args(["convert", "/dev/stdin", "/dev/stdout", "--from", "txt", "--to", "glove"]).write_stdin(TEXT);
     command.assert().success().stdout(TEXT.split_once('\n').unwrap().1);
+}
+
+#[test]
+fn a_dash_is_standard_input_and_standard_output() {
+    let folder = Folder::new();
+    let convert = |input: &str, output: &str, more: &[&str]| {
+        let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+        command.current_dir(folder.0.path()).args(["convert", input, output]).args(more).write_stdin(TEXT);
+        command.assert()
+    };
+    let glove = TEXT.split_once('\n').unwrap().1;
+    convert("-", "-", &["--from", "txt", "--to", "glove"]).success().stdout(glove).stderr(contains("to -\n"));
+    convert("v.txt", "-", &["--to", "vec"]).success().stdout(TEXT);
+    convert("-", "w.bin", &["--from", "txt"]).success();
+    convert("w.bin", "w.txt", &[]).success();
+    assert_eq!(folder.read("w.txt"), TEXT);
+    convert("v.txt", "-", &[])
+        .code(2)
+        .stderr(contains("OUT -: the file name standard output has none").and(contains("--to")));
+    convert("-", "w.txt", &[])
+        .code(2)
+        .stderr(contains("IN -: the file name standard input has none").and(contains("--from")));
+    for format in ["npy", "tsv"] {
+        convert("v.txt", "-", &["--to", format]).code(1).stderr(contains("a second file is named after it"));
+        convert("-", "w.txt", &["--from", format]).code(1).stderr(contains("a second file is named after it"));
+    }
+    assert!(!folder.path("-").exists());
+}
+
+#[test]
+fn packed_vectors_are_read_whatever_their_name() {
+    let folder = Folder::new();
+    folder.convert("v.txt", "w.bin", &[]).success();
+    folder.pack("v.vec.gz", TEXT.as_bytes());
+    folder.pack("w.bin.gz", &fs::read(folder.path("w.bin")).unwrap());
+    folder.pack("renamed.vec", TEXT.as_bytes());
+    folder.pack("nameless", TEXT.as_bytes());
+    let zstd = zstd::encode_all(TEXT.as_bytes(), 1).unwrap();
+    fs::write(folder.path("v.txt.zst"), zstd).unwrap();
+    for name in ["v.vec.gz", "w.bin.gz", "renamed.vec", "v.txt.zst"] {
+        folder.convert(name, "back.txt", &[]).success();
+        assert_eq!(folder.read("back.txt"), TEXT, "{name}");
+        let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+        command.current_dir(folder.0.path()).args(["neighbors", name, "rare", "-n1"]).assert().success().stderr("");
+    }
+    folder.convert("nameless", "back.txt", &["--from", "vec"]).success();
+    folder.convert("v.txt", "w.vec.gz", &[]).code(2).stderr(contains("vectors are written unpacked"));
+    folder.convert("w.vec.xz", "w.txt", &[]).code(1).stderr(contains("cannot open w.vec.xz"));
+}
+
+#[test]
+fn odd_rows_are_read_in_one_line_and_refused_when_asked() {
+    let folder = Folder::new();
+    fs::write(folder.path("odd.vec"), ODD).unwrap();
+    folder.convert("odd.vec", "w.txt", &[]).success().stderr(
+        "odd.vec: rows left out whose word .txt has no place for: 1 (first: line 3, \"new york\"); rows left out whose word \
+         stands in an earlier row: 1 (first: line 4, \"the\"); words kept that hold whitespace or control characters: 1 \
+         (first: line 5, \"\\u{a0}\"); --strict refuses such a file\n4 of 6 words x 2 dimensions to w.txt\n",
+    );
+    assert_eq!(folder.read("w.txt"), "4 2\nthe 3 -4\n\u{a0} 7 7\né 0 -0\nrare 0.1 0.00000025\n");
+    // What has a place for any word keeps it.
+    folder.convert("odd.vec", "w.safetensors", &[]).success();
+    folder.convert("w.safetensors", "w.npy", &[]).success().stderr(contains("5 words x 2 dimensions"));
+    assert_eq!(folder.read("w.vocab"), "the\nnew york 0\n\u{a0}\né\nrare\n");
+    folder
+        .convert("odd.vec", "w.bin", &["--strict"])
+        .code(1)
+        .stderr(contains("odd.vec: line 3: the word \"new york\" holds"));
+    assert!(!folder.path("w.bin").exists());
+    // Of the words that can be written, two: those in the lines after them are not looked at.
+    folder.convert("odd.vec", "w.txt", &["--top", "2"]).success().stderr(contains("2 of 6 words"));
+    assert_eq!(folder.read("w.txt"), "2 2\nthe 3 -4\n\u{a0} 7 7\n");
+    for command in ["neighbors", "analogy"] {
+        let mut asked = Command::cargo_bin("w2v-gpu").unwrap();
+        asked.current_dir(folder.0.path()).args([command, "odd.vec", "rare", "the", "new york", "--json"]);
+        asked
+            .assert()
+            .success()
+            .stderr(contains("odd.vec: words kept that hold whitespace or control characters: 2 (first"));
+        asked.arg("--strict").assert().code(1).stdout("").stderr(contains("without --strict such rows are counted"));
+    }
 }
 
 #[test]

@@ -87,6 +87,65 @@ fn both_matrices_start_from_given_vectors() {
     }
 }
 
+/// Packed, from a pipe, in a format that the name does not tell, and with odd rows: the same start.
+#[test]
+fn given_vectors_are_read_as_by_every_command() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let text = bytes(&path("given.txt"));
+    let rows = text.splitn(2, |&byte| byte == b'\n').nth(1).unwrap();
+    fs::write(path("given"), rows).unwrap();
+    fs::write(path("given.vec.zst"), zstd::encode_all(&*text, 1).unwrap()).unwrap();
+    let odd = [b"9 4\nnew york 1 1 1 1\n", rows, "cat 5 5 5 5\n\u{a0} 1 1 1 1\n".as_bytes()].concat();
+    fs::write(path("odd.txt"), odd).unwrap();
+    let start = |name: &str, more: &[&str]| {
+        let mut command = train(&folder, &[&["-o", name], more, &STILL].concat());
+        command.write_stdin(&*text).assert()
+    };
+    start("v.bin", &["--init", "given.txt"]).success();
+    for more in
+        [&["--init", "given.vec.zst"][..], &["--init", "given", "--from", "glove"], &["--init", "-", "--from", "vec"]]
+    {
+        start("w.bin", more).success().stderr(contains("init: 4 of 12 words start from the 6 vectors given"));
+        assert!(bytes(&path("v.bin")) == bytes(&path("w.bin")), "{more:?}");
+    }
+    let told = "odd.txt: words kept that hold whitespace or control characters: 2 (first: line 2, \"new york\"); rows left \
+                out whose word stands in an earlier row: 1 (first: line 9, \"cat\"); --strict refuses such a file";
+    start("w.bin", &["--init", "odd.txt"]).success().stderr(contains(told));
+    assert!(bytes(&path("v.bin")) == bytes(&path("w.bin")));
+    let refused = "odd.txt: line 2: the word \"new york\" holds the whitespace";
+    start("w.bin", &["--init", "odd.txt", "--strict"])
+        .code(1)
+        .stderr(contains(refused).and(contains("corpus: ").not()));
+    let both = ["--init", "-", "--init-output", "-", "--from", "vec"];
+    start("w.bin", &both).code(2).stderr(contains("standard input can be read once"));
+    let mut command = train(&folder, &["-", "-o", "w.bin", "--init", "-", "--from", "vec"]);
+    command.assert().code(2).stderr(contains("--init -: standard input cannot be both the text and vectors"));
+}
+
+#[test]
+fn vectors_go_to_standard_output_without_settings_beside_them() {
+    let folder = folder();
+    train(&folder, &["-o", "v.bin"]).assert().success();
+    let expected = bytes(&folder.path().join("v.bin"));
+    let files = fs::read_dir(&folder).unwrap().count();
+    let output = train(&folder, &["-o", "-", "--to", "bin"]).assert().success();
+    assert!(output.get_output().stdout == expected);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
+    train(&folder, &["-o", "-"])
+        .assert()
+        .failure()
+        .stderr(contains("standard output has none").and(contains("--to FORMAT")));
+    for (more, why) in [
+        (&["-o", "-", "--to", "txt", "--json"][..], "would both go to standard output"),
+        (&["-o", "w.txt", "--save-output", "-"], "--save-output -: standard output is for -o alone"),
+        (&["-o", "-", "--to", "txt", "--save-vocab", "-"], "is also where another output goes"),
+    ] {
+        train(&folder, more).assert().code(2).stdout("").stderr(contains(why));
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
+}
+
 #[test]
 fn a_start_makes_a_difference_and_the_same_one_each_time() {
     let folder = folder();

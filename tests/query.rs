@@ -68,6 +68,35 @@ fn unknown_words_are_answered_with_what_is_spelt_alike() {
 }
 
 #[test]
+fn a_zero_vector_has_no_neighbours_and_that_is_said() {
+    let folder = folder();
+    fs::write(folder.path().join("zero.txt"), "3 2\na 1 0\nnowhere 0 -0\nb 1 1\n").unwrap();
+    w2v(&folder, &["neighbors", "zero.txt", "nowhere", "a", "-n1"])
+        .assert()
+        .code(1)
+        .stdout("a\n  b  0.7071\n")
+        .stderr(contains("the vector of \"nowhere\" is zero: it has no direction"));
+    w2v(&folder, &["analogy", "zero.txt", "a", "b", "nowhere"]).assert().code(1).stdout("").stderr(contains("is zero"));
+}
+
+#[test]
+fn vectors_come_from_standard_input_where_the_questions_do_not() {
+    let folder = folder();
+    let vectors = fs::read(folder.path().join("v.txt")).unwrap();
+    let ask = |args: &[&str]| w2v(&folder, args).write_stdin(&*vectors).assert();
+    ask(&["neighbors", "-", "oslo", "-n1", "--from", "txt"]).success().stdout("oslo\n  norway  0.7071\n").stderr("");
+    ask(&["analogy", "-", "greece", "athens", "norway", "-n1", "--from", "txt"]).success().stdout(contains("oslo"));
+    ask(&["neighbors", "-", "oslo"])
+        .failure()
+        .stderr(contains("standard input has none that tells the format; give --from"));
+    for command in ["neighbors", "analogy"] {
+        ask(&[command, "-", "--from", "txt"]).code(2).stderr(contains("both the vectors and the questions"));
+    }
+    fs::write(folder.path().join("pairs"), "athens greece 3\nathens oslo 2\nathens norway 1\n").unwrap();
+    ask(&["eval", "-", "--from", "txt", "--pairs", "pairs"]).success().stdout(contains("3/3")).stderr("");
+}
+
+#[test]
 fn every_line_of_stdin_is_a_question() {
     let folder = folder();
     w2v(&folder, &["neighbors", "v.txt", "-n1"])

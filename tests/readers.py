@@ -66,18 +66,36 @@ def write_all(folder, words, matrix):
     vectors.save_word2vec_format(str(folder / "gensim.bin"), binary=True)
     vectors.save_word2vec_format(str(folder / "gensim.txt"))
     vectors.save_word2vec_format(str(folder / "gensim.glove"), write_header=False)
+    # gensim packs what is named so.
+    vectors.save_word2vec_format(str(folder / "packed.bin.gz"), binary=True)
+    vectors.save_word2vec_format(str(folder / "packed.txt.bz2"))
     np.save(folder / "numpy.npy", matrix)
     (folder / "numpy.vocab").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
     np.savetxt(folder / "numpy.tsv", matrix, delimiter="\t", fmt="%.9g")
     (folder / "numpy.metadata.tsv").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
     safetensors.numpy.save_file({"vectors": matrix}, folder / "st.safetensors", {"words": json.dumps(words)})
-    return ["gensim.bin", "gensim.txt", "gensim.glove", "numpy.npy", "numpy.tsv", "st.safetensors"]
+    packed = ["packed.bin.gz", "packed.txt.bz2"]
+    return ["gensim.bin", "gensim.txt", "gensim.glove", *packed, "numpy.npy", "numpy.tsv", "st.safetensors"]
+
+
+def load_odd(binary, folder):
+    """Rows as published vectors have them: what is written of them is read by gensim to the same words."""
+    words = ["river", "\u00a0", "big\u2009bang", "new york", "\t", "stone"]
+    matrix = np.arange(12, dtype="<f4").reshape(6, 2) / 7
+    rows = [" ".join([word, *map(str, row)]) for word, row in zip(words, matrix.tolist())]
+    (folder / "odd.vec").write_text("\n".join(["7 2", *rows, "river 9 9", ""]), encoding="utf-8")
+    kept = [0, 1, 2, 5]
+    for name, options in [("odd.txt", {}), ("odd.bin", {"binary": True}), ("odd.glove", {"no_header": True})]:
+        subprocess.run([binary, "convert", folder / "odd.vec", folder / name], check=True, stderr=subprocess.DEVNULL)
+        vectors = KeyedVectors.load_word2vec_format(str(folder / name), **options)
+        compare(f"gensim, {name}", vectors.index_to_key, vectors.vectors, [words[row] for row in kept], matrix[kept])
 
 
 def main():
     binary, folder = sys.argv[1], Path(sys.argv[2])
     words, matrix = read_text(folder / "v.txt")
     load_all(folder, words, matrix)
+    load_odd(binary, folder)
     for name in write_all(folder, words, matrix):
         subprocess.run([binary, "convert", folder / name, folder / "back.txt"], check=True, stderr=subprocess.DEVNULL)
         compare(f"written elsewhere, {name}", *read_text(folder / "back.txt"), words, matrix)

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 use w2v_gpu::Error;
-use w2v_gpu::format::{self, Vectors};
+use w2v_gpu::format::{Reading, Vectors};
 use w2v_gpu::similarity;
 
 use super::query::{self, Display, Neighbor};
+use super::vectors;
 
 /// Prints the words that answer "A is to B as C is to ?", those nearest to B - A + C
 ///
@@ -24,11 +25,13 @@ use super::query::{self, Display, Neighbor};
   w2v-gpu analogy vectors.bin --json < questions.txt"
 )]
 pub(crate) struct Args {
-    /// The vectors, in a format that `convert` knows by its extension
+    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for standard input
     vectors: PathBuf,
     /// Three words for each question
     #[arg(value_name = "A B C")]
     words: Vec<String>,
+    #[command(flatten)]
+    reading: Reading,
     #[command(flatten)]
     display: Display,
 }
@@ -38,7 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(why) = not_threes(&args.words) {
         return Err(Error::Setting { flag: "A B C", value: args.words.join(" "), why }.into());
     }
-    let vectors = format::read(&args.vectors)?;
+    vectors::check_stdin(&args.vectors, &args.words)?;
+    let vectors = vectors::read(&args.vectors, args.reading)?;
     query::ask(&args.words, "A B C> ", |words, mut out| match not_threes(words) {
         Some(why) => Ok(vec![format!("{:?}: {why}", words.join(" "))]),
         None => print(words, &args.display, &vectors, &mut out),

@@ -1,33 +1,31 @@
 //! `convert`: vectors from one format to another.
 
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use w2v_gpu::Error;
-use w2v_gpu::format::{self, Dtype, Format, Table};
+use w2v_gpu::format::{self, Dtype, Format, Reading, STDOUT, Table, format_parser};
 use w2v_gpu::model::Matrix;
 
-use super::terminal::message;
 use super::train::is_same_file;
+use super::vectors::tell;
 
 /// Converts word vectors from one format to another
 ///
-/// The extensions of IN and OUT choose the formats. Values arrive exactly as they were, unless --dtype or --normalize
-/// asks for something else.
+/// The extensions of IN and OUT choose the formats. IN may be packed by gzip, zstd, bzip2 or xz. Values arrive exactly as
+/// they were, unless --dtype or --normalize asks for something else.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
     after_help = formats_help(),
 )]
 pub(crate) struct Args {
-    /// The vectors to read
+    /// The vectors to read; - for standard input
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// Where the vectors go
+    /// Where the vectors go; - for standard output
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// How values are stored
@@ -36,65 +34,60 @@ pub(crate) struct Args {
     /// Scale every vector to length 1
     #[arg(long)]
     normalize: bool,
-    /// Write the first N words only, which are the most frequent in most files
+    /// Take the first N words only, which are the most frequent in most files; nothing beyond them is read
     #[arg(long, value_name = "N")]
     top: Option<NonZeroUsize>,
     /// The .txt or .vec file is GloVe's: it has no header
     #[arg(long)]
     no_header: bool,
-    /// The format of IN, whatever its name
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
-    from: Option<Format>,
+    #[command(flatten)]
+    reading: Reading,
     /// The format of OUT, whatever its name
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     to: Option<Format>,
 }
 
-/// A format is named by any of its extensions.
-fn format_parser() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::all().flat_map(Format::extensions))
-        .try_map(|extension| Format::from_extension(&extension).ok_or("no such format"))
-}
-
 fn formats_help() -> String {
     let formats: String = Format::all().map(|format| format!("\n  {format}")).collect();
-    format!("Formats:{formats}\n\nExample:\n  w2v-gpu convert vectors.bin vectors.npy --dtype f16 --normalize")
+    format!(
+        "Formats:{formats}\n\nExamples:\n  w2v-gpu convert vectors.bin vectors.npy --dtype f16 --normalize\n  w2v-gpu \
+         convert wiki.vec.gz - --to bin --top 100000 > wiki.bin"
+    )
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (from, to) = formats(args)?;
     to.check_dtype(args.dtype)?;
-    check_files(args, from, to)?;
+    let reading = Reading { from: Some(from), top: args.top, fit: Some(to), ..args.reading };
+    check_files(args, reading, to)?;
 
-    let loaded = with_bar("reading", |on_progress| from.read(&args.input, on_progress))?;
+    let loaded = with_bar("reading", |on_progress| reading.read(&args.input, on_progress))?;
     let mut vectors = loaded.vectors;
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = loaded.odd.line(&args.input).into_iter().collect();
     if args.normalize {
         lines.extend(normalize(&mut vectors.matrix));
     }
-    let rows = args.top.map_or(usize::MAX, NonZeroUsize::get).min(vectors.matrix.rows());
     let configuration = loaded.configuration.as_deref();
-    let table = Table { rows, dtype: args.dtype, configuration, ..Table::new(&vectors.vocab, &vectors.matrix) };
+    let table = Table { dtype: args.dtype, configuration, ..Table::new(&vectors.vocab, &vectors.matrix) };
     with_bar("writing", |on_progress| to.write(&args.output, &table, on_progress))?;
 
     lines.extend(left_out(&table, to));
-    lines.push(summary(&table, &to.files(&args.output)?));
-    for line in lines {
-        // The file is written; that nobody reads this is no failure.
-        let _ = writeln!(io::stderr(), "{}", message(&line));
-    }
+    lines.push(summary(&table, loaded.rows, &to.files(&args.output)?));
+    tell(lines);
     Ok(())
 }
 
 /// What IN and OUT are.
 fn formats(args: &Args) -> Result<(Format, Format), Error> {
-    let from = args.from.map_or_else(|| format_of(&args.input, "IN", "--from"), Ok)?;
-    let to = args.to.map_or_else(|| format_of(&args.output, "OUT", "--to"), Ok)?;
+    let from = args.reading.format(&args.input).map_err(|error| wrong_name("IN", &args.input, error, ""))?;
+    let hint = if args.output.as_os_str() == STDOUT { "" } else { "; or give --to FORMAT" };
+    let to = args.to.map_or_else(|| Format::from_path(&args.output), Ok);
+    let to = to.map_err(|error| wrong_name("OUT", &args.output, error, hint))?;
     if !args.no_header {
         return Ok((from, to));
     }
     let is_text = |asked: Option<Format>, format| asked.is_none() && format == Format::TEXT;
-    let why = match (is_text(args.from, from), is_text(args.to, to)) {
+    let why = match (is_text(args.reading.from, from), is_text(args.to, to)) {
         (true, false) => return Ok((Format::GLOVE, to)),
         (false, true) => return Ok((from, Format::GLOVE)),
         (true, true) => "both files are text; say which has none by --from glove or --to glove",
@@ -104,22 +97,21 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
     Err(Error::Setting { flag: "--no-header", value, why: why.to_owned() })
 }
 
-fn format_of(path: &Path, name: &'static str, flag: &str) -> Result<Format, Error> {
-    Format::from_path(path).map_err(|error| {
-        let why = match error {
-            Error::Format { place, why, .. } => format!("{place} {why}"),
-            other => other.to_string(),
-        };
-        Error::Setting { flag: name, value: path.display().to_string(), why: format!("{why}; or give {flag} FORMAT") }
-    })
+/// A name that tells no format is wrong usage.
+fn wrong_name(flag: &'static str, path: &Path, error: Error, hint: &str) -> Error {
+    let why = match error {
+        Error::Format { place, why, .. } => format!("{place} {why}{hint}"),
+        other => other.to_string(),
+    };
+    Error::Setting { flag, value: path.display().to_string(), why }
 }
 
 /// Finds out before any work what would otherwise be found out after it.
-fn check_files(args: &Args, from: Format, to: Format) -> Result<(), Error> {
-    let inputs = from.files(&args.input)?;
+fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
+    let inputs = reading.files(&args.input)?;
     for output in to.files(&args.output)? {
         format::check_writable(&output, "OUT")?;
-        if inputs.iter().any(|input| is_same_file(input, &output)) {
+        if output.as_os_str() != STDOUT && inputs.iter().any(|input| is_same_file(input, &output)) {
             let why = "is also read, and would be replaced; name another file".to_owned();
             return Err(Error::Setting { flag: "OUT", value: output.display().to_string(), why });
         }
@@ -168,8 +160,8 @@ fn left_out(table: &Table<'_>, to: Format) -> Option<String> {
     Some(format!("left out: {what}, for which .{} has no place", to.extensions()[0]))
 }
 
-fn summary(table: &Table<'_>, files: &[PathBuf]) -> String {
-    let all = table.matrix.rows() as u64;
+/// The size of what was written, `all` rows having been there.
+fn summary(table: &Table<'_>, all: u64, files: &[PathBuf]) -> String {
     let rows = table.rows as u64;
     let of_all = if rows < all { format!(" of {}", HumanCount(all)) } else { String::new() };
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();

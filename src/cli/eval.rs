@@ -7,9 +7,10 @@ use anyhow::Result;
 use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::eval::{AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets};
-use w2v_gpu::format::{self, Vectors};
+use w2v_gpu::format::{Reading, Vectors};
 
 use super::terminal::{escaped, table};
+use super::vectors;
 
 /// Scores vectors by the similarity of word pairs and by analogies
 ///
@@ -26,7 +27,7 @@ use super::terminal::{escaped, table};
 )]
 #[command(group(clap::ArgGroup::new("sets").required(true).multiple(true).args(["pairs", "analogies"])))]
 pub(crate) struct Args {
-    /// The vectors, in a format that `convert` knows by its extension
+    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for standard input
     vectors: PathBuf,
     /// Files of lines `word word score`, separated by a tab, a comma or spaces
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Evaluation sets")]
@@ -46,6 +47,8 @@ pub(crate) struct Args {
     /// Threads, 1 to 1024 [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Hardware")]
     threads: Option<u16>,
+    #[command(flatten)]
+    reading: Reading,
     /// Print the scores as JSON
     #[arg(long, help_heading = "Display")]
     json: bool,
@@ -64,7 +67,7 @@ struct Report<'a> {
 /// Prints all scores, then fails if there is none.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let sets = Sets::read(&args.pairs, &args.analogies, options(args))?;
-    let vectors = format::read(&args.vectors)?;
+    let vectors = vectors::read(&args.vectors, args.reading)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let evaluation = pool.install(|| sets.evaluate(&vectors.vocab, &vectors.matrix));
     let mut out = BufWriter::new(io::stdout().lock());

@@ -20,6 +20,7 @@ mod signals;
 mod terminal;
 mod text;
 mod train;
+mod vectors;
 mod vocab;
 
 use std::io::{self, IsTerminal, Write};

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Serialize;
-use w2v_gpu::format::{self, Vectors};
+use w2v_gpu::format::{Reading, Vectors};
 use w2v_gpu::similarity;
 
 use super::query::{self, Display, Neighbor};
+use super::vectors;
 
 /// Prints the words nearest to given ones, by the cosine of their vectors
 ///
@@ -20,18 +21,21 @@ use super::query::{self, Display, Neighbor};
   w2v-gpu neighbors vectors.bin
   w2v-gpu neighbors vectors.bin --json < words.txt")]
 pub(crate) struct Args {
-    /// The vectors, in a format that `convert` knows by its extension
+    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for standard input
     vectors: PathBuf,
     /// The words to find the nearest of
     #[arg(value_name = "WORD")]
     words: Vec<String>,
+    #[command(flatten)]
+    reading: Reading,
     #[command(flatten)]
     display: Display,
 }
 
 /// Prints the nearest words of every word that has a vector, then fails if some have none.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let vectors = format::read(&args.vectors)?;
+    vectors::check_stdin(&args.vectors, &args.words)?;
+    let vectors = vectors::read(&args.vectors, args.reading)?;
     query::ask(&args.words, "word> ", |words, mut out| print(words, &args.display, &vectors, &mut out))
 }
 

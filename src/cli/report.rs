@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use w2v_gpu::Error;
-use w2v_gpu::format::{self, Vectors};
+use w2v_gpu::format::{self, Reading, Vectors};
 use w2v_gpu::report::{WordMap, write_page};
 use w2v_gpu::run_log::{self, RunLog};
 
 use super::train::is_same_file;
+use super::vectors;
 
 /// Makes a page about a run: loss, speed, settings and a map of its words
 ///
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     /// The vectors of the map [default: those that the run wrote]
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// How many words the map shows, the most frequent ones
     #[arg(long, value_name = "N", default_value_t = 3000)]
     words: usize,
@@ -69,13 +72,13 @@ fn check(args: &Args) -> Result<(), Error> {
 /// The vectors to map: those named, or else those that the run wrote.
 fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     if let Some(path) = &args.vectors {
-        return Ok(Some(format::read(path)?));
+        return Ok(Some(vectors::read(path, args.reading)?));
     }
     if log.end.is_none() {
         return Ok(None);
     }
     let path = Path::new(&log.start.output);
-    let vectors = format::read(path)
+    let vectors = vectors::read(path, args.reading)
         .map_err(|error| anyhow::anyhow!("the vectors of the run cannot be read: {error}; name them with --vectors"))?;
     let (words, dim) = (vectors.vocab.len() as u64, vectors.matrix.dim() as u64);
     let expected = (number(&log.start.prepared, "vocabulary"), number(&log.start.config, "dim"));

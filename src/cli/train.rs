@@ -13,14 +13,14 @@ use serde::Serialize;
 use w2v_gpu::Error;
 use w2v_gpu::cache::Cache;
 use w2v_gpu::config::{Config, Loss, Preset};
-use w2v_gpu::corpus::Corpus;
+use w2v_gpu::corpus::{Corpus, STDIN};
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::{self, CpuEngine};
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::eval;
 use w2v_gpu::event::Prepared;
-use w2v_gpu::format::{self, Format, Table};
+use w2v_gpu::format::{self, Format, STDOUT, Table, format_parser};
 use w2v_gpu::init::{self, Given, Init};
 use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
 use w2v_gpu::plan::{Plan, Setup};
@@ -59,9 +59,13 @@ pub(crate) struct Args {
     /// options are the same. DIR may be deleted at any time
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy, .safetensors or .tsv
+    /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy, .safetensors or .tsv; -
+    /// for standard output, beside which no settings are written
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
+    /// The format of OUT, whatever its name
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    to: Option<Format>,
     /// Which vectors are written: of the words as centers, as contexts, or the mean of both
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     embedding: Embedding,
@@ -204,8 +208,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     check_embedding(args)?;
     let threads = threads(args.hardware.threads)?;
     let mut display = Display::new(args.quiet, checked_interval(args.log_every)?);
-    check_outputs(args)?;
     let paths = args.corpus.paths()?;
+    check_streams(args, &paths)?;
+    check_outputs(args)?;
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
     let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, eval::Options::default())?;
@@ -247,8 +252,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (start_model, init) = match (session.model(), session.init()) {
         (Some(model), Some(init)) => (Cow::Borrowed(model), init),
         _ => {
-            let (model, init) = init::start(&data)?;
-            init_lines(&init, &data).iter().for_each(|line| display.line(line));
+            let (model, init, odd) = init::start(&data)?;
+            odd.iter().chain(&init_lines(&init, &data)).for_each(|line| display.line(line));
             (Cow::Owned(model), init)
         }
     };
@@ -337,13 +342,40 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
 
 /// All files that will be written, each with the flag that names it.
 fn output_files(args: &Args) -> Result<Vec<(&'static str, PathBuf)>, Error> {
-    let vectors = [("-o/--output", Some(&args.output)), ("--save-output", args.save_output.as_ref())];
-    let mut files = vec![("-o/--output", settings_path(&args.output))];
+    let mut files: Vec<_> = settings_path(&args.output).map(|path| ("-o/--output", path)).into_iter().collect();
     files.extend(args.save_vocab.clone().map(|path| ("--save-vocab", path)));
-    for (flag, path) in vectors.into_iter().filter_map(|(flag, path)| Some((flag, path?))) {
-        files.extend(Format::from_path(path)?.files(path)?.into_iter().map(|file| (flag, file)));
+    files.extend(output_format(args)?.files(&args.output)?.into_iter().map(|file| ("-o/--output", file)));
+    if let Some(path) = &args.save_output {
+        files.extend(Format::from_path(path)?.files(path)?.into_iter().map(|file| ("--save-output", file)));
     }
     Ok(files)
+}
+
+/// The format of OUT.
+fn output_format(args: &Args) -> Result<Format, Error> {
+    args.to.map_or_else(|| Format::from_path(&args.output), Ok)
+}
+
+/// Finds out whether standard input is to be read for two things, or standard output written.
+fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
+    let is_stdin = |path: &Path| path.as_os_str() == STDIN;
+    let refuse = |flag, why: &str| Err(Error::Setting { flag, value: STDIN.to_owned(), why: why.to_owned() });
+    let reads_text = corpus.iter().map(PathBuf::as_path).chain(args.corpus.list()).any(is_stdin);
+    for (flag, init) in [("--init", &args.config.init), ("--init-output", &args.config.init_output)] {
+        if reads_text && init.as_deref().is_some_and(is_stdin) {
+            return refuse(flag, "standard input cannot be both the text and vectors; name a file");
+        }
+    }
+    if args.save_output.as_deref().is_some_and(|path| path.as_os_str() == STDOUT) {
+        return refuse("--save-output", "standard output is for -o alone; name a file");
+    }
+    if args.json && args.output.as_os_str() == STDOUT {
+        return refuse(
+            "-o/--output",
+            "the vectors and --json would both go to standard output; write the vectors to a file",
+        );
+    }
+    Ok(())
 }
 
 /// Finds out before any work what would otherwise be found out after it.
@@ -438,11 +470,11 @@ fn check_storage(place: &Place, storage: Storage) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where the settings of a run go: beside its vectors.
-fn settings_path(output: &Path) -> PathBuf {
+/// Where the settings of a run go: beside its vectors, if these go to a file.
+fn settings_path(output: &Path) -> Option<PathBuf> {
     let mut path = output.as_os_str().to_owned();
     path.push(".json");
-    path.into()
+    (output.as_os_str() != STDOUT).then(|| path.into())
 }
 
 /// In hierarchical softmax W' has no rows of words.
@@ -465,12 +497,10 @@ fn plan(args: &Args, data: &Dataset, place: &Place, threads: usize) -> Result<Pl
     };
     let text = data.vocab.words().map(|word| word.len() as u64).sum();
     let (rows, output_rows) = (data.vocab.len() as u64, data.source.output_rows() as u64);
-    let mut files = Vec::new();
-    for (path, rows) in [(Some(&args.output), rows), (args.save_output.as_ref(), output_rows)] {
-        if let Some(path) = path {
-            let bytes = Format::from_path(path)?.estimated_bytes(rows, data.config.dim as u64, text);
-            files.push((path.clone(), bytes));
-        }
+    let bytes = |format: Format, rows| format.estimated_bytes(rows, data.config.dim as u64, text);
+    let mut files = vec![(args.output.clone(), bytes(output_format(args)?, rows))];
+    if let Some(path) = &args.save_output {
+        files.push((path.clone(), bytes(Format::from_path(path)?, output_rows)));
     }
     let setup = Setup {
         adapter: adapter.as_ref(),
@@ -563,17 +593,19 @@ fn write(args: &Args, corpus: &[PathBuf], data: &Dataset, model: Model, engine: 
         } else {
             &data.vocab
         };
-        write_vectors(path, rows, &model.output, &settings)?;
+        write_vectors((path, Format::from_path(path)?), rows, &model.output, &settings)?;
     }
-    write_vectors(&args.output, &data.vocab, &model.embedding(args.embedding), &settings)?;
-    format::write_atomically(&settings_path(&args.output), |out| writeln!(out, "{settings}"))?;
+    write_vectors((&args.output, output_format(args)?), &data.vocab, &model.embedding(args.embedding), &settings)?;
+    if let Some(path) = settings_path(&args.output) {
+        format::write_atomically(&path, |out| writeln!(out, "{settings}"))?;
+    }
     Ok(())
 }
 
 /// Vectors, with the settings where the format has a place for them.
-fn write_vectors(path: &Path, vocab: &Vocab, matrix: &Matrix, settings: &str) -> Result<(), Error> {
+fn write_vectors((path, format): (&Path, Format), vocab: &Vocab, matrix: &Matrix, settings: &str) -> Result<(), Error> {
     let table = Table { configuration: Some(settings), ..Table::new(vocab, matrix) };
-    Format::from_path(path)?.write(path, &table, &mut |_, _| ())
+    format.write(path, &table, &mut |_, _| ())
 }
 
 /// Names of the inner nodes of a Huffman tree, which nobody takes for words.

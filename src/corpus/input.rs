@@ -162,22 +162,19 @@ impl Read for Metered {
     }
 }
 
-/// The text of one source, unpacked.
-pub(super) struct Input<'a> {
-    path: &'a Path,
+/// The bytes of a file or stream, unpacked where the first ones say that it is packed.
+pub(crate) struct Unpacked {
     packing: Option<&'static Packing>,
     reader: Box<dyn Read + Send>,
     meter: Arc<Meter>,
-    /// Bytes of text so far.
-    text: u64,
-    /// Packed bytes that were told of.
-    told: u64,
 }
 
-impl<'a> Input<'a> {
-    pub(super) fn open(source: &'a Source, keep: bool) -> Result<Self> {
-        let (path, meter) = (source.path.as_path(), Arc::new(Meter::default()));
-        let mut raw = Metered { inner: source.open(keep)?, meter: Arc::clone(&meter) };
+impl Unpacked {
+    /// # Errors
+    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when it cannot be unpacked here, or is not what its name promises.
+    pub(crate) fn new(path: &Path, raw: Box<dyn Read + Send>) -> Result<Self> {
+        let meter = Arc::new(Meter::default());
+        let mut raw = Metered { inner: raw, meter: Arc::clone(&meter) };
         let head = head(&mut raw).map_err(Error::io("read", path))?;
         let packing = Packing::of(path, &head).map_err(|why| Error::Corpus { path: path.to_owned(), why })?;
         let raw = Cursor::new(head).chain(raw);
@@ -188,12 +185,57 @@ impl<'a> Input<'a> {
                 packing.decoder(Box::new(buffered)).map_err(Error::io("unpack", path))?
             }
         };
-        Ok(Self { path, packing, reader, meter, text: 0, told: 0 })
+        Ok(Self { packing, reader, meter })
+    }
+
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packing.is_some()
+    }
+
+    /// Bytes read so far as they lie on the disk or come from the pipe, still packed.
+    pub(crate) fn raw_bytes(&self) -> u64 {
+        self.meter.bytes.load(Ordering::Relaxed)
+    }
+
+    /// What reading failed with, after so many `bytes` that could be unpacked.
+    pub(crate) fn failure(&self, path: &Path, error: io::Error, bytes: u64) -> Error {
+        let packing = self.packing.filter(|_| !self.meter.failed.load(Ordering::Relaxed));
+        let Some(Packing { name, .. }) = packing else { return Error::io("read", path)(error) };
+        let raw = self.raw_bytes();
+        let what = match error.kind() {
+            io::ErrorKind::UnexpectedEof => format!("is cut short: its {name} data ends at byte {raw} without an end"),
+            _ => format!("holds broken {name} data before byte {raw} ({error})"),
+        };
+        let why = format!("{what}, after {bytes} bytes of text; fetch or pack it again");
+        Error::Corpus { path: path.to_owned(), why }
+    }
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+/// The text of one source, unpacked.
+pub(super) struct Input<'a> {
+    path: &'a Path,
+    unpacked: Unpacked,
+    /// Bytes of text so far.
+    text: u64,
+    /// Packed bytes that were told of.
+    told: u64,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn open(source: &'a Source, keep: bool) -> Result<Self> {
+        let path = source.path.as_path();
+        Ok(Self { path, unpacked: Unpacked::new(path, source.open(keep)?)?, text: 0, told: 0 })
     }
 
     /// Bytes read from the disk or the pipe, still packed, since this was last asked.
     pub(super) fn new_raw_bytes(&mut self) -> u64 {
-        let before = std::mem::replace(&mut self.told, self.meter.bytes.load(Ordering::Relaxed));
+        let before = std::mem::replace(&mut self.told, self.unpacked.raw_bytes());
         self.told - before
     }
 
@@ -204,26 +246,17 @@ impl<'a> Input<'a> {
     /// when this is no text.
     pub(super) fn read(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<bool> {
         let start = text.len();
-        let read = self.reader.by_ref().take(wanted as u64).read_to_end(text);
-        let read = read.map_err(|error| self.broken(error, (text.len() - start) as u64))?;
+        let read = self.unpacked.by_ref().take(wanted as u64).read_to_end(text);
+        let read = read.map_err(|error| {
+            let so_far = self.text + (text.len() - start) as u64;
+            self.unpacked.failure(self.path, error, so_far)
+        })?;
         if self.text == 0 {
             let skip = text_start(&text[start..]).map_err(|why| Error::Corpus { path: self.path.to_owned(), why })?;
             text.drain(start..start + skip);
         }
         self.text += read as u64;
         Ok(read == wanted)
-    }
-
-    fn broken(&self, error: io::Error, more: u64) -> Error {
-        let packing = self.packing.filter(|_| !self.meter.failed.load(Ordering::Relaxed));
-        let Some(Packing { name, .. }) = packing else { return Error::io("read", self.path)(error) };
-        let (raw, text) = (self.meter.bytes.load(Ordering::Relaxed), self.text + more);
-        let what = match error.kind() {
-            io::ErrorKind::UnexpectedEof => format!("is cut short: its {name} data ends at byte {raw} without an end"),
-            _ => format!("holds broken {name} data before byte {raw} ({error})"),
-        };
-        let why = format!("{what}, after {text} bytes of text; fetch or pack it again");
-        Error::Corpus { path: self.path.to_owned(), why }
     }
 }
 

@@ -26,7 +26,8 @@ pub(crate) use store::Index;
 pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
 
 use self::input::Source;
-pub(crate) use self::input::Stamp;
+pub(crate) use self::input::{Stamp, Unpacked};
+pub(crate) use self::packed::{BYTE_ORDER_MARK, without_packing};
 pub(crate) use self::reader::Chunk;
 use self::reader::ChunkReader;
 pub(crate) use self::tokenizer::for_each_raw_word;

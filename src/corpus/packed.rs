@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes that tell what a file is.
 pub(super) const HEAD_BYTES: usize = 16;
@@ -10,7 +10,8 @@ pub(super) const HEAD_BYTES: usize = 16;
 /// A decoder is granted as much memory as the largest windows in use need: `zstd --long=31` takes 2 GB.
 const MAX_WINDOW_LOG: u32 = 31;
 
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+/// What some editors put before a text of UTF-8.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// A kind of compression.
 pub(super) struct Packing {
@@ -100,6 +101,17 @@ impl Packing {
     pub(super) fn decoder(&self, raw: Raw) -> io::Result<Text> {
         (self.decoder)(raw)
     }
+}
+
+/// Extensions of archives, which are refused by their first bytes.
+const ARCHIVES: [&str; 4] = ["zip", "7z", "lz4", "z"];
+
+/// The path without the extension of a packed file or an archive, where it ends in one.
+pub(crate) fn without_packing(path: &Path) -> Option<PathBuf> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    let is_packed =
+        PACKINGS.iter().flat_map(|packing| packing.extensions).chain(&ARCHIVES).any(|&known| known == extension);
+    is_packed.then(|| path.with_extension(""))
 }
 
 /// What stands before the words of a text: bytes to skip.

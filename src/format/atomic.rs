@@ -9,6 +9,9 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
+/// What stands for standard output among the files that are written.
+pub const STDOUT: &str = "-";
+
 /// How the names of temporary files begin and end.
 const TEMPORARY_PREFIX: &str = ".w2v-gpu-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -41,7 +44,7 @@ pub(crate) fn sweep(folder: &Path) {
 /// The text goes to a temporary file in the same folder, which is synced to disk and then renamed. On Linux that file has
 /// no name before, where the file system can do so: a process that is killed leaves nothing behind. A file already there
 /// leaves its permissions to the new one; a symbolic link stays one, and what it points to is replaced; a device or pipe,
-/// such as `/dev/stdout`, is written to directly.
+/// such as `/dev/stdout`, is written to directly, and so is standard output, for which `-` stands.
 ///
 /// # Errors
 /// [`Error::Io`] with what `body` or the file system reported.
@@ -83,8 +86,12 @@ enum Staged {
 impl Staged {
     fn write(path: &Path, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
         match Target::of(path)? {
+            Target::Stdout => {
+                buffered(io::stdout().lock(), body)?;
+                Ok(Self::Stream)
+            }
             Target::Stream => {
-                buffered(&OpenOptions::new().write(true).open(path)?, body)?;
+                buffered(OpenOptions::new().write(true).open(path)?, body)?;
                 Ok(Self::Stream)
             }
             Target::File(file) => {
@@ -151,7 +158,7 @@ pub fn check_writable(path: &Path, flag: &'static str) -> Result<()> {
         return Err(mend(format!("there is no folder {}; create it, or name a file elsewhere", folder.display())));
     }
     let tried = Target::of(path).and_then(|target| match target {
-        Target::Stream => Ok(()),
+        Target::Stdout | Target::Stream => Ok(()),
         Target::File(file) => {
             // A rename would replace a write-protected file all the same.
             if file.exists() {
@@ -165,6 +172,8 @@ pub fn check_writable(path: &Path, flag: &'static str) -> Result<()> {
 
 /// What a path leads to.
 enum Target {
+    /// Standard output.
+    Stdout,
     /// A device, pipe or socket: there is nothing to rename over.
     Stream,
     /// A file, there or not, at the end of all symbolic links.
@@ -173,6 +182,9 @@ enum Target {
 
 impl Target {
     fn of(path: &Path) -> io::Result<Self> {
+        if path.as_os_str() == STDOUT {
+            return Ok(Self::Stdout);
+        }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => fs::canonicalize(path).map(Self::File),
             Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
@@ -191,7 +203,7 @@ impl Target {
 pub(crate) fn written_to(path: &Path) -> Option<PathBuf> {
     match Target::of(path) {
         Ok(Target::File(file)) => Some(folder_of(&file).to_owned()),
-        Ok(Target::Stream) | Err(_) => None,
+        Ok(Target::Stdout | Target::Stream) | Err(_) => None,
     }
 }
 
@@ -202,7 +214,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn buffered(file: &File, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn buffered(file: impl Write, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
     body(&mut out)?;
     out.flush()

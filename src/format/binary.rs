@@ -2,11 +2,12 @@
 //!
 //! word2vec.c and this crate write that newline, gensim does not: it is skipped as the start of the next word.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{MAX_WORD_BYTES, Rows, quoted, runs_on, word2vec_header};
+use super::rows::{Checked, MAX_WORD_BYTES, Rows, cut_short, fits_field, or_take, quoted, runs_on, word2vec_header};
 use super::{Dtype, Holds, Kind, Loaded};
 use crate::error::Result;
 
@@ -15,6 +16,7 @@ pub(super) static FORMAT: Kind = Kind {
     title: "word2vec binary",
     words: None,
     holds: Holds::WORDS,
+    fits: fits_field,
     value_bytes: 4,
     read,
     write,
@@ -23,32 +25,96 @@ pub(super) static FORMAT: Kind = Kind {
 /// No header is longer, in bytes: two numbers.
 const MAX_HEADER_BYTES: u64 = 100;
 
+/// How a model of fastText begins, whose files have the same extension.
+const FASTTEXT: &[u8] = &793_712_314i32.to_le_bytes();
+
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
+    input.start_text()?;
     let mut word = Vec::new();
     input.read_until(b'\n', MAX_HEADER_BYTES, &mut word)?;
-    let header = word2vec_header(&word)
-        .and_then(|(promised, dim)| Ok((promised, Rows::promised(promised, dim, input.most_values(4))?)));
+    let header = header(&word).and_then(|(promised, dim)| {
+        Ok((promised, Rows::promised(input.reading, promised, dim, input.most_values(4))?))
+    });
     let (promised, mut rows) = header.map_err(|why| input.wrong_byte(0, why))?;
-    for id in 0..promised {
-        input.skip_newlines()?;
-        let start = input.at;
-        if !input.read_until(b' ', MAX_WORD_BYTES as u64, &mut word)? {
-            let why = match word.len() {
-                0..MAX_WORD_BYTES => rows.cut_short(promised),
-                _ => format!("no space within {MAX_WORD_BYTES} bytes, where a word must have ended"),
-            };
-            return Err(input.wrong_byte(start, why));
+    // Whether a newline ends each row, which the first one shows.
+    let mut has_newlines = None;
+    while !rows.words.is_full() {
+        if rows.words.seen > 0 && has_newlines.is_none() {
+            has_newlines = Some(input.peek()? == Some(b'\n'));
         }
-        let pushed = match std::str::from_utf8(&word) {
-            Ok(word) => rows.push_word(word, 0),
-            Err(_) => Err(format!("the word {} is not UTF-8", quoted(&String::from_utf8_lossy(&word)))),
-        };
-        pushed.map_err(|why| input.wrong_byte(start, why))?;
-        input.read_row(&mut rows, id as u32, promised, Dtype::F32)?;
+        input.skip_newlines()?;
+        if input.peek()?.is_none() {
+            break;
+        }
+        let (start, is_promised) = (input.at, rows.words.seen < promised);
+        if input.reading.strict && !is_promised {
+            return Err(input.wrong_byte(start, runs_on(promised)));
+        }
+        let read = read_row(input, &mut word, &mut rows, promised, has_newlines);
+        // What follows the rows that were promised may be no row.
+        let runs_on = || input.wrong_byte(start, runs_on(promised) + &or_take(rows.ended));
+        read.map_err(|error| if is_promised { error } else { runs_on() })?;
     }
-    input.skip_newlines()?;
-    input.expect_end(|| runs_on(promised))?;
-    Ok(rows.finish().into())
+    let seen = rows.words.seen;
+    if seen < promised && !rows.words.is_full() && (input.reading.strict || seen == 0) {
+        return Err(input.wrong_byte(input.at, cut_short(rows.ended, promised)));
+    }
+    rows.finish(Some(promised)).map_err(|why| input.wrong_byte(0, why))
+}
+
+fn header(line: &[u8]) -> Checked<(u64, usize)> {
+    if line.starts_with(FASTTEXT) {
+        return Err(
+            "this is a model of fastText; take the .vec file beside it, or write one with its print-word-vectors"
+                .to_owned(),
+        );
+    }
+    word2vec_header(line)
+}
+
+/// Reads a row, `word` being room for its word. Rows tell their ends by nothing but their lengths: one whose word was cut
+/// at a space would be taken for another row, so nothing that looks so is taken.
+fn read_row(
+    input: &mut Input<'_>,
+    word: &mut Vec<u8>,
+    rows: &mut Rows,
+    promised: u64,
+    has_newlines: Option<bool>,
+) -> Result<()> {
+    let start = input.at;
+    if !input.read_until(b' ', MAX_WORD_BYTES as u64, word)? {
+        let why = match word.len() {
+            0..MAX_WORD_BYTES => cut_short(rows.ended, promised),
+            _ => format!("no space within {MAX_WORD_BYTES} bytes, where a word must have ended"),
+        };
+        return Err(input.wrong_byte(start, why));
+    }
+    let text = String::from_utf8_lossy(word);
+    if has_newlines == Some(false) && is_shifted(&text) {
+        let why = format!("the word {} is none; {SHIFTED}", quoted(&text));
+        return Err(input.wrong_byte(start, why + &or_take(rows.ended)));
+    }
+    let broken = matches!(text, Cow::Owned(_));
+    let pushed = rows.words.push(&text, broken, 0, || format!("byte {start}"));
+    let is_kept = pushed.map_err(|why| input.wrong_byte(start, why))?;
+    let (dim, ended) = (rows.dim, rows.ended);
+    input.read_row((&mut rows.values, dim, Dtype::F32), &text, || cut_short(ended, promised))?;
+    if has_newlines == Some(true) && input.peek()?.is_some_and(|next| next != b'\n') {
+        let why = format!("no newline after the vector of {}, as after those before; {SHIFTED}", quoted(&text));
+        return Err(input.wrong_byte(input.at, why + &or_take(ended)));
+    }
+    input.end_row(rows, is_kept)
+}
+
+/// What may have shifted the rows.
+const SHIFTED: &str = "the file is damaged, or the word before holds a space, for which the format has no place";
+
+/// Whether a word looks like the end of a vector that was begun too late, and the word after it. A word may be cut within its
+/// last character, and whitespace may be a word.
+fn is_shifted(word: &str) -> bool {
+    let whole = word.trim_end_matches(char::REPLACEMENT_CHARACTER);
+    let is_broken = whole.is_empty() && !word.is_empty() || whole.contains(char::REPLACEMENT_CHARACTER);
+    is_broken || word.contains(char::is_control) && !word.trim().is_empty()
 }
 
 fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {

@@ -1,50 +1,65 @@
 //! GloVe text: a line `word v1 v2 ... vD` for every word, and no header.
 
-use std::io;
+use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Rows, word2vec_header};
-use super::text::{push_line, push_row};
-use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
+use super::rows::{Checked, Rows, Words, fits_field, quoted, word2vec_header};
+use super::text::{next_row, push_line, usual_dim};
+use super::{Holds, Kind, Loaded, MARK, TEXT_VALUE_BYTES};
+use crate::corpus::BYTE_ORDER_MARK;
 use crate::error::Result;
-use crate::vocab::Vocab;
 
 pub(super) static FORMAT: Kind = Kind {
     extensions: &["glove"],
     title: "GloVe text",
     words: None,
     holds: Holds::WORDS,
+    fits: fits_field,
     value_bytes: TEXT_VALUE_BYTES,
     read,
     write,
 };
 
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
-    if !input.next_line()? {
-        return Err(input.wrong_line("the file holds no words".to_owned()));
+    input.start_text()?;
+    let dim = dim(input).map_err(|why| input.wrong("line 1".to_owned(), why))?;
+    let mut rows = Rows::begin(Words::new(input.reading), dim);
+    if next_row(input, &mut rows, SAYS)? {
+        // As if all lines were as long as the first, and some more: room that is never used takes no memory.
+        let estimate = input.most_left() / (input.line.len() as u64 + 1) / 8 * 9;
+        rows.reserve(estimate, input.most_values(2));
     }
-    let mut rows = Rows::begin(Vocab::default(), 0);
-    push_row(input.text()?, &mut rows, "").map_err(|why| input.wrong_line(why))?;
-    input.end_row(&mut rows)?;
-    // As if all lines were as long as the first, and some more: room that is never used takes no memory.
-    let estimate = input.left().unwrap_or(0) / (input.line.len() as u64 + 1) * rows.dim as u64;
-    rows.reserve((estimate / 8 * 9).min(input.most_values(2)));
-    let hint = match word2vec_header(&input.line) {
-        Ok(_) => "; if line 1 is the header of word2vec text, name the file .txt, or use --from txt",
-        Err(_) => "",
+    while next_row(input, &mut rows, SAYS)? {}
+    rows.finish(None).map_err(|why| input.wrong_line(why))
+}
+
+/// Where the number of dimensions is from.
+const SAYS: &str = "most rows have";
+
+/// The number of values in a row, by the first rows: words that hold spaces and numbers are few. It is 0 where a row is so
+/// long that the first one has to tell.
+fn dim(input: &Input<'_>) -> Checked<usize> {
+    let lines = input.first_lines();
+    let mut lines = lines.iter().map(|line| &**line).skip_while(|line| line.trim_ascii().is_empty());
+    let Some(first) = lines.next() else {
+        return if input.is_all_there() { Err("the file holds no words".to_owned()) } else { Ok(0) };
     };
-    while input.next_line()? {
-        if input.is_blank() {
-            input.only_blank_lines_left(|| "a row after an empty line".to_owned())?;
-            break;
-        }
-        push_row(input.text()?, &mut rows, "the first row has").map_err(|why| input.wrong_line(why + hint))?;
-        input.end_row(&mut rows)?;
+    let of_others = usual_dim(lines.clone(), None);
+    if let Ok((_, dim)) = word2vec_header(first.as_bytes())
+        && dim > 1
+        && of_others == Some(dim)
+    {
+        let why = "this is the header of word2vec text; name the file .txt, or add --from txt";
+        return Err(why.to_owned());
     }
-    Ok(rows.finish().into())
+    usual_dim(std::iter::once(first).chain(lines), None).ok_or_else(|| format!("{} has no values", quoted(first)))
 }
 
 fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+    // What looks like a byte order mark and is none has one before it.
+    if table.words().next().is_some_and(|(word, _)| word.starts_with(MARK)) {
+        out.write_all(BYTE_ORDER_MARK)?;
+    }
     table.write_rows(out, push_line)
 }

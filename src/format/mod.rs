@@ -10,15 +10,18 @@
 //! | `.tsv` | Embedding Projector; the words in `NAME.metadata.tsv` | |
 //!
 //! Values are read back bit for bit. The readers trust nothing in a file: they allocate no more than it holds, and name
-//! the place of what is wrong. A format is a file in this folder and a line in `FORMATS`.
+//! the place of what is wrong. What is odd in published files, and leaves no doubt about the vectors, is read and told of
+//! ([`Oddities`]). A format is a file in this folder and a line in `FORMATS`.
 
 mod atomic;
 mod binary;
 mod glove;
 mod input;
 mod npy;
+mod odd;
 mod output;
 mod projector;
+mod reading;
 mod rows;
 mod safetensors;
 mod text;
@@ -28,13 +31,17 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use atomic::{check_writable, remove_temporaries, write_atomically};
+pub use atomic::{STDOUT, check_writable, remove_temporaries, write_atomically};
 pub(crate) use atomic::{sweep, written_to};
 use input::Input;
+pub use odd::Oddities;
 use output::Output;
 pub use output::{Dtype, Table};
+pub use reading::{Reading, format_parser};
+use rows::{Checked, unfit};
 use words::WordsFile;
 
+use crate::corpus::{STDIN, without_packing};
 use crate::error::{Error, Result};
 use crate::model::Matrix;
 use crate::vocab::Vocab;
@@ -71,12 +78,11 @@ pub struct Loaded {
     pub vectors: Vectors,
     /// The configuration of the run that made them, as it was given in [`Table::configuration`], where the file says.
     pub configuration: Option<String>,
-}
-
-impl From<Vectors> for Loaded {
-    fn from(vectors: Vectors) -> Self {
-        Self { vectors, configuration: None }
-    }
+    /// Rows of the file, those left out among them, as far as that is known: where only some were asked for, its header
+    /// may promise more than were read.
+    pub rows: u64,
+    /// What was odd, and read all the same.
+    pub odd: Oddities,
 }
 
 /// What a format can hold beside words and f32 values.
@@ -104,6 +110,8 @@ struct Kind {
     /// The second file, where the first has no place for words.
     words: Option<WordsFile>,
     holds: Holds,
+    /// Whether there is a place for a word as it is.
+    fits: fn(&str) -> bool,
     /// Bytes of an f32 value, what stands between two included; of text on average.
     value_bytes: u64,
     read: fn(&mut Input<'_>) -> Result<Loaded>,
@@ -113,6 +121,9 @@ struct Kind {
 /// Bytes that a trained value takes as text, on average: a sign before every other one, a zero, a point, eight digits
 /// and what stands between two.
 const TEXT_VALUE_BYTES: u64 = 12;
+
+/// A character that is a byte order mark where a text begins with it.
+const MARK: char = '\u{feff}';
 
 /// How the vectors lie in a file.
 #[derive(Clone, Copy)]
@@ -135,15 +146,43 @@ impl Format {
         Self::all().find(|format| format.extensions().contains(&&*extension))
     }
 
-    /// The format that a file's extension stands for.
+    /// The format that a file's extension stands for, as it is written.
     ///
     /// # Errors
     /// [`Error::Format`] for any other extension, with those that work.
     pub fn from_path(path: &Path) -> Result<Self> {
+        if path.as_os_str() == STDOUT {
+            return Err(wrong_name(
+                path,
+                "standard output has none that tells the format; give --to FORMAT".to_owned(),
+            ));
+        }
         let extension = path.extension().and_then(|extension| extension.to_str());
         extension.and_then(Self::from_extension).ok_or_else(|| {
             let known: Vec<String> = Self::all().map(|format| format.to_string()).collect();
-            wrong_name(path, format!("must end in one of: {}", known.join("; ")))
+            let packed = without_packing(path).is_some_and(|path| Self::from_path(&path).is_ok());
+            let hint = if packed { "; vectors are written unpacked: pack the file afterwards" } else { "" };
+            wrong_name(path, format!("must end in one of: {}{hint}", known.join("; ")))
+        })
+    }
+
+    /// The format of a file that is there: by its extension, or that before the one of a packed file, as in `v.bin.gz`.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for any other name, with what to do.
+    pub fn of_file(path: &Path) -> Result<Self> {
+        if path.as_os_str() == STDIN {
+            return Err(wrong_name(
+                path,
+                "standard input has none that tells the format; give --from FORMAT".to_owned(),
+            ));
+        }
+        let unpacked = without_packing(path);
+        Self::from_path(unpacked.as_deref().unwrap_or(path)).map_err(|error| match error {
+            Error::Format { place, why, .. } => {
+                Error::Format { path: path.to_owned(), place, why: format!("{why}; or give --from FORMAT") }
+            }
+            other => other,
         })
     }
 
@@ -177,14 +216,33 @@ impl Format {
         Err(Error::Setting { flag: "--dtype", value: "f16".to_owned(), why })
     }
 
-    /// The files that vectors in this format at `path` consist of: `path`, and that of the words if there is one.
+    /// Whether it has a place for a word as it is, such that readers of the format give the same back.
+    pub fn fits(self, word: &str) -> bool {
+        (self.0.fits)(word)
+    }
+
+    /// The files that vectors in this format are written to at `path`: `path`, and that of the words if there is one.
     ///
     /// # Errors
     /// [`Error::Format`] when the second cannot be named after the first, as that lacks the format's extension.
     pub fn files(self, path: &Path) -> Result<Vec<PathBuf>> {
+        self.files_beside(path, Self::from_path(path), WordsFile::path)
+    }
+
+    /// The same for vectors that are there, which may be packed.
+    fn files_read(self, path: &Path) -> Result<Vec<PathBuf>> {
+        self.files_beside(path, Self::of_file(path), WordsFile::beside)
+    }
+
+    fn files_beside(
+        self,
+        path: &Path,
+        named: Result<Self>,
+        beside: fn(&WordsFile, &Path) -> PathBuf,
+    ) -> Result<Vec<PathBuf>> {
         let Some(words) = &self.0.words else { return Ok(vec![path.to_owned()]) };
-        match Self::from_path(path) {
-            Ok(format) if format == self => Ok(vec![path.to_owned(), words.path(path)]),
+        match named {
+            Ok(format) if format == self => Ok(vec![path.to_owned(), beside(words, path)]),
             _ => {
                 let why = format!("must end in .{}, as a second file is named after it", self.extensions()[0]);
                 Err(wrong_name(path, why))
@@ -192,27 +250,12 @@ impl Format {
         }
     }
 
-    /// Reads word vectors. `on_progress` takes the bytes read so far and those in all, or 0 where the system cannot
-    /// tell, every few megabytes.
+    /// Reads word vectors of this format, as [`Reading::read`] does.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be read; [`Error::Format`] with a line or byte position when it is cut short,
-    /// runs on after its last row, or holds a row that is not a new word and as many finite values as the others.
+    /// As [`Reading::read`].
     pub fn read(self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded> {
-        self.files(path)?;
-        (self.0.read)(&mut Input::open(path, on_progress)?)
-    }
-
-    /// Reads word vectors and hands each word with its vector to `take`; no vector is kept.
-    ///
-    /// # Errors
-    /// As [`Format::read`], and whatever `take` fails with.
-    pub fn for_each(self, path: &Path, take: &mut dyn FnMut(&str, &[f32]) -> Result<()>) -> Result<()> {
-        self.files(path)?;
-        let ignore = &mut |_, _| ();
-        let mut input = Input::open(path, ignore)?;
-        input.each = Some(take);
-        (self.0.read)(&mut input).map(drop)
+        Reading { from: Some(self), ..Reading::default() }.read(path, on_progress)
     }
 
     /// Writes word vectors. `on_progress` takes the rows written so far and those in all, now and then.
@@ -221,8 +264,8 @@ impl Format {
     ///
     /// # Errors
     /// [`Error::Setting`] for a [`Dtype`] that the format cannot hold; [`Error::Format`] as [`Format::files`];
-    /// [`Error::Io`] when a file cannot be written, there are no rows, a word could not be read back (it is empty or
-    /// holds whitespace or a control character), or a value is not finite or too large for its type.
+    /// [`Error::Io`] when a file cannot be written, there are no rows, the format has no place for a word
+    /// ([`Format::fits`]), or a value is not finite or too large for its type.
     ///
     /// # Panics
     /// When there are not as many words as rows, or fewer than are to be written.
@@ -231,16 +274,26 @@ impl Format {
         assert!(table.rows <= table.matrix.rows(), "no more rows are written than there are");
         self.check_dtype(table.dtype)?;
         self.files(path)?;
-        let body = |out: &mut dyn Write| match table.rows {
-            0 => Err(io::Error::new(io::ErrorKind::InvalidInput, "there are no words to write")),
-            _ => (self.0.write)(table, &mut Output { out, on_progress }),
-        };
+        self.check_words(table)
+            .map_err(|why| Error::io("write", path)(io::Error::new(io::ErrorKind::InvalidInput, why)))?;
+        let body = |out: &mut dyn Write| (self.0.write)(table, &mut Output { out, on_progress });
         match &self.0.words {
             None => write_atomically(path, body),
             Some(words) => {
                 let words_body = |out: &mut dyn Write| words.write(table, out);
                 atomic::write_pair_atomically((&words.path(path), words_body), (path, body))
             }
+        }
+    }
+
+    /// Whether there are words, and a place for each.
+    fn check_words(self, table: &Table<'_>) -> Checked<()> {
+        if table.rows == 0 {
+            return Err("there are no words to write".to_owned());
+        }
+        match table.words().find(|(word, _)| !self.fits(word)) {
+            None => Ok(()),
+            Some((word, _)) => Err(format!("{}; .{} has no place for it", unfit(word), self.extensions()[0])),
         }
     }
 }
@@ -270,12 +323,12 @@ fn wrong_name(path: &Path, why: String) -> Error {
     Error::Format { path: path.to_owned(), place: "the file name".to_owned(), why }
 }
 
-/// Reads word vectors in the format of the file's extension.
+/// Reads word vectors in the format of the file's extension, and tells nothing of what was odd.
 ///
 /// # Errors
-/// As [`Format::from_path`] and [`Format::read`].
+/// As [`Reading::read`].
 pub fn read(path: &Path) -> Result<Vectors> {
-    Ok(Format::from_path(path)?.read(path, &mut |_, _| ())?.vectors)
+    Ok(Reading::default().read(path, &mut |_, _| ())?.vectors)
 }
 
 /// Writes all words and their rows, as f32, in the format of the file's extension.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Checked, Rows, quoted};
+use super::rows::{Checked, fits_line, quoted};
 use super::words::WordsFile;
 use super::{Dtype, Holds, Kind, Loaded};
 use crate::error::Result;
@@ -14,6 +14,7 @@ pub(super) static FORMAT: Kind = Kind {
     title: "NumPy, its words in NAME.vocab",
     words: Some(WORDS),
     holds: Holds { f16: true, counts: true, configuration: false },
+    fits: fits_line,
     value_bytes: 4,
     read,
     write,
@@ -30,12 +31,13 @@ const MAX_HEADER_BYTES: usize = 1 << 16;
 const ALIGNMENT: usize = 64;
 
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
-    let words_path = WORDS.path(input.path);
-    let vocab = WORDS.read(&words_path)?;
+    let words_path = WORDS.beside(input.path);
+    let listed = WORDS.read(&words_path, input.reading)?;
     let header = read_header(input)?.and_then(|header| Array::new(&header));
     let Array { dtype, rows: promised, dim } = header.map_err(|why| input.wrong_byte(0, why))?;
-    if promised != vocab.len() as u64 {
-        let (words, path) = (vocab.len(), words_path.display());
+    let (words, is_full) = (listed.words.seen, listed.words.is_full());
+    if promised < words || promised > words && !is_full {
+        let path = words_path.display();
         return Err(input.wrong_byte(0, format!("the header says {promised} rows, but {path} has {words} words")));
     }
     if let Some(left) = input.left()
@@ -44,14 +46,8 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
         let why = format!("{left} bytes follow, but the header says {promised} rows of {dim} values");
         return Err(input.wrong_byte(input.at, format!("{why} of {} bytes", dtype.bytes())));
     }
-    let words = vocab.len();
-    let mut rows = Rows::begin(vocab, dim);
-    rows.reserve(input.most_values(dtype.bytes() as u64));
-    for id in 0..words {
-        input.read_row(&mut rows, id as u32, words, dtype)?;
-    }
-    input.expect_end(|| format!("the file goes on after the {words} rows that its header promises"))?;
-    Ok(rows.finish().into())
+    let rows = input.read_listed(listed, dim, dtype)?;
+    rows.finish(Some(promised)).map_err(|why| input.wrong_byte(0, why))
 }
 
 /// Reads the header's text: six bytes of magic, two of the version, the length in two (version 1) or four.

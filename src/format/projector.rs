@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Rows, quoted};
-use super::words::WordsFile;
+use super::rows::{Rows, fits_line, quoted};
+use super::words::{Listed, WordsFile};
 use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::error::Result;
 
@@ -15,6 +15,7 @@ pub(super) static FORMAT: Kind = Kind {
     title: "Embedding Projector, its words in NAME.metadata.tsv",
     words: Some(WORDS),
     holds: Holds::WORDS,
+    fits: fits_line,
     value_bytes: TEXT_VALUE_BYTES,
     read,
     write,
@@ -23,30 +24,35 @@ pub(super) static FORMAT: Kind = Kind {
 const WORDS: WordsFile = WordsFile { extension: "metadata.tsv", counts: false };
 
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
-    let words_path = WORDS.path(input.path);
-    let vocab = WORDS.read(&words_path)?;
-    let words = vocab.len();
-    let mut rows = Rows::begin(vocab, 0);
-    for id in 0..words {
+    input.start_text()?;
+    let words_path = WORDS.beside(input.path);
+    let Listed { words, left_out } = WORDS.read(&words_path, input.reading)?;
+    let all = words.seen;
+    let mut rows = Rows::begin(words, 0);
+    for row in 0..all {
         if !input.next_line()? {
             let path = words_path.display();
-            return Err(input.wrong_line(format!("the file ends after {id} rows, but {path} has {words} words")));
+            return Err(input.wrong_line(format!("the file ends after {row} rows, but {path} has {all} words")));
         }
-        let found = rows.push_text(input.text()?).map_err(|why| input.wrong_line(why))?;
-        if id == 0 {
+        let found = rows.push_text(&input.text().0).map_err(|why| input.wrong_line(why))?;
+        if row == 0 {
             rows.dim = found;
             // A value takes at least a digit and a tab.
-            rows.reserve(((words - 1) as u64).saturating_mul(found as u64).min(input.most_values(2)));
+            rows.reserve(all, input.most_values(2));
         }
+        let is_kept = left_out.binary_search(&row).is_err();
         if found == 0 || found != rows.dim {
-            let word = quoted(rows.vocab.word(id as u32));
-            let why = format!("{found} values, of {word}; the first row has {}, and there is at least 1", rows.dim);
+            let word = if is_kept { rows.words.vocab.word(rows.ended as u32) } else { "" };
+            let (word, dim) = (quoted(word), rows.dim);
+            let why = format!("{found} values, of {word}; the first row has {dim}, and there is at least 1");
             return Err(input.wrong_line(why));
         }
-        input.end_row(&mut rows)?;
+        input.end_row(&mut rows, is_kept)?;
     }
-    input.only_blank_lines_left(|| format!("row {}, but {} has {words} words", words + 1, words_path.display()))?;
-    Ok(rows.finish().into())
+    if !rows.words.is_full() {
+        input.only_blank_lines_left(|| format!("row {}, but {} has {all} words", all + 1, words_path.display()))?;
+    }
+    rows.finish(None).map_err(|why| input.wrong_line(why))
 }
 
 fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! What every reader does with rows, and what no row may hold.
 
-use super::Vectors;
+use super::odd::{Oddities, Oddity};
+use super::{Loaded, Reading, Vectors};
 use crate::model::Matrix;
 use crate::vocab::{MAX_WORDS, Vocab};
 
@@ -13,51 +14,116 @@ pub(super) const MAX_WORD_BYTES: usize = 1 << 16;
 /// What stands between the values of a text.
 pub(super) const SEPARATORS: [char; 2] = [' ', '\t'];
 
+/// The words of a file as its rows come: which of them are kept, and what is odd.
+pub(super) struct Words {
+    pub(super) vocab: Vocab,
+    pub(super) odd: Oddities,
+    pub(super) reading: Reading,
+    /// Rows so far, those left out among them.
+    pub(super) seen: u64,
+}
+
+impl Words {
+    pub(super) fn new(reading: Reading) -> Self {
+        Self { vocab: Vocab::default(), odd: Oddities::default(), reading, seen: 0 }
+    }
+
+    /// Whether all words are there that were asked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.reading.top.is_some_and(|top| self.vocab.len() >= top.get())
+    }
+
+    /// Takes the word of the next row; `broken` says that some of its bytes were replaced, as they are not UTF-8. Says
+    /// whether the row is kept.
+    pub(super) fn push(
+        &mut self,
+        word: &str,
+        broken: bool,
+        count: u64,
+        place: impl FnOnce() -> String,
+    ) -> Checked<bool> {
+        self.seen += 1;
+        if word.len() > MAX_WORD_BYTES {
+            return Err(unfit(word));
+        }
+        if self.vocab.len() == MAX_WORDS {
+            return Err(format!("more than the {MAX_WORDS} words that can be held"));
+        }
+        let Some(oddity) = self.take(word, broken, count) else { return Ok(true) };
+        if self.reading.strict {
+            return Err(oddity.refusal(word));
+        }
+        self.odd.note(oddity, word, place);
+        Ok(!oddity.is_left_out())
+    }
+
+    /// Takes note of an empty line between rows.
+    pub(super) fn push_blank(&mut self, place: impl FnOnce() -> String) -> Checked<()> {
+        if self.reading.strict {
+            return Err(Oddity::NoWord.refusal(""));
+        }
+        self.odd.note(Oddity::NoWord, "", place);
+        Ok(())
+    }
+
+    /// Takes a word into the vocabulary unless it is left out, and says what is odd about it.
+    fn take(&mut self, word: &str, broken: bool, count: u64) -> Option<Oddity> {
+        if word.is_empty() {
+            Some(Oddity::NoWord)
+        } else if let Some(format) = self.reading.fit.filter(|format| !format.fits(word)) {
+            Some(Oddity::Unfit(format))
+        } else if !self.vocab.push(word, count) {
+            Some(Oddity::Repeated)
+        } else if broken {
+            Some(Oddity::Broken)
+        } else {
+            word.contains(|c: char| c.is_whitespace() || c.is_control()).then_some(Oddity::Spaced)
+        }
+    }
+}
+
 /// The vectors of a file while it is read.
 pub(super) struct Rows {
-    /// Values in a row; 0 where that is not known yet.
+    /// Values in a row.
     pub(super) dim: usize,
-    pub(super) vocab: Vocab,
+    pub(super) words: Words,
     pub(super) values: Vec<f32>,
-    /// Rows that are whole.
+    /// Rows that are kept and whole.
     pub(super) ended: usize,
 }
 
 impl Rows {
     /// Begins to read `rows` rows of `dim` values as a header promises them. A header may promise anything: no more is
     /// reserved than the `most_values` that the file can hold.
-    pub(super) fn promised(rows: usize, dim: usize, most_values: u64) -> Checked<Self> {
+    pub(super) fn promised(reading: Reading, rows: u64, dim: usize, most_values: u64) -> Checked<Self> {
         if rows == 0 || dim == 0 {
             let what = if rows == 0 { "words" } else { "dimensions" };
             return Err(format!("the header says 0 {what}; there is at least 1"));
         }
-        if rows > MAX_WORDS {
+        if rows > MAX_WORDS as u64 {
             return Err(format!("the header says {rows} words, more than the {MAX_WORDS} that can be held"));
         }
-        let mut promised = Self::begin(Vocab::default(), dim);
-        promised.reserve((rows as u64).saturating_mul(dim as u64).min(most_values));
+        let mut promised = Self::begin(Words::new(reading), dim);
+        promised.reserve(rows, most_values);
         Ok(promised)
     }
 
-    /// Begins with the words that are known, if any; a `dim` of 0 is not known yet.
-    pub(super) fn begin(vocab: Vocab, dim: usize) -> Self {
-        Self { dim, vocab, values: Vec::new(), ended: 0 }
+    /// Begins with the words that are known, if any.
+    pub(super) fn begin(words: Words, dim: usize) -> Self {
+        Self { dim, words, values: Vec::new(), ended: 0 }
     }
 
-    /// Makes room for so many values more. Where there is none they are taken as they come.
-    pub(super) fn reserve(&mut self, values: u64) {
+    /// Makes room for so many rows, or those asked for, or `most_values`. Where there is no room they are taken as they come.
+    pub(super) fn reserve(&mut self, rows: u64, most_values: u64) {
+        let rows = self.words.reading.top.map_or(rows, |top| rows.min(top.get() as u64));
+        let values = rows.saturating_mul(self.dim as u64).min(most_values);
         let _ = self.values.try_reserve_exact(usize::try_from(values).unwrap_or(usize::MAX));
-    }
-
-    /// Opens the row of the next word.
-    pub(super) fn push_word(&mut self, word: &str, count: u64) -> Checked<()> {
-        push_word(&mut self.vocab, word, count)
     }
 
     /// Takes the values of a row written as text; says how many there are.
     pub(super) fn push_text(&mut self, values: &str) -> Checked<usize> {
         let before = self.values.len();
-        for (index, text) in values.split(SEPARATORS).filter(|text| !text.is_empty()).enumerate() {
+        for (index, text) in fields(values).enumerate() {
             match text.parse::<f32>() {
                 Ok(value) if value.is_finite() => self.values.push(value),
                 Ok(_) => return Err(format!("value {} is {}, not a finite 32-bit number", index + 1, quoted(text))),
@@ -67,30 +133,51 @@ impl Rows {
         Ok(self.values.len() - before)
     }
 
-    /// What to say when the file ends before the last of `rows` rows.
-    pub(super) fn cut_short(&self, rows: usize) -> String {
-        format!(
-            "the file ends after {} of the {rows} words that its header promises; it was cut short, or its header is wrong",
-            self.ended
-        )
+    /// What was read. Its header may have promised more or fewer rows.
+    pub(super) fn finish(mut self, promised: Option<u64>) -> Checked<Loaded> {
+        let Words { seen, .. } = self.words;
+        if self.words.vocab.is_empty() {
+            return Err("no row has a word that can be taken".to_owned());
+        }
+        let mut rows = seen;
+        if let Some(promised) = promised.filter(|&promised| promised != seen) {
+            if self.words.is_full() {
+                rows = rows.max(promised);
+            } else {
+                self.words.odd.note_header(promised, seen);
+            }
+        }
+        let Words { vocab, odd, .. } = self.words;
+        let vectors = Vectors { vocab, matrix: Matrix::from_values(self.dim, self.values) };
+        Ok(Loaded { vectors, configuration: None, rows, odd })
     }
+}
 
-    pub(super) fn finish(self) -> Vectors {
-        Vectors { vocab: self.vocab, matrix: Matrix::from_values(self.dim, self.values) }
+/// What to say when the file ends after `ended` of the rows that its header promises.
+pub(super) fn cut_short(ended: usize, rows: u64) -> String {
+    let why = "it was cut short, or its header is wrong";
+    format!("the file ends after {ended} of the {rows} words that its header promises; {why}{}", or_take(ended))
+}
+
+/// How the `ended` rows before a place that cannot be read are had all the same, if there are any.
+pub(super) fn or_take(ended: usize) -> String {
+    match ended {
+        0 => String::new(),
+        _ => format!("; `w2v-gpu convert` with --top {ended} takes the rows before it"),
     }
 }
 
 /// What to say when the file goes on after the last of `rows` rows.
-pub(super) fn runs_on(rows: usize) -> String {
+pub(super) fn runs_on(rows: u64) -> String {
     format!("the file goes on after the {rows} words that its header promises")
 }
 
 /// The line `rows dim` that both formats of word2vec begin with.
-pub(super) fn word2vec_header(line: &[u8]) -> Checked<(usize, usize)> {
+pub(super) fn word2vec_header(line: &[u8]) -> Checked<(u64, usize)> {
     let line = String::from_utf8_lossy(line);
-    let numbers: Option<Vec<usize>> = line.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
-    match numbers.as_deref() {
-        Some(&[rows, dim]) => Ok((rows, dim)),
+    let mut numbers = line.split_ascii_whitespace();
+    match (numbers.next().map(str::parse), numbers.next().map(str::parse), numbers.next()) {
+        (Some(Ok(rows)), Some(Ok(dim)), None) => Ok((rows, dim)),
         _ => Err(format!(
             "expected the header, the number of words and that of dimensions, and found {}",
             quoted(line.trim_ascii_end())
@@ -98,30 +185,40 @@ pub(super) fn word2vec_header(line: &[u8]) -> Checked<(usize, usize)> {
     }
 }
 
-/// Appends a word that no reader would split and that is not there yet.
-pub(super) fn push_word(vocab: &mut Vocab, word: &str, count: u64) -> Checked<()> {
-    check_word(word)?;
-    if vocab.len() == MAX_WORDS {
-        return Err(format!("more than the {MAX_WORDS} words that can be held"));
-    }
-    if !vocab.push(word, count) {
-        return Err(format!("the word {} is there a second time", quoted(word)));
-    }
-    Ok(())
+/// What stands between separators.
+pub(super) fn fields(text: &str) -> impl Iterator<Item = &str> {
+    text.split(SEPARATORS).filter(|text| !text.is_empty())
 }
 
-/// Whether no reader would split a word, and no terminal obey it.
-pub(super) fn check_word(word: &str) -> Checked<()> {
+/// Whether a word can stand in a field between spaces: nothing in it ends the field or the row.
+pub(super) fn fits_field(word: &str) -> bool {
+    fits_line(word) && !word.contains(' ')
+}
+
+/// Whether a word can stand in a line of its own.
+pub(super) fn fits_line(word: &str) -> bool {
+    fits_header(word) && !word.contains(char::is_control) && !word.trim_matches(' ').is_empty()
+}
+
+/// Whether a word can stand in a header that has a place for any text.
+pub(super) fn fits_header(word: &str) -> bool {
+    !word.is_empty() && word.len() <= MAX_WORD_BYTES
+}
+
+/// Why some readers, or all, would take a word otherwise than it is.
+pub(super) fn unfit(word: &str) -> String {
     if word.is_empty() {
-        return Err("a row has no word".to_owned());
+        return "a row has no word".to_owned();
     }
     if word.len() > MAX_WORD_BYTES {
-        return Err(format!("the word {} has {} bytes, more than {MAX_WORD_BYTES}", quoted(word), word.len()));
+        return format!("the word {} has {} bytes, more than {MAX_WORD_BYTES}", quoted(word), word.len());
     }
     match word.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        Some(c) if c.is_control() => Err(format!("the word {} holds the control character {c:?}", quoted(word))),
-        Some(c) => Err(format!("the word {} holds the whitespace {c:?}, where readers would split it", quoted(word))),
-        None => Ok(()),
+        Some(c) if c.is_control() => format!("the word {} holds the control character {c:?}", quoted(word)),
+        c => {
+            let c = c.unwrap_or(' ');
+            format!("the word {} holds the whitespace {c:?}, where readers would split it", quoted(word))
+        }
     }
 }
 
@@ -144,9 +241,9 @@ mod tests {
 
     #[test]
     fn a_header_is_not_trusted_with_memory() {
-        let rows = Rows::promised(MAX_WORDS, 1 << 60, 10).unwrap();
-        assert!(rows.values.capacity() < 100);
-        assert!(Rows::promised(1 << 60, 1, 10).is_err());
+        let promised = |rows, dim| Rows::promised(Reading::default(), rows, dim, 10);
+        assert!(promised(MAX_WORDS as u64, 1 << 60).unwrap().values.capacity() < 100);
+        assert!(promised(1 << 60, 1).is_err());
     }
 
     #[test]

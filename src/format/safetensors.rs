@@ -10,16 +10,17 @@ use serde::de::DeserializeOwned;
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Checked, Rows, push_word, quoted};
-use super::{Dtype, Holds, Kind, Loaded};
+use super::rows::{Checked, fits_header, quoted};
+use super::words::Listed;
+use super::{Dtype, Holds, Kind, Loaded, Reading};
 use crate::error::Result;
-use crate::vocab::Vocab;
 
 pub(super) static FORMAT: Kind = Kind {
     extensions: &["safetensors"],
     title: "safetensors",
     words: None,
     holds: Holds { f16: true, counts: true, configuration: true },
+    fits: fits_header,
     value_bytes: 4,
     read,
     write,
@@ -36,23 +37,18 @@ const LENGTH_BYTES: usize = 8;
 
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
     let header = read_header(input)?;
-    let contents = header.and_then(|header| Contents::new(&header));
-    let Contents { vocab, dtype, dim, configuration } =
+    let contents = header.and_then(|header| Contents::new(&header, input.reading));
+    let Contents { listed, rows: promised, dtype, dim, configuration } =
         contents.map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
-    let words = vocab.len();
     if let Some(left) = input.left()
-        && (words * dim * dtype.bytes()) as u64 != left
+        && (promised * dim * dtype.bytes()) as u64 != left
     {
-        let why = format!("{left} bytes follow, but the header says {words} rows of {dim} values");
+        let why = format!("{left} bytes follow, but the header says {promised} rows of {dim} values");
         return Err(input.wrong_byte(input.at, format!("{why} of {} bytes", dtype.bytes())));
     }
-    let mut rows = Rows::begin(vocab, dim);
-    rows.reserve(input.most_values(dtype.bytes() as u64));
-    for id in 0..words {
-        input.read_row(&mut rows, id as u32, words, dtype)?;
-    }
-    input.expect_end(|| format!("the file goes on after the {words} rows that its header promises"))?;
-    Ok(Loaded { vectors: rows.finish(), configuration })
+    let rows = input.read_listed(listed, dim, dtype)?;
+    let loaded = rows.finish(Some(promised as u64)).map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
+    Ok(Loaded { configuration, ..loaded })
 }
 
 fn read_header(input: &mut Input<'_>) -> Result<Checked<Vec<u8>>> {
@@ -70,14 +66,15 @@ fn read_header(input: &mut Input<'_>) -> Result<Checked<Vec<u8>>> {
 
 /// What a header says.
 struct Contents {
-    vocab: Vocab,
+    listed: Listed,
+    rows: usize,
     dtype: Dtype,
     dim: usize,
     configuration: Option<String>,
 }
 
 impl Contents {
-    fn new(header: &[u8]) -> Checked<Self> {
+    fn new(header: &[u8], reading: Reading) -> Checked<Self> {
         // This checks that every tensor has the bytes that its shape needs, one after the other.
         let header: Metadata = serde_json::from_slice(header).map_err(|error| format!("the header: {error}"))?;
         let (Some(tensor), 1) = (header.info(TENSOR), header.tensors().len()) else {
@@ -104,11 +101,15 @@ impl Contents {
             let (words, counts) = (words.len(), counts.len());
             return Err(format!("the tensor has {rows} rows, the metadata {words} words and {counts} counts"));
         }
-        let mut vocab = Vocab::default();
+        let mut listed = Listed::new(reading);
         for (id, (word, &count)) in words.iter().zip(&counts).enumerate() {
-            push_word(&mut vocab, word, count).map_err(|why| format!("word {}: {why}", id + 1))?;
+            if listed.words.is_full() {
+                break;
+            }
+            let place = || format!("word {}", id + 1);
+            listed.push(word, false, count, place).map_err(|why| format!("{}: {why}", place()))?;
         }
-        Ok(Self { vocab, dtype, dim, configuration: metadata("configuration").cloned() })
+        Ok(Self { listed, rows, dtype, dim, configuration: metadata("configuration").cloned() })
     }
 }
 

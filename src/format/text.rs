@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Checked, Rows, SEPARATORS, quoted, runs_on, word2vec_header};
+use super::rows::{Checked, Rows, SEPARATORS, cut_short, fields, fits_field, quoted, runs_on, word2vec_header};
 use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::error::Result;
 
@@ -13,6 +13,7 @@ pub(super) static FORMAT: Kind = Kind {
     title: "word2vec text",
     words: None,
     holds: Holds::WORDS,
+    fits: fits_field,
     value_bytes: TEXT_VALUE_BYTES,
     read,
     write,
@@ -20,50 +21,127 @@ pub(super) static FORMAT: Kind = Kind {
 
 /// Reads a file. Lines may end as on Windows, and spaces may stand at their end, as word2vec.c and fastText leave them.
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
+    input.start_text()?;
     input.next_line()?;
     let header = word2vec_header(&input.line).map_err(|why| why + no_header_hint(&input.line));
     let (promised, dim) = header.map_err(|why| input.wrong_line(why))?;
     // A value takes at least a space and a digit.
-    let mut rows = Rows::promised(promised, dim, input.most_values(2)).map_err(|why| input.wrong_line(why))?;
-    for _ in 0..promised {
-        if !input.next_line()? {
-            return Err(input.wrong_line(rows.cut_short(promised)));
+    let rows = Rows::promised(input.reading, promised, dim, input.most_values(2));
+    let rows = rows.and_then(|rows| check_dim(input, dim).map(|()| rows));
+    let mut rows = rows.map_err(|why| input.wrong_line(why))?;
+    while next_row(input, &mut rows, "the header says")? {
+        if input.reading.strict && rows.words.seen > promised {
+            return Err(input.wrong_line(runs_on(promised)));
         }
-        push_row(input.text()?, &mut rows, "the header says").map_err(|why| input.wrong_line(why))?;
-        input.end_row(&mut rows)?;
     }
-    input.only_blank_lines_left(|| runs_on(promised))?;
-    Ok(rows.finish().into())
+    // A file that somebody made shorter ends with a whole line.
+    let (seen, is_cut) = (rows.words.seen, !input.ended || input.reading.strict);
+    if seen < promised && !rows.words.is_full() && (is_cut || seen == 0) {
+        return Err(input.wrong_line(cut_short(rows.ended, promised)));
+    }
+    rows.finish(Some(promised)).map_err(|why| input.wrong_line(why))
+}
+
+/// Whether the first rows can have the dimensions that the header says. A row may have more fields than values, as its word
+/// may hold spaces; most rows have not.
+fn check_dim(input: &Input<'_>, dim: usize) -> Checked<()> {
+    let lines = input.first_lines();
+    let Some(usual) = usual_dim(lines.iter().skip(1).map(|line| &**line), Some(dim)).filter(|&usual| usual > dim)
+    else {
+        return Ok(());
+    };
+    Err(format!(
+        "the header says {dim} dimensions, but the rows have {usual}; mend it, or take it away and read the rest by \
+         `tail -n +2 FILE | w2v-gpu convert - OUT --from glove`"
+    ))
 }
 
 /// What to do about a first line that is a row.
 fn no_header_hint(line: &[u8]) -> &'static str {
-    let line = String::from_utf8_lossy(line);
-    let mut values = line.split_ascii_whitespace().skip(1).peekable();
-    if values.peek().is_some() && values.all(|value| value.parse::<f32>().is_ok()) {
-        "; a file without one is GloVe's: name it .glove, or convert it with --no-header (or --from glove)"
+    if values_at_end(&String::from_utf8_lossy(line)) > 0 {
+        "; a file without one is GloVe's: name it .glove, or add --from glove (--no-header does it, too, for convert)"
     } else {
         ""
     }
 }
 
-/// Takes a line `word v1 v2 ... vD`; `says` is where D is from. Where it is not known yet, it is what this row has.
-pub(super) fn push_row(line: &str, rows: &mut Rows, says: &str) -> Checked<()> {
-    let (word, values) = line.split_once(SEPARATORS).unwrap_or((line, ""));
-    rows.push_word(word, 0)?;
-    let found = rows.push_text(values).map_err(|why| {
-        let fields = values.split(SEPARATORS).filter(|text| !text.is_empty()).count();
-        let hint = if rows.dim > 0 && fields > rows.dim { "; the word seems to hold spaces" } else { "" };
-        why + hint
-    })?;
+/// The number of rows by which the dimensions are judged.
+const MOST_ROWS: usize = 100;
+
+/// The number of values that most of the first rows have, `expected` counting as one row more; of two as common that of the
+/// earlier row.
+pub(super) fn usual_dim<'a>(lines: impl Iterator<Item = &'a str>, expected: Option<usize>) -> Option<usize> {
+    let found = lines.take(MOST_ROWS).map(values_at_end);
+    let dims: Vec<usize> = expected.into_iter().chain(found).filter(|&dim| dim > 0).collect();
+    let votes = |dim: usize| dims.iter().filter(|&&other| other == dim).count();
+    // The last one of equals would win, and the first one is to.
+    dims.iter().copied().rev().max_by_key(|&dim| votes(dim))
+}
+
+/// How many values a row can have at most: the numbers at its end, but for what must be its word.
+fn values_at_end(line: &str) -> usize {
+    let fields: Vec<&str> = fields(line).collect();
+    let numbers = fields.iter().rev().take_while(|field| field.parse::<f32>().is_ok()).count();
+    if line.starts_with(SEPARATORS) { numbers } else { numbers.min(fields.len().saturating_sub(1)) }
+}
+
+/// Reads the next row unless all are there that were asked for; false at the end. `says` is where the number of dimensions
+/// is from.
+pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Result<bool> {
+    if rows.words.is_full() {
+        return Ok(false);
+    }
+    let Some(blank) = input.next_row()? else { return Ok(false) };
+    for before in (1..=blank).rev() {
+        let place = input.place_before(before);
+        let pushed = rows.words.push_blank(|| place.clone());
+        pushed.map_err(|why| input.wrong(place, why))?;
+    }
+    let (line, broken) = input.text();
+    let hint = if broken { "; if this is word2vec binary, add --from bin" } else { "" };
+    let word = push_values(&line, rows, says).map_err(|why| input.wrong_row(why + hint))?;
+    let is_kept = rows.words.push(word, broken, 0, || input.place()).map_err(|why| input.wrong_line(why))?;
+    input.end_row(rows, is_kept)?;
+    Ok(true)
+}
+
+/// Takes the values of a line `word v1 v2 ... vD`, its last D fields, and says what the word is.
+fn push_values<'a>(line: &'a str, rows: &mut Rows, says: &str) -> Checked<&'a str> {
+    let before = rows.values.len();
     if rows.dim == 0 {
-        rows.dim = found;
+        rows.dim = values_at_end(line).max(1);
     }
-    match found {
-        0 => Err(format!("{} has no values", quoted(word))),
-        found if found == rows.dim => Ok(()),
-        found => Err(format!("{} has {found} values, but {says} {}", quoted(word), rows.dim)),
+    let (word, values) = line.split_once(SEPARATORS).unwrap_or((line, ""));
+    if !word.is_empty() && rows.push_text(values) == Ok(rows.dim) {
+        return Ok(word);
     }
+    rows.values.truncate(before);
+    let Some((word, values)) = split_row(line, rows.dim) else {
+        return Err(match fields(values).count() {
+            0 => format!("{} has no values", quoted(word)),
+            found => format!("{} has {found} values, but {says} {}", quoted(word), rows.dim),
+        });
+    };
+    rows.push_text(values)?;
+    Ok(word)
+}
+
+/// The word of a row, which may be or hold separators, and its last `dim` fields; none where there are fewer.
+fn split_row(line: &str, dim: usize) -> Option<(&str, &str)> {
+    let line = line.trim_end_matches(SEPARATORS);
+    let mut start = line.len();
+    for _ in 0..dim {
+        let before = line[..start].trim_end_matches(SEPARATORS);
+        if before.is_empty() {
+            return None;
+        }
+        start = before.rfind(SEPARATORS).map_or(0, |at| at + 1);
+    }
+    let (before, values) = line.split_at(start);
+    // One separator at least ends the word; more are the word, where nothing else is.
+    let word = before.trim_end_matches(SEPARATORS);
+    let word = if word.is_empty() { before.strip_suffix(SEPARATORS)? } else { word };
+    Some((word, values))
 }
 
 fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {

@@ -12,7 +12,7 @@ use w2v_gpu::corpus::Corpus;
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::eval::{self, Sets};
-use w2v_gpu::format::{self, Dtype, Format, Table, Vectors};
+use w2v_gpu::format::{self, Dtype, Format, Reading, Table, Vectors};
 use w2v_gpu::model::Matrix;
 use w2v_gpu::report::write_page;
 use w2v_gpu::run_log;
@@ -52,12 +52,12 @@ fn written(format: Format) -> Vec<BTreeMap<String, Vec<u8>>> {
     written.collect()
 }
 
-/// Whatever is read is whole, can be written to a folder, and read again to the same bits.
+/// Whatever is read for a format is whole, can be written to a folder, and read again to the same bits.
 fn check_vectors(read: &format::Loaded, format: Format, folder: Option<&Path>) {
     let Vectors { vocab, matrix } = &read.vectors;
     assert_eq!(vocab.len(), matrix.rows());
     assert!(matrix.dim() > 0 && matrix.values().iter().all(|value| value.is_finite()));
-    assert!(vocab.words().all(|word| !word.contains(|c: char| c.is_whitespace() || c.is_control())));
+    assert!(vocab.words().all(|word| format.fits(word)));
     // Disks are slow.
     let Some(folder) = folder else { return };
     let path = folder.join("again").with_extension(format.extensions()[0]);
@@ -87,7 +87,9 @@ fn vectors_of_every_format_are_whole_or_an_error() {
                 put(&folder.path().join(&damaged), &bytes);
                 bytes
             },
-            |_, draw| match format.read(&path, &mut |_, _| ()) {
+            |_, draw| match (Reading { fit: Some(format), strict: draw.one_in(4), ..Reading::default() })
+                .read(&path, &mut |_, _| ())
+            {
                 Ok(read) => check_vectors(&read, format, draw.one_in(16).then_some(folder.path())),
                 Err(error) => {
                     let error = error.to_string();

@@ -1,0 +1,108 @@
+//! What is odd in a file of vectors, and is read all the same.
+
+use std::fmt;
+use std::path::Path;
+
+use super::Format;
+use super::rows::{quoted, unfit};
+
+/// What may be odd about the word of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// There is none. The row is left out.
+    NoWord,
+    /// It stands in an earlier row. The row is left out.
+    Repeated,
+    /// The format that the vectors are read for has no place for it. The row is left out.
+    Unfit(Format),
+    /// Some of its bytes are not UTF-8: they are replaced.
+    Broken,
+    /// It holds whitespace or control characters, and is kept as it is.
+    Spaced,
+}
+
+impl Oddity {
+    pub(super) fn is_left_out(self) -> bool {
+        matches!(self, Self::NoWord | Self::Repeated | Self::Unfit(_))
+    }
+
+    /// Why a row is refused where nothing odd is taken.
+    pub(super) fn refusal(self, word: &str) -> String {
+        let why = match self {
+            Self::NoWord => "a row has no word".to_owned(),
+            Self::Repeated => format!("the word {} is there a second time", quoted(word)),
+            Self::Broken => format!("the word {} is not UTF-8", quoted(word)),
+            Self::Unfit(_) | Self::Spaced => unfit(word),
+        };
+        format!("{why}; without --strict such rows are counted and told of")
+    }
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWord => f.write_str("rows left out that have no word"),
+            Self::Repeated => f.write_str("rows left out whose word stands in an earlier row"),
+            Self::Unfit(format) => {
+                write!(f, "rows left out whose word .{} has no place for", format.extensions()[0])
+            }
+            Self::Broken => f.write_str("words kept with U+FFFD for bytes that are not UTF-8"),
+            Self::Spaced => f.write_str("words kept that hold whitespace or control characters"),
+        }
+    }
+}
+
+/// What was odd in a file of vectors: how many rows of each kind, and where the first one is.
+///
+/// It is shown as one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Oddities {
+    kinds: Vec<Rows>,
+    /// The number of words that the header promises, and that of those there are, where they differ.
+    header: Option<(u64, u64)>,
+}
+
+/// The rows of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rows {
+    oddity: Oddity,
+    rows: u64,
+    /// The place of the first one, and its word.
+    first: String,
+}
+
+impl Oddities {
+    /// Whether nothing was odd.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty() && self.header.is_none()
+    }
+
+    /// The line to be shown for a file; none where nothing was odd.
+    pub fn line(&self, path: &Path) -> Option<String> {
+        (!self.is_empty()).then(|| format!("{}: {self}; --strict refuses such a file", path.display()))
+    }
+
+    pub(super) fn note(&mut self, oddity: Oddity, word: &str, place: impl FnOnce() -> String) {
+        match self.kinds.iter_mut().find(|rows| rows.oddity == oddity) {
+            Some(rows) => rows.rows += 1,
+            None => {
+                let first = format!("{}, {}", place(), quoted(word));
+                self.kinds.push(Rows { oddity, rows: 1, first });
+            }
+        }
+    }
+
+    pub(super) fn note_header(&mut self, promised: u64, found: u64) {
+        self.header = Some((promised, found));
+    }
+}
+
+impl fmt::Display for Oddities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = self.kinds.iter().map(|Rows { oddity, rows, first }| format!("{oddity}: {rows} (first: {first})"));
+        let header = self
+            .header
+            .map(|(promised, found)| format!("the header promises {promised} words, and there are {found} rows"));
+        f.write_str(&kinds.chain(header).collect::<Vec<_>>().join("; "))
+    }
+}

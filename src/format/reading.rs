@@ -1,0 +1,87 @@
+//! How files of vectors are read.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::input::{Input, TakeRow};
+use super::{Format, Loaded, Oddities};
+use crate::error::Result;
+
+/// How a file of vectors is read, for whoever reads one.
+///
+/// The file may be packed by gzip, zstd, bzip2 or xz, which its first bytes tell, and `-` is standard input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+#[group(skip)]
+pub struct Reading {
+    /// The format of the vectors that are read, whatever their name
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = "Vectors that are read")]
+    pub from: Option<Format>,
+    /// Refuse vectors with odd rows (a word twice, with whitespace or broken bytes, a header that is off) instead of
+    /// counting them
+    #[arg(long, help_heading = "Vectors that are read")]
+    pub strict: bool,
+    /// How many words are kept, from the first. Nothing beyond them is read. All, unless the program says so.
+    #[arg(skip)]
+    pub top: Option<NonZeroUsize>,
+    /// The format that the vectors are read for: words that it has no place for are left out. The program says so.
+    #[arg(skip)]
+    pub fit: Option<Format>,
+}
+
+/// Parses the name of a format, which is any of its extensions.
+pub fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::all().flat_map(Format::extensions))
+        .try_map(|extension| Format::from_extension(&extension).ok_or("no such format"))
+}
+
+impl Reading {
+    /// The format of a file: the one asked for, or that of its name.
+    ///
+    /// # Errors
+    /// As [`Format::of_file`].
+    pub fn format(&self, path: &Path) -> Result<Format> {
+        self.from.map_or_else(|| Format::of_file(path), Ok)
+    }
+
+    /// The files that are read for vectors at `path`.
+    ///
+    /// # Errors
+    /// As [`Format::of_file`] and [`Format::files`].
+    pub fn files(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        self.format(path)?.files_read(path)
+    }
+
+    /// Reads word vectors. `on_progress` takes the bytes read so far, as they lie on disk, and those in all, or 0 where
+    /// the system cannot tell, every few megabytes.
+    ///
+    /// # Errors
+    /// As [`Format::of_file`] and [`Format::files`]; [`Error::Io`](crate::Error::Io) when a file cannot be read; [`Error::Corpus`](crate::Error::Corpus) when it
+    /// cannot be unpacked; [`Error::Format`](crate::Error::Format) with a line or byte position when it is cut short or holds a row that has not
+    /// as many finite values as the others, and with `strict` when anything in it is odd.
+    pub fn read(&self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded> {
+        self.run(path, on_progress, None)
+    }
+
+    /// Reads word vectors and hands each word with its vector to `take`; no vector is kept. Tells what was odd.
+    ///
+    /// # Errors
+    /// As [`Reading::read`], and whatever `take` fails with.
+    pub fn for_each(&self, path: &Path, take: &mut dyn FnMut(&str, &[f32]) -> Result<()>) -> Result<Oddities> {
+        Ok(self.run(path, &mut |_, _| (), Some(take))?.odd)
+    }
+
+    fn run<'a>(
+        &self,
+        path: &'a Path,
+        on_progress: &'a mut dyn FnMut(u64, u64),
+        each: Option<TakeRow<'a>>,
+    ) -> Result<Loaded> {
+        let format = self.format(path)?;
+        format.files_read(path)?;
+        let mut input = Input::open(path, *self, on_progress)?;
+        input.each = each;
+        (format.0.read)(&mut input)
+    }
+}
