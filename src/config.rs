@@ -38,6 +38,10 @@ pub struct Config {
     /// Take the words and counts in FILE, as `w2v-gpu vocab` writes them, instead of counting
     #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
     pub vocab: Option<PathBuf>,
+    /// Refuse lines of --vocab that are not a word and its count, which are otherwise mended or left out, and told
+    #[arg(long, help_heading = "Vocabulary")]
+    #[serde(skip)]
+    pub strict: bool,
     /// How words are taken from the text.
     #[command(flatten)]
     #[serde(flatten)]
@@ -159,6 +163,7 @@ impl Default for Config {
             min_count: 5,
             max_vocab: None,
             vocab: None,
+            strict: false,
             words: WordOptions::default(),
             window: 5,
             fixed_window: false,

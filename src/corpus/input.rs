@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use super::packed::{HEAD_BYTES, Packing, text_start};
+use super::encoding::{Encoding, Utf16};
+use super::packed::{HEAD_BYTES, Packing, check_no_tar};
 use crate::error::{Error, Result};
 
 /// What stands for standard input among the paths of a corpus.
@@ -162,7 +163,7 @@ impl Read for Metered {
     }
 }
 
-/// The text of one source, unpacked.
+/// The text of one source, unpacked and as UTF-8.
 pub(super) struct Input<'a> {
     path: &'a Path,
     packing: Option<&'static Packing>,
@@ -204,14 +205,29 @@ impl<'a> Input<'a> {
     /// when this is no text.
     pub(super) fn read(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<bool> {
         let start = text.len();
-        let read = self.reader.by_ref().take(wanted as u64).read_to_end(text);
-        let read = read.map_err(|error| self.broken(error, (text.len() - start) as u64))?;
-        if self.text == 0 {
-            let skip = text_start(&text[start..]).map_err(|why| Error::Corpus { path: self.path.to_owned(), why })?;
-            text.drain(start..start + skip);
+        let mut read = self.append(wanted, text)?;
+        if self.text == 0
+            && let Encoding::Utf16(order) = self.encoding(&text[start..])?
+        {
+            // What was read so far is decoded as the rest will be.
+            let rest = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+            self.reader = Box::new(Utf16::new(Cursor::new(text.split_off(start)).chain(rest), order));
+            read = self.append(wanted, text)?;
         }
         self.text += read as u64;
         Ok(read == wanted)
+    }
+
+    fn append(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<usize> {
+        let start = text.len();
+        let read = self.reader.by_ref().take(wanted as u64).read_to_end(text);
+        read.map_err(|error| self.broken(error, (text.len() - start) as u64))
+    }
+
+    /// The encoding of the text by its first bytes, if it is text.
+    fn encoding(&self, start: &[u8]) -> Result<Encoding> {
+        let encoding = check_no_tar(start).and_then(|()| Encoding::of(start));
+        encoding.map_err(|why| Error::Corpus { path: self.path.to_owned(), why })
     }
 
     fn broken(&self, error: io::Error, more: u64) -> Error {

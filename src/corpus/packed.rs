@@ -10,8 +10,6 @@ pub(super) const HEAD_BYTES: usize = 16;
 /// A decoder is granted as much memory as the largest windows in use need: `zstd --long=31` takes 2 GB.
 const MAX_WINDOW_LOG: u32 = 31;
 
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
-
 /// A kind of compression.
 pub(super) struct Packing {
     pub(super) name: &'static str,
@@ -102,13 +100,13 @@ impl Packing {
     }
 }
 
-/// What stands before the words of a text: bytes to skip.
+/// Refuses a tar archive by its first bytes, unpacked.
 ///
 /// # Errors
-/// In words, when this is no text.
-pub(super) fn text_start(text: &[u8]) -> Result<usize, String> {
-    if text.get(257..262) == Some(b"ustar") {
-        return Err("holds a tar archive; unpack it, and name the folder".to_owned());
+/// In words, what to do.
+pub(super) fn check_no_tar(text: &[u8]) -> Result<(), String> {
+    match text.get(257..262) {
+        Some(b"ustar") => Err("holds a tar archive; unpack it, and name the folder".to_owned()),
+        _ => Ok(()),
     }
-    Ok(if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 })
 }
