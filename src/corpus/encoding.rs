@@ -5,6 +5,8 @@
 
 use std::io::{self, Cursor, Read};
 
+use super::packed::BYTE_ORDER_MARK;
+
 /// The byte order mark. It stands at the start of a text, and so in the middle of texts that were joined.
 pub(crate) const MARK: char = '\u{feff}';
 
@@ -65,7 +67,7 @@ impl Encoding {
     /// The bytes of a byte order mark.
     fn mark(self) -> &'static [u8] {
         match self {
-            Self::Utf8 => &[0xef, 0xbb, 0xbf],
+            Self::Utf8 => BYTE_ORDER_MARK,
             Self::Utf16(ByteOrder::Little) => &[0xff, 0xfe],
             Self::Utf16(ByteOrder::Big) => &[0xfe, 0xff],
         }
@@ -175,7 +177,7 @@ pub fn utf8_text<'a>(mut raw: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> 
 
 /// A line without byte order marks at its start, as it has where files were joined.
 pub(crate) fn unmarked(mut line: &[u8]) -> &[u8] {
-    while let Some(rest) = line.strip_prefix(Encoding::Utf8.mark()) {
+    while let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
         line = rest;
     }
     line

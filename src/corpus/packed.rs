@@ -10,6 +10,9 @@ pub(super) const HEAD_BYTES: usize = 16;
 /// A decoder is granted as much memory as the largest windows in use need: `zstd --long=31` takes 2 GB.
 const MAX_WINDOW_LOG: u32 = 31;
 
+/// What some editors put before a text of UTF-8.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
 /// A kind of compression.
 pub(super) struct Packing {
     pub(super) name: &'static str,

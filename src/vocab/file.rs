@@ -81,7 +81,7 @@ impl Layout {
     /// The columns of most lines: the counts are numbers, and the words differ from line to line.
     ///
     /// # Errors
-    /// In words, when three columns or more are all of numbers.
+    /// In words, when it is not plain which columns these are: all are of numbers, or more than one of words.
     fn of(lines: &[(u64, Vec<u8>)]) -> Result<Self, String> {
         let lines: Vec<_> = lines.iter().map(|(_, line)| String::from_utf8_lossy(line)).collect();
         let rows: Vec<Vec<&str>> = lines.iter().map(|line| columns(line)).collect();
@@ -91,19 +91,20 @@ impl Layout {
         let count = of_width(width).count();
         let is_counts =
             |&column: &usize| 2 * of_width(width).filter(|row| row[column].parse::<u64>().is_ok()).count() >= count;
-        let is_words = |&column: &usize| {
-            let different: HashSet<&str> = of_width(width).map(|row| row[column]).collect();
-            !is_counts(&column) && 10 * different.len() >= 9 * count
-        };
-        if width > 2 && count > 0 && (0..width).all(|column| is_counts(&column)) {
-            return Err(format!(
-                "has {width} columns of numbers, any of which may be the words; write a word and its count a line, such as \
-                 by `cut` or `awk '{{ print $2, $3 }}'`"
-            ));
-        }
+        let different = |column: usize| of_width(width).map(|row| row[column]).collect::<HashSet<_>>().len();
+        let is_words = |&column: &usize| !is_counts(&column) && 10 * different(column) >= 9 * count;
         let word = (0..width).find(is_words).unwrap_or(0);
         let counts = (word + 1..width).find(is_counts).or_else(|| (0..word).rev().find(is_counts));
-        Ok(Self { columns: width, word, count: counts.unwrap_or(usize::from(word == 0)) })
+        let counts = counts.unwrap_or(usize::from(word == 0));
+        // The words of phrases are columns too. A part of speech, or another kind, has few values.
+        let is_part = |column: usize| column != word && !is_counts(&column) && 2 * different(column) > count;
+        if width > 2 && ((0..width).all(|column| is_counts(&column)) || (0..counts).any(is_part)) {
+            return Err(format!(
+                "it is not plain which of {width} columns are the words and the counts; write a word and its count a line, \
+                 such as by `cut` or `awk '{{ print $2, $3 }}'`"
+            ));
+        }
+        Ok(Self { columns: width, word, count: counts })
     }
 }
 
@@ -358,8 +359,14 @@ mod tests {
             // Line for line, the second is like one of ours.
             assert_eq!(taken(text.as_bytes(), &Rules::default(), true).is_ok(), text.starts_with("</s> 7"), "{text}");
         }
-        let error = taken(b"1 17 9\n2 4 5\n", &Rules::default(), false).unwrap_err();
-        assert!(error.contains("line 1: has 3 columns of numbers") && error.contains("awk"), "{error}");
+        let phrases = "new york 30\nnew jersey 20\nsan jose 9\n";
+        for text in ["1 17 9\n2 4 5\n", phrases] {
+            let error = taken(text.as_bytes(), &Rules::default(), false).unwrap_err();
+            assert!(error.contains("line 1: it is not plain which of 3 columns") && error.contains("awk"), "{error}");
+        }
+        let kinds = "river noun 9\n17 number 5\nstone noun 3\nlake noun 2\n";
+        let expected = words([("river", 9), ("17", 5), ("stone", 3), ("lake", 2)]);
+        assert_eq!(taken(kinds.as_bytes(), &Rules::default(), false).unwrap().0, expected);
     }
 
     /// Each line is mended or left out, counted and told, and is an error where lines have to be like ours.
