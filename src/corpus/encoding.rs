@@ -60,7 +60,10 @@ impl Encoding {
             [0xff, 0xfe, ..] => Ok(Self::Utf16(ByteOrder::Little)),
             [0xfe, 0xff, ..] => Ok(Self::Utf16(ByteOrder::Big)),
             _ if start.len() < LEAST_BYTES || !start.contains(&0) => Ok(Self::Utf8),
-            _ => Ok(orders.into_iter().find(|&order| is_utf16(start, order)).map_or(Self::Utf8, Self::Utf16)),
+            _ => {
+                let found = orders.into_iter().filter_map(|order| Some((blanks_of_utf16(start, order)?, order)));
+                Ok(found.max_by_key(|&(blanks, _)| blanks).map_or(Self::Utf8, |(_, order)| Self::Utf16(order)))
+            }
         }
     }
 
@@ -84,20 +87,21 @@ fn is_utf32(start: &[u8]) -> bool {
         || start.len() >= LEAST_BYTES && (all(u32::from_le_bytes) || all(u32::from_be_bytes))
 }
 
-/// Whether bytes that hold zeros are UTF-16 without a mark.
+/// The blanks of bytes that hold zeros, if they are UTF-16 without a mark. In the wrong byte order there are hardly any.
 ///
 /// As UTF-16 they must be characters without control characters, with blanks between them or all of Latin script. As
 /// UTF-8 a tenth of them must be broken or control characters, which tells a text with a few stray zero bytes.
-fn is_utf16(start: &[u8], order: ByteOrder) -> bool {
+fn blanks_of_utf16(start: &[u8], order: ByteOrder) -> Option<usize> {
     let (units, _) = start.as_chunks::<2>();
     let mut units: Vec<u16> = units.iter().map(|&unit| order.unit(unit)).collect();
     // The sample may end within a character.
     units.pop_if(|last| (0xd800..0xdc00).contains(last));
     let is_text = |c: char| (c.is_whitespace() || !c.is_control()) && u32::from(c) & 0xfffe != 0xfffe;
-    let is_blank = |unit: &u16| matches!(unit, 0x20 | 0x09 | 0x0a | 0x0d | 0x3000);
-    char::decode_utf16(units.iter().copied()).all(|c| c.is_ok_and(is_text))
-        && (units.iter().any(is_blank) || units.iter().all(|&unit| unit < 0x100))
-        && unlike_text(start) * 10 >= start.len()
+    let blanks = units.iter().filter(|unit| matches!(unit, 0x20 | 0x09 | 0x0a | 0x0d)).count();
+    let is_utf16 = char::decode_utf16(units.iter().copied()).all(|c| c.is_ok_and(is_text))
+        && (blanks > 0 || units.iter().all(|&unit| unit < 0x100))
+        && unlike_text(start) * 10 >= start.len();
+    is_utf16.then_some(blanks)
 }
 
 /// Bytes that text in UTF-8 does not have.
@@ -190,7 +194,7 @@ mod tests {
     use super::*;
 
     /// Words of many scripts: what stands high in their units is zero, a control character, ASCII or neither.
-    const TEXTS: [&str; 9] = [
+    const TEXTS: [&str; 10] = [
         "the old river runs under the stone bridge\n",
         "Größe und Maß\r\nder Straße\r\n",
         "привет мир и всем остальным\n",
@@ -200,6 +204,7 @@ mod tests {
         "ประเทศไทย เมืองหลวง\n",
         "שלום עולם\n",
         "a 😀 face\n",
+        "0 and 10 and \u{3000} 20\r\n",
     ];
 
     const ORDERS: [(ByteOrder, fn(u16) -> [u8; 2]); 2] =
