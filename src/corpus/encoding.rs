@@ -207,7 +207,10 @@ mod tests {
         "0 and 10 and \u{3000} 20\r\n",
     ];
 
-    const ORDERS: [(ByteOrder, fn(u16) -> [u8; 2]); 2] =
+    /// Gives the bytes of a unit.
+    type ToBytes = fn(u16) -> [u8; 2];
+
+    const ORDERS: [(ByteOrder, ToBytes); 2] =
         [(ByteOrder::Little, u16::to_le_bytes), (ByteOrder::Big, u16::to_be_bytes)];
 
     fn decoded(bytes: &[u8]) -> io::Result<Vec<u8>> {
