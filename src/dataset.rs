@@ -172,7 +172,8 @@ fn read(
     let (corpus, counts, words) = match &config.vocab {
         Some(path) => {
             once = corpus.read_once();
-            (&once, read_counts(path, rules)?, None)
+            let note = |what| on_event(Event::Noted { path: path.clone(), what });
+            (&once, read_counts(path, rules, config.reading.strict, note)?, None)
         }
         None => {
             let total = corpus.bytes();

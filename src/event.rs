@@ -20,6 +20,13 @@ pub enum Event {
         /// Bytes in all; 0 where that is not known, as of a pipe.
         total: u64,
     },
+    /// A file was taken otherwise than it stands.
+    Noted {
+        /// The file.
+        path: PathBuf,
+        /// What was done, as the end of a sentence that begins with the file's name and a colon.
+        what: String,
+    },
     /// What became of the cache of the corpus.
     Cached(Cached),
     /// The corpus is counted and encoded.

@@ -19,7 +19,7 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
-use crate::corpus::{Chunk, Corpus, MAX_WORD_BYTES, TextReport, for_each_line, for_each_raw_word};
+use crate::corpus::{Chunk, Corpus, MAX_WORD_BYTES, TextReport, for_each_line, for_each_raw_word, is_separator};
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass};
 use crate::vocab::{Counts, Key, Word, WordCounts};
@@ -76,7 +76,7 @@ impl Options {
         if !(1..=MAX_PASSES).contains(&self.passes) {
             return refuse("--passes", self.passes.to_string(), "1 to 10 passes; 2 or 3 are usual");
         }
-        if self.separator.is_empty() || self.separator.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if self.separator.is_empty() || self.separator.contains(is_separator) {
             let value = format!("{:?}", self.separator);
             return refuse("--separator", value, "must be text without spaces or control characters, such as _");
         }

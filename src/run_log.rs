@@ -18,6 +18,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::corpus::utf8_text;
 use crate::error::{Error, Result};
 
 /// The version of the format; it rises when a reader of the old one could no longer understand the file.
@@ -191,7 +192,8 @@ enum Record {
 /// [`Error::Io`] when the file cannot be read; [`Error::Format`] with the line that is no such record.
 pub fn read(path: &Path) -> Result<RunLog> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let mut lines = Lines { input: BufReader::new(file), path, number: 0 };
+    let text = utf8_text(file).map_err(Error::io("read", path))?;
+    let mut lines = Lines { input: BufReader::new(text), path, number: 0 };
     let mut log = match lines.next_record()? {
         Some(Record::Start(start)) => RunLog { start, progress: Vec::new(), epochs: Vec::new(), end: None },
         _ => return Err(lines.wrong("expected the start record of a file that `w2v-gpu train --metrics` wrote")),
@@ -216,7 +218,7 @@ pub fn read(path: &Path) -> Result<RunLog> {
 }
 
 struct Lines<'a> {
-    input: BufReader<File>,
+    input: BufReader<Box<dyn Read>>,
     path: &'a Path,
     /// Of the latest line, from 1.
     number: u64,
@@ -292,6 +294,12 @@ mod tests {
         let read = &log.progress[0];
         assert_eq!((read.step, read.words, read.total_words, read.pairs), (3, 4, 8, 5));
         assert_eq!((read.lr, read.elapsed, read.words_per_second, read.loss), (0.05, 1.5, 2.5, None));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_record() {
+        let log = reading(&format!("\u{feff}{START}\n{EPOCH}\n{END}\n")).unwrap();
+        assert_eq!((log.epochs.len(), log.end.is_some()), (1, true));
     }
 
     #[test]

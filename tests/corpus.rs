@@ -169,6 +169,94 @@ fn a_list_names_files() {
     assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
 }
 
+/// Text as Windows programs write it: with byte order marks, joined with others, in UTF-16, packed, through a pipe.
+#[test]
+fn byte_order_marks_and_utf16_change_no_word() {
+    let text = text();
+    let (first, second) = text.split_at(text.match_indices('\n').nth(300).unwrap().0 + 1);
+    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let files = [
+        marked(&text).into_bytes(),
+        (marked(first) + &marked(second)).into_bytes(),
+        // The first of the two had no end of its last line.
+        (first.trim_end().to_owned() + "\u{feff}\n\u{feff}" + second).into_bytes(),
+        utf16(&marked(&text), u16::to_le_bytes),
+        utf16(&(marked(first) + &marked(second)), u16::to_be_bytes),
+        utf16(&text, u16::to_le_bytes),
+        utf16(&text.replace('\n', "\r\n"), u16::to_be_bytes),
+        gzip(&utf16(&marked(&text), u16::to_le_bytes)),
+    ];
+    let plain = folder(&[("t", text.as_bytes())]);
+    let expected = taken(&open(&plain, &["t"]).unwrap()).unwrap();
+    for (number, bytes) in files.iter().enumerate() {
+        let folder = folder(&[("t", bytes)]);
+        let found = taken(&open(&folder, &["t"]).unwrap()).unwrap();
+        assert_eq!(found.0, expected.0, "{number}");
+        assert!(found.1 == expected.1, "{number}");
+    }
+    let folder = folder(&[("t", text.as_bytes()), ("utf16", &files[5])]);
+    train(&folder, "plain.bin", &["t"]).assert().success();
+    train(&folder, "v.bin", &["-"]).write_stdin(files[3].clone()).assert().success();
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"));
+    let report = |name: &str| {
+        let output = w2v(&folder, &["vocab", name, "-o", "words", "--json"]).output().unwrap();
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["text"].clone()
+    };
+    let (words, bytes) = (report("t")["words"].clone(), files[5].len());
+    assert_eq!((&report("utf16")["words"], &report("utf16")["bytes"]), (&words, &bytes.into()));
+}
+
+/// What is no character in UTF-16 is counted as broken bytes are; UTF-32 is refused with what converts it.
+#[test]
+fn broken_utf16_is_counted_and_utf32_refused() {
+    let mut broken: Vec<u8> = "\u{feff}a b\n".repeat(6).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    broken.extend([0x3d, 0xd8, b'b', 0, b'a']);
+    let utf32: Vec<u8> = text().chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let folder = folder(&[("broken", &broken), ("utf32", &utf32)]);
+    w2v(&folder, &["vocab", "broken", "-o", "-", "--min-count", "1"])
+        .assert()
+        .success()
+        .stdout("a 6\nb 6\n\u{fffd}b\u{fffd} 1\n")
+        .stderr(contains("1 words with bytes that are not UTF-8"));
+    let refused = contains("utf32: UTF-32 text is not read; convert it with `iconv -f UTF-32 -t UTF-8");
+    train(&folder, "v.bin", &["utf32"]).assert().code(1).stderr(refused);
+}
+
+/// Lists of words and of files, vocabularies and options with byte order marks, joined, and in UTF-16.
+#[test]
+fn byte_order_marks_and_utf16_change_no_list() {
+    let lists = [
+        ("files", "t\r\nmore\r\n"),
+        ("keep", "zebra\r\nmat\r\n"),
+        ("stop", "the\r\non\r\n"),
+        ("vocabulary", "the 1200\r\ncat 600\r\nmat 600\r\n"),
+        ("config.toml", "dim = 8\r\nmin-count = 3\r\n"),
+    ];
+    let folder = folder(&[("t", text().as_bytes()), ("more", b"the cat\nzebra the zebra\n".as_slice())]);
+    let made = || {
+        let words = ["--keep-words", "keep", "--stop-words", "stop", "--config", "config.toml"];
+        train(&folder, "a.txt", &[&["--files-from", "files", "-q"], &words[..]].concat()).assert().success().stderr("");
+        train(&folder, "b.txt", &["t", "--vocab", "vocabulary", "--strict"]).assert().success();
+        [read(&folder, "a.txt"), read(&folder, "b.txt")]
+    };
+    let write = |change: fn(&str) -> Vec<u8>| {
+        lists.iter().for_each(|(name, text)| fs::write(folder.path().join(name), change(text)).unwrap());
+    };
+    write(|text| text.as_bytes().to_vec());
+    let expected = made();
+    write(|text| format!("\u{feff}{text}").into_bytes());
+    assert_eq!(made(), expected);
+    write(|text| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect());
+    assert_eq!(made(), expected);
+    // One file after another, each with its mark.
+    lists[..4].iter().for_each(|(name, text)| {
+        let marked: String = text.split_inclusive('\n').map(|line| format!("\u{feff}{line}")).collect();
+        fs::write(folder.path().join(name), marked).unwrap();
+    });
+    assert_eq!(made(), expected);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_with_a_name_is_read_once_and_kept() {
@@ -363,7 +451,10 @@ fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
         train(&folder, "none.txt", &[&["t"], args].concat()).assert().code(code).stderr(contains(message));
         assert!(!folder.path().join("none.txt").exists());
     };
-    refused(&["--vocab", "other"], 1, "other: line 3: the word \"x\" stands in an earlier line");
+    train(&folder, "v.txt", &["t", "--vocab", "other"]).assert().code(1).stderr(contains(
+        "other: 1 of 3 lines are mended or left out, the first being line 3: the word \"x\" stands in an earlier line",
+    ));
+    refused(&["--vocab", "other", "--strict"], 1, "other: line 3: the word \"x\" stands in an earlier line");
     fs::write(folder.path().join("other"), "x 9\ny 8\n").unwrap();
     refused(&["--vocab", "other"], 1, "none of its words occurs in the corpus");
     refused(&["--vocab", "missing"], 1, "missing");
@@ -375,6 +466,21 @@ fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
         2,
         "--save-vocab saved: is a file of the corpus, or a list",
     );
+}
+
+/// fastText's `dump dict`: the row of the ends of lines goes, and the columns are told.
+#[test]
+fn a_vocabulary_of_another_tool_trains_as_ours() {
+    let dump = "4\nthe 1200 word\n</s> 600 word\ncat 600 word\nmat 600 word\n";
+    let folder =
+        folder(&[("t", text().as_bytes()), ("ours", b"the 1200\ncat 600\nmat 600\n"), ("theirs", dump.as_bytes())]);
+    train(&folder, "ours.bin", &["t", "--vocab", "ours"]).assert().success().stderr(contains("ours: ").not());
+    let told = contains("theirs: of 3 columns, number 1 is taken for the words and 2 for their counts")
+        .and(contains("theirs: 1 of 5 lines are mended or left out, the first being line 3: </s> stands for"));
+    train(&folder, "v.bin", &["t", "--vocab", "theirs"]).assert().success().stderr(told);
+    assert_eq!(read(&folder, "v.bin"), read(&folder, "ours.bin"));
+    let refused = contains("theirs: line 1: expected a word, a space and its count");
+    train(&folder, "v.bin", &["t", "--vocab", "theirs", "--strict"]).assert().code(1).stderr(refused);
 }
 
 #[test]

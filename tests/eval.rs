@@ -57,8 +57,8 @@ fn json(folder: &TempDir, more: &[&str]) -> Value {
 fn prints_scores_and_coverage() {
     let folder = folder();
     eval(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt"]).assert().success().stderr("").stdout(
-        "pairs      found  Spearman  Pearson\n\
-             pairs.csv    4/5    1.0000   0.9961\n\
+        "pairs among 8 words  found  Spearman  Pearson\n\
+             pairs.csv              4/5    1.0000   0.9961\n\
              \n\
              analogies among 8 words  found       3CosAdd\n\
              \x20 capitals                 2/3  1.0000 (2/2)\n\
@@ -77,9 +77,11 @@ fn prints_scores_and_coverage() {
 fn json_has_everything() {
     let folder = folder();
     let report = json(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt", "--method", "both"]);
-    assert_eq!((&report["protocol"], &report["restrict_vocab"]), (&"gensim".into(), &30000.into()));
+    assert_eq!((&report["protocol"], &report["restrict_vocab"]), (&"gensim".into(), &300_000.into()));
     assert_eq!((&report["words"], &report["dim"]), (&8.into(), &3.into()));
-    assert_eq!((&report["pairs"][0]["found"], &report["pairs"][0]["total"]), (&4.into(), &5.into()));
+    let pairs = &report["pairs"][0];
+    assert_eq!((&pairs["found"], &pairs["total"], &pairs["among"]), (&4.into(), &5.into(), &8.into()));
+    assert_eq!((&pairs["score_column"], &report["analogies"][0]["among"]), (&3.into(), &8.into()));
     assert!((report["pairs"][0]["spearman"].as_f64().unwrap() - 1.0).abs() < 1e-9);
     assert!(report["pairs"][0]["pearson"].as_f64().unwrap() > 0.9);
     let analogies = &report["analogies"][0];
@@ -110,10 +112,76 @@ fn protocols_differ_in_case_and_in_unknown_words() {
     assert_eq!(counts(&["--protocol", "hyperwords"]), (4, 5));
     assert_eq!(counts(&["--restrict-vocab", "4"]), (2, 2));
     assert_eq!(counts(&["--restrict-vocab", "0"]), (4, 4));
+    let among =
+        |more: &[&str]| json(&folder, &[&["--analogies", "questions.txt"], more].concat())["restrict_vocab"].clone();
+    assert_eq!(among(&["--protocol", "gensim"]), 300_000);
+    assert_eq!(among(&["--protocol", "word2vec"]), 30_000);
+    assert_eq!(among(&["--protocol", "hyperwords"]), Value::Null);
     let report = json(&folder, &["--pairs", "pairs.csv", "--protocol", "hyperwords"]);
     assert_eq!(report["restrict_vocab"], Value::Null);
     // Ranks 4.5 4.5 3 1 2 of people against 4.5 4.5 2.5 1 2.5 of the vectors, "a" and "b" having the similarity 0.
     assert!((report["pairs"][0]["spearman"].as_f64().unwrap() - 9.0 / (9.5f64 * 9.0).sqrt()).abs() < 1e-9);
+}
+
+/// Cosines: athens greece .71, greece norway 0, oslo south -1.0; the means of the raters rank them alike, the first rater
+/// does not.
+#[test]
+fn the_score_is_the_mean_of_the_raters_or_the_column_asked_for() {
+    let folder = folder();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let rows = "athens, greece, 5, 10, 9, 8.0\ngreece, norway, 9, 3, 3, 5.0\noslo, south, 1, 2, 0, 1.0\n";
+    write("mean.csv", rows);
+    write("named.csv", &format!("word1, word2, anna, ben, eve, average\n{rows}"));
+    write("unnamed.csv", &rows.replace(", 8.0", ", x").replace(", 5.0", ", y").replace(", 1.0", ", z"));
+    let score = |more: &[&str]| {
+        let set = json(&folder, &[&["--pairs"], more].concat())["pairs"][0].clone();
+        ((set["spearman"].as_f64().unwrap() * 1e9).round() / 1e9, set["score_column"].as_u64().unwrap())
+    };
+    assert_eq!([score(&["mean.csv"]), score(&["named.csv"])], [(1.0, 6); 2]);
+    assert_eq!(
+        [score(&["named.csv", "--score-column", "Anna"]), score(&["mean.csv", "--score-column", "3"])],
+        [(0.5, 3); 2]
+    );
+    eval(&folder, &["--pairs", "named.csv"]).assert().success().stderr("");
+    eval(&folder, &["--pairs", "unnamed.csv"]).assert().success().stdout(contains("0.5000")).stderr(contains(
+        "unnamed.csv: the score is taken from column 3, the first of 3 columns of numbers; --score-column takes another",
+    ));
+    eval(&folder, &["--pairs", "named.csv", "--score-column", "zoe"])
+        .assert()
+        .code(2)
+        .stderr(contains("--score-column zoe: named.csv: there is no column").and(contains("anna, ben, eve, average")));
+}
+
+#[test]
+fn a_score_of_few_pairs_or_questions_is_warned_about() {
+    let folder = folder();
+    eval(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt"]).assert().success().stderr("");
+    let few = ["--pairs", "pairs.csv", "--analogies", "questions.txt", "--restrict-vocab", "3"];
+    let warning = "warning: questions.txt: only 0 of 5 questions have all their words among 3 words";
+    eval(&folder, &few).assert().success().stderr(contains(warning).and(contains("pairs.csv").not()));
+    fs::write(folder.path().join("few.tsv"), "athens\tgreece\t3\noslo\tsouth\t1\na\tb\t1\nc\td\t2\ne\tf\t2\n").unwrap();
+    eval(&folder, &["--pairs", "few.tsv"]).assert().success().stderr(contains("few.tsv: only 2 of 5 pairs have all"));
+}
+
+/// As Windows writes them, and joined there.
+#[test]
+fn byte_order_marks_and_utf16_change_no_score() {
+    let folder = folder();
+    let arguments = ["--pairs", "pairs.csv", "--analogies", "questions.txt"];
+    let expected = json(&folder, &arguments);
+    type Change = fn(&str) -> Vec<u8>;
+    let changes: [Change; 4] = [
+        |text| format!("\u{feff}{text}").into_bytes(),
+        |text| text.split_inclusive('\n').map(|line| format!("\u{feff}{line}")).collect::<String>().into_bytes(),
+        |text| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        |text| text.replace('\n', "\r\n").encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    ];
+    for change in changes {
+        for (name, text) in [("pairs.csv", PAIRS), ("questions.txt", QUESTIONS)] {
+            fs::write(folder.path().join(name), change(text)).unwrap();
+        }
+        assert_eq!(json(&folder, &arguments), expected);
+    }
 }
 
 #[test]
@@ -142,7 +210,7 @@ fn vectors_without_the_words_are_no_result() {
     eval(&folder, &["--pairs", "other.tsv"])
         .assert()
         .code(1)
-        .stdout(contains("other.tsv    0/2         -        -"))
+        .stdout(contains("other.tsv              0/2         -        -"))
         .stderr(contains("nothing could be evaluated").and(contains("\"athens\"")).and(contains("ignores case")));
     eval(&folder, &["--pairs", "other.tsv", "--protocol", "hyperwords"])
         .assert()

@@ -1,6 +1,7 @@
 //! Defaults of `train` that come from elsewhere than this program: another trainer's (`--preset`) and a file's (`--config`).
 
-use std::fs;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
@@ -8,6 +9,7 @@ use clap::{Arg, ArgMatches, Command, ValueEnum};
 use serde_json::{Map, Value};
 use w2v_gpu::Error;
 use w2v_gpu::config::{Config, Preset};
+use w2v_gpu::corpus::utf8_text;
 
 /// The command with the defaults of the file that was typed, and behind these those of a preset.
 ///
@@ -47,7 +49,8 @@ fn refuse(path: &Path, why: String) -> Error {
 
 /// The lines `option = value` of a TOML file.
 fn read(path: &Path) -> Result<Map<String, Value>, Error> {
-    let written = fs::read_to_string(path).map_err(|error| refuse(path, format!("cannot be read: {error}")))?;
+    let text = File::open(path).and_then(utf8_text).and_then(io::read_to_string);
+    let written = text.map_err(|error| refuse(path, format!("cannot be read: {error}")))?;
     toml::from_str(&written).map_err(|error| refuse(path, format!("is no TOML file of options: {error}")))
 }
 

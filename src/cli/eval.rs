@@ -23,25 +23,29 @@ use super::vectors;
     after_help = "Examples:
   w2v-gpu eval vectors.bin --pairs wordsim353.tsv simlex999.txt --analogies questions-words.txt
   w2v-gpu eval vectors.bin --analogies BATS_3.0 --method both
+  w2v-gpu eval vectors.bin --pairs raters.csv --score-column average
   w2v-gpu eval vectors.bin --pairs men.txt --protocol hyperwords --json"
 )]
 #[command(group(clap::ArgGroup::new("sets").required(true).multiple(true).args(["pairs", "analogies"])))]
 pub(crate) struct Args {
     /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for standard input
     vectors: PathBuf,
-    /// Files of lines `word word score`, separated by a tab, a comma or spaces
+    /// Files of lines `word word score`, separated by tabs, semicolons, commas or spaces, with or without further columns
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Evaluation sets")]
     pairs: Vec<PathBuf>,
     /// Files of four words a line in sections (Google's format), or folders of .txt files (BATS)
     #[arg(long, value_name = "FILE|FOLDER", num_args = 1.., help_heading = "Evaluation sets")]
     analogies: Vec<PathBuf>,
+    /// The column of people's scores in files of pairs, by its name or its number from 1 [default: what looks it]
+    #[arg(long, value_name = "COLUMN", help_heading = "Evaluation sets")]
+    score_column: Option<String>,
     /// Whose treatment of case and unknown words is followed
     #[arg(long, value_enum, default_value_t, value_name = "TOOL", help_heading = "Method")]
     protocol: Protocol,
     /// How analogies are answered
     #[arg(long, value_enum, default_value_t, value_name = "METHOD", help_heading = "Method")]
     method: Method,
-    /// Ask and answer analogies among the N first words; 0 for all [default: 30000; hyperwords: 0]
+    /// Ask and answer analogies among the N first words; 0 for all [default: 300000; word2vec: 30000; hyperwords: 0]
     #[arg(long, value_name = "N", help_heading = "Method")]
     restrict_vocab: Option<usize>,
     /// Threads, 1 to 1024 [default: one for each core]
@@ -67,6 +71,7 @@ struct Report<'a> {
 /// Prints all scores, then fails if there is none.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let sets = Sets::read(&args.pairs, &args.analogies, options(args))?;
+    vectors::tell(sets.notes());
     let vectors = vectors::read(&args.vectors, args.reading)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let evaluation = pool.install(|| sets.evaluate(&vectors.vocab, &vectors.matrix));
@@ -76,9 +81,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let report = Report { vectors: &args.vectors, words, dim, evaluation: &evaluation };
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(&evaluation, &vectors, &mut out)?;
+        print(&evaluation, &mut out)?;
     }
     out.flush()?;
+    vectors::tell(thin(&evaluation).iter().map(|warning| format!("warning: {warning}")));
     anyhow::ensure!(!evaluation.is_empty(), "{}", nothing_found(args, &vectors));
     Ok(())
 }
@@ -90,7 +96,22 @@ fn options(args: &Args) -> Options {
         Some(0) => None,
         Some(words) => Some(words),
     };
-    Options { method: args.method, restrict_vocab, ..default }
+    Options { method: args.method, restrict_vocab, score_column: args.score_column.clone(), ..default }
+}
+
+/// What to say of the files of which less than half was found.
+fn thin(evaluation: &Evaluation) -> Vec<String> {
+    let Evaluation { pairs, analogies, .. } = evaluation;
+    let pairs = pairs.iter().map(|set| (&set.file, "pairs", set.found, set.total, set.among));
+    let analogies = analogies.iter().map(|set| (&set.file, "questions", set.total.found, set.total.total, set.among));
+    let warning = |(file, what, found, total, among): (&PathBuf, _, _, _, usize)| {
+        let words = HumanCount(among as u64);
+        format!(
+            "{}: only {found} of {total} {what} have all their words among {words} words; the score is that of these alone",
+            file.display()
+        )
+    };
+    pairs.chain(analogies).filter(|&(_, _, found, total, _)| 2 * found < total).map(warning).collect()
 }
 
 fn nothing_found(args: &Args, vectors: &Vectors) -> String {
@@ -108,19 +129,19 @@ fn nothing_found(args: &Args, vectors: &Vectors) -> String {
     )
 }
 
-fn print(evaluation: &Evaluation, vectors: &Vectors, out: &mut impl Write) -> io::Result<()> {
+fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
     let Evaluation { options, pairs, analogies } = evaluation;
-    if !pairs.is_empty() {
-        let header = ["pairs", "found", "Spearman", "Pearson"].map(str::to_owned).to_vec();
+    let among = |what: &str, words: usize| format!("{what} among {} words", HumanCount(words as u64));
+    if let Some(PairScore { among: words, .. }) = pairs.first() {
+        let mut header = vec![among("pairs", *words)];
+        header.extend(["found", "Spearman", "Pearson"].map(str::to_owned));
         table(&[header].into_iter().chain(pairs.iter().map(pair_row)).collect::<Vec<_>>(), out)?;
     }
     if !pairs.is_empty() && !analogies.is_empty() {
         writeln!(out)?;
     }
-    if !analogies.is_empty() {
-        let all = vectors.vocab.len();
-        let words = HumanCount(all.min(options.restrict_vocab.unwrap_or(all)) as u64);
-        let mut header = vec![format!("analogies among {words} words"), "found".to_owned()];
+    if let Some(AnalogyScore { among: words, .. }) = analogies.first() {
+        let mut header = vec![among("analogies", *words), "found".to_owned()];
         header.extend((options.method != Method::CosMul).then(|| "3CosAdd".to_owned()));
         header.extend((options.method != Method::CosAdd).then(|| "3CosMul".to_owned()));
         table(&[header].into_iter().chain(analogies.iter().flat_map(analogy_rows)).collect::<Vec<_>>(), out)?;

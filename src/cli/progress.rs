@@ -62,6 +62,7 @@ impl Display {
         }
         match event {
             Event::Reading { pass, bytes, total } => self.reading(*pass, *bytes, *total),
+            Event::Noted { path, what } => self.line(&format!("{}: {what}", path.display())),
             Event::Cached(cached) => cached_line(cached).iter().for_each(|line| self.line(line)),
             Event::Prepared(prepared) => {
                 self.bar.finish_and_clear();
@@ -78,9 +79,10 @@ impl Display {
             }
             Event::Evaluated(evaluated) => {
                 let score = |score: &NamedScore| {
-                    let NamedScore { name, measure, score, found, total } = score;
+                    let NamedScore { name, measure, score, found, total, among } = score;
                     let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"));
-                    format!("{} {measure} {score} ({found}/{total})", escaped(name))
+                    let words = HumanCount(*among as u64);
+                    format!("{} {measure} {score} ({found}/{total} among {words} words)", escaped(name))
                 };
                 let scores: Vec<String> = evaluated.scores.iter().map(score).collect();
                 self.line(&format!("epoch {} evaluated: {}", evaluated.epoch + 1, scores.join(", ")));

@@ -104,7 +104,7 @@ pub(super) fn ask(
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
     while stdin.read_until(b'\n', &mut line)? > 0 {
-        ask_line(&String::from_utf8_lossy(&line))?;
+        ask_line(String::from_utf8_lossy(&line).trim_start_matches('\u{feff}'))?;
         line.clear();
     }
     anyhow::ensure!(unanswered == 0, "{unanswered} of the questions on stdin had no answer");

@@ -93,6 +93,9 @@ pub(crate) struct Args {
     /// Score the vectors after each epoch on FILE, analogies in Google's format or a BATS folder; several times likewise
     #[arg(long, value_name = "FILE|FOLDER", help_heading = "Evaluation")]
     eval_analogies: Vec<PathBuf>,
+    /// The column of people's scores in --eval-pairs, by its name or its number from 1 [default: what looks it]
+    #[arg(long, value_name = "COLUMN", help_heading = "Evaluation")]
+    score_column: Option<String>,
     #[command(flatten)]
     recording: metrics::Recording,
     /// Work out what the run needs of memory, disk and time, print it on stdout, and write nothing
@@ -213,7 +216,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     check_outputs(args)?;
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
-    let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, eval::Options::default())?;
+    let options = eval::Options { score_column: args.score_column.clone(), ..eval::Options::default() };
+    let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, options)?;
+    sets.notes().for_each(|note| display.line(&note));
     // A dry run keeps nothing.
     let cache = if args.dry_run { None } else { open_cache(args, &paths)? };
     let mut session = if args.dry_run { Session::default() } else { Session::open(&args.checkpoints)? };

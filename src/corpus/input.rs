@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use super::packed::{HEAD_BYTES, Packing, text_start};
+use super::encoding::{ByteOrder, Encoding, Utf16};
+use super::packed::{HEAD_BYTES, Packing, check_no_tar};
 use crate::error::{Error, Result};
 
 /// What stands for standard input among the paths of a corpus.
@@ -197,6 +198,12 @@ impl Unpacked {
         self.meter.bytes.load(Ordering::Relaxed)
     }
 
+    /// Decodes what is left from UTF-16, with `start`, which was read already, in front of it.
+    fn decode(&mut self, start: Vec<u8>, order: ByteOrder) {
+        let rest = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.reader = Box::new(Utf16::new(Cursor::new(start).chain(rest), order));
+    }
+
     /// What reading failed with, after so many `bytes` that could be unpacked.
     pub(crate) fn failure(&self, path: &Path, error: io::Error, bytes: u64) -> Error {
         let packing = self.packing.filter(|_| !self.meter.failed.load(Ordering::Relaxed));
@@ -217,7 +224,7 @@ impl Read for Unpacked {
     }
 }
 
-/// The text of one source, unpacked.
+/// The text of one source, unpacked and as UTF-8.
 pub(super) struct Input<'a> {
     path: &'a Path,
     unpacked: Unpacked,
@@ -246,17 +253,28 @@ impl<'a> Input<'a> {
     /// when this is no text.
     pub(super) fn read(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<bool> {
         let start = text.len();
-        let read = self.unpacked.by_ref().take(wanted as u64).read_to_end(text);
-        let read = read.map_err(|error| {
-            let so_far = self.text + (text.len() - start) as u64;
-            self.unpacked.failure(self.path, error, so_far)
-        })?;
-        if self.text == 0 {
-            let skip = text_start(&text[start..]).map_err(|why| Error::Corpus { path: self.path.to_owned(), why })?;
-            text.drain(start..start + skip);
+        let mut read = self.append(wanted, text)?;
+        if self.text == 0
+            && let Encoding::Utf16(order) = self.encoding(&text[start..])?
+        {
+            // What was read so far is decoded as the rest will be.
+            self.unpacked.decode(text.split_off(start), order);
+            read = self.append(wanted, text)?;
         }
         self.text += read as u64;
         Ok(read == wanted)
+    }
+
+    fn append(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<usize> {
+        let start = text.len();
+        let read = self.unpacked.by_ref().take(wanted as u64).read_to_end(text);
+        read.map_err(|error| self.unpacked.failure(self.path, error, self.text + (text.len() - start) as u64))
+    }
+
+    /// The encoding of the text by its first bytes, if it is text.
+    fn encoding(&self, start: &[u8]) -> Result<Encoding> {
+        let encoding = check_no_tar(start).and_then(|()| Encoding::of(start));
+        encoding.map_err(|why| Error::Corpus { path: self.path.to_owned(), why })
     }
 }
 

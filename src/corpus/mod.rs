@@ -1,10 +1,11 @@
 //! From text to the token store: words are counted, then encoded once, in parallel and in bounded memory.
 //!
 //! Text is read as it comes: from plain and compressed files, whole folders, pipes and standard input.
-//! A line is a sentence, words are separated by whitespace, and nothing is dropped in silence: [`TextReport`] counts
+//! It is UTF-8, or UTF-16, which is decoded. A line is a sentence, words are separated by whitespace, and nothing is dropped in silence: [`TextReport`] counts
 //! whatever could not be taken as it stood.
 
 mod count;
+mod encoding;
 mod input;
 mod normal;
 mod packed;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use rand::Rng;
 use rayon::prelude::*;
 
+pub use encoding::utf8_text;
+pub(crate) use encoding::{MARK, unmarked};
 pub use input::STDIN;
 pub use normal::Normalization;
 pub use paths::read_list;
@@ -30,8 +33,8 @@ pub(crate) use self::input::{Stamp, Unpacked};
 pub(crate) use self::packed::{BYTE_ORDER_MARK, without_packing};
 pub(crate) use self::reader::Chunk;
 use self::reader::ChunkReader;
-pub(crate) use self::tokenizer::for_each_raw_word;
 use self::tokenizer::for_each_word;
+pub(crate) use self::tokenizer::{for_each_raw_word, is_separator};
 use crate::error::{Error, Result};
 use crate::sampling::{Key, Stream};
 use crate::vocab::{Selection, Vocab};

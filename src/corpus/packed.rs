@@ -114,13 +114,13 @@ pub(crate) fn without_packing(path: &Path) -> Option<PathBuf> {
     is_packed.then(|| path.with_extension(""))
 }
 
-/// What stands before the words of a text: bytes to skip.
+/// Refuses a tar archive by its first bytes, unpacked.
 ///
 /// # Errors
-/// In words, when this is no text.
-pub(super) fn text_start(text: &[u8]) -> Result<usize, String> {
-    if text.get(257..262) == Some(b"ustar") {
-        return Err("holds a tar archive; unpack it, and name the folder".to_owned());
+/// In words, what to do.
+pub(super) fn check_no_tar(text: &[u8]) -> Result<(), String> {
+    match text.get(257..262) {
+        Some(b"ustar") => Err("holds a tar archive; unpack it, and name the folder".to_owned()),
+        _ => Ok(()),
     }
-    Ok(if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::encoding::{unmarked, utf8_text};
 use super::input::STDIN;
 use crate::error::{Error, Result};
 
@@ -59,7 +60,7 @@ fn files_below(folder: &Path, hidden: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>>
     Ok(files)
 }
 
-/// The paths in a list, one a line; empty lines are passed over. The list `-` is standard input.
+/// The paths in a list, one a line; empty lines and byte order marks are passed over. The list `-` is standard input.
 ///
 /// # Errors
 /// [`Error::Io`] when it cannot be read; [`Error::Format`] for a line that cannot be a path; [`Error::Corpus`] when there is
@@ -68,13 +69,14 @@ pub fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let mut text = Vec::new();
     let is_stdin = list.as_os_str() == STDIN;
     match is_stdin {
-        true => std::io::stdin().read_to_end(&mut text),
-        false => std::fs::File::open(list).and_then(|mut file| file.read_to_end(&mut text)),
+        true => utf8_text(std::io::stdin()),
+        false => std::fs::File::open(list).and_then(utf8_text),
     }
+    .and_then(|mut list| list.read_to_end(&mut text))
     .map_err(Error::io("read", list))?;
     let mut paths = Vec::new();
     for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = unmarked(line.strip_suffix(b"\r").unwrap_or(line));
         let wrong = |why: &str| Error::Format {
             path: list.to_owned(),
             place: format!("line {}", number + 1),

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::{MAX_WORD_BYTES, Normalization, TextReport};
+use super::{MARK, MAX_WORD_BYTES, Normalization, TextReport};
 
 /// Hands every word of a line to `visit`, in its form.
 ///
 /// Words are separated by whitespace and control characters, Unicode's included: no word of the vocabulary can then be
-/// split by a reader of the vectors. Bytes that are not UTF-8 become U+FFFD.
+/// split by a reader of the vectors. Byte order marks separate them too: one stands wherever files were joined. Bytes that
+/// are not UTF-8 become U+FFFD.
 pub(super) fn for_each_word(line: &[u8], form: Normalization, report: &mut TextReport, mut visit: impl FnMut(&[u8])) {
     for_each_raw_word(line, |raw, ascii| {
         let text;
@@ -53,9 +54,9 @@ pub(crate) fn for_each_raw_word(line: &[u8], mut visit: impl FnMut(&[u8], bool))
     }
 }
 
-/// What stands between words.
-fn is_separator(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
+/// Whether a character stands between words, and in none.
+pub(crate) fn is_separator(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == MARK
 }
 
 /// Where the separators of a text are, in order.
@@ -113,6 +114,11 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_part_of_no_word() {
+        assert_eq!(words("\u{feff}a b\u{feff}\u{feff}c \u{feff}d\u{feff} \u{feff}".as_bytes()).0, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
     fn invalid_bytes_are_replaced_and_counted() {
         let (words, report) = words(b"ok b\xffad caf\xc3\xa9 \xc3");
         assert_eq!(words, ["ok", "b\u{fffd}ad", "café", "\u{fffd}"]);
@@ -147,7 +153,7 @@ mod tests {
         #[test]
         fn any_bytes_give_clean_words(line in prop::collection::vec(any::<u8>(), 0..200)) {
             for word in words(&line).0 {
-                prop_assert!(!word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c.is_control()));
+                prop_assert!(!word.is_empty() && !word.contains(is_separator));
             }
         }
     }

@@ -52,6 +52,8 @@ struct Question {
 pub struct AnalogyScore {
     /// The file, or the folder of files.
     pub file: PathBuf,
+    /// Words that questions were asked and answered among.
+    pub among: usize,
     /// All questions.
     pub total: Score,
     /// Those of sections whose names do not begin with "gram"; `None` for a folder.
@@ -208,6 +210,7 @@ impl AnalogySet {
         };
         AnalogyScore {
             file: self.file.clone(),
+            among: found.searched(),
             total: Score::of(&verdicts, options),
             semantic: part(false),
             syntactic: part(true),

@@ -4,34 +4,32 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::corpus::{MARK, utf8_text};
 use crate::error::{Error, Result};
 
 /// No evaluation set is nearly as large: one that is was named by mistake.
 const MOST_BYTES: u64 = 1 << 28;
 
-/// The text of a file, without a byte order mark.
+/// The text of a file in UTF-8 or UTF-16, without the byte order mark that it may begin with.
 pub(super) fn read(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(Error::io("open", path))?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    let text = utf8_text(file).and_then(|text| text.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+    text.map_err(Error::io("read", path))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(wrong(path, format!("has more than {} MB: is it no evaluation set?", MOST_BYTES >> 20)));
     }
-    let mut text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count();
         wrong_line(path, line, "holds bytes that are not UTF-8; convert the file".to_owned())
-    })?;
-    if text.starts_with('\u{feff}') {
-        text.remove(0);
-    }
-    Ok(text)
+    })
 }
 
-/// The lines with their numbers from 1, but for empty ones and comments.
+/// The lines with their numbers from 1, but for empty ones and comments, without byte order marks at their ends.
 pub(super) fn lines<'a>(text: &'a str, comments: &'a [&str]) -> impl Iterator<Item = (usize, &'a str)> {
     (1..)
-        .zip(text.lines().map(str::trim))
+        .zip(text.lines().map(|line| line.trim_matches(|c: char| c.is_whitespace() || c == MARK)))
         .filter(|(_, line)| !line.is_empty() && !comments.iter().any(|comment| line.starts_with(comment)))
 }
 
@@ -58,7 +56,7 @@ mod tests {
 
     #[test]
     fn lines_keep_their_numbers() {
-        let text = "\n# a\n x \r\n//b\ny";
+        let text = "\n# a\n \u{feff}x \r\n//b\ny";
         assert_eq!(lines(text, &["#", "//"]).collect::<Vec<_>>(), [(3, "x"), (5, "y")]);
         assert_eq!(lines(text, &["#"]).count(), 3);
     }
@@ -68,6 +66,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         fs::write(&path, "\u{feff}a\n").unwrap();
+        assert_eq!(read(&path).unwrap(), "a\n");
+        fs::write(&path, "\u{feff}a\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
         assert_eq!(read(&path).unwrap(), "a\n");
         fs::write(&path, b"a\nb\n\xff\n").unwrap();
         let error = read(&path).unwrap_err().to_string();

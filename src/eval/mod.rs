@@ -22,6 +22,7 @@
 //! ```
 
 mod analogies;
+mod columns;
 mod correlation;
 mod input;
 mod pairs;
@@ -53,19 +54,26 @@ pub struct Sets {
 impl Sets {
     /// Reads files of word pairs, and files or BATS folders of analogies.
     ///
-    /// A line of pairs is `word word score`, separated by a tab, a comma or spaces, with any further columns; lines
-    /// that begin with `#` are comments, and the first other line may name the columns. Analogies are four words a
-    /// line, with `: name` before every section, or a folder of `.txt` files of lines `word answer/answer/...`.
+    /// A line of pairs is `word word score`, separated by tabs, semicolons, commas or spaces, with any further columns;
+    /// lines that begin with `#` are comments, and the first other line may name the columns. The score is the column of
+    /// [`Options::score_column`], or the one that looks it: see [`Sets::notes`]. Analogies are four words a line, with
+    /// `: name` before every section, or a folder of `.txt` files of lines `word answer/answer/...`.
     ///
     /// # Errors
     /// [`crate::Error::Io`] when a file cannot be read; [`crate::Error::Format`] with the line that does not follow its
-    /// format, or when a file holds nothing.
+    /// format, or when a file holds nothing; [`crate::Error::Setting`] when a file has no column of that name or number.
     pub fn read(pairs: &[PathBuf], analogies: &[PathBuf], options: Options) -> Result<Self> {
         let mut words = words::Words::new(options.protocol);
-        let pairs = pairs.iter().map(|path| pairs::PairSet::read(path, &mut words)).collect::<Result<_>>()?;
+        let column = options.score_column.as_deref();
+        let pairs = pairs.iter().map(|path| pairs::PairSet::read(path, column, &mut words)).collect::<Result<_>>()?;
         let analogies =
             analogies.iter().map(|path| analogies::AnalogySet::read(path, &mut words)).collect::<Result<_>>()?;
         Ok(Self { options, words, pairs, analogies })
+    }
+
+    /// What there is to be said about how files were read: where the column of the score was no more than a guess.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.pairs.iter().filter_map(pairs::PairSet::note)
     }
 
     /// Whether there is nothing to score by.
@@ -94,7 +102,7 @@ impl Sets {
             let found = self.words.find(vocab, self.options.restrict_vocab);
             self.analogies.iter().map(|set| set.score(matrix, &found, &self.options)).collect()
         };
-        Evaluation { options: self.options, pairs, analogies }
+        Evaluation { options: self.options.clone(), pairs, analogies }
     }
 }
 
@@ -111,6 +119,8 @@ pub struct NamedScore {
     pub found: usize,
     /// Pairs or questions in the file.
     pub total: usize,
+    /// Words that they were looked up among.
+    pub among: usize,
 }
 
 /// The scores of vectors on all files of a [`Sets`], in the order given.
@@ -135,12 +145,13 @@ impl Evaluation {
             score: set.spearman,
             found: set.found,
             total: set.total,
+            among: set.among,
         });
         let analogies = self.analogies.iter().flat_map(|set| {
             let by = [("3CosAdd", set.total.add), ("3CosMul", set.total.multiply)];
             by.into_iter().filter_map(|(measure, answers)| {
-                let (found, total) = (set.total.found, set.total.total);
-                Some(NamedScore { name: name(&set.file), measure, score: answers?.accuracy, found, total })
+                let (found, total, among) = (set.total.found, set.total.total, set.among);
+                Some(NamedScore { name: name(&set.file), measure, score: answers?.accuracy, found, total, among })
             })
         });
         pairs.chain(analogies).collect()

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::columns::{Columns, Row};
 use super::correlation::{pearson, spearman};
 use super::words::{Found, Words};
 use super::{Protocol, input};
-use crate::error::Result;
+use crate::error::Error;
 use crate::model::Matrix;
 use crate::similarity::cosine;
 
@@ -16,6 +17,10 @@ use crate::similarity::cosine;
 pub(super) struct PairSet {
     file: PathBuf,
     pairs: Vec<([u32; 2], f64)>,
+    /// The column of the scores, from 1.
+    score_column: usize,
+    /// What there is to be said about its choice.
+    note: Option<String>,
 }
 
 /// How well the cosines of word pairs follow people's judgement.
@@ -23,6 +28,10 @@ pub(super) struct PairSet {
 pub struct PairScore {
     /// The file of the pairs.
     pub file: PathBuf,
+    /// The column that people's scores were taken from, from 1.
+    pub score_column: usize,
+    /// Words that both of a pair were looked up among.
+    pub among: usize,
     /// Pairs in the file.
     pub total: usize,
     /// Pairs with both words among the vectors.
@@ -34,33 +43,39 @@ pub struct PairScore {
 }
 
 impl PairSet {
-    pub(super) fn read(path: &Path, words: &mut Words) -> Result<Self> {
+    /// Reads a file whose score is in the column `wanted`, by name or by number from 1, or else in the one that looks it.
+    pub(super) fn read(path: &Path, wanted: Option<&str>, words: &mut Words) -> crate::error::Result<Self> {
         if path.is_dir() {
             return Err(input::is_folder(path, "it is a folder; pairs are in files, and only analogies in folders"));
         }
         let text = input::read(path)?;
-        let mut pairs = Vec::new();
-        let mut score_column = 2;
-        for (index, (number, line)) in input::lines(&text, &["#"]).enumerate() {
-            let wrong = |why| input::wrong_line(path, number, why);
-            let columns = columns(line);
-            let [first, second, _, ..] = columns[..] else {
-                return Err(wrong(format!("expected two words and a score, and found {line:.80?}")));
-            };
-            let Some(&score) = columns.get(score_column) else {
-                return Err(wrong(format!("there is no column {} with the score", score_column + 1)));
-            };
-            match score.parse::<f64>() {
-                Ok(score) if score.is_finite() => pairs.push(([words.number(first), words.number(second)], score)),
-                // SimLex-999's own file has the part of speech before the score, and says so.
-                Err(_) if index == 0 => score_column += usize::from(score.eq_ignore_ascii_case("pos")),
-                _ => return Err(wrong(format!("the score is {score:.40?}, not a finite number"))),
-            }
+        let rows: Vec<Row> = input::lines(&text, &["#"]).map(|(number, line)| Row::new(number, line)).collect();
+        if let Some(Row { number, cells }) = rows.iter().find(|row| row.cells.len() < 3) {
+            let why = format!("expected two words and a score, and found {:.80?}", cells.join(" "));
+            return Err(input::wrong_line(path, *number, why));
+        }
+        let none = || input::wrong(path, "holds no word pairs, which are lines of two words and a score".to_owned());
+        if rows.is_empty() {
+            return Err(none());
+        }
+        let columns = Columns::find(&rows, wanted).map_err(|why| {
+            let value = wanted.unwrap_or_default().to_owned();
+            Error::Setting { flag: "--score-column", value, why: format!("{}: {why}", path.display()) }
+        })?;
+        let mut pairs = Vec::with_capacity(rows.len());
+        for row in &rows[usize::from(columns.is_named)..] {
+            let (pair, score) = pair(row, &columns).map_err(|why| input::wrong_line(path, row.number, why))?;
+            pairs.push((pair.map(|word| words.number(word)), score));
         }
         if pairs.is_empty() {
-            return Err(input::wrong(path, "holds no word pairs, which are lines of two words and a score".to_owned()));
+            return Err(none());
         }
-        Ok(Self { file: path.to_owned(), pairs })
+        Ok(Self { file: path.to_owned(), pairs, score_column: columns.score + 1, note: columns.note })
+    }
+
+    /// What there is to be said about how the file was read.
+    pub(super) fn note(&self) -> Option<String> {
+        self.note.as_ref().map(|note| format!("{}: {note}", self.file.display()))
     }
 
     pub(super) fn score(&self, matrix: &Matrix, found: &Found, protocol: Protocol) -> PairScore {
@@ -80,6 +95,8 @@ impl PairSet {
         }
         PairScore {
             file: self.file.clone(),
+            score_column: self.score_column,
+            among: found.searched(),
             total: self.pairs.len(),
             found: known,
             spearman: spearman(&people, &vectors),
@@ -88,11 +105,19 @@ impl PairSet {
     }
 }
 
-/// The columns of a line: between tabs if it has any, else between commas if it has any, else between spaces.
-fn columns(line: &str) -> Vec<&str> {
-    match ['\t', ','].into_iter().find(|&separator| line.contains(separator)) {
-        Some(separator) => line.split(separator).map(str::trim).collect(),
-        None => line.split_whitespace().collect(),
+/// The words and the score of a line, or what is wrong with it.
+fn pair<'a>(row: &Row<'a>, columns: &Columns) -> Result<([&'a str; 2], f64), String> {
+    let cell = |column: usize, what: &str| {
+        row.cells.get(column).copied().ok_or_else(|| format!("there is no column {} with the {what}", column + 1))
+    };
+    let words = [cell(columns.words[0], "first word")?, cell(columns.words[1], "second word")?];
+    let score = cell(columns.score, "score")?;
+    match score.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok((words, value)),
+        _ => Err(format!(
+            "the score is {score:.40?}, in column {}, not a finite number; --score-column takes another column",
+            columns.score + 1
+        )),
     }
 }
 
@@ -103,12 +128,12 @@ mod tests {
     use super::*;
     use crate::vocab::Vocab;
 
-    fn read(text: &str) -> Result<(PairSet, Words)> {
+    fn read(text: &str) -> crate::error::Result<(PairSet, Words)> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pairs");
         fs::write(&path, text).unwrap();
         let mut words = Words::new(Protocol::Gensim);
-        Ok((PairSet::read(&path, &mut words)?, words))
+        Ok((PairSet::read(&path, None, &mut words)?, words))
     }
 
     #[test]
@@ -121,6 +146,7 @@ mod tests {
             "# comment\nfirst second score\na  b  7.5\nc  a  -1",
             "word1\tword2\tPOS\tSimLex999\tconc\na\tb\tA\t7.5\t2\nc\ta\tN\t-1\t3\n",
             "\u{feff}a\tb\t7.5\t7\t8\nc\ta\t-1\t0\t0",
+            "\u{feff}word1,word2,score\n\u{feff}a,b,7.5\nc,a,-1\n",
         ] {
             assert_eq!(read(text).unwrap().0.pairs, pairs, "{text}");
         }
@@ -137,7 +163,8 @@ mod tests {
             ("a b NaN\n", "line 1", "the score is \"NaN\""),
             ("a b 1\nc d inf\n", "line 2", "the score is \"inf\""),
             ("# x\n\na b\n", "line 3", "expected two words and a score"),
-            ("a\tb\tPOS\tscore\nc\td\tN\n", "line 2", "no column 4"),
+            ("a\tb\tPOS\tscore\nc\td\tN\n", "line 2", "the score is \"N\", in column 3"),
+            ("a\tb\tN\t1\nc\td\tN\t2\ne\tf\tN\n", "line 3", "no column 4"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(place) && error.contains(why), "{text:?}: {error}");

@@ -11,7 +11,7 @@ use serde::Serialize;
 /// | a word of the files is | upper-cased | upper-cased, ASCII alone | lower-cased |
 /// | a word of the vectors is | upper-cased | upper-cased, ASCII alone | taken as it is |
 /// | pairs are looked up among | 300,000 words | all words (it has no pairs) | all words |
-/// | analogies are among | 30,000 words | 30,000 words | all words |
+/// | analogies are among | 300,000 words | 30,000 words | all words |
 /// | a pair with an unknown word | is skipped | is skipped | has the similarity 0 |
 /// | an analogy with an unknown word | is skipped | is skipped | counts, with the most frequent word's vector |
 /// | no answer to an analogy are | its words in any case | the vectors its words took | its words |
@@ -19,9 +19,9 @@ use serde::Serialize;
 /// | 3CosMul's ε | 1e-6 | 1e-3 (it has none; the method's paper) | 0.01, as it adds it to (1 + cosine) / 2 |
 ///
 /// Of several words that are equal in upper case the first, which is the most frequent, gives the vector. Sources:
-/// `evaluate_word_pairs`, `evaluate_word_analogies` and `most_similar_cosmul` of gensim's `KeyedVectors` (the default
-/// 30,000 is that of word2vec's demos; gensim's own is 300,000); `compute-accuracy.c`; `ws_eval.py` and
-/// `analogy_eval.py` of Levy and Goldberg's hyperwords.
+/// `evaluate_word_pairs`, `evaluate_word_analogies` and `most_similar_cosmul` of gensim's `KeyedVectors`;
+/// `compute-accuracy.c` (30,000 words are what word2vec's demos ask it for); `ws_eval.py` and `analogy_eval.py` of Levy
+/// and Goldberg's hyperwords.
 ///
 /// Three oddities are left out. gensim looks at the five best answers only, so that it could run out of them if all
 /// were case variants of the question. hyperwords sorts the scores of pairs as text, "10.0" before "9.0". And it gives
@@ -59,6 +59,15 @@ impl Protocol {
     /// Pairs are looked up among that many of the first words; `None` for all.
     pub(super) fn pair_words(self) -> Option<usize> {
         matches!(self, Self::Gensim).then_some(300_000)
+    }
+
+    /// Analogies are asked and answered among that many of the first words; `None` for all.
+    fn analogy_words(self) -> Option<usize> {
+        match self {
+            Self::Gensim => Some(300_000),
+            Self::Word2vec => Some(30_000),
+            Self::Hyperwords => None,
+        }
     }
 
     /// Whether pairs and analogies with unknown words count instead of being skipped.
@@ -114,7 +123,7 @@ impl Method {
 }
 
 /// How to evaluate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Options {
     /// The treatment of case and unknown words.
     pub protocol: Protocol,
@@ -122,13 +131,16 @@ pub struct Options {
     pub method: Method,
     /// Analogies are asked and answered among that many of the first words; `None` for all.
     pub restrict_vocab: Option<usize>,
+    /// The column of people's scores in files of word pairs, by its name or its number from 1; `None` for the one that looks
+    /// it.
+    pub score_column: Option<String>,
 }
 
 impl Options {
     /// What the protocol's tool does unless told otherwise, with 3CosAdd.
     pub fn of(protocol: Protocol) -> Self {
-        let restrict_vocab = (protocol != Protocol::Hyperwords).then_some(30_000);
-        Self { protocol, method: Method::default(), restrict_vocab }
+        let restrict_vocab = protocol.analogy_words();
+        Self { protocol, method: Method::default(), restrict_vocab, score_column: None }
     }
 }
 

@@ -18,8 +18,8 @@ pub struct Reading {
     /// The format of the vectors that are read, whatever their name
     #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = "Vectors that are read")]
     pub from: Option<Format>,
-    /// Refuse vectors with odd rows (a word twice, with whitespace or broken bytes, a header that is off) instead of
-    /// counting them
+    /// Refuse vectors with odd rows (a word twice, with whitespace or broken bytes, a header that is off), and lines of a
+    /// --vocab that are no word and count, instead of counting them
     #[arg(long, help_heading = "Vectors that are read")]
     pub strict: bool,
     /// How many words are kept, from the first. Nothing beyond them is read. All, unless the program says so.

@@ -97,6 +97,15 @@ impl<K: Key> Counts<K> {
         self.counts.get(key).copied().unwrap_or(0)
     }
 
+    /// Forgets one.
+    pub(super) fn remove<Q>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.counts.remove(key);
+    }
+
     /// All with their counts, in no particular order.
     pub fn iter_keys(&self) -> impl Iterator<Item = (&K, u64)> {
         self.counts.iter().map(|(key, &count)| (key, count))

@@ -7,8 +7,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::file::for_each_line;
-use crate::corpus::{MAX_WORD_BYTES, Normalization};
+use super::file::{Lines, wrong_line};
+use crate::corpus::{MAX_WORD_BYTES, Normalization, is_separator};
 use crate::error::{Error, Result};
 
 /// A smaller `--vocab-memory` would forget what it counted at once.
@@ -112,13 +112,17 @@ impl Rules {
 pub struct Words(HashSet<Box<[u8]>, FixedState>);
 
 impl Words {
-    /// Reads a list, one word a line; empty lines are passed over.
+    /// Reads a list, one word a line; empty lines and byte order marks are passed over.
     fn read(path: &Path, normalization: Normalization) -> Result<Self> {
         let mut words = HashSet::default();
-        for_each_line(path, |line| {
-            words.insert(normalization.apply(checked_word(line.trim_ascii())?).as_bytes().into());
-            Ok(())
-        })?;
+        for line in Lines::open(path)? {
+            let (number, line) = line?;
+            let word = std::str::from_utf8(line.trim_ascii())
+                .map_err(|error| format!("not UTF-8 text from its byte {} on", error.valid_up_to()))
+                .and_then(checked_word)
+                .map_err(|why| wrong_line(path, number, why))?;
+            words.insert(normalization.apply(word).as_bytes().into());
+        }
         Ok(Self(words))
     }
 
@@ -147,7 +151,7 @@ impl Words {
 
 /// A word as the tokenizer could have handed it out.
 pub(super) fn checked_word(word: &str) -> std::result::Result<&str, String> {
-    if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if word.is_empty() || word.contains(is_separator) {
         return Err(format!("expected one word without spaces or control characters and found {word:.60?}"));
     }
     if word.len() > MAX_WORD_BYTES {

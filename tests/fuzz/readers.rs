@@ -162,7 +162,12 @@ fn checkpoints_fit_their_run_or_are_an_error() {
 fn vocabularies_and_lists_of_words_are_words_or_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("words");
-    let seeds = ["the 900\né 12\na\t3\r\n\nb 1\n".as_bytes().to_vec(), b"the\nand\r\n\nof".to_vec()];
+    let seeds = [
+        "the 900\né 12\na\t3\r\n\nb 1\n".as_bytes().to_vec(),
+        b"the\nand\r\n\nof".to_vec(),
+        b"3\nthe 900 word\n</s> 12 word\na 3 word\n".to_vec(),
+        b"9\n0\tthe\t900\n1\tnew york\t12\n".to_vec(),
+    ];
     fuzz(
         "vocabulary",
         |draw| draw.damaged(&seeds),
@@ -171,7 +176,7 @@ fn vocabularies_and_lists_of_words_are_words_or_an_error() {
             let options =
                 WordOptions { lowercase: draw.one_in(2), stop_words: Some(path.clone()), ..WordOptions::default() };
             let _ = Rules::read(&options);
-            if let Ok(counts) = read_counts(&path, &Rules::default()) {
+            if let Ok(counts) = read_counts(&path, &Rules::default(), draw.one_in(2), |_| ()) {
                 let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
                 assert!(vocab.counts().iter().all(|&count| count > 0));
                 assert!(vocab.words().all(|word| !word.contains(|c: char| c.is_whitespace() || c.is_control())));
