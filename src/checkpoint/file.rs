@@ -27,7 +27,7 @@ use crate::model::{Matrix, Model};
 const MAGIC: [u8; 8] = *b"w2v-ckpt";
 
 /// To be raised with every change of the bytes or of what they mean, batches and draws included.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Bytes before the header.
 const PREAMBLE: u64 = 16;
