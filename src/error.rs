@@ -137,7 +137,7 @@ pub enum Error {
         /// What the driver said.
         why: String,
     },
-    /// Whoever asked for the run asked it to stop.
+    /// Whoever asked for the run asked it to stop before it had learned anything.
     #[error("stopped as asked after batch {step}")]
     Stopped {
         /// Batches trained.

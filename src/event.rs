@@ -31,8 +31,10 @@ pub enum Event {
     Cached(Cached),
     /// The corpus is counted and encoded.
     Prepared(Prepared),
-    /// Training goes on.
+    /// Training goes on: told after some time.
     Progress(Progress),
+    /// The same after an equal share of the run, for its curves: since the last point.
+    Point(Progress),
     /// An epoch is over.
     Epoch(Epoch),
     /// The vectors of an epoch are evaluated.

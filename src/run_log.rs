@@ -3,12 +3,14 @@
 //! | record | when | holds |
 //! |---|---|---|
 //! | `start` | first | [`StartRecord`]: settings, engine, hardware, what the corpus holds |
-//! | `progress` | at every report | [`crate::event::Progress`] and `words_per_second` since the last report |
+//! | `progress` | after each two-hundredth of the run | [`crate::event::Progress`] and `words_per_second` since the last one |
 //! | `epoch` | after every epoch | [`crate::event::Epoch`] |
 //! | `evaluated` | after it, where evaluation files were given | [`crate::event::Evaluated`] |
 //! | `end` | last, once the vectors are written | [`EndRecord`] |
 //!
-//! Durations are numbers of seconds. A run that was interrupted leaves whole lines and no `end`.
+//! Durations are numbers of seconds. A run that failed, or was saved to be resumed, leaves whole lines and no `end`.
+
+mod file;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,11 +20,15 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::file::LogFile;
 use crate::corpus::utf8_text;
 use crate::error::{Error, Result};
 
 /// The version of the format; it rises when a reader of the old one could no longer understand the file.
 pub const VERSION: u64 = 1;
+
+/// Reports that a run is recorded with, each after an equal share of it; a run of fewer batches has fewer.
+pub const REPORTS: u32 = 200;
 
 /// No line is longer, in bytes: room for the paths of a corpus in many thousands of files.
 const MAX_LINE: u64 = 1 << 24;
@@ -114,6 +120,9 @@ struct ScoreRecord {
 /// How a run went.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct EndRecord {
+    /// Where the vectors are: an absolute path. That of the start, unless the run was interrupted and others were there.
+    #[serde(default)]
+    pub output: Option<String>,
     /// What was trained: [`crate::train::Summary`].
     pub training: Map<String, Value>,
     /// Words trained per second, over the whole training.
@@ -156,7 +165,7 @@ fn durations_to_seconds(value: &mut Value) {
 ///
 /// # Errors
 /// What the file system reported.
-pub fn write_line(out: &mut impl Write, record: &Map<String, Value>) -> io::Result<()> {
+pub fn write_line(out: &mut (impl Write + ?Sized), record: &Map<String, Value>) -> io::Result<()> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
     out.write_all(&line)?;

@@ -52,7 +52,7 @@ struct SessionLog {
     status: i32,
 }
 
-/// `SessionLog.status` at the start of a run: TensorBoard then drops what an earlier run left in the folder.
+/// `SessionLog.status` at the start of a run: TensorBoard then drops what the folder's earlier files have from that step on.
 const STARTED: i32 = 1;
 
 /// An event file that grows with a run.
@@ -62,30 +62,31 @@ pub struct EventFile<W = File> {
 }
 
 impl EventFile {
-    /// A new event file in a folder, which is made if it is not there; also says the file's path.
+    /// A new event file in a folder, which is made if it is not there; also says the file's path. A run that begins anew
+    /// has `first_step` 0, and takes the place of the folder's earlier runs; a resumed one goes on from that step.
     ///
     /// # Errors
     /// [`Error::Io`] when the folder or the file cannot be written.
-    pub fn create(folder: &Path) -> Result<(Self, PathBuf)> {
+    pub fn create(folder: &Path, first_step: u64) -> Result<(Self, PathBuf)> {
         fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         // TensorBoard reads the files of a folder in the order of their names, and knows them by "tfevents".
         let name = format!("events.out.tfevents.{:010}.{}.w2v-gpu", now() as u64, std::process::id());
         let path = folder.join(name);
         let out = File::create(&path).map_err(Error::io("write", &path))?;
-        let file = Self::begin(out).map_err(Error::io("write", &path))?;
+        let file = Self::begin(out, first_step).map_err(Error::io("write", &path))?;
         Ok((file, path))
     }
 }
 
 impl<W: Write> EventFile<W> {
-    /// Begins an event file.
+    /// Begins an event file whose first scalars are those of `first_step`.
     ///
     /// # Errors
     /// What the file system reported.
-    pub fn begin(out: W) -> io::Result<Self> {
+    pub fn begin(out: W, first_step: u64) -> io::Result<Self> {
         let mut file = Self { out };
         file.put(0, What::FileVersion("brain.Event:2".to_owned()))?;
-        file.put(0, What::SessionLog(SessionLog { status: STARTED }))?;
+        file.put(first_step, What::SessionLog(SessionLog { status: STARTED }))?;
         Ok(file)
     }
 
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_file_begins_with_its_version_and_a_start() {
-        let mut file = EventFile::begin(Vec::new()).unwrap();
+        let mut file = EventFile::begin(Vec::new(), 5).unwrap();
         file.scalars(7, [("loss", 2.0)]).unwrap();
         let events = events(&file.out);
         let what: Vec<What> = events.iter().filter_map(|event| event.what.clone()).collect();
@@ -169,14 +170,14 @@ mod tests {
                 What::Summary(Summary { value: vec![scalar] }),
             ]
         );
-        assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [0, 0, 7]);
+        assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [0, 5, 7]);
         assert!(events.iter().all(|event| event.wall_time > 1.7e9));
     }
 
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = EventFile::create(&file.path().join("runs")).unwrap_err().to_string();
+        let error = EventFile::create(&file.path().join("runs"), 0).unwrap_err().to_string();
         assert!(error.contains("cannot make the folder") && error.contains("runs"), "{error}");
     }
 }

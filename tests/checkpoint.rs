@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use w2v_gpu::batch::Batch;
 use w2v_gpu::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Saver, Snapshot};
@@ -14,7 +15,7 @@ use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::event::Event;
 use w2v_gpu::model::Model;
-use w2v_gpu::train::{Options, Summary, train};
+use w2v_gpu::train::{Ending, Options, Summary, train};
 use w2v_gpu::{Error, Result};
 
 fn corpus_path() -> PathBuf {
@@ -115,6 +116,8 @@ fn assert_same(own: &(Model, Summary), expected: &(Model, Summary)) {
     let (own, expected) = (own.1, expected.1);
     let counts = |summary: Summary| (summary.steps, summary.words, summary.pairs, summary.epochs, summary.model_epoch);
     assert_eq!(counts(own), counts(expected));
+    assert_eq!(own.ending, expected.ending);
+    assert!((own.blank_loss - expected.blank_loss).abs() < 1e-9 * expected.blank_loss);
     assert!((own.loss - expected.loss).abs() < 1e-9 * expected.loss);
     assert_eq!(own.validation, expected.validation);
 }
@@ -123,9 +126,9 @@ fn assert_same(own: &(Model, Summary), expected: &(Model, Summary)) {
 fn in_parts(path: &Path, data: &Dataset, engine: MakeEngine, more: u32) -> ((Model, Summary), u32) {
     for parts in 0.. {
         let stop = AtomicBool::new(false);
-        match part(path, data, engine, 1 + parts * more, Fate::Stop(&stop)) {
-            Ok(own) => return (own, parts),
-            Err(error) => assert!(matches!(error, Error::Stopped { .. }), "{error}"),
+        let own = part(path, data, engine, 1 + parts * more, Fate::Stop(&stop)).unwrap();
+        if own.1.ending != Ending::Interrupted {
+            return (own, parts);
         }
     }
     unreachable!("the parts grow")
@@ -160,6 +163,7 @@ fn patience_lasts_across_stops() {
     let data = data(&Config { dim: 30, epochs: 40, validation: Some(0.02), patience: Some(3), ..rates });
     let expected = uninterrupted(&data, on_cpu);
     assert_eq!(expected.1.epochs, expected.1.model_epoch + 4);
+    assert_eq!(expected.1.ending, Ending::Early);
     let temporary = tempfile::tempdir().unwrap();
     let (own, parts) = in_parts(temporary.path(), &data, on_cpu, 5);
     assert!(parts > 5, "{parts}");
@@ -207,6 +211,28 @@ fn more_epochs_go_on_from_the_words_seen() {
     let (own, summary) = part(temporary.path(), &longer, on_cpu, u32::MAX, Fate::Stop(&never)).unwrap();
     assert!(own == engine.model().unwrap());
     assert_eq!((summary.epochs, summary.words), (5, longer.total_words()));
+}
+
+/// Numbers that no run can have reached are refused before anything is computed from them.
+#[test]
+fn a_checkpoint_that_claims_the_impossible_is_refused() {
+    let data = data(&Config { validation: Some(0.1), patience: Some(1), ..config(Loss::Ns) });
+    let temporary = tempfile::tempdir().unwrap();
+    part(temporary.path(), &data, on_cpu, u32::MAX, Fate::Stop(&AtomicBool::new(false))).unwrap();
+    let whole = load(&Folder::open(temporary.path(), "--resume").unwrap(), &data).unwrap();
+    let forgeries: [fn(&mut Snapshot); 5] = [
+        |forged| forged.reached.elapsed = Duration::from_secs(u64::MAX),
+        |forged| forged.reached.waited = Duration::MAX,
+        |forged| forged.reached.latest.as_mut().unwrap().epoch = u32::MAX,
+        |forged| forged.reached.best.as_mut().unwrap().epoch = u32::MAX,
+        |forged| forged.reached.words = u64::MAX,
+    ];
+    for forge in forgeries {
+        let mut forged = whole.clone();
+        forge(&mut forged.snapshot);
+        let error = forged.check(&data).unwrap_err().to_string();
+        assert!(error.contains("do not fit together"), "{error}");
+    }
 }
 
 /// The folder is gone: training goes on, and its vectors are the same.

@@ -197,10 +197,13 @@ fn bad_files_are_named() {
     fs::write(path("blank.txt"), "\n \n\t\n").unwrap();
     fs::write(path("packed.txt"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
     fs::write(path("alone.txt"), "a\nb\n".repeat(50)).unwrap();
-    let attempts: [(PathBuf, PathBuf, &str); 10] = [
+    fs::create_dir(path("texts")).unwrap();
+    fs::copy(path("packed.txt"), path("texts/packed.txt")).unwrap();
+    let attempts: [(PathBuf, PathBuf, &str); 11] = [
         (path("alone.txt"), path("alone.txt"), "is a file of the corpus"),
         (path("missing.txt"), path("v.txt"), "missing.txt"),
-        (folder.path().to_owned(), path("v.txt"), "packed.txt"),
+        (path("texts"), path("v.txt"), "packed.txt"),
+        (folder.path().to_owned(), path("v.txt"), "lies in a folder of CORPUS"),
         (path("empty.txt"), path("v.txt"), "holds no words"),
         (path("blank.txt"), path("v.txt"), "holds no words"),
         (path("packed.txt"), path("v.txt"), "is cut short"),
@@ -289,12 +292,14 @@ fn settings(folder: &TempDir, out: &str) -> serde_json::Value {
 fn every_objective_trains_on_both_engines() {
     let folder = folder();
     for loss in ["ns", "hs", "softmax"] {
+        // The default is not shown.
+        let shown = if loss == "ns" { "settings: --dim 8 --sample".to_owned() } else { format!("--loss {loss}") };
         for engine in ["cpu", "gpu"] {
             train(&folder, "v.txt", &["--loss", loss, "--engine", engine, "--save-output"])
                 .arg(folder.path().join("o.txt"))
                 .assert()
                 .success()
-                .stderr(contains(format!("--loss {loss}")));
+                .stderr(contains(&shown));
             let output = String::from_utf8(read(&folder, "o.txt")).unwrap();
             // Hierarchical softmax has vectors of the tree's inner nodes, one less than words, and no words.
             let expected = if loss == "hs" { ("11 8", "<inner-node-0>") } else { ("12 8", "the") };

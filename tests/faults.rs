@@ -197,6 +197,51 @@ fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
     assert_eq!(fs::read(folder.path().join("v.txt")).unwrap(), expected);
 }
 
+/// A pipe that was named as the output: the vectors are lost with its reader.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_a_named_pipe_is_a_failure() {
+    let folder = folder();
+    let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
+    fs::write(folder.path().join("words.txt"), words).unwrap();
+    Command::new("mkfifo").arg(folder.path().join("v.txt")).assert().success();
+    let mut reader = std::process::Command::new("head");
+    let reader = reader.args(["-c", "1", "v.txt"]).current_dir(&folder).stdout(std::process::Stdio::null());
+    let mut reader = reader.spawn().unwrap();
+    train(&folder, &["words.txt", "-o", "v.txt", "--min-count", "1"])
+        .assert()
+        .code(1)
+        .stderr(contains("error: cannot write v.txt"));
+    reader.wait().unwrap();
+}
+
+/// What the next run on the same folder would take for text.
+#[test]
+fn nothing_is_written_where_it_would_be_read_as_text() {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("texts/deep")).unwrap();
+    fs::copy(folder.path().join("text.txt"), folder.path().join("texts/text.txt")).unwrap();
+    let before = names(folder.path());
+    for (flag, place) in [
+        ("-o/--output", "texts/v.bin"),
+        ("--save-output", "texts/deep/c.bin"),
+        ("--save-vocab", "texts/words"),
+        ("--checkpoint", "texts/new/run"),
+        ("--metrics", "texts/run.jsonl"),
+        ("--tensorboard", "texts/board"),
+    ] {
+        let args = if flag == "-o/--output" { vec![place] } else { vec!["v.bin", flag, place] };
+        let why = "lies in a folder of CORPUS, where the next run would read it as text; name a place elsewhere";
+        train(&folder, &[&["texts", "-o"], &args[..]].concat())
+            .assert()
+            .code(2)
+            .stderr(contains(format!("{flag} {place}: {why}")));
+    }
+    assert_eq!((names(folder.path()), names(&folder.path().join("texts")).len()), (before, 2));
+    // Hidden ones are not read.
+    train(&folder, &["texts", "-o", "v.bin", "--checkpoint", "texts/.run"]).assert().success();
+}
+
 /// A limit on the size of files stands for a full disk.
 #[cfg(unix)]
 mod full {
@@ -279,7 +324,9 @@ mod killed {
 
     /// Runs a command and sends it a signal in the middle of its output; none where files need names.
     fn end_within_output(folder: &TempDir, args: &[&str], signal: &str) -> Option<ExitStatus> {
-        let mut run = Command::new(PROGRAM);
+        // In the background of a script SIGINT is ignored.
+        let mut run = Command::new("env");
+        run.args(["--default-signal=INT", PROGRAM]);
         run.current_dir(folder.path()).args(args).stdin(Stdio::null()).stderr(Stdio::null());
         let mut run = run.spawn().unwrap();
         let (path, started) = (folder.path().canonicalize().unwrap(), Instant::now());

@@ -23,7 +23,7 @@ fn train(folder: &Path, more: &[&str]) -> Command {
     command
         .current_dir(folder)
         .args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8", "--epochs", "2", "--sample", "0"])
-        .args(["-q", "--batch", "64", "--log-every", "0.001"])
+        .args(["-q", "--batch", "64"])
         .args(more);
     command
 }
@@ -100,8 +100,9 @@ fn a_run_is_recorded_line_by_line() {
     // 3000 words occur once and are left out.
     assert_eq!((&start["prepared"]["text"]["words"], &start["prepared"]["tokens"]), (&27_000.into(), &24_000.into()));
 
+    // However short the run is, and however little it shows.
     let progress = of("progress");
-    assert!(progress.len() > 1, "{progress:?}");
+    assert_eq!(progress.len(), 200);
     for pair in progress.windows(2) {
         let number = |name: &str| [0, 1].map(|i| pair[i][name].as_f64().unwrap());
         for name in ["step", "words", "pairs", "elapsed"] {
@@ -140,6 +141,125 @@ fn a_run_that_fails_leaves_whole_lines_and_no_end() {
     let records = records(&folder.path().join("run.jsonl"));
     assert_eq!(records[0]["record"], "start");
     assert!(records.iter().all(|record| record["record"] != "end"));
+}
+
+fn lines(folder: &Path, name: &str) -> Vec<Value> {
+    records(&folder.join(name))
+}
+
+/// Its steps, its epochs and how often it begins and ends.
+fn shape(records: &[Value]) -> (Vec<u64>, Vec<u64>, usize) {
+    let numbers = |kind: &str, name: &str| -> Vec<u64> {
+        let of_kind = records.iter().filter(|record| record["record"] == kind);
+        of_kind.map(|record| record[name].as_u64().unwrap()).collect()
+    };
+    let (steps, epochs) = (numbers("progress", "step"), numbers("epoch", "epoch"));
+    let others = records.len() - steps.len() - epochs.len();
+    (steps, epochs, others)
+}
+
+#[test]
+fn a_resumed_run_adds_to_its_record() {
+    let folder = folder();
+    let path = folder.path();
+    train(path, &["--metrics", "run.jsonl", "--checkpoint", "run"]).assert().success();
+    let before = lines(path, "run.jsonl");
+    train(path, &["--metrics", "run.jsonl", "--resume", "run", "--epochs", "3"]).assert().success();
+    let (first, second) = (shape(&before), shape(&lines(path, "run.jsonl")));
+    assert_eq!((first.1, second.1), (vec![0, 1], vec![0, 1, 2]));
+    assert_eq!((second.0[..200].to_vec(), second.2), (first.0, 2));
+    assert!(second.0.len() > 250 && second.0.is_sorted_by(|a, b| a < b), "{:?}", second.0);
+    // The curves of the page go over all epochs.
+    let mut report = Command::cargo_bin("w2v-gpu").unwrap();
+    report.current_dir(path).args(["report", "run.jsonl", "-o", "run.html"]).assert().success();
+    let page = fs::read_to_string(path.join("run.html")).unwrap();
+    let (_, data) = page.split_once(r#"id="data">"#).unwrap();
+    let data: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    let epochs: Vec<f64> =
+        data["points"].as_array().unwrap().iter().map(|point| point["epoch"].as_f64().unwrap()).collect();
+    assert!((epochs[199] - 2.0).abs() < 1e-9 && (epochs.last().unwrap() - 3.0).abs() < 1e-9, "{epochs:?}");
+}
+
+/// What a run that fails would have replaced.
+#[test]
+fn a_run_that_fails_replaces_no_file() {
+    let folder = folder();
+    let path = folder.path();
+    let files = ["--metrics", "run.jsonl", "--save-vocab", "words", "--save-output", "c.bin"];
+    train(path, &files).assert().success();
+    let names = ["run.jsonl", "words", "c.bin", "v.bin", "v.bin.json"];
+    let read = || names.map(|name| fs::read(path.join(name)).unwrap());
+    let before = read();
+    fs::write(path.join("text.txt"), fs::read_to_string(path.join("text.txt")).unwrap().repeat(2)).unwrap();
+    train(path, &[&files[..], &["--lr", "1e30", "--clip", "1e30"]].concat()).assert().code(1);
+    assert!(read() == before);
+    let failed = lines(path, "run.jsonl.1");
+    assert!(failed[0]["record"] == "start" && failed.iter().all(|record| record["record"] != "end"));
+    // The next run that is whole takes the name.
+    train(path, &files).assert().success();
+    let records = lines(path, "run.jsonl");
+    assert!(records[0]["prepared"]["tokens"] == 48_000 && records.last().unwrap()["record"] == "end");
+}
+
+/// On the terminal, in the summary, in the record and on the page.
+#[test]
+fn an_early_end_is_told_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/data/corpus.txt");
+    let w2v = |args: &[&str]| {
+        let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+        command.current_dir(&folder).args(args);
+        command
+    };
+    let rates = ["--dim", "20", "--epochs", "40", "--lr", "2", "--min-lr", "2", "--clip", "1", "--max-vocab", "300"];
+    let output = w2v(&["train", corpus, "-o", "v.bin", "--engine", "cpu", "--metrics", "run.jsonl", "--json"])
+        .args(rates)
+        .args(["--validation", "0.05", "--patience", "1"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let training = &summary["training"];
+    let kept = training["model_epoch"].as_u64().unwrap();
+    assert_eq!((&training["ending"], training["epochs"].as_u64()), (&"early".into(), Some(kept + 2)));
+    let told = format!("stopped early after epoch {} of 40, as --patience 1 asks; the vectors are those of", kept + 2);
+    assert!(said.contains(&told), "{said}");
+
+    let records = records(&folder.path().join("run.jsonl"));
+    let epochs: Vec<&Value> = records.iter().filter(|record| record["record"] == "epoch").collect();
+    let best = epochs[kept as usize];
+    assert_eq!(epochs.len() as u64, kept + 2);
+    assert!(epochs.iter().all(|epoch| epoch["validation"].as_f64() >= best["validation"].as_f64()));
+    w2v(&["report", "run.jsonl", "-o", "run.html"]).assert().success();
+    let page = fs::read_to_string(folder.path().join("run.html")).unwrap();
+    let end = &records.last().unwrap()["training"];
+    for name in ["ending", "model_epoch", "loss", "validation"] {
+        assert_eq!(end[name], training[name]);
+        assert!(page.contains(&format!("\"{name}\":{}", training[name])), "{name}");
+    }
+    assert_eq!((&end["loss"], &end["validation"]), (&best["loss"], &best["validation"]));
+}
+
+/// A rate that the row limit hides, one that teaches nothing, and the usual one.
+#[test]
+fn a_run_that_cannot_have_learned_says_so() {
+    let folder = folder();
+    let trained = |more: &[&str]| {
+        let mut command = Command::cargo_bin("w2v-gpu").unwrap();
+        command.current_dir(&folder).args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8"]);
+        let output = command.args(["--sample", "0", "--batch", "64"]).args(more).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let patience = ["--validation", "0.1", "--patience", "1"];
+    for lr in ["1e9", "100"] {
+        for more in [&["--epochs", "1"][..], &["--epochs", "9"], &patience, &["--loss", "hs"], &["--loss", "softmax"]] {
+            let said = trained(&[&["--lr", lr], more].concat());
+            assert!(said.contains("is too high") && said.contains("lower --lr"), "{lr} {more:?}: {said}");
+        }
+    }
+    assert!(trained(&["--lr", "1e-9"]).contains("warning: nothing was learned: the loss is"));
+    assert!(!trained(&[]).contains("warning"));
 }
 
 #[test]

@@ -264,6 +264,44 @@ fn vectors_that_cannot_be_written_are_in_the_checkpoint() {
     assert!(place.output() == expected);
 }
 
+/// Killed, and resumed: every line of the record once, as far as the last checkpoint and from there on.
+#[test]
+fn the_record_of_a_killed_run_goes_on() {
+    let place = Place::new("cpu");
+    let more = [&LONGER[..], &["--metrics", "run.jsonl"]].concat();
+    let mut run = place.saved(&more).stderr(Stdio::null()).spawn().unwrap();
+    let epochs = || {
+        let text = fs::read_to_string(place.path("run.jsonl")).unwrap_or_default();
+        text.matches(r#""record":"epoch""#).count()
+    };
+    wait_until("an epoch is recorded and saved", || epochs() > 1 && !place.checkpoints().is_empty());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(!place.path("v.bin").exists(), "the run was over before it could be killed");
+    place.saved(&[&more[..], &["--resume", "run"]].concat()).assert().success();
+    let log = w2v_gpu::run_log::read(&place.path("run.jsonl")).unwrap();
+    assert!(log.end.is_some());
+    assert_eq!(log.epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+    assert!(log.progress.is_sorted_by(|a, b| a.step < b.step));
+    assert_eq!(log.progress.len(), 200);
+}
+
+/// A process that was killed has the folder until all of it is gone.
+#[test]
+fn a_resume_waits_a_moment_for_the_folder() {
+    let place = Place::new("cpu");
+    place.saved(&[]).assert().success();
+    let lock = fs::File::open(place.path("run/lock")).unwrap();
+    lock.lock().unwrap();
+    let mut run = place.train(&["--resume", "run"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    said.find(|line| line.contains("run: another process has these checkpoints; waiting up to 5 s")).unwrap();
+    drop(lock);
+    assert!(said.any(|line| line.contains("goes on after batch")));
+    said.for_each(drop);
+    assert!(run.wait().unwrap().success());
+}
+
 #[cfg(target_os = "linux")]
 mod signals {
     use super::*;
@@ -272,12 +310,20 @@ mod signals {
         Command::new("kill").arg(format!("-{signal}")).arg(run.id().to_string()).assert().success();
     }
 
-    /// Waits until the process handles SIGINT itself, which it does from the first batch on.
+    /// The same command with SIGINT as at a terminal: in the background of a script it is ignored.
+    fn heeding(command: &Command) -> Command {
+        let mut heeding = Command::new("env");
+        heeding.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
+        heeding.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null()).stderr(Stdio::piped());
+        heeding
+    }
+
+    /// Waits until the process handles SIGTERM itself, which it does from the first batch on.
     fn wait_for_training(run: &Child) {
         let handles = || {
             let status = fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap();
             let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-            u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (2 - 1) != 0
+            u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (15 - 1) != 0
         };
         wait_until("it trains", handles);
     }
@@ -298,7 +344,7 @@ mod signals {
         let with = |option| [&LONGER[..], &[option, "run"]].concat();
         let mut option = "--checkpoint";
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
-            let run = place.train(&with(option)).stderr(Stdio::piped()).spawn().unwrap();
+            let run = heeding(&place.train(&with(option))).spawn().unwrap();
             wait_for_training(&run);
             send(signal, &run);
             let (ended, said) = end(run);
@@ -311,15 +357,69 @@ mod signals {
         assert!(place.output() == expected);
     }
 
-    #[test]
-    fn without_checkpoints_nothing_is_saved_and_it_says_so() {
-        let place = Place::new("cpu");
-        let run = place.train(&["--epochs", "1000"]).stderr(Stdio::piped()).spawn().unwrap();
+    /// Starts a run that takes long, and sends it a signal when it has trained a while.
+    fn interrupted(place: &Place, signal: &str) -> (Option<i32>, String) {
+        let more = ["--epochs", "1000", "--metrics", "run.jsonl", "--save-output", "c.npy"];
+        let run = heeding(&place.train(&more)).spawn().unwrap();
         wait_for_training(&run);
-        send("TERM", &run);
+        std::thread::sleep(Duration::from_millis(300));
+        send(signal, &run);
+        end(run)
+    }
+
+    fn settings(place: &Place, name: &str) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(place.path(name)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn without_checkpoints_the_vectors_so_far_are_written() {
+        let place = Place::new("cpu");
+        for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+            let (ended, said) = interrupted(&place, signal);
+            assert_eq!(ended, Some(code), "{said}");
+            assert!(said.contains("the vectors so far are in v.bin, and v.bin.json says"), "{said}");
+            let vectors = w2v_gpu::format::read(&place.path("v.bin")).unwrap();
+            assert!(vectors.vocab.len() > 1000 && vectors.matrix.values().iter().all(|value| value.is_finite()));
+            let settings = settings(&place, "v.bin.json");
+            assert_eq!(settings["interrupted"], true);
+            assert!((0.0..0.9).contains(&settings["trained_share"].as_f64().unwrap()), "{settings}");
+            assert!(place.path("c.npy").exists() && place.is_clean());
+        }
+        // A run that is finished says nothing of the kind.
+        place.assert(&[]).success();
+        assert!(settings(&place, "v.bin.json").get("interrupted").is_none());
+    }
+
+    #[test]
+    fn vectors_of_a_finished_run_are_not_replaced_by_those_of_an_interrupted_one() {
+        let place = Place::new("cpu");
+        place.assert(&["--metrics", "run.jsonl", "--save-output", "c.npy"]).success();
+        let read = || ["v.bin", "v.bin.json", "c.npy", "run.jsonl"].map(|name| fs::read(place.path(name)).unwrap());
+        let before = read();
+        for _ in 0..2 {
+            let (_, said) = interrupted(&place, "TERM");
+            assert!(
+                said.contains("are in v.interrupted.bin, as v.bin holds those of a run that was finished"),
+                "{said}"
+            );
+            assert!(read() == before);
+            assert_eq!(settings(&place, "v.interrupted.bin.json")["interrupted"], true);
+        }
+        assert!(place.path("c.interrupted.npy").exists() && !place.path("v.interrupted2.bin").exists());
+    }
+
+    #[test]
+    fn a_signal_that_was_ignored_at_the_start_stays_so() {
+        let place = Place::new("cpu");
+        let train = place.train(&["--epochs", "1000"]);
+        let mut ignoring = Command::new("bash");
+        ignoring.current_dir(&place.folder).args(["-c", "trap '' INT HUP; exec \"$@\"", "bash"]);
+        let run = ignoring.arg(train.get_program()).args(train.get_args()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for_training(&run);
+        ["INT", "INT", "HUP", "HUP", "TERM"].into_iter().for_each(|signal| send(signal, &run));
         let (code, said) = end(run);
         assert_eq!(code, Some(143));
-        assert!(said.contains("nothing was saved: with --checkpoint DIR"), "{said}");
+        assert!(!said.contains("SIGINT") && !said.contains("SIGHUP"), "{said}");
     }
 
     /// A batch that takes many seconds: the second signal does not wait for it.
@@ -328,8 +428,9 @@ mod signals {
         let place = Place::new("cpu");
         let words: String = (0..60_000u64).map(|i| format!("w{} ", i * i % 29_989)).collect();
         fs::write(place.path("text.txt"), words).unwrap();
-        let mut run = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
+        let mut run = Command::new("env");
         run.current_dir(&place.folder)
+            .args(["--default-signal=INT", env!("CARGO_BIN_EXE_w2v-gpu")])
             .args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--loss", "softmax"]);
         run.args([
             "--dim",

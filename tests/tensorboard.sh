@@ -21,7 +21,7 @@ cargo build --quiet
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 train() {
-    target/debug/w2v-gpu train data/corpus.txt -o "$work/v.bin" --engine cpu --quiet --log-every 0.05 \
+    target/debug/w2v-gpu train data/corpus.txt -o "$work/v.bin" --engine cpu --quiet \
         --tensorboard "$work/board" --metrics "$work/run.jsonl" "$@"
 }
 train --epochs 3

@@ -1,11 +1,13 @@
 //! The folder of a run's checkpoints.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Checkpoint, Fingerprint, Snapshot, file};
 use crate::error::{Error, Result};
 use crate::format::{sweep, write_atomically};
+use crate::lock::lock;
 
 /// Checkpoints kept: the newest, and one to fall back to.
 const KEPT: usize = 2;
@@ -34,17 +36,26 @@ impl Folder {
     /// # Errors
     /// [`Error::Setting`] when it cannot be written to or another run uses it.
     pub fn open(path: &Path, flag: &'static str) -> Result<Self> {
+        Self::open_within(path, flag, Duration::ZERO, || ())
+    }
+
+    /// The same, but waits up to `patience` for the run that uses the folder: a process that was killed has it until all
+    /// of it is gone. `waiting` is called once, before the wait.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn open_within(path: &Path, flag: &'static str, patience: Duration, waiting: impl FnOnce()) -> Result<Self> {
         let mend = |why: String| Error::Setting { flag, value: path.display().to_string(), why };
         fs::create_dir_all(path)
             .map_err(|error| mend(format!("cannot be made a folder: {error}; name another one")))?;
-        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
-        let lock = lock.map_err(|error| mend(format!("cannot be written to: {error}; name a folder elsewhere")))?;
-        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        let file = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
+        let file = file.map_err(|error| mend(format!("cannot be written to: {error}; name a folder elsewhere")))?;
+        if !lock(&file, patience, waiting) {
             return Err(mend(
                 "another run saves its checkpoints there; name another folder, or end that run".to_owned(),
             ));
         }
-        let folder = Self { path: path.to_owned(), _lock: lock };
+        let folder = Self { path: path.to_owned(), _lock: file };
         // While the folder is locked nobody writes there.
         sweep(path);
         Ok(folder)
@@ -177,6 +188,24 @@ mod tests {
         }
         let error = folder.load().unwrap_err().to_string();
         assert!(error.contains("000000000003.checkpoint") && error.contains("no other checkpoint"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_is_waited_for_as_long_as_asked() {
+        let (_temporary, folder) = folder_with(&[1]);
+        let path = folder.path().to_owned();
+        let mut waits = 0;
+        let mut open = |patience| Folder::open_within(&path, "--resume", patience, || waits += 1).map(drop);
+        open(Duration::from_millis(50)).unwrap_err();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                drop(folder);
+            });
+            open(Duration::from_secs(60)).unwrap();
+        });
+        open(Duration::from_secs(60)).unwrap();
+        assert_eq!(waits, 2);
     }
 
     #[test]

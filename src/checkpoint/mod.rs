@@ -30,6 +30,9 @@ use crate::error::{Error, Result};
 use crate::event::Epoch;
 use crate::model::Model;
 
+/// No run has taken longer: a thousand years.
+const LONGEST: Duration = Duration::from_secs(1000 * 366 * 24 * 3600);
+
 /// A run on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
@@ -65,6 +68,8 @@ pub struct Reached {
     pub epochs: u32,
     /// The loss of the epoch under way.
     pub loss: Mean,
+    /// The loss over all pairs trained if all scores had been zero.
+    pub blank: f64,
     /// The latest epoch that is over.
     pub latest: Option<Epoch>,
     /// With `patience`, the epoch of the lowest validation loss.
@@ -146,6 +151,8 @@ impl Snapshot {
             && reached.steps <= reached.words
             && reached.pairs.max(reached.loss.pairs) <= reached.words.saturating_mul(2 * u64::from(data.config.window))
             && reached.since_best <= reached.epochs
+            && [reached.latest, reached.best].iter().flatten().all(|epoch| epoch.epoch < reached.epochs)
+            && reached.elapsed.max(reached.waited) <= LONGEST
     }
 }
 

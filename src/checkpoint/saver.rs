@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Fingerprint, Folder, Snapshot};
@@ -82,12 +82,28 @@ impl Saver {
         due && self.writing.is_none()
     }
 
-    /// Begins to write, once what is being written is done.
-    pub(crate) fn begin(&mut self, snapshot: Snapshot) -> Option<Event> {
+    /// Begins to write, once what is being written is done. Returns what became of the checkpoint before, and of this one
+    /// if it is done already.
+    pub(crate) fn begin(&mut self, snapshot: Snapshot) -> impl Iterator<Item = Event> + use<> {
+        self.begin_on(Builder::new().name("checkpoint".to_owned()), snapshot)
+    }
+
+    /// The same on a thread by `builder`. Where none can be started, training waits until the checkpoint is written.
+    fn begin_on(&mut self, builder: Builder, snapshot: Snapshot) -> impl Iterator<Item = Event> + use<> {
         let before = self.finish();
-        let (folder, run) = (Arc::clone(&self.folder), Arc::clone(&self.run));
-        self.writing = Some(std::thread::spawn(move || save(&folder, &run, &snapshot)));
-        before
+        let snapshot = Arc::new(snapshot);
+        let (folder, run, shared) = (Arc::clone(&self.folder), Arc::clone(&self.run), Arc::clone(&snapshot));
+        let done = match builder.spawn(move || save(&folder, &run, &shared)) {
+            Ok(writing) => {
+                self.writing = Some(writing);
+                None
+            }
+            Err(error) => {
+                tracing::warn!("training waits for its checkpoint, as no thread can be started for it: {error}");
+                Some(save(&self.folder, &self.run, &snapshot))
+            }
+        };
+        before.into_iter().chain(done)
     }
 
     /// What became of the checkpoint being written, if it is done.
@@ -147,7 +163,7 @@ mod tests {
         let mut saver = Saver::new(folder, of(&Config::default()), Every::Batches(5));
         saver.start(100);
         assert!(!saver.is_due(104) && saver.is_due(105) && !saver.is_due(106));
-        assert!(saver.begin(snapshot(105, false)).is_none());
+        assert_eq!(saver.begin(snapshot(105, false)).count(), 0);
         // Not before the one at hand has been heard of, and then at its own time.
         assert!(!saver.is_due(110));
         let Some(Event::Saved(saved)) = saver.finish() else { panic!("a checkpoint") };
@@ -156,13 +172,24 @@ mod tests {
         assert!(saver.finish().is_none());
     }
 
+    /// No machine has room for such a stack.
+    #[test]
+    fn without_a_thread_a_checkpoint_is_written_all_the_same() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path(), "--checkpoint").unwrap();
+        let mut saver = Saver::new(folder, of(&Config::default()), Every::default());
+        let events: Vec<Event> = saver.begin_on(Builder::new().stack_size(1 << 60), snapshot(7, false)).collect();
+        let [Event::Saved(saved)] = &events[..] else { panic!("{events:?}") };
+        assert!(saved.step == 7 && saved.path.is_file() && saver.finish().is_none());
+    }
+
     #[test]
     fn a_folder_that_is_gone_is_an_event() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path(), "--checkpoint").unwrap();
         let mut saver = Saver::new(folder, of(&Config::default()), Every::default());
         drop(temporary);
-        saver.begin(snapshot(1, false));
+        let _ = saver.begin(snapshot(1, false));
         let Some(Event::NotSaved { why }) = saver.finish() else { panic!("a failure") };
         assert!(why.starts_with("cannot write"), "{why}");
     }

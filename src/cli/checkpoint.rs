@@ -1,6 +1,7 @@
 //! The checkpoints of `train`: the options, and what is said about them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use w2v_gpu::Error;
@@ -16,6 +17,9 @@ use super::progress::Display;
 use super::signals::Signals;
 use super::terminal::escaped;
 use super::train::is_same_file;
+
+/// How long to wait for the folder of a run that was killed, whose process may be there for a moment yet.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is saved on the way.
 #[derive(clap::Args, Debug)]
@@ -38,6 +42,12 @@ impl Checkpoints {
         self.checkpoint.iter().chain(&self.resume).map(PathBuf::as_path)
     }
 
+    /// The same with the flags that named them.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let named = [("--checkpoint", &self.checkpoint), ("--resume", &self.resume)];
+        named.into_iter().filter_map(|(flag, folder)| Some((flag, folder.clone()?)))
+    }
+
     /// Where checkpoints go.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.checkpoint.as_deref().or(self.resume.as_deref())
@@ -57,7 +67,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Opens the folders, and reads the checkpoint to go on from.
-    pub(super) fn open(args: &Checkpoints) -> Result<Self, Error> {
+    pub(super) fn open(args: &Checkpoints, display: &Display) -> Result<Self, Error> {
         let Checkpoints { checkpoint, checkpoint_every, resume } = args;
         if checkpoint_every.is_some() && checkpoint.is_none() && resume.is_none() {
             let (value, why) =
@@ -66,14 +76,14 @@ impl Session {
         }
         let (mut folder, mut resumed, mut last) = (None, None, None);
         if let Some(path) = resume {
-            let (opened, loaded) = open_to_resume(path)?;
+            let (opened, loaded) = open_to_resume(path, display)?;
             last = Some((path.clone(), loaded.checkpoint.snapshot.reached.steps));
             (folder, resumed) = (Some(opened), Some(loaded));
         }
         if let Some(path) = checkpoint
             && !resume.as_ref().is_some_and(|resume| is_same_folder(resume, path))
         {
-            folder = Some(open_empty(path)?);
+            folder = Some(open_empty(path, display)?);
         }
         Ok(Self { folder, every: checkpoint_every.unwrap_or_default(), resumed, last, failures: Vec::new() })
     }
@@ -126,6 +136,11 @@ impl Session {
         display.line(&format!("goes on after batch {steps} ({epochs} epochs done) from {}", checkpoint.path.display()));
     }
 
+    /// Where the run goes on, if it is resumed.
+    pub(super) fn reached(&self) -> Option<Reached> {
+        self.checkpoint().map(|checkpoint| checkpoint.snapshot.reached)
+    }
+
     /// Hands over where the run goes on, and gives up the rest of what was read.
     pub(super) fn take_snapshot(&mut self) -> Option<Snapshot> {
         self.resumed.take().map(|loaded| loaded.checkpoint.snapshot)
@@ -149,12 +164,15 @@ impl Session {
         }
     }
 
+    /// Whether a run that was stopped after batch `step` can be resumed from there.
+    pub(super) fn has(&self, step: u64) -> bool {
+        self.last.as_ref().is_some_and(|(_, last)| *last == step)
+    }
+
     /// What ended a run before its time, and how to go on.
     pub(super) fn explain(&self, error: Error, signals: &Signals) -> anyhow::Error {
         match error {
-            Error::Stopped { step } => {
-                signals.interrupted(format!("stopped after batch {step}; {}", self.how_to_go_on())).into()
-            }
+            Error::Stopped { step } => self.stopped(step, signals),
             Error::Device { .. } | Error::DeviceMemory { .. } if self.last.is_some() => {
                 anyhow!("{error}\n{}, with --engine cpu beside it on the processor", self.how_to_go_on())
             }
@@ -171,6 +189,11 @@ impl Session {
         if self.last.is_some() { anyhow!("{error}\n{}", self.how_to_go_on()) } else { error }
     }
 
+    /// What is said of a run that was stopped and wrote no vectors.
+    pub(super) fn stopped(&self, step: u64, signals: &Signals) -> anyhow::Error {
+        signals.interrupted(format!("stopped after batch {step}; {}", self.how_to_go_on())).into()
+    }
+
     fn how_to_go_on(&self) -> String {
         match &self.last {
             Some((folder, step)) => {
@@ -179,9 +202,7 @@ impl Session {
                     "the checkpoint of batch {step} is kept: the same command with --resume {folder} goes on from it"
                 )
             }
-            None => {
-                "nothing was saved: with --checkpoint DIR a run is saved on the way and when it is stopped".to_owned()
-            }
+            None => "nothing was saved: with --checkpoint DIR a run is saved on the way and at its end".to_owned(),
         }
     }
 
@@ -197,26 +218,33 @@ pub(super) fn not_saved(why: &str) -> String {
     format!("no checkpoint this time: {why}; training goes on, and the checkpoints before it stay")
 }
 
-fn open_to_resume(path: &Path) -> Result<(Folder, Loaded), Error> {
+fn open_to_resume(path: &Path, display: &Display) -> Result<(Folder, Loaded), Error> {
     let mend = |why: &str| Error::Setting { flag: "--resume", value: path.display().to_string(), why: why.to_owned() };
     if !path.is_dir() {
         return Err(mend("there is no such folder; name the one that --checkpoint named"));
     }
-    let folder = Folder::open(path, "--resume")?;
+    let folder = open_folder(path, "--resume", display)?;
     let loaded = folder.load()?.ok_or_else(|| {
         mend("holds no checkpoint; name the folder that --checkpoint named, or leave --resume out to start anew")
     })?;
     Ok((folder, loaded))
 }
 
-fn open_empty(path: &Path) -> Result<Folder, Error> {
-    let folder = Folder::open(path, "--checkpoint")?;
+fn open_empty(path: &Path, display: &Display) -> Result<Folder, Error> {
+    let folder = open_folder(path, "--checkpoint", display)?;
     if folder.is_empty()? {
         return Ok(folder);
     }
     let value = path.display().to_string();
     let why = format!("holds checkpoints already; go on from them with --resume {value}, or name another folder");
     Err(Error::Setting { flag: "--checkpoint", value, why })
+}
+
+fn open_folder(path: &Path, flag: &'static str, display: &Display) -> Result<Folder, Error> {
+    Folder::open_within(path, flag, PATIENCE, || {
+        let (path, seconds) = (path.display(), PATIENCE.as_secs());
+        display.line(&format!("{path}: another process has these checkpoints; waiting up to {seconds} s for its end"));
+    })
 }
 
 /// Whether two names lead to one folder, be it there or not.

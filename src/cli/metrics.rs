@@ -1,6 +1,5 @@
 //! `train --metrics` and `--tensorboard`: a run's events in files.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde::Serialize;
 use w2v_gpu::Error;
+use w2v_gpu::checkpoint::Reached;
 use w2v_gpu::config::Config;
 use w2v_gpu::eval::NamedScore;
 use w2v_gpu::event::{Epoch, Evaluated, Event, Prepared, Progress};
 use w2v_gpu::format;
-use w2v_gpu::run_log::{self, EndRecord, Hardware, StartRecord};
+use w2v_gpu::run_log::{self, EndRecord, Hardware, LogFile, StartRecord};
 use w2v_gpu::tensorboard::EventFile;
 
 use super::train::is_same_file;
@@ -20,7 +20,8 @@ use super::train::is_same_file;
 /// Where a run is recorded.
 #[derive(clap::Args, Debug)]
 pub(super) struct Recording {
-    /// Record the run in FILE, a JSON object a line; `w2v-gpu report` makes a page of it
+    /// Record the run in FILE, a JSON object a line; `w2v-gpu report` makes a page of it. With --resume the record there goes
+    /// on; any other file of that name stays until the new record is whole
     #[arg(long, value_name = "FILE.jsonl", help_heading = "Display")]
     metrics: Option<PathBuf>,
     /// Record the run for TensorBoard, in a folder of its own
@@ -37,6 +38,8 @@ pub(super) struct Run<'a> {
     pub(super) output: &'a Path,
     pub(super) config: &'a Config,
     pub(super) prepared: &'a Prepared,
+    /// Where a run that is resumed goes on.
+    pub(super) resumed: Option<Reached>,
 }
 
 impl Recording {
@@ -64,17 +67,28 @@ impl Recording {
         }
     }
 
+    /// Where the files go, with the flags that named them.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let named = [("--metrics", &self.metrics), ("--tensorboard", &self.tensorboard)];
+        named.into_iter().filter_map(|(flag, place)| Some((flag, place.clone()?)))
+    }
+
+    /// How many points of the run's curves are recorded.
+    pub(super) fn points(&self) -> u32 {
+        if self.metrics.is_some() || self.tensorboard.is_some() { run_log::REPORTS } else { 0 }
+    }
+
     /// Makes the files and writes how the run begins.
     pub(super) fn start(&self, run: &Run<'_>) -> Result<Recorder> {
-        let mut recorder = Recorder { log: None, board: None, words: 0, elapsed: Duration::ZERO };
+        let Reached { steps, words, elapsed, .. } = run.resumed.unwrap_or_default();
+        let mut recorder = Recorder { log: None, board: None, words, elapsed };
         if let Some(path) = &self.metrics {
-            let mut file = File::create(path).map_err(Error::io("write", path))?;
-            let start = run_log::record("start", &start_record(run)?)?;
-            run_log::write_line(&mut file, &start).map_err(Error::io("write", path))?;
+            let file = LogFile::begin(path, start_record(run)?, run.resumed.as_ref())?;
             recorder.log = Some(Sink { to: file, path: path.clone(), failure: None });
         }
         if let Some(folder) = &self.tensorboard {
-            let (file, path) = EventFile::create(folder)?;
+            let first_step = if run.resumed.is_some() { steps + 1 } else { 0 };
+            let (file, path) = EventFile::create(folder, first_step)?;
             recorder.board = Some(Sink { to: file, path, failure: None });
         }
         Ok(recorder)
@@ -133,7 +147,7 @@ impl<T> Sink<T> {
 /// Records a run's events in the files that were asked for.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    log: Option<Sink<File>>,
+    log: Option<Sink<LogFile>>,
     board: Option<Sink<EventFile>>,
     /// Words seen at the last report.
     words: u64,
@@ -142,9 +156,16 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
+    /// Where the record grows while another file has its name.
+    pub(super) fn growing_line(&self) -> Option<String> {
+        let Sink { to, path, .. } = self.log.as_ref()?;
+        let (path, growing) = (path.display(), to.growing()?.display());
+        Some(format!("metrics: {path} stays as it is until the run is over, which is recorded in {growing} until then"))
+    }
+
     pub(super) fn show(&mut self, event: &Event) {
         match event {
-            Event::Progress(progress) => self.progress(progress),
+            Event::Point(progress) => self.progress(progress),
             Event::Epoch(epoch) => self.epoch(epoch),
             Event::Evaluated(evaluated) => self.evaluated(evaluated),
             _ => {}
@@ -158,7 +179,7 @@ impl Recorder {
         Sink::put(&mut self.log, |file| {
             let mut record = run_log::record("progress", progress)?;
             record.insert("words_per_second".to_owned(), words_per_second.into());
-            run_log::write_line(file, &record)
+            file.put(&record)
         });
         Sink::put(&mut self.board, |file| {
             let lr = f64::from(progress.lr);
@@ -170,7 +191,7 @@ impl Recorder {
     }
 
     fn epoch(&mut self, epoch: &Epoch) {
-        Sink::put(&mut self.log, |file| run_log::write_line(file, &run_log::record("epoch", epoch)?));
+        Sink::put(&mut self.log, |file| file.put(&run_log::record("epoch", epoch)?));
         Sink::put(&mut self.board, |file| {
             let losses = [("epoch/loss", Some(epoch.loss)), ("epoch/validation", epoch.validation)];
             // The epochs done are the step here, as there are no minibatches between them.
@@ -179,7 +200,7 @@ impl Recorder {
     }
 
     fn evaluated(&mut self, evaluated: &Evaluated) {
-        Sink::put(&mut self.log, |file| run_log::write_line(file, &run_log::record("evaluated", evaluated)?));
+        Sink::put(&mut self.log, |file| file.put(&run_log::record("evaluated", evaluated)?));
         Sink::put(&mut self.board, |file| {
             let tag = |score: &NamedScore| format!("evaluation/{} {}", score.name, score.measure);
             let scores: Vec<(String, f64)> =
@@ -189,11 +210,21 @@ impl Recorder {
         });
     }
 
-    /// Records how the run went; to be called once the vectors are written.
-    pub(super) fn end(&mut self, training: &impl Serialize, words_per_second: f64, seconds: &impl Serialize) {
+    /// Records how the run went; to be called once the vectors are written. The record of a run that was `interrupted` is no
+    /// whole one, and replaces no other.
+    pub(super) fn end(
+        &mut self,
+        interrupted: bool,
+        output: &Path,
+        training: &impl Serialize,
+        words_per_second: f64,
+        seconds: &impl Serialize,
+    ) {
         Sink::put(&mut self.log, |file| {
             let (training, seconds) = (run_log::object(training)?, run_log::object(seconds)?);
-            run_log::write_line(file, &run_log::record("end", &EndRecord { training, words_per_second, seconds })?)
+            let output = Some(std::path::absolute(output)?.to_string_lossy().into_owned());
+            file.put(&run_log::record("end", &EndRecord { output, training, words_per_second, seconds })?)?;
+            if interrupted { Ok(()) } else { file.publish() }
         });
     }
 

@@ -24,6 +24,7 @@ mod vectors;
 mod vocab;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -133,8 +134,14 @@ fn execute(command: &Command) -> anyhow::Result<()> {
     }
 }
 
-/// Whether whoever read our output has gone, as `head` does: no failure of ours.
+/// Whether whoever read our standard output has gone, as `head` does: no failure of ours. A pipe that was named as a file
+/// is another matter: what was to be written is lost.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    if let Some(Error::Io { path, .. }) = error.downcast_ref()
+        && !["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|stdout| path == Path::new(stdout))
+    {
+        return false;
+    }
     error.chain().any(|cause| {
         let kind = cause
             .downcast_ref::<io::Error>()

@@ -66,6 +66,9 @@ fn check(args: &Args) -> Result<(), Error> {
     if is_same_file(&args.run, &args.output) {
         return setting("-o/--output", output(), "is the record of the run; name another file");
     }
+    if args.vectors.as_ref().is_some_and(|vectors| is_same_file(vectors, &args.output)) {
+        return setting("-o/--output", output(), "is the file of the vectors; name another file");
+    }
     Ok(())
 }
 
@@ -74,10 +77,8 @@ fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     if let Some(path) = &args.vectors {
         return Ok(Some(vectors::read(path, args.reading)?));
     }
-    if log.end.is_none() {
-        return Ok(None);
-    }
-    let path = Path::new(&log.start.output);
+    let Some(end) = &log.end else { return Ok(None) };
+    let path = Path::new(end.output.as_ref().unwrap_or(&log.start.output));
     let vectors = vectors::read(path, args.reading)
         .map_err(|error| anyhow::anyhow!("the vectors of the run cannot be read: {error}; name them with --vectors"))?;
     let (words, dim) = (vectors.vocab.len() as u64, vectors.matrix.dim() as u64);

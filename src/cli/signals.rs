@@ -1,4 +1,5 @@
-//! What SIGINT (Ctrl-C) and SIGTERM do to a training run: the first lets it end in order, the second ends it at once.
+//! What SIGINT (Ctrl-C), SIGTERM and SIGHUP do to a training run: the first lets it end in order, the second ends it at
+//! once.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -31,7 +32,8 @@ pub(super) struct Interrupted {
 }
 
 impl Signals {
-    /// Listens from now on. Before that a signal ends the process, as it does by default.
+    /// Listens from now on. Before that a signal ends the process, as it does by default. A signal that is ignored, as by
+    /// `nohup` or in the background of a script, stays so.
     pub(super) fn listen() -> Result<Self> {
         let state = Arc::new(State::default());
         let listener = Arc::clone(&state);
@@ -88,21 +90,37 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
+const SIGHUP: u8 = 1;
 const SIGINT: u8 = 2;
 
 fn name(signal: u8) -> &'static str {
-    if signal == SIGINT { "SIGINT" } else { "SIGTERM" }
+    match signal {
+        SIGHUP => "SIGHUP",
+        SIGINT => "SIGINT",
+        _ => "SIGTERM",
+    }
 }
 
 #[cfg(unix)]
 fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let ignored = ignored();
+    let heeded = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
+    let mut signals = signal_hook::iterator::Signals::new(heeded)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         // Both numbers are small.
         signals.forever().for_each(|signal| receive(signal as u8));
     })?;
     Ok(())
+}
+
+/// The signals that whoever started the process wants ignored, a bit for each, that of signal 1 first; none where the
+/// system has no such file.
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// Windows knows Ctrl-C alone.

@@ -65,8 +65,19 @@ pub(super) fn check_apart<'a>(
 /// Whether files in `folder` are text of a corpus that `path` belongs to.
 pub(super) fn reads_below(path: &Path, folder: &Path) -> bool {
     let (Ok(path), Ok(folder)) = (path.canonicalize(), folder.canonicalize()) else { return false };
-    let is_hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
     path.is_dir() && folder.strip_prefix(&path).is_ok_and(|below| !below.iter().any(is_hidden))
+}
+
+/// Whether a file or folder that is to be made at `place` would be text of a corpus that `path` belongs to.
+pub(super) fn would_be_read(path: &Path, place: &Path) -> bool {
+    let Ok(place) = std::path::absolute(place) else { return false };
+    let Some(there) = place.ancestors().find(|there| there.exists()) else { return false };
+    reads_below(path, there) && !place.strip_prefix(there).is_ok_and(|rest| rest.iter().any(is_hidden))
+}
+
+/// Whether a part of a path is left out of the files of a folder.
+fn is_hidden(part: &OsStr) -> bool {
+    part.as_encoded_bytes().starts_with(b".")
 }
 
 /// A line about what the folders of a corpus hold and is not read, if there is anything.

@@ -12,6 +12,7 @@ use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::Error;
 use w2v_gpu::cache::Cache;
+use w2v_gpu::checkpoint::Reached;
 use w2v_gpu::config::{Config, Loss, Preset};
 use w2v_gpu::corpus::{Corpus, STDIN};
 use w2v_gpu::dataset::Dataset;
@@ -24,7 +25,7 @@ use w2v_gpu::format::{self, Format, STDOUT, Table, format_parser};
 use w2v_gpu::init::{self, Given, Init};
 use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
 use w2v_gpu::plan::{Plan, Setup};
-use w2v_gpu::train::{Judge, Options, Summary, train};
+use w2v_gpu::train::{Ending, Judge, Options, Summary, train};
 use w2v_gpu::vocab::{self, Vocab};
 
 use super::checkpoint::{Checkpoints, Session};
@@ -32,7 +33,7 @@ use super::metrics::{self, Recorder};
 use super::plan;
 use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
-use super::text::{CorpusArgs, check_apart, left_out_line, reads_below};
+use super::text::{CorpusArgs, check_apart, left_out_line, reads_below, would_be_read};
 
 /// Trains word vectors on text
 ///
@@ -167,7 +168,7 @@ impl Place {
 #[derive(Serialize)]
 struct Report<'a> {
     engine: String,
-    output: &'a PathBuf,
+    output: &'a Path,
     config: &'a Config,
     corpus: Prepared,
     init: Init,
@@ -194,6 +195,20 @@ struct Settings<'a> {
     engine: &'a str,
     embedding: Embedding,
     config: &'a Config,
+    /// Only of a run that was stopped before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<bool>,
+    /// The share of that run which was trained, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_share: Option<f64>,
+}
+
+/// A run that is over, as its files are written.
+struct Trained<'a> {
+    data: &'a Dataset,
+    corpus: &'a [PathBuf],
+    engine: &'a str,
+    summary: Summary,
 }
 
 /// What was typed that the chosen objective has no use for, if anything.
@@ -216,12 +231,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     check_outputs(args)?;
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
+    check_outside(args, &paths)?;
     let options = eval::Options { score_column: args.score_column.clone(), ..eval::Options::default() };
     let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, options)?;
     sets.notes().for_each(|note| display.line(&note));
     // A dry run keeps nothing.
     let cache = if args.dry_run { None } else { open_cache(args, &paths)? };
-    let mut session = if args.dry_run { Session::default() } else { Session::open(&args.checkpoints)? };
+    let mut session = if args.dry_run { Session::default() } else { Session::open(&args.checkpoints, &display)? };
     let config = session.complete(&args.config)?;
     if session.model().is_none() {
         init::check(&config)?;
@@ -247,12 +263,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         plan::Report { plan: &plan, refused, engine: None, estimate: None }.print(args.json)?;
     }
     fits?;
-    if let Some(path) = args.save_vocab.as_ref().filter(|_| !args.dry_run) {
-        format::write_atomically(path, |out| vocab::write(&data.vocab, out))?;
-    }
     let prepare = started.elapsed();
 
     let started = Instant::now();
+    display.line(&settings_line(args));
     plan_lines(&plan, &data).iter().for_each(|line| display.line(line));
     let (start_model, init) = match (session.model(), session.init()) {
         (Some(model), Some(init)) => (Cow::Borrowed(model), init),
@@ -273,12 +287,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     session.announce(&*engine, &display);
     let start = started.elapsed();
-    let mut recorder = start_recorder(args, &paths, &data, &*engine, threads)?;
+    let mut recorder = start_recorder(args, &paths, &data, &*engine, threads, session.reached())?;
+    recorder.growing_line().iter().for_each(|line| display.line(line));
     let signals = Signals::listen()?;
     let mut saver = session.saver(&data, &*engine, init);
     let options = Options {
         batcher_threads,
         interval: display.interval(),
+        points: args.recording.points(),
         resume: session.take_snapshot(),
         saver: saver.as_mut(),
         stop: Some(signals.stop()),
@@ -295,10 +311,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let description = engine.describe();
     drop(engine);
-    write(args, &paths, &data, model, &description).map_err(|error| session.explain_unwritten(error))?;
+    let is_interrupted = training.ending == Ending::Interrupted;
+    if is_interrupted && session.has(training.steps) {
+        return Err(session.stopped(training.steps, &signals));
+    }
+    let trained = Trained { data: &data, corpus: &paths, engine: &description, summary: training };
+    let output = write(args, &trained, model).map_err(|error| session.explain_unwritten(error))?;
     let report = Report {
         engine: description,
-        output: &args.output,
+        output: &output,
         config: &data.config,
         corpus: data.prepared,
         init,
@@ -312,14 +333,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             write: started.elapsed().as_secs_f64(),
         },
     };
-    recorder.end(&report.training, report.words_per_second, &report.seconds);
+    recorder.end(is_interrupted, report.output, &report.training, report.words_per_second, &report.seconds);
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         summary_lines(&report).iter().for_each(|line| display.line(line));
     }
+    ending_line(&report).iter().chain(&learning_warning(&report)).for_each(|line| display.line(line));
     session.warning().iter().for_each(|line| display.warn(line));
     recorder.finish()?;
+    if is_interrupted {
+        return Err(signals.interrupted(interruption(args, &report)).into());
+    }
     signals.check()
 }
 
@@ -407,6 +432,19 @@ fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
     }
     let written = outputs.iter().map(|(_, file)| file.as_path());
     args.recording.check(corpus.files().chain(lists.iter().copied()).chain(written))
+}
+
+/// Finds out whether a file or folder of the run would be read as text by the next run on the same folder of texts.
+fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
+    let vectors = std::iter::once(("-o/--output", args.output.clone()));
+    let places = vectors.chain(output_files(args)?).chain(args.checkpoints.places()).chain(args.recording.places());
+    for (flag, place) in places {
+        if corpus.iter().any(|path| would_be_read(path, &place)) {
+            let why = "lies in a folder of CORPUS, where the next run would read it as text; name a place elsewhere";
+            return Err(Error::Setting { flag, value: place.display().to_string(), why: why.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// The cache, in a folder where nobody else takes its files for their own.
@@ -517,11 +555,22 @@ fn plan(args: &Args, data: &Dataset, place: &Place, threads: usize) -> Result<Pl
     Ok(Plan::new(data, &setup))
 }
 
-/// The settings and the size of the work, and a warning where it is out of proportion.
+/// The settings that are not the defaults, or not those of the preset.
+fn settings_line(args: &Args) -> String {
+    let base = args.preset.map_or_else(Config::default, Config::preset).options();
+    let preset = args.preset.and_then(|preset| Some(format!("--preset {}", preset.to_possible_value()?.get_name())));
+    let own = args.config.options().into_iter().filter(|option| !base.contains(option));
+    let settings: Vec<String> = preset.into_iter().chain(own).collect();
+    let settings = if settings.is_empty() { "the defaults".to_owned() } else { settings.join(" ") };
+    let all =
+        settings_path(&args.output).map_or_else(String::new, |path| format!(" (all of them: {})", path.display()));
+    format!("settings: {settings}{all}")
+}
+
+/// The size of the work, and a warning where it is out of proportion.
 fn plan_lines(plan: &Plan, data: &Dataset) -> Vec<String> {
     let config = &data.config;
-    let mut lines = vec![format!("settings: {}", config.options().join(" "))];
-    lines.extend(plan::lines(plan));
+    let mut lines = plan::lines(plan).to_vec();
     if config.loss == Loss::Softmax {
         let operations = data.softmax_operations();
         let hours = operations / SOFTMAX_RATE / 3600.0;
@@ -571,6 +620,7 @@ fn start_recorder(
     data: &Dataset,
     engine: &dyn Engine,
     threads: usize,
+    resumed: Option<Reached>,
 ) -> Result<Recorder> {
     args.recording.start(&metrics::Run {
         engine: engine.describe(),
@@ -579,17 +629,28 @@ fn start_recorder(
         output: &args.output,
         config: &data.config,
         prepared: &data.prepared,
+        resumed,
     })
 }
 
-fn write(args: &Args, corpus: &[PathBuf], data: &Dataset, model: Model, engine: &str) -> Result<()> {
+/// Writes all files of a run; returns where the vectors are.
+fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
+    let Trained { data, corpus, engine, summary } = *trained;
+    let is_interrupted = summary.ending == Ending::Interrupted;
     let settings = serde_json::to_string_pretty(&Settings {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         corpus,
         engine,
         embedding: args.embedding,
         config: &data.config,
+        interrupted: is_interrupted.then_some(true),
+        trained_share: is_interrupted.then(|| trained_share(&summary, data)),
     })?;
+    let tag = if is_interrupted { unfinished_tag(args) } else { String::new() };
+    let output = tagged(&args.output, &tag);
+    if let Some(path) = &args.save_vocab {
+        format::write_atomically(path, |out| vocab::write(&data.vocab, out))?;
+    }
     if let Some(path) = &args.save_output {
         let nodes;
         let rows = if data.config.loss == Loss::Hs {
@@ -598,13 +659,49 @@ fn write(args: &Args, corpus: &[PathBuf], data: &Dataset, model: Model, engine: 
         } else {
             &data.vocab
         };
-        write_vectors((path, Format::from_path(path)?), rows, &model.output, &settings)?;
+        write_vectors((&tagged(path, &tag), Format::from_path(path)?), rows, &model.output, &settings)?;
     }
-    write_vectors((&args.output, output_format(args)?), &data.vocab, &model.embedding(args.embedding), &settings)?;
-    if let Some(path) = settings_path(&args.output) {
+    write_vectors((&output, output_format(args)?), &data.vocab, &model.embedding(args.embedding), &settings)?;
+    if let Some(path) = settings_path(&output) {
         format::write_atomically(&path, |out| writeln!(out, "{settings}"))?;
     }
-    Ok(())
+    Ok(output)
+}
+
+/// The share of a run that was trained.
+fn trained_share(summary: &Summary, data: &Dataset) -> f64 {
+    summary.words as f64 / data.total_words().max(1) as f64
+}
+
+/// What stands in the names of the vectors of an interrupted run: nothing, unless vectors of a finished run have those
+/// names, which stay.
+fn unfinished_tag(args: &Args) -> String {
+    let tags = std::iter::once(String::new()).chain(std::iter::once(".interrupted".to_owned()));
+    let mut tags = tags.chain((2..).map(|number| format!(".interrupted{number}")));
+    let is_free = |tag: &String| {
+        let files = std::iter::once(&args.output).chain(&args.save_output);
+        is_interrupted(&tagged(&args.output, tag)) || files.into_iter().all(|file| !tagged(file, tag).is_file())
+    };
+    tags.find(is_free).unwrap_or_default()
+}
+
+/// Whether the settings beside vectors say that their run was interrupted.
+fn is_interrupted(vectors: &Path) -> bool {
+    let settings = settings_path(vectors).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+    let settings: serde_json::Value = serde_json::from_slice(&settings).unwrap_or_default();
+    settings.get("interrupted").is_some_and(|interrupted| interrupted == true)
+}
+
+/// A file's name with a tag in front of its extension.
+fn tagged(path: &Path, tag: &str) -> PathBuf {
+    let (Some(stem), Some(extension), false) = (path.file_stem(), path.extension(), tag.is_empty()) else {
+        return path.to_owned();
+    };
+    let mut name = stem.to_owned();
+    name.push(tag);
+    name.push(".");
+    name.push(extension);
+    path.with_file_name(name)
 }
 
 /// Vectors, with the settings where the format has a place for them.
@@ -645,6 +742,70 @@ fn summary_lines(report: &Report<'_>) -> Vec<String> {
         ),
         format!("on {}; vectors: {}", report.engine, report.output.display()),
     ]
+}
+
+/// What ended the run before its last epoch, or which epoch the vectors are of where that is not the last.
+fn ending_line(report: &Report<'_>) -> Option<String> {
+    let Summary { ending, epochs, model_epoch, validation, .. } = report.training;
+    let patience = report.config.patience?;
+    let kept = format!(
+        "the vectors are those of epoch {}, whose loss of held-out sentences is the lowest: {:.4}",
+        model_epoch + 1,
+        validation?
+    );
+    match ending {
+        Ending::Early => {
+            let of = report.config.epochs;
+            Some(format!("stopped early after epoch {epochs} of {of}, as --patience {patience} asks; {kept}"))
+        }
+        _ if model_epoch + 1 < epochs => Some(format!("--patience {patience}: {kept}")),
+        _ => None,
+    }
+}
+
+/// The share of the loss of knowing nothing from which on nothing was learned.
+const NOTHING_LEARNED: f64 = 0.99;
+
+/// A warning where the training did not do what it is for.
+fn learning_warning(report: &Report<'_>) -> Option<String> {
+    let Summary { loss, blank_loss, at_limit, .. } = report.training;
+    let (lr, clip) = (report.config.lr, report.config.clip);
+    if let Some(share) = at_limit.filter(|&share| share > 0.5) {
+        return Some(format!(
+            "warning: --lr {lr} is too high: near the end {:.0}% of the rows still moved as far as --clip {clip} lets them \
+             in each batch, so that the learning rate had no effect; lower --lr (0.025 to 0.05 are usual)",
+            100.0 * share
+        ));
+    }
+    let why = match loss / blank_loss {
+        ..NOTHING_LEARNED => return None,
+        _ if report.training.ending == Ending::Interrupted => return None,
+        ..1.01 => "train longer (more --epochs), in smaller steps (a smaller --batch), or with a higher --lr",
+        _ => "lower --lr or --clip",
+    };
+    Some(format!(
+        "warning: nothing was learned: the loss is {loss:.4} per pair, and {blank_loss:.4} without any knowledge; {why}"
+    ))
+}
+
+/// What became of a run that was stopped and could not be saved.
+fn interruption(args: &Args, report: &Report<'_>) -> String {
+    let Report { training, output, config, corpus, .. } = report;
+    let total = corpus.tokens * u64::from(config.epochs);
+    let share = 100.0 * training.words as f64 / total.max(1) as f64;
+    let other = if *output == args.output {
+        String::new()
+    } else {
+        format!(", as {} holds those of a run that was finished", args.output.display())
+    };
+    let settings = settings_path(output)
+        .map_or_else(String::new, |path| format!(", and {} says that the run was interrupted", path.display()));
+    format!(
+        "stopped after batch {}, {share:.1}% of the run; the vectors so far are in {}{other}{settings}; with --checkpoint \
+         DIR a run can be resumed",
+        training.steps,
+        output.display(),
+    )
 }
 
 #[cfg(test)]

@@ -84,17 +84,20 @@ fn epoch_point(record: &EpochRecord) -> EpochPoint<'_> {
 /// The curves: `each` reports to a point, the last of which may have fewer.
 fn points(log: &RunLog, each: usize) -> Vec<Point> {
     let epochs = log.start.config.get("epochs").and_then(serde_json::Value::as_f64).unwrap_or(1.0);
+    // A run that was resumed for more epochs has more words than its first reports say.
+    let total_words = log.progress.last().map_or(0, |report| report.total_words);
+    let words_per_epoch = total_words.max(1) as f64 / epochs;
     let mut before: Option<&ProgressRecord> = None;
     let mut points = Vec::new();
     for reports in log.progress.chunks(each) {
-        points.extend(point(before, reports, epochs));
+        points.extend(point(before, reports, words_per_epoch));
         before = reports.last();
     }
     points
 }
 
 /// One point for some reports and the latest before them.
-fn point(before: Option<&ProgressRecord>, reports: &[ProgressRecord], epochs: f64) -> Option<Point> {
+fn point(before: Option<&ProgressRecord>, reports: &[ProgressRecord], words_per_epoch: f64) -> Option<Point> {
     let last = reports.last()?;
     let (words, elapsed) = before.map_or((0, 0.0), |before| (before.words, before.elapsed));
     let words_per_second = last.words.saturating_sub(words) as f64 / (last.elapsed - elapsed).max(1e-9);
@@ -109,7 +112,7 @@ fn point(before: Option<&ProgressRecord>, reports: &[ProgressRecord], epochs: f6
         pairs_before = report.pairs;
     }
     Some(Point {
-        epoch: epochs * last.words as f64 / last.total_words.max(1) as f64,
+        epoch: last.words as f64 / words_per_epoch,
         step: last.step,
         words: last.words,
         seconds: last.elapsed,
@@ -139,14 +142,14 @@ mod tests {
     #[test]
     fn a_point_is_the_mean_of_its_reports() {
         let reports = [report(1, Some(4.0)), report(2, Some(2.0)), report(3, None)];
-        let whole = point(None, &reports, 2.0).unwrap();
+        let whole = point(None, &reports, 500.0).unwrap();
         // 1 pair at 4 and 3 pairs at 2.
         let expected =
             Point { epoch: 0.6, step: 3, words: 300, seconds: 1.5, loss: Some(2.5), lr: 0.05, words_per_second: 200.0 };
         assert_eq!(whole, expected);
-        assert_eq!(point(Some(&reports[0]), &reports[1..], 2.0).unwrap().loss, Some(2.0));
-        assert_eq!(point(Some(&reports[1]), &reports[2..], 2.0).unwrap().loss, None);
-        assert_eq!(point(None, &[], 2.0), None);
+        assert_eq!(point(Some(&reports[0]), &reports[1..], 500.0).unwrap().loss, Some(2.0));
+        assert_eq!(point(Some(&reports[1]), &reports[2..], 500.0).unwrap().loss, None);
+        assert_eq!(point(None, &[], 500.0), None);
     }
 
     #[test]

@@ -141,6 +141,15 @@
   $("subtitle").textContent = `${start.engine}, started ${start.started.replace("T", " ").replace("Z", " UTC")}`;
   $("program").textContent = start.program;
   $("unfinished").hidden = end !== null;
+  const { ending, epochs: done, model_epoch: taken, words: seen } = end?.training ?? {};
+  const kept = taken + 1 < done || ending === "early" ? `The vectors are those of epoch ${taken + 1}, whose loss of held-out sentences is the lowest.` : "";
+  const endings = {
+    early: `Stopped early after epoch ${done} of ${start.config.epochs}, as --patience ${start.config.patience} asks.`,
+    interrupted: `Interrupted after ${compact.format(seen)} words: the vectors are those of an unfinished run.`,
+  };
+  const how = [endings[ending], kept].filter(Boolean).join(" ");
+  $("ending").hidden = how === "";
+  $("ending").textContent = how;
   $("no-reports").hidden = points.length > 0;
   if (data.reports_per_point > 1) {
     $("averaged").hidden = false;
@@ -151,8 +160,9 @@
   const trained = end?.training.words ?? points.at(-1)?.words;
   const seconds = end?.training.elapsed ?? points.at(-1)?.seconds;
   const figures = [
-    [end ? "Loss per pair, last epoch" : "Loss per pair", loss(latest(epochs, (epoch) => epoch.loss) ?? latest(points, (point) => point.loss))],
-    ["Validation loss", latest(epochs, (epoch) => epoch.validation)?.toFixed(4)],
+    // Those of the epoch whose vectors were kept.
+    [end ? `Loss per pair, epoch ${taken + 1}` : "Loss per pair", loss(end?.training.loss ?? latest(epochs, (epoch) => epoch.loss) ?? latest(points, (point) => point.loss))],
+    [end ? `Validation loss, epoch ${taken + 1}` : "Validation loss", (end ? end.training.validation : latest(epochs, (epoch) => epoch.validation))?.toFixed(4)],
     ["Words per second", trained && seconds && compact.format(trained / seconds)],
     ["Training time", seconds && duration(seconds)],
     ["Words trained", trained && compact.format(trained)],
@@ -227,7 +237,7 @@
     ["system", start.hardware.system],
     ...start.corpus.slice(0, 20).map((path) => ["corpus", path]),
     ...(start.corpus.length > 20 ? [["", `and ${plain.format(start.corpus.length - 20)} more files`]] : []),
-    ["vectors", start.output],
+    ["vectors", end?.output ?? start.output],
   ]);
 
   // ---- The map of words ----

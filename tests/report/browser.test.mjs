@@ -1,7 +1,7 @@
 // What a report does in a browser: BROWSER=/usr/bin/chromium REPORTS=folder node --test browser.test.mjs
 //
-// The folder holds run.html, a whole run; hostile.html, whose words look like markup; and unfinished.html. Pictures of
-// the pages go there too.
+// The folder holds run.html, a whole run; hostile.html, whose words look like markup; early.html, a run that
+// --patience ended; and unfinished.html. Pictures of the pages go there too.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -289,6 +289,23 @@ test("words that look like markup stay words", () =>
     assert.equal(await page.$$eval("img, main b, main script", (found) => found.length), 0);
     assert.ok(await page.$eval("input[value=tsne]", (input) => input.checked));
   }));
+
+test("an early end says so, and the tiles are of the epoch that was kept", () =>
+  open("early.html", async (page) => {
+    const { end, start } = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent));
+    const { epochs, model_epoch, loss, validation } = end.training;
+    assert.ok(model_epoch + 1 < epochs && epochs < start.config.epochs);
+    const said = await text(page, "#ending");
+    assert.ok(said.startsWith(`Stopped early after epoch ${epochs} of ${start.config.epochs}`), said);
+    assert.ok(said.includes(`those of epoch ${model_epoch + 1}, `), said);
+    assert.equal(await page.$eval("#unfinished", (note) => note.hidden), true);
+    const tiles = await texts(page, "#figures div");
+    assert.ok(tiles.includes(`Loss per pair, epoch ${model_epoch + 1}${loss.toFixed(4)}`), `${tiles}`);
+    assert.ok(tiles.includes(`Validation loss, epoch ${model_epoch + 1}${validation.toFixed(4)}`), `${tiles}`);
+  }));
+
+test("a run that went to its end says nothing of it", () =>
+  open("run.html", async (page) => assert.equal(await page.$eval("#ending", (note) => note.hidden), true)));
 
 test("an unfinished run says so", () =>
   open("unfinished.html", async (page) => {
