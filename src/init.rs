@@ -10,6 +10,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::model::{Matrix, Model};
+use crate::quantity::plural;
 use crate::vocab::Vocab;
 
 /// What a model was started from.
@@ -122,7 +123,7 @@ fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Re
     if dim == expected {
         return Ok(());
     }
-    let why = format!("holds vectors of {dim} dimensions, and those of the run have {expected}; add --dim {dim}");
+    let why = format!("holds vectors of {}, and those of the run have {expected}; add --dim {dim}", plural(dim as u64, "dimension"));
     Err(Error::Setting { flag, value: path.display().to_string(), why })
 }
 

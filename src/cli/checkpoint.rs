@@ -11,6 +11,7 @@ use w2v_gpu::engine::Engine;
 use w2v_gpu::event::Event;
 use w2v_gpu::init::Init;
 use w2v_gpu::model::Model;
+use w2v_gpu::quantity::plural;
 
 use super::progress::Display;
 use super::signals::Signals;
@@ -123,7 +124,8 @@ impl Session {
             ));
         }
         let Reached { steps, epochs, .. } = checkpoint.snapshot.reached;
-        display.line(&format!("goes on after batch {steps} ({epochs} epochs done) from {}", checkpoint.path.display()));
+        let (epochs, path) = (plural(epochs.into(), "epoch"), checkpoint.path.display());
+        display.line(&format!("goes on after batch {steps} ({epochs} done) from {path}"));
     }
 
     /// Hands over where the run goes on, and gives up the rest of what was read.
@@ -188,7 +190,8 @@ impl Session {
     /// The checkpoints that could not be written, once more at the end.
     pub(super) fn warning(&self) -> Option<String> {
         let why = self.failures.last()?;
-        Some(format!("{} checkpoints could not be written; the last one: {why}", self.failures.len()))
+        let failures = plural(self.failures.len() as u64, "checkpoint");
+        Some(format!("{failures} could not be written; the last one: {why}"))
     }
 }
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use w2v_gpu::Error;
 use w2v_gpu::format::{self, Dtype, Format, Table};
 use w2v_gpu::model::Matrix;
+use w2v_gpu::quantity::{count, plural};
 
+use super::bar::{Bar, time_left};
 use super::terminal::message;
 use super::train::is_same_file;
 
@@ -107,7 +108,7 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
 fn format_of(path: &Path, name: &'static str, flag: &str) -> Result<Format, Error> {
     Format::from_path(path).map_err(|error| {
         let why = match error {
-            Error::Format { place, why, .. } => format!("{place} {why}"),
+            Error::FileName { why, .. } => format!("the file name {why}"),
             other => other.to_string(),
         };
         Error::Setting { flag: name, value: path.display().to_string(), why: format!("{why}; or give {flag} FORMAT") }
@@ -129,14 +130,13 @@ fn check_files(args: &Args, from: Format, to: Format) -> Result<(), Error> {
 
 /// Shows how far `work` is, on a terminal.
 fn with_bar<T>(name: &'static str, work: impl FnOnce(&mut dyn FnMut(u64, u64)) -> T) -> T {
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {percent}%, {eta} left");
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(name);
-    let done = work(&mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let mut bar = Bar::new();
+    let result = work(&mut |done, total| {
+        let share = done as f64 / total.max(1) as f64;
+        bar.draw(name, (total > 0).then_some(share), &[time_left(share, bar.elapsed(name))], "");
     });
-    bar.finish_and_clear();
-    done
+    bar.clear();
+    result
 }
 
 /// Scales every row to length 1, in f64, where no square overflows or vanishes. Rows of zeros have no direction: they
@@ -152,7 +152,7 @@ fn normalize(matrix: &mut Matrix) -> Option<String> {
             zeros += 1;
         }
     }
-    (zeros > 0).then(|| format!("zero vectors, which have no direction and stay: {}", HumanCount(zeros)))
+    (zeros > 0).then(|| format!("zero vectors, which have no direction and stay: {}", count(zeros)))
 }
 
 /// What was known and the format has no place for.
@@ -171,9 +171,9 @@ fn left_out(table: &Table<'_>, to: Format) -> Option<String> {
 fn summary(table: &Table<'_>, files: &[PathBuf]) -> String {
     let all = table.matrix.rows() as u64;
     let rows = table.rows as u64;
-    let of_all = if rows < all { format!(" of {}", HumanCount(all)) } else { String::new() };
+    let rows = if rows < all { format!("{} of {}", count(rows), plural(all, "word")) } else { plural(rows, "word") };
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    format!("{}{of_all} words x {} dimensions to {}", HumanCount(rows), table.matrix.dim(), files.join(", "))
+    format!("{rows} x {} to {}", plural(table.matrix.dim() as u64, "dimension"), files.join(", "))
 }
 
 #[cfg(test)]

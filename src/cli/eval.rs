@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::eval::{AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets};
 use w2v_gpu::format::{self, Vectors};
+use w2v_gpu::quantity::plural;
 
 use super::terminal::{escaped, table};
 
@@ -116,8 +116,8 @@ fn print(evaluation: &Evaluation, vectors: &Vectors, out: &mut impl Write) -> io
     }
     if !analogies.is_empty() {
         let all = vectors.vocab.len();
-        let words = HumanCount(all.min(options.restrict_vocab.unwrap_or(all)) as u64);
-        let mut header = vec![format!("analogies among {words} words"), "found".to_owned()];
+        let words = plural(all.min(options.restrict_vocab.unwrap_or(all)) as u64, "word");
+        let mut header = vec![format!("analogies among {words}"), "found".to_owned()];
         header.extend((options.method != Method::CosMul).then(|| "3CosAdd".to_owned()));
         header.extend((options.method != Method::CosAdd).then(|| "3CosMul".to_owned()));
         table(&[header].into_iter().chain(analogies.iter().flat_map(analogy_rows)).collect::<Vec<_>>(), out)?;

@@ -1,6 +1,7 @@
 //! The command line: what was typed, what it means, and how a failure ends.
 
 mod analogy;
+mod bar;
 mod bench;
 mod checkpoint;
 mod completions;

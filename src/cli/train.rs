@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
-use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::Error;
 use w2v_gpu::cache::Cache;
@@ -24,6 +23,7 @@ use w2v_gpu::format::{self, Format, Table};
 use w2v_gpu::init::{self, Given, Init};
 use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
 use w2v_gpu::plan::{Plan, Setup};
+use w2v_gpu::quantity::{self, count, plural, short};
 use w2v_gpu::train::{Judge, Options, Summary, train};
 use w2v_gpu::vocab::{self, Vocab};
 
@@ -203,7 +203,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     args.config.validate()?;
     check_embedding(args)?;
     let threads = threads(args.hardware.threads)?;
-    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?);
+    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?).of_epochs(args.config.epochs);
     check_outputs(args)?;
     let paths = args.corpus.paths()?;
     let corpus = Corpus::open(&paths)?;
@@ -491,10 +491,10 @@ fn plan_lines(plan: &Plan, data: &Dataset) -> Vec<String> {
         let hours = operations / SOFTMAX_RATE / 3600.0;
         if hours > SOFTMAX_HOURS {
             lines.push(format!(
-                "warning: --loss softmax compares every center with all {} words: {operations:.1e} multiply-adds, some \
-                 {hours:.1} hours at {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a \
-                 smaller --max-vocab less",
-                HumanCount(plan.vocabulary)
+                "warning: --loss softmax compares every center with all {}: {operations:.1e} multiply-adds, some {} at \
+                 {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a smaller --max-vocab less",
+                plural(plan.vocabulary, "word"),
+                quantity::seconds(3600.0 * hours)
             ));
         }
     }
@@ -503,11 +503,11 @@ fn plan_lines(plan: &Plan, data: &Dataset) -> Vec<String> {
 
 /// How many words start from given vectors.
 fn init_lines(init: &Init, data: &Dataset) -> Vec<String> {
-    let words = HumanCount(data.vocab.len() as u64);
+    let words = plural(data.vocab.len() as u64, "word");
     let line = |(what, given): (&str, Option<Given>)| {
         let Given { words: of_file, matched, .. } = given?;
-        let (matched, of_file) = (HumanCount(matched), HumanCount(of_file));
-        Some(format!("{what}: {matched} of {words} words start from the {of_file} vectors given, the others as usual"))
+        let (matched, of_file) = (count(matched), plural(of_file, "vector"));
+        Some(format!("{what}: {matched} of {words} start from the {of_file} given, the others as usual"))
     };
     [("init", init.input), ("init of W'", init.output)].into_iter().filter_map(line).collect()
 }
@@ -586,24 +586,23 @@ fn inner_nodes(nodes: usize) -> Vocab {
 
 fn summary_lines(report: &Report<'_>) -> Vec<String> {
     let Report { training, seconds, .. } = report;
-    let duration = |seconds: f64| format!("{:.1?}", Duration::from_secs_f64(seconds));
     vec![
         format!(
-            "trained {} words, {} pairs in {} batches: {:.2} M words/s, loss {:.4} per pair in epoch {}",
-            HumanCount(training.words),
-            HumanCount(training.pairs),
-            HumanCount(training.steps),
-            report.words_per_second / 1e6,
+            "trained {}, {} in {}: {} words/s, loss {:.4} per pair in epoch {}",
+            plural(training.words, "word"),
+            plural(training.pairs, "pair"),
+            plural(training.steps, "batch"),
+            short(report.words_per_second),
             training.loss,
             training.model_epoch + 1
         ),
         format!(
             "time: prepare {}, start {}, train {} (of it waiting for batches {}), write {}",
-            duration(seconds.prepare),
-            duration(seconds.start),
-            duration(seconds.train),
-            duration(seconds.of_it_waiting_for_batches),
-            duration(seconds.write)
+            quantity::seconds(seconds.prepare),
+            quantity::seconds(seconds.start),
+            quantity::seconds(seconds.train),
+            quantity::seconds(seconds.of_it_waiting_for_batches),
+            quantity::seconds(seconds.write)
         ),
         format!("on {}; vectors: {}", report.engine, report.output.display()),
     ]
@@ -630,6 +629,6 @@ mod tests {
         let lines = |data: &Dataset| plan_lines(&planned(data), data).join("\n");
         assert!(!lines(&bundled(|_| ())).contains("warning"));
         let lines = lines(&bundled(|config| config.epochs = 1_000_000));
-        assert!(lines.contains("warning: --loss softmax") && lines.contains("hours"), "{lines}");
+        assert!(lines.contains("warning: --loss softmax") && lines.contains("days"), "{lines}");
     }
 }

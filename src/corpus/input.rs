@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::packed::{HEAD_BYTES, Packing, text_start};
 use crate::error::{Error, Result};
+use crate::quantity::{count, plural};
 
 /// What stands for standard input among the paths of a corpus.
 pub const STDIN: &str = "-";
@@ -82,7 +83,7 @@ impl Source {
         let Some(then) = self.stamp() else { return Ok(()) };
         let what = match std::fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata)) {
             Ok(now) if now == then => return Ok(()),
-            Ok(now) if now.bytes != then.bytes => format!("it had {} bytes, and now has {}", then.bytes, now.bytes),
+            Ok(now) if now.bytes != then.bytes => format!("it had {}, and now has {}", plural(then.bytes, "byte"), count(now.bytes)),
             Ok(_) => "it was written to, or another file has taken its place".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -222,7 +223,7 @@ impl<'a> Input<'a> {
             io::ErrorKind::UnexpectedEof => format!("is cut short: its {name} data ends at byte {raw} without an end"),
             _ => format!("holds broken {name} data before byte {raw} ({error})"),
         };
-        let why = format!("{what}, after {text} bytes of text; fetch or pack it again");
+        let why = format!("{what}, after {} of text; fetch or pack it again", plural(text, "byte"));
         Error::Corpus { path: self.path.to_owned(), why }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::quantity;
 
 /// No evaluation set is nearly as large: one that is was named by mistake.
 const MOST_BYTES: u64 = 1 << 28;
@@ -15,7 +16,7 @@ pub(super) fn read(path: &Path) -> Result<String> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(wrong(path, format!("has more than {} MB: is it no evaluation set?", MOST_BYTES >> 20)));
+        return Err(wrong(path, format!("has more than {}: is it no evaluation set?", quantity::bytes(MOST_BYTES))));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();

@@ -138,7 +138,7 @@ impl Format {
     /// The format that a file's extension stands for.
     ///
     /// # Errors
-    /// [`Error::Format`] for any other extension, with those that work.
+    /// [`Error::FileName`] for any other extension, with those that work.
     pub fn from_path(path: &Path) -> Result<Self> {
         let extension = path.extension().and_then(|extension| extension.to_str());
         extension.and_then(Self::from_extension).ok_or_else(|| {
@@ -180,7 +180,7 @@ impl Format {
     /// The files that vectors in this format at `path` consist of: `path`, and that of the words if there is one.
     ///
     /// # Errors
-    /// [`Error::Format`] when the second cannot be named after the first, as that lacks the format's extension.
+    /// [`Error::FileName`] when the second cannot be named after the first, as that lacks the format's extension.
     pub fn files(self, path: &Path) -> Result<Vec<PathBuf>> {
         let Some(words) = &self.0.words else { return Ok(vec![path.to_owned()]) };
         match Self::from_path(path) {
@@ -267,7 +267,7 @@ impl fmt::Display for Format {
 }
 
 fn wrong_name(path: &Path, why: String) -> Error {
-    Error::Format { path: path.to_owned(), place: "the file name".to_owned(), why }
+    Error::FileName { path: path.to_owned(), why }
 }
 
 /// Reads word vectors in the format of the file's extension.
