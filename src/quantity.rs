@@ -17,7 +17,7 @@ pub fn count(number: u64) -> String {
 
 /// So many of `noun`, which is given in the singular: 1 word, 2,000 words, 3 batches, 0 entries.
 pub fn plural(number: u64, noun: &str) -> String {
-    let is_sibilant = ["s", "x", "z", "ch", "sh"].iter().any(|end| noun.ends_with(end));
+    let is_sibilant = ["s", "x", "z", "tch", "sh"].iter().any(|end| noun.ends_with(end));
     let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
     let number_of = count(number);
     match stem {

@@ -71,8 +71,9 @@ pub(crate) struct Args {
     /// Take the defaults of another trainer; options typed beside it win
     #[arg(long, value_enum, value_name = "TRAINER")]
     preset: Option<Preset>,
-    /// Take the defaults of a TOML file, lines such as `dim = 300`; options typed beside it win
-    #[arg(long = "config", id = "config_file", value_name = "FILE.toml")]
+    /// Take the defaults of a TOML file, lines such as `dim = 300`, or the settings of a run from its OUT.json; options typed
+    /// beside it win
+    #[arg(long = "config", id = "config_file", value_name = "FILE")]
     config_file: Option<PathBuf>,
     /// Also write the words and their counts to FILE, for --vocab
     #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
@@ -190,7 +191,7 @@ struct Settings<'a> {
 }
 
 /// What was typed that the chosen objective has no use for, if anything.
-pub(crate) fn conflict(typed: &ArgMatches) -> Option<String> {
+pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
     let loss = *typed.get_one::<Loss>("loss")?;
     let is_typed = |option: &&&str| typed.value_source(option) == Some(ValueSource::CommandLine);
     let option = Config::OF_NEGATIVES.iter().find(is_typed).filter(|_| loss != Loss::Ns)?;
