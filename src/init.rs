@@ -10,7 +10,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::model::{Matrix, Model};
-use crate::quantity::plural;
+use crate::quantity::{count, plural};
 use crate::vocab::Vocab;
 
 /// What a model was started from.
@@ -94,10 +94,10 @@ fn take((flag, path): (&'static str, Option<&Path>), vocab: &Vocab, matrix: &mut
     })?;
     if given.matched == 0 {
         let why = format!(
-            "none of its {} words is among the {} of the vocabulary; give vectors of the same language and form (--lowercase, \
-             --nfc), or leave it out",
-            given.words,
-            vocab.len()
+            "holds {}, none among the {} of the vocabulary; give vectors of the same language and form (--lowercase, --nfc), or \
+             leave it out",
+            plural(given.words, "word"),
+            count(vocab.len() as u64)
         );
         return Err(Error::Setting { flag, value: path.display().to_string(), why });
     }
@@ -123,7 +123,10 @@ fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Re
     if dim == expected {
         return Ok(());
     }
-    let why = format!("holds vectors of {}, and those of the run have {expected}; add --dim {dim}", plural(dim as u64, "dimension"));
+    let why = format!(
+        "holds vectors of {}, and those of the run have {expected}; add --dim {dim}",
+        plural(dim as u64, "dimension")
+    );
     Err(Error::Setting { flag, value: path.display().to_string(), why })
 }
 

@@ -392,7 +392,7 @@ fn lists_keep_and_stop_words() {
     let lower = [&list[..], &["--lowercase", "--stop-words", "stop"]].concat();
     assert_eq!(vocab(&folder, &lower), "a 5\nd 1\n");
     w2v(&folder, &["vocab", "-o", "-"]).args(&lower).assert().stderr(
-        contains("1 stop words left out, with 3 occurrences").and(contains("1 words of --keep-words do not occur")),
+        contains("1 stop word left out, with 3 occurrences").and(contains("1 word of --keep-words not in the text")),
     );
     for (list, code, message) in [
         (["--stop-words", "both"], 2, "--stop-words both: the word \"d\" is also in --keep-words"),

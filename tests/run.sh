@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests on a fresh machine. They need an adapter: where there is none, Debian's and Ubuntu's software Vulkan
-# driver is installed. Arguments go to `cargo test`.
+# driver is installed. All are run, whichever fails. Arguments go to `cargo test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,4 +27,4 @@ if ! target/debug/w2v-gpu devices | grep -q '^0: '; then
     echo "error: there is still no adapter to test on" >&2
     exit 1
 fi
-cargo test "$@"
+cargo test --no-fail-fast "$@"

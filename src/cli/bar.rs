@@ -1,28 +1,36 @@
 //! The bar of work that goes on, on a terminal of any width.
 
+use std::io;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-use w2v_gpu::quantity::{percent, seconds};
+use console::Term;
+use w2v_gpu::quantity::{bytes, percent, seconds};
 
-use super::terminal::{cut, stderr_width, width};
+use super::terminal::{columns, cut, width};
 
 /// Columns of the bar itself, at most and at least.
 const LONGEST: usize = 30;
 const SHORTEST: usize = 5;
 
-/// A line on stderr that is drawn anew. Where stderr is no terminal nothing is drawn.
+/// Between two drawings of the same work: faster than anybody reads.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Lines at the bottom of the terminal that are drawn anew. Where stderr is no terminal nothing is drawn.
 pub(super) struct Bar {
-    drawn: ProgressBar,
+    terminal: Term,
+    /// What is on the terminal now.
+    lines: Vec<String>,
     /// What goes on; empty before anything does.
     name: String,
     started: Instant,
+    drawn: Instant,
 }
 
 impl Bar {
     /// Shows nothing yet.
     pub(super) fn new() -> Self {
-        Self { drawn: ProgressBar::hidden(), name: String::new(), started: Instant::now() }
+        let (terminal, now) = (Term::buffered_stderr(), Instant::now());
+        Self { terminal, lines: Vec::new(), name: String::new(), started: now, drawn: now }
     }
 
     /// Draws how much of some work is done: a share from 0 to 1 where that is known, then as many of the figures as there
@@ -31,18 +39,17 @@ impl Bar {
         if self.name != name {
             self.name = name.to_owned();
             self.started = Instant::now();
-            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-            self.drawn.finish_and_clear();
-            self.drawn = ProgressBar::new_spinner().with_style(style);
+        } else if self.drawn.elapsed() < PAUSE {
+            return;
         }
-        // In the last column some terminals begin a new line.
-        let columns = stderr_width().saturating_sub(1);
-        let mut text = line(columns, name, share, figures);
-        if !below.is_empty() {
-            text += "\n";
-            text += &cut(&format!("  {below}"), columns);
+        self.drawn = Instant::now();
+        if self.terminal.is_term() {
+            // In the last column some terminals begin a new line.
+            let columns = columns(&self.terminal).saturating_sub(1);
+            let mut lines = vec![line(columns, name, share, figures)];
+            lines.extend((!below.is_empty()).then(|| cut(&format!("  {below}"), columns)));
+            self.show(lines);
         }
-        self.drawn.set_message(text);
     }
 
     /// Time since some work was first drawn.
@@ -51,20 +58,47 @@ impl Bar {
     }
 
     /// Takes the bar away while something is printed.
-    pub(super) fn suspend(&self, print: impl FnOnce()) {
-        self.drawn.suspend(print);
+    pub(super) fn suspend(&mut self, print: impl FnOnce()) {
+        let lines = self.lines.clone();
+        self.show(Vec::new());
+        print();
+        self.show(lines);
     }
 
     /// Takes the bar away.
     pub(super) fn clear(&mut self) {
-        self.drawn.finish_and_clear();
-        *self = Self::new();
+        self.show(Vec::new());
+        self.name.clear();
+    }
+
+    /// Puts lines in the place of those that are there.
+    fn show(&mut self, lines: Vec<String>) {
+        let replace = |terminal: &Term| -> io::Result<()> {
+            for above in (0..self.lines.len()).rev() {
+                terminal.clear_line()?;
+                terminal.move_cursor_up(above.min(1))?;
+            }
+            terminal.write_str(&lines.join("\n"))?;
+            terminal.flush()
+        };
+        // That a terminal is gone is no reason to stop.
+        let _ = replace(&self.terminal);
+        self.lines = lines;
     }
 }
 
+/// Before it nobody can tell how fast some work goes.
+const SOON: Duration = Duration::from_millis(200);
+
 /// How long work will go on, as a figure, if it goes on as fast.
-pub(super) fn time_left(share: f64, elapsed: Duration) -> String {
-    format!("{} left", seconds(elapsed.as_secs_f64() * (1.0 - share) / share.max(1e-9)))
+pub(super) fn time_left(share: f64, elapsed: Duration) -> Option<String> {
+    let left = elapsed.as_secs_f64() * (1.0 - share) / share;
+    (elapsed >= SOON && share > 0.0).then(|| format!("{} left", seconds(left)))
+}
+
+/// How fast bytes are worked on, as a figure.
+pub(super) fn bytes_per_second(done: u64, elapsed: Duration) -> Option<String> {
+    (elapsed >= SOON).then(|| format!("{}/s", bytes((done as f64 / elapsed.as_secs_f64()) as u64)))
 }
 
 /// A line of at most so many columns.
@@ -119,7 +153,10 @@ mod tests {
 
     #[test]
     fn the_time_left_is_that_of_the_share_to_come() {
-        assert_eq!(time_left(0.25, Duration::from_secs(10)), "30.0 s left");
-        assert_eq!(time_left(1.0, Duration::from_secs(10)), "0 s left");
+        let left = |share, seconds| time_left(share, Duration::from_secs_f64(seconds));
+        assert_eq!(left(0.25, 10.0).unwrap(), "30.0 s left");
+        assert_eq!(left(1.0, 10.0).unwrap(), "0 s left");
+        assert_eq!((left(0.0, 10.0), left(0.5, 0.1)), (None, None));
+        assert_eq!(bytes_per_second(10_000_000, Duration::from_secs(4)).unwrap(), "2.50 MB/s");
     }
 }

@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// Says where the run goes on, and what is not as it was.
-    pub(super) fn announce(&self, engine: &dyn Engine, display: &Display) {
+    pub(super) fn announce(&self, engine: &dyn Engine, display: &mut Display) {
         let Some(Loaded { checkpoint, damaged }) = &self.resumed else { return };
         for error in damaged {
             display

@@ -133,7 +133,7 @@ fn with_bar<T>(name: &'static str, work: impl FnOnce(&mut dyn FnMut(u64, u64)) -
     let mut bar = Bar::new();
     let result = work(&mut |done, total| {
         let share = done as f64 / total.max(1) as f64;
-        bar.draw(name, (total > 0).then_some(share), &[time_left(share, bar.elapsed(name))], "");
+        bar.draw(name, (total > 0).then_some(share), time_left(share, bar.elapsed(name)).as_slice(), "");
     });
     bar.clear();
     result

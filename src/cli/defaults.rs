@@ -53,8 +53,8 @@ fn read(path: &Path) -> Result<Map<String, Value>, Error> {
     if !written.trim_start().starts_with('{') {
         return toml::from_str(written).map_err(|error| refuse(path, format!("is no TOML file of options: {error}")));
     }
-    let object: Map<String, Value> =
-        serde_json::from_str(written).map_err(|error| refuse(path, format!("is no JSON object of options: {error}")))?;
+    let object: Map<String, Value> = serde_json::from_str(written)
+        .map_err(|error| refuse(path, format!("is no JSON object of options: {error}")))?;
     Ok(options_of_run(object))
 }
 

@@ -35,7 +35,10 @@ const OPTIONS: [(&[&str], Here); 27] = [
     (&["saveoutput"], Named("save-output")),
     (&["topn", "k"], Named("top")),
     (&["out", "output-file"], Named("output")),
-    (&["shrink-windows"], Advice("windows shrink at random, as by default elsewhere; --fixed-window lets all reach as far")),
+    (
+        &["shrink-windows"],
+        Advice("windows shrink at random, as by default elsewhere; --fixed-window lets all reach as far"),
+    ),
     (&["lrupdaterate"], Advice("the learning rate falls with every minibatch: leave the option out")),
     (
         &["train", "input", "corpus-file", "sentences", "corpus"],

@@ -83,9 +83,9 @@ fn explained(mut error: clap::Error, program: &Command, typed: &[OsString]) -> !
     };
     let command = typed.get(1).and_then(|name| program.find_subcommand(name));
     let advice = match error.kind() {
-        ErrorKind::UnknownArgument => command
-            .zip(text(ContextKind::InvalidArg))
-            .and_then(|(command, option)| foreign::option(command, &option)),
+        ErrorKind::UnknownArgument => {
+            command.zip(text(ContextKind::InvalidArg)).and_then(|(command, option)| foreign::option(command, &option))
+        }
         ErrorKind::InvalidSubcommand => text(ContextKind::InvalidSubcommand).and_then(|name| foreign::command(&name)),
         ErrorKind::ValueValidation => text(ContextKind::InvalidValue).and_then(|value| below_zero(&value)),
         _ => None,

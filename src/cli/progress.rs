@@ -9,7 +9,7 @@ use w2v_gpu::event::{Cached, Epoch, Evaluated, Event, Measuring, Pass, Prepared,
 use w2v_gpu::quantity::{self, bytes, count, percent, plural, short};
 use w2v_gpu::vocab::Selection;
 
-use super::bar::{Bar, time_left};
+use super::bar::{Bar, bytes_per_second, time_left};
 use super::checkpoint;
 use super::terminal::{escaped, message};
 
@@ -51,14 +51,14 @@ impl Display {
     }
 
     /// Prints a line, above the bar if there is one.
-    pub(super) fn line(&self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         if !self.quiet {
             self.bar.suspend(|| to_stderr(text));
         }
     }
 
     /// Prints a warning, whatever else is to be quiet.
-    pub(super) fn warn(&self, text: &str) {
+    pub(super) fn warn(&mut self, text: &str) {
         self.bar.suspend(|| to_stderr(&format!("warning: {text}")));
     }
 
@@ -107,11 +107,10 @@ impl Display {
         let share = (total > 0).then(|| done as f64 / total as f64);
         if self.terminal {
             let elapsed = self.bar.elapsed(name);
-            let mut figures = vec![bytes(done)];
-            if let Some(share) = share {
-                figures = vec![format!("{} of {}", bytes(done), bytes(total)), time_left(share, elapsed)];
-            }
-            figures.push(format!("{}/s", bytes((done as f64 / elapsed.as_secs_f64().max(1e-9)) as u64)));
+            let done_of = if total > 0 { format!("{} of {}", bytes(done), bytes(total)) } else { bytes(done) };
+            let left = share.and_then(|share| time_left(share, elapsed));
+            let figures: Vec<String> =
+                [Some(done_of), left, bytes_per_second(done, elapsed)].into_iter().flatten().collect();
             self.bar.draw(name, share, &figures, "");
         } else if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
@@ -128,12 +127,13 @@ impl Display {
         let epoch = format!("epoch {}{of_all}", progress.epoch + 1);
         let rate = progress.words as f64 / progress.elapsed.as_secs_f64().max(1e-9);
         let figures = [
-            epoch,
-            format!("loss {:.4}", progress.loss),
+            Some(epoch),
+            Some(format!("loss {:.4}", progress.loss)),
             time_left(share, progress.elapsed),
-            format!("{} words/s", short(rate)),
-            format!("lr {:.5}", progress.lr),
+            Some(format!("{} words/s", short(rate))),
+            Some(format!("lr {:.5}", progress.lr)),
         ];
+        let figures: Vec<String> = figures.into_iter().flatten().collect();
         if self.terminal {
             self.bar.draw("training", Some(share), &figures, &self.after_epoch);
         } else {
@@ -170,13 +170,13 @@ fn score_of(NamedScore { name, measure, score, .. }: &NamedScore) -> String {
 
 /// What stays in sight below the bar after an epoch.
 fn after_epoch(Epoch { epoch, validation, .. }: &Epoch) -> String {
-    validation.map_or_else(String::new, |loss| format!("after epoch {}: held-out loss {loss:.4}", epoch + 1))
+    validation.map_or_else(String::new, |loss| format!("epoch {}: held-out loss {loss:.4}", epoch + 1))
 }
 
 /// The same with the scores.
 fn with_scores(before: &str, Evaluated { epoch, scores }: &Evaluated) -> String {
     let scores: Vec<String> = scores.iter().map(score_of).collect();
-    let before = if before.is_empty() { format!("after epoch {}: ", epoch + 1) } else { format!("{before}, ") };
+    let before = if before.is_empty() { format!("epoch {}: ", epoch + 1) } else { format!("{before}, ") };
     before + &scores.join(", ")
 }
 

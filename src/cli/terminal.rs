@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use terminal_size::{Height, Width, terminal_size_of};
+use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// What `escape_debug` escapes, but may be shown: quotes, and the joiners that Persian, Hindi and emoji are spelt with.
@@ -17,13 +17,13 @@ const GAP: usize = 2;
 /// A column of texts becomes no narrower.
 const LEAST_TEXT: usize = 12;
 
-/// How many columns stderr has.
-pub(super) fn stderr_width() -> usize {
-    or_usual(terminal_size_of(io::stderr()))
-}
-
-fn or_usual(size: Option<(Width, Height)>) -> usize {
-    size.map(|(Width(columns), _)| usize::from(columns)).filter(|&columns| columns > 0).unwrap_or(USUAL_WIDTH)
+/// How many columns a terminal has; the usual number where it is none, or does not say.
+pub(super) fn columns(terminal: &Term) -> usize {
+    terminal
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns))
+        .filter(|&columns| columns > 0)
+        .unwrap_or(USUAL_WIDTH)
 }
 
 /// A text from a file or a user as it may be shown: with what does not print, and backslashes, escaped.
@@ -71,13 +71,13 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
 
 /// Prints rows as columns: the first to the left, the others to the right. The first row is their head.
 pub(super) fn table(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
-    let limit = or_usual(terminal_size_of(io::stdout()));
+    let limit = columns(&Term::stdout());
     print_table(rows, |column| column == 0, limit, out)
 }
 
 /// The same with notes at the end of rows: the third column is to the left too.
 pub(super) fn table_with_notes(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
-    let limit = or_usual(terminal_size_of(io::stdout()));
+    let limit = columns(&Term::stdout());
     print_table(rows, |column| column != 1, limit, out)
 }
 
@@ -216,8 +216,12 @@ mod tests {
     fn a_table_fits_the_width_and_loses_nothing() {
         let name = "a very long name of a file that is named at length/and/lies/deep";
         let head = ["", "one head of several words", "another head of several words"];
-        let rows: [&[&str]; 4] =
-            [&head, &["a heading that stands alone and is longer than the table"], &[name, "12345", "1 (2)"], &["b", "6", "7"]];
+        let rows: [&[&str]; 4] = [
+            &head,
+            &["a heading that stands alone and is longer than the table"],
+            &[name, "12345", "1 (2)"],
+            &["b", "6", "7"],
+        ];
         for limit in [20, 30, 40, 60, 80, 200] {
             let table = printed(&rows, limit);
             assert!(table.lines().all(|line| width(line) <= limit), "{limit}\n{table}");
@@ -225,7 +229,10 @@ mod tests {
                 assert!(table.contains(number), "{table}");
             }
             let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
-            assert!(letters(&table) >= rows.iter().flat_map(|row| row.iter()).map(|cell| letters(cell)).sum(), "{table}");
+            assert!(
+                letters(&table) >= rows.iter().flat_map(|row| row.iter()).map(|cell| letters(cell)).sum(),
+                "{table}"
+            );
         }
     }
 

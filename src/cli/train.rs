@@ -261,7 +261,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let engine = Some(engine.describe());
         return plan::Report { plan: &plan, refused: None, engine, estimate }.print(args.json);
     }
-    session.announce(&*engine, &display);
+    session.announce(&*engine, &mut display);
     let start = started.elapsed();
     let mut recorder = start_recorder(args, &paths, &data, &*engine, threads)?;
     let signals = Signals::listen()?;

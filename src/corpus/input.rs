@@ -83,7 +83,9 @@ impl Source {
         let Some(then) = self.stamp() else { return Ok(()) };
         let what = match std::fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata)) {
             Ok(now) if now == then => return Ok(()),
-            Ok(now) if now.bytes != then.bytes => format!("it had {}, and now has {}", plural(then.bytes, "byte"), count(now.bytes)),
+            Ok(now) if now.bytes != then.bytes => {
+                format!("it had {}, and now has {}", plural(then.bytes, "byte"), count(now.bytes))
+            }
             Ok(_) => "it was written to, or another file has taken its place".to_owned(),
             Err(error) => error.to_string(),
         };

@@ -46,7 +46,8 @@ pub(crate) fn memory_size(size: &str) -> std::result::Result<u64, String> {
 pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
     match bytes {
         Some(bytes) if bytes < LEAST_MEMORY => {
-            let why = format!("counting needs {} at least, and 500M or more to be of use", quantity::bytes(LEAST_MEMORY));
+            let why =
+                format!("counting needs {} at least, and 500M or more to be of use", quantity::bytes(LEAST_MEMORY));
             Err(Error::Setting { flag: "--vocab-memory", value: bytes.to_string(), why })
         }
         _ => Ok(()),

@@ -114,7 +114,9 @@ impl Device {
         let descriptor = BufferDescriptor { label: Some(what), size: bytes.max(4), usage, mapped_at_creation: false };
         let buffer = self.device.create_buffer(&descriptor);
         match pollster::block_on(scope.pop()) {
-            Some(_) => Err(Error::DeviceMemory { doing: format!("making room for {what} ({})", quantity::bytes(bytes)) }),
+            Some(_) => {
+                Err(Error::DeviceMemory { doing: format!("making room for {what} ({})", quantity::bytes(bytes)) })
+            }
             None => self.check(what).map(|()| buffer),
         }
     }
