@@ -21,6 +21,8 @@ if ! target/debug/w2v-gpu devices | grep -q '^0: '; then
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y mesa-vulkan-drivers
 fi
 
+# Else libwayland writes a line on every start of a test on a machine without a desktop.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
 echo "adapters:"
 target/debug/w2v-gpu devices
 if ! target/debug/w2v-gpu devices | grep -q '^0: '; then

@@ -437,7 +437,7 @@ mod tests {
             ("athens\n", "line 1: expected a word and its answers"),
             ("a\tb\nc\t / \n", "line 2: expected a word and its answers"),
             ("a\tb\n", "it takes two"),
-            (&"a b\n".repeat(2001), "all pairs of its 2001 lines"),
+            (&"a b\n".repeat(2001), "all pairs of its 2,001 lines"),
         ] {
             fs::write(folder.path().join("a.txt"), text).unwrap();
             assert!(read().contains(why), "{}", read());
