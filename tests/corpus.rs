@@ -338,7 +338,7 @@ fn vocab_writes_words_by_falling_count_and_then_bytewise() {
         .assert()
         .success()
         .stdout("a 3\n")
-        .stderr(contains("4 words in 1 lines; written: 1 of 2 different words, 3 occurrences"));
+        .stderr(contains("4 words in 1 line; written: 1 of 2 different words, 3 occurrences"));
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn what_cannot_be_started_from_is_refused_before_any_work() {
         ("foreign.txt", 2, "holds 1 word, none among the 12 of the vocabulary"),
         ("nan.txt", 1, "nan.txt: line 3: value 2 is \"nan\", not a finite"),
         ("absent.txt", 1, "absent.txt"),
-        ("text.md", 1, "must end in one of"),
+        ("text.md", 2, "must end in one of"),
     ] {
         for flag in ["--init", "--init-output"] {
             train(&folder, &["-o", "v.bin", flag, file]).assert().code(code).stderr(contains(why));
