@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::quantity::{plural, two_sizes};
+
 /// Everything the library can fail with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,8 +58,16 @@ pub enum Error {
         /// What was expected there.
         why: String,
     },
+    /// The name of a file does not say which format it has.
+    #[error("{}: the file name: {why}", path.display())]
+    FileName {
+        /// The file.
+        path: PathBuf,
+        /// How its name must end.
+        why: String,
+    },
     /// A word is not in the vocabulary.
-    #[error("the word {word:?} is not among the {words} words of the vectors")]
+    #[error("the word {word:?} is not among the {} of the vectors", plural(*words as u64, "word"))]
     UnknownWord {
         /// The word asked for.
         word: String,
@@ -80,8 +90,10 @@ pub enum Error {
     },
     /// The machine cannot hold the run.
     #[error(
-        "training needs {needed} bytes of memory ({largest}), but {available} are free: lower --dim, --max-vocab or \
-         --batch, raise --min-count, or take fewer --threads"
+        "training needs {} of memory ({largest}), but {} are free: lower --dim, --max-vocab or --batch, raise --min-count, or \
+         take fewer --threads",
+        two_sizes(*needed, *available)[0],
+        two_sizes(*needed, *available)[1]
     )]
     HostMemory {
         /// Bytes needed.
@@ -93,8 +105,10 @@ pub enum Error {
     },
     /// A disk cannot hold what will be written.
     #[error(
-        "{}: {what} and all else that goes to that disk need {needed} bytes, but {available} are free: {mend}",
-        folder.display()
+        "{}: {what} and all else that goes to that disk need {}, but {} are free: {mend}",
+        folder.display(),
+        two_sizes(*needed, *available)[0],
+        two_sizes(*needed, *available)[1]
     )]
     DiskSpace {
         /// What will be written.
@@ -110,15 +124,16 @@ pub enum Error {
     },
     /// The adapter cannot hold the model.
     #[error(
-        "{what} needs {needed} bytes, but {adapter} allows {allowed}: lower --dim, --max-vocab or --batch, \
-         or use --engine cpu"
+        "{what} needs {}, but {adapter} allows {}: lower --dim, --max-vocab or --batch, or use --engine cpu",
+        two_sizes(*needed, *allowed)[0],
+        two_sizes(*needed, *allowed)[1]
     )]
     DeviceLimit {
         /// The buffer or resource concerned.
         what: String,
-        /// Bytes (or units) needed.
+        /// Bytes needed.
         needed: u64,
-        /// Bytes (or units) the adapter allows.
+        /// Bytes the adapter allows.
         allowed: u64,
         /// The adapter's name.
         adapter: String,
@@ -167,6 +182,11 @@ impl Error {
     /// An [`Error::Io`] maker for `map_err`: what was attempted and where.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { action, path: path.as_ref().to_owned(), source }
+    }
+
+    /// Whether the mistake is in what was typed, and not in a file or the machine.
+    pub fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Setting { .. } | Self::FileName { .. })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::format::{Oddities, Reading};
 use crate::model::{Matrix, Model};
+use crate::quantity::{count, plural};
 use crate::vocab::Vocab;
 
 /// What a model was started from.
@@ -112,10 +113,10 @@ fn take(
     })?;
     if given.matched == 0 {
         let why = format!(
-            "none of its {} words is among the {} of the vocabulary; give vectors of the same language and form (--lowercase, \
-             --nfc), or leave it out",
-            given.words,
-            vocab.len()
+            "holds {}, none among the {} of the vocabulary; give vectors of the same language and form (--lowercase, --nfc), or \
+             leave it out",
+            plural(given.words, "word"),
+            count(vocab.len() as u64)
         );
         return Err(Error::Setting { flag, value: path.display().to_string(), why });
     }
@@ -145,7 +146,10 @@ fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Re
     if dim == expected {
         return Ok(());
     }
-    let why = format!("holds vectors of {dim} dimensions, and those of the run have {expected}; add --dim {dim}");
+    let why = format!(
+        "holds vectors of {}, and those of the run have {expected}; add --dim {dim}",
+        plural(dim as u64, "dimension")
+    );
     Err(Error::Setting { flag, value: path.display().to_string(), why })
 }
 

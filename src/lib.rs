@@ -28,7 +28,8 @@
 //! | [`report`] | a page about a run |
 //! | [`mod@bench`] | engines side by side |
 //!
-//! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong.
+//! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong,
+//! [`quantity`] how numbers are shown.
 //!
 //! ```
 //! use w2v_gpu::config::Config;
@@ -72,6 +73,7 @@ mod lock;
 pub mod model;
 pub mod phrases;
 pub mod plan;
+pub mod quantity;
 pub mod report;
 mod row_limit;
 pub mod run_log;

@@ -48,7 +48,7 @@ fn trains_and_shows_neighbors() {
         .assert()
         .success()
         .stdout("")
-        .stderr(contains("engine: cpu, as asked").and(contains("epoch 1 done: loss")).and(contains("M words/s")));
+        .stderr(contains("engine: cpu, as asked").and(contains("epoch 1 done: loss")).and(contains(" words/s, loss")));
     let text = String::from_utf8(read(&folder, "v.txt")).unwrap();
     assert_eq!(text.lines().next(), Some("12 8"));
     assert!(text.lines().nth(1).unwrap().starts_with("the "), "the most frequent word comes first");
@@ -148,8 +148,8 @@ fn what_the_text_holds_is_accounted_for() {
     fs::write(folder.path().join("text.txt"), text).unwrap();
     cpu(&folder, "v.txt", &[]).assert().success().stderr(
         contains("3 words left out: not in the vocabulary")
-            .and(contains("1 words with bytes that are not UTF-8"))
-            .and(contains("1 words left out: longer than 1024 bytes"))
+            .and(contains("1 word with bytes that are not UTF-8"))
+            .and(contains("1 word left out: longer than 1024 bytes"))
             .and(contains("2 cuts in lines too long")),
     );
 }
@@ -160,7 +160,7 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
     let folder = folder();
     let out = folder.path().join("v.txt");
     fs::write(&out, "precious").unwrap();
-    let settings: [(&[&str], i32, &str); 17] = [
+    let settings: [(&[&str], i32, &str); 22] = [
         (&["--dim", "0"], 2, "--dim 0"),
         (&["--window", "0"], 2, "--window 0"),
         (&["--negative", "0"], 2, "every label would be 1"),
@@ -177,6 +177,11 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
         (&["--max-vocab", "1"], 1, "--max-vocab"),
         (&["--max-vocab", "0"], 2, "--max-vocab"),
         (&["--no-such-flag"], 2, "--no-such-flag"),
+        (&["--hs", "1"], 2, "--loss hs"),
+        (&["--cbow", "0"], 2, "skip-gram is what is trained"),
+        (&["-size", "9"], 2, "names take two dashes here: the option is --dim"),
+        (&["-output", "v.bin"], 2, "the option is --output"),
+        (&["--negative", "-1"], 2, "no number below 0 has a meaning here"),
         (&["--lr", "1e30", "--clip", "1e30"], 1, "lower --lr or --clip"),
     ];
     for (more, code, message) in settings {
@@ -419,6 +424,147 @@ fn a_file_gives_defaults() {
         written(text);
         run(&["text.txt", "-o", "v.txt"]).assert().code(2).stderr(contains(why));
     }
+    // Both spellings of a name are one, and the file gives it once.
+    written("min_count = 1\nmin-count = 2\n");
+    run(&["text.txt", "-o", "v.txt"]).assert().code(2).stderr(contains("under another name"));
+    written("\u{feff}min_count = 100000\n");
+    run(&["text.txt", "-o", "v.txt"]).assert().code(1).stderr(contains("no word occurs 100,000 times"));
     fs::remove_file(path("run.toml")).unwrap();
-    run(&["text.txt", "-o", "v.txt"]).assert().code(2).stderr(contains("cannot be read"));
+    run(&["text.txt", "-o", "v.txt"]).assert().code(1).stderr(contains("cannot read run.toml"));
+}
+
+/// The settings that a run has written give the same vectors once more, and what is typed beside them wins.
+#[test]
+fn the_settings_of_a_run_are_a_file_of_defaults() {
+    let folder = folder();
+    cpu(&folder, "v.txt", &["--embedding", "average", "--lr", "0.1", "--negative", "3"]).assert().success();
+    let again = |out: &str, more: &[&str]| {
+        let mut command = w2v();
+        command.current_dir(folder.path()).args(["train", "text.txt", "-o", out, "--engine", "cpu"]);
+        command.args(["--config", "v.txt.json"]).args(more).assert().success();
+    };
+    again("w.txt", &[]);
+    assert_eq!(read(&folder, "v.txt"), read(&folder, "w.txt"));
+    assert_eq!(settings(&folder, "v.txt")["config"], settings(&folder, "w.txt")["config"]);
+    again("w.txt", &["--dim", "5"]);
+    assert_eq!(settings(&folder, "w.txt")["config"]["dim"], 5);
+    fs::write(folder.path().join("bad.json"), "{\"dim\": 5, \"dimm\": 6}").unwrap();
+    cpu(&folder, "x.txt", &["--config"]).arg(folder.path().join("bad.json")).assert().code(2).stderr(contains("dimm"));
+}
+
+/// One mistake, in every command that can be made to make it: wrong usage is 2, a file that is not there 1.
+#[test]
+fn a_mistake_has_the_same_exit_code_in_every_command() {
+    let folder = folder();
+    cpu(&folder, "v.bin", &[]).assert().success();
+    let fails = |code: i32, what: &str, args: &str| {
+        let mut command = w2v();
+        command.current_dir(folder.path()).args(args.split(' ')).timeout(std::time::Duration::from_secs(100));
+        command.assert().code(code).stdout("").stderr(contains(what).and(contains("panicked").not()));
+    };
+    let name = "the file name";
+    for args in [
+        "train text.txt -o a.xyz",
+        "train text.txt -o a.bin --save-output a.xyz",
+        "train text.txt -o a.bin --init a.xyz --engine cpu",
+        "convert v.bin a.xyz",
+        "convert a.xyz v.txt",
+        "neighbors a.xyz cat",
+        "analogy a.xyz a b c",
+    ] {
+        fails(2, name, args);
+    }
+    for args in ["train missing -o a.bin", "vocab missing -o a", "phrases missing -o a", "bench missing --engine cpu"] {
+        fails(1, "missing", args);
+    }
+    for args in [
+        "train text.txt -o a.bin --config missing",
+        "train text.txt -o a.bin --vocab missing --engine cpu",
+        "train text.txt -o a.bin --eval-pairs missing",
+        "train --files-from missing -o a.bin",
+        "vocab text.txt -o a --stop-words missing",
+        "neighbors missing.bin cat",
+        "convert missing.bin a.txt",
+        "eval v.bin --pairs missing",
+        "report missing -o a.html",
+    ] {
+        fails(1, "missing", args);
+    }
+    for command in ["train text.txt -o", "vocab text.txt -o", "phrases text.txt -o", "convert v.bin"] {
+        fails(2, "no folder no", &format!("{command} no/a.bin"));
+    }
+    for command in ["train text.txt -o a.bin", "vocab text.txt -o a", "phrases text.txt -o a", "eval v.bin --pairs a"] {
+        fails(2, "--threads", &format!("{command} --threads 0"));
+        fails(2, "--no-such", &format!("{command} --no-such"));
+        fails(2, "below 0", &format!("{command} --threads -1"));
+    }
+    fails(2, "the option is --top", "neighbors v.bin cat --topn 5");
+    fails(2, "w2v-gpu neighbors", "nn v.bin");
+    fails(2, "behind a command such as train", "-train text.txt -output a.bin");
+}
+
+#[test]
+fn every_name_of_an_option_has_a_variable_and_others_are_warned_about() {
+    let folder = folder();
+    let mut command = cpu(&folder, "v.txt", &["-q"]);
+    command.env("W2V_GPU_ITER", "2").env("W2V_GPU_WINDOWS", "3").assert().success().stderr(
+        "warning: the environment variable W2V_GPU_WINDOWS is of no option of train and is ignored; is it W2V_GPU_WINDOW that \
+         is meant?\n",
+    );
+    let mut command = w2v();
+    command.current_dir(folder.path()).args(["train", "text.txt", "-o", "w.txt", "--engine", "cpu", "-q"]);
+    let ignored = contains("W2V_GPU_SIZE is ignored, as W2V_GPU_DIM is set too");
+    command.env("W2V_GPU_SIZE", "5").assert().success().stderr("");
+    assert_eq!(settings(&folder, "w.txt")["config"]["dim"], 5);
+    command.env("W2V_GPU_DIM", "6").assert().success().stderr(ignored);
+    assert_eq!(settings(&folder, "w.txt")["config"]["dim"], 6);
+}
+
+/// With a driver or without one, and where no desktop is, as on servers.
+#[test]
+fn a_quiet_run_says_nothing() {
+    let folder = folder();
+    for engine in ["auto", "gpu", "cpu"] {
+        for runtime_folder in [None, Some(""), Some("relative")] {
+            let mut command = train(&folder, "v.txt", &["-q", "--engine", engine]);
+            for desktop in ["XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY"] {
+                command.env_remove(desktop);
+            }
+            command.envs(runtime_folder.map(|folder| ("XDG_RUNTIME_DIR", folder)));
+            command.assert().success().stdout("").stderr("");
+        }
+    }
+}
+
+/// The words that bash is to propose for a line whose last word is not whole yet.
+#[cfg(target_os = "linux")]
+#[test]
+fn bash_completes_commands_options_and_values() {
+    let folder = folder();
+    let script = w2v().args(["completions", "bash"]).output().unwrap();
+    fs::write(folder.path().join("completions.bash"), script.stdout).unwrap();
+    let proposed = |line: &[&str]| {
+        let ask = r#"source completions.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }
+            function=$(complete -p w2v-gpu | sed 's/.*-F \([^ ]*\).*/\1/')
+            "$function" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"; echo "${COMPREPLY[@]}""#;
+        let output = std::process::Command::new("bash")
+            .current_dir(folder.path())
+            .args(["-c", ask, "bash", "w2v-gpu"])
+            .args(line)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    };
+    for (line, expected) in [
+        (&["ev"][..], "eval"),
+        (&["train", "--di"], "--dim"),
+        (&["train", "text.txt", "--min-c"], "--min-count"),
+        (&["train", "text.txt", "-o", "v.bin", "--loss", "s"], "softmax"),
+        (&["bench", "text.txt", "--engine", ""], "all gpu cpu"),
+        (&["train", "text.txt", "--vocab", "te"], "text.txt"),
+        (&["neighbors", "v.bin", "cat", "--to"], "--top"),
+    ] {
+        assert_eq!(proposed(line), expected, "{line:?}");
+    }
 }

@@ -183,7 +183,7 @@ fn names_that_say_nothing_need_from_and_to() {
     folder.convert("vectors", "w.dat", &["--from", "vec", "--to", "bin"]).success();
     folder.convert("w.dat", "w.txt", &["--from", "bin"]).success();
     assert_eq!(folder.read("w.txt"), TEXT);
-    folder.convert("vectors", "w.dat", &["--from", "txt", "--to", "npy"]).code(1).stderr(contains("must end in .npy"));
+    folder.convert("vectors", "w.dat", &["--from", "txt", "--to", "npy"]).code(2).stderr(contains("must end in .npy"));
     folder.convert("vectors", "w.bin", &["--from", "word"]).code(2).stderr(contains("safetensors"));
 }
 

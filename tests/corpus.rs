@@ -426,7 +426,7 @@ fn vocab_writes_words_by_falling_count_and_then_bytewise() {
         .assert()
         .success()
         .stdout("a 3\n")
-        .stderr(contains("4 words in 1 lines; written: 1 of 2 different words, 3 occurrences"));
+        .stderr(contains("4 words in 1 line; written: 1 of 2 different words, 3 occurrences"));
 }
 
 #[test]
@@ -498,7 +498,7 @@ fn lists_keep_and_stop_words() {
     let lower = [&list[..], &["--lowercase", "--stop-words", "stop"]].concat();
     assert_eq!(vocab(&folder, &lower), "a 5\nd 1\n");
     w2v(&folder, &["vocab", "-o", "-"]).args(&lower).assert().stderr(
-        contains("1 stop words left out, with 3 occurrences").and(contains("1 words of --keep-words do not occur")),
+        contains("1 stop word left out, with 3 occurrences").and(contains("1 word of --keep-words not in the text")),
     );
     for (list, code, message) in [
         (["--stop-words", "both"], 2, "--stop-words both: the word \"d\" is also in --keep-words"),

@@ -309,6 +309,13 @@ mod killed {
 
     use super::*;
 
+    /// Lets the programs that are started from here be interrupted. A shell that runs the tests in the background has them ignore
+    /// SIGINT, which programs inherit; a signal that is handled here is one of the usual kind for them.
+    fn let_children_be_interrupted() {
+        let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, 130, always).unwrap();
+    }
+
     /// Enough of a file that is being written to be in the middle of it, in bytes.
     const SOME: u64 = 2 << 20;
 
@@ -348,6 +355,7 @@ mod killed {
 
     #[test]
     fn a_process_killed_while_it_writes_leaves_the_old_file_and_no_other() {
+        let_children_be_interrupted();
         let folder = folder();
         let path = |name: &str| folder.path().join(name);
         let words: Vec<String> = (0..40_000).map(|i| format!("word{i}")).collect();

@@ -175,10 +175,10 @@ fn what_cannot_be_started_from_is_refused_before_any_work() {
     fs::write(folder.path().join("nan.txt"), "2 4\ncat 1 2 3 4\nthe 1 nan 3 4\n").unwrap();
     for (file, code, why) in [
         ("short.txt", 2, "short.txt: holds vectors of 3 dimensions, and those of the run have 4; add --dim 3"),
-        ("foreign.txt", 2, "none of its 1 words is among the 12 of the vocabulary"),
+        ("foreign.txt", 2, "holds 1 word, none among the 12 of the vocabulary"),
         ("nan.txt", 1, "nan.txt: line 3: value 2 is \"nan\", not a finite"),
         ("absent.txt", 1, "absent.txt"),
-        ("text.md", 1, "must end in one of"),
+        ("text.md", 2, "must end in one of"),
     ] {
         for flag in ["--init", "--init-output"] {
             train(&folder, &["-o", "v.bin", flag, file]).assert().code(code).stderr(contains(why));

@@ -24,7 +24,7 @@ fn matrices_of_240_megabytes_agree_with_the_cpu() {
         command.args(["--window", "2", "--negative", "2"]);
         command.args(["--save-output", &format!("{engine}-output.bin")]).args(more).assert().success()
     };
-    train("cpu", &[]).stderr(contains("matrices of 200,000 and 200,000 rows x 300 (480.0 MB)"));
+    train("cpu", &[]).stderr(contains("matrices of 200,000 and 200,000 rows x 300 (480 MB)"));
     train("gpu", &["--shader-checks", "false", "-v"])
         .stderr(contains("Shards { count: 2").or(contains("software").not()));
     for what in ["", "-output"] {

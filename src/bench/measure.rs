@@ -188,9 +188,12 @@ fn is_mark(batches: u64) -> bool {
     batches.is_power_of_two() || (batches.is_multiple_of(3) && (batches / 3).is_power_of_two())
 }
 
-/// How many batches fit into a time.
+/// Batches that an engine trains on at least, however little time there is: with fewer nothing is seen of learning.
+const LEAST_BATCHES: u64 = 3;
+
+/// How many batches fit into a time, and a few where none do.
 fn fitting(time: Duration, each: Duration) -> u64 {
-    (time.as_secs_f64() / each.as_secs_f64().max(1e-9)).max(1.0) as u64
+    ((time.as_secs_f64() / each.as_secs_f64().max(1e-9)) as u64).max(LEAST_BATCHES)
 }
 
 /// Measures an engine in about `share` of time.

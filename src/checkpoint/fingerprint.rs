@@ -9,6 +9,7 @@ use crate::config::{Config, Loss};
 use crate::dataset::Dataset;
 use crate::engine::Engine;
 use crate::init::Init;
+use crate::quantity::{count, plural};
 use crate::vocab::Vocab;
 
 /// Everything that decides the vectors of a run, for another run to be compared with.
@@ -102,9 +103,10 @@ impl Fingerprint {
         if then != now {
             let how = if then.words == now.words { ", but others or others as often" } else { "" };
             return Err(format!(
-                "another vocabulary, of {} words, and this one {}{how}: give the CORPUS of then, and the options with \
-                 which it was read",
-                then.words, now.words
+                "another vocabulary, of {}, and this one {}{how}: give the CORPUS of then, and the options with which it was \
+                 read",
+                plural(then.words, "word"),
+                count(now.words)
             ));
         }
         if self.corpus != of_text(&data.source) || self.held_out != data.validation.as_deref().map(of_text) {

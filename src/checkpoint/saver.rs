@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Fingerprint, Folder, Snapshot};
 use crate::event::{Event, Saved};
+use crate::quantity;
 
 /// How much lies between two checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ fn save(folder: &Folder, run: &Fingerprint, snapshot: &Snapshot) -> Event {
         Ok(path) => {
             let bytes = path.metadata().map_or(0, |metadata| metadata.len());
             let (step, elapsed) = (snapshot.reached.steps, started.elapsed());
-            tracing::info!("checkpoint of batch {step}: {:.1} MB in {elapsed:.1?}", bytes as f64 / 1e6);
+            tracing::info!("checkpoint of batch {step}: {} in {}", quantity::bytes(bytes), quantity::duration(elapsed));
             Event::Saved(Saved { path, step, bytes, elapsed })
         }
         Err(error) => Event::NotSaved { why: error.to_string() },

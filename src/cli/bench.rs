@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use indicatif::HumanCount;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 use w2v_gpu::Error;
@@ -17,6 +16,7 @@ use w2v_gpu::corpus::Corpus;
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::gpu::{self, GpuOptions};
 use w2v_gpu::event::Prepared;
+use w2v_gpu::quantity::{bytes, percent, plural, seconds, short};
 use w2v_gpu::schedule::auto_batch;
 
 use super::progress::Display;
@@ -227,20 +227,20 @@ fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let Report { batcher, batches, machine, .. } = report;
     writeln!(
         out,
-        "{} with {} cores; {:.0}% of the corpus, {} batches of about {} windows ({} words)",
+        "{} with {}; {} of the corpus, {} of about {} ({})",
         machine.processor,
-        machine.threads,
-        100.0 * report.share,
-        HumanCount(batches.batches),
-        HumanCount(batches.windows / batches.batches),
-        HumanCount(batches.words),
+        plural(machine.threads as u64, "core"),
+        percent(report.share),
+        plural(batches.batches, "batch"),
+        plural(batches.windows / batches.batches, "window"),
+        plural(batches.words, "word"),
     )?;
     writeln!(
         out,
-        "batcher alone, {} threads: {} words/s, {} windows/s\n",
-        batcher.threads,
-        rate(batcher.words_per_second),
-        rate(batcher.windows_per_second),
+        "batcher alone, {}: {} words/s, {} windows/s\n",
+        plural(batcher.threads as u64, "thread"),
+        short(batcher.words_per_second),
+        short(batcher.windows_per_second),
     )?;
     table(&comparison(&report.engines), out)?;
     for entry in &report.engines {
@@ -254,7 +254,7 @@ fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if !report.sweeps.is_empty() {
         writeln!(out, "A batch is one step: large ones are fast, but cost quality (see --batch).")?;
     }
-    writeln!(out, "measured in {:.1} s", report.seconds)
+    writeln!(out, "measured in {}", seconds(report.seconds))
 }
 
 /// A column for each engine, a row for each figure.
@@ -274,19 +274,19 @@ fn comparison(entries: &[Entry]) -> Vec<Vec<String>> {
     };
     let mut rows: Vec<Vec<String>> =
         vec![[String::new()].into_iter().chain(measured.iter().map(|(entry, _)| entry.name.clone())).collect()];
-    rows.push(row("words/s", &|m| rate(m.words_per_second)));
-    rows.push(row("pairs/s", &|m| rate(m.pairs_per_second)));
-    rows.push(row("windows/s", &|m| rate(m.windows_per_second)));
-    rows.push(row("end to end, words/s", &|m| rate(m.end_to_end.words_per_second)));
-    rows.push(row("  waiting for batches", &|m| percent(Some(m.end_to_end.waiting))));
-    rows.push(row("  device busy", &|m| percent(m.end_to_end.busy)));
-    rows.push(row("device busy", &|m| percent(m.busy)));
+    rows.push(row("words/s", &|m| short(m.words_per_second)));
+    rows.push(row("pairs/s", &|m| short(m.pairs_per_second)));
+    rows.push(row("windows/s", &|m| short(m.windows_per_second)));
+    rows.push(row("end to end, words/s", &|m| short(m.end_to_end.words_per_second)));
+    rows.push(row("  waiting for batches", &|m| percent(m.end_to_end.waiting)));
+    rows.push(row("  device busy", &|m| share_or_dash(m.end_to_end.busy)));
+    rows.push(row("device busy", &|m| share_or_dash(m.busy)));
     rows.push(row("bytes a word", &|m| format!("{:.0}", m.bytes_per_word)));
     rows.push(row("  bandwidth", &|m| bandwidth(m.bytes_per_second)));
     rows.push(row("  of a copy", &|m| bandwidth(m.copy_bytes_per_second)));
-    rows.push(row("  share", &|m| percent(Some(m.bytes_per_second / m.copy_bytes_per_second))));
+    rows.push(row("  share", &|m| percent(m.bytes_per_second / m.copy_bytes_per_second)));
     let batches = measured[0].1.loss.batches;
-    rows.push(row(&format!("loss per pair, {batches} batches"), &|m| format!("{:.5}", m.loss.per_pair)));
+    rows.push(row(&format!("loss per pair, {}", plural(batches, "batch")), &|m| format!("{:.5}", m.loss.per_pair)));
     rows.push(row("nanoseconds a word, stage by stage", &|_| String::new()));
     for name in stage_names(&measured) {
         let (device, host) = (format!("  {name}"), format!("  {name} (host)"));
@@ -324,7 +324,7 @@ fn print_sweep(sweep: &Sweep, out: &mut impl Write) -> io::Result<()> {
     };
     let mut rows = vec![vec![format!("{name}, {knob}"), "words/s".to_owned(), String::new()]];
     rows.extend(trials.iter().map(|Trial { value, words_per_second, error }| {
-        let speed = words_per_second.map_or_else(|| "-".to_owned(), rate);
+        let speed = words_per_second.map_or_else(|| "-".to_owned(), short);
         let note = if *best == Some(*value) { "best" } else { error.as_deref().unwrap_or_default() };
         vec![format!("  {value}"), speed, note.to_owned()]
     }));
@@ -332,19 +332,11 @@ fn print_sweep(sweep: &Sweep, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// A number a second, to three digits.
-fn rate(number: f64) -> String {
-    match number {
-        _ if number >= 1e9 => format!("{:.2} G", number / 1e9),
-        _ if number >= 1e6 => format!("{:.2} M", number / 1e6),
-        _ => format!("{:.1} k", number / 1e3),
-    }
+fn bandwidth(per_second: f64) -> String {
+    format!("{}/s", bytes(per_second as u64))
 }
 
-fn bandwidth(bytes: f64) -> String {
-    format!("{:.1} GB/s", bytes / 1e9)
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", 100.0 * share))
+/// A share where there is one.
+fn share_or_dash(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), percent)
 }

@@ -12,6 +12,7 @@ use w2v_gpu::engine::Engine;
 use w2v_gpu::event::Event;
 use w2v_gpu::init::Init;
 use w2v_gpu::model::Model;
+use w2v_gpu::quantity::plural;
 
 use super::progress::Display;
 use super::signals::Signals;
@@ -67,7 +68,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Opens the folders, and reads the checkpoint to go on from.
-    pub(super) fn open(args: &Checkpoints, display: &Display) -> Result<Self, Error> {
+    pub(super) fn open(args: &Checkpoints, display: &mut Display) -> Result<Self, Error> {
         let Checkpoints { checkpoint, checkpoint_every, resume } = args;
         if checkpoint_every.is_some() && checkpoint.is_none() && resume.is_none() {
             let (value, why) =
@@ -118,7 +119,7 @@ impl Session {
     }
 
     /// Says where the run goes on, and what is not as it was.
-    pub(super) fn announce(&self, engine: &dyn Engine, display: &Display) {
+    pub(super) fn announce(&self, engine: &dyn Engine, display: &mut Display) {
         let Some(Loaded { checkpoint, damaged }) = &self.resumed else { return };
         for error in damaged {
             display
@@ -133,7 +134,8 @@ impl Session {
             ));
         }
         let Reached { steps, epochs, .. } = checkpoint.snapshot.reached;
-        display.line(&format!("goes on after batch {steps} ({epochs} epochs done) from {}", checkpoint.path.display()));
+        let (epochs, path) = (plural(epochs.into(), "epoch"), checkpoint.path.display());
+        display.line(&format!("goes on after batch {steps} ({epochs} done) from {path}"));
     }
 
     /// Where the run goes on, if it is resumed.
@@ -209,7 +211,8 @@ impl Session {
     /// The checkpoints that could not be written, once more at the end.
     pub(super) fn warning(&self) -> Option<String> {
         let why = self.failures.last()?;
-        Some(format!("{} checkpoints could not be written; the last one: {why}", self.failures.len()))
+        let failures = plural(self.failures.len() as u64, "checkpoint");
+        Some(format!("{failures} could not be written; the last one: {why}"))
     }
 }
 
@@ -218,7 +221,7 @@ pub(super) fn not_saved(why: &str) -> String {
     format!("no checkpoint this time: {why}; training goes on, and the checkpoints before it stay")
 }
 
-fn open_to_resume(path: &Path, display: &Display) -> Result<(Folder, Loaded), Error> {
+fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, Loaded), Error> {
     let mend = |why: &str| Error::Setting { flag: "--resume", value: path.display().to_string(), why: why.to_owned() };
     if !path.is_dir() {
         return Err(mend("there is no such folder; name the one that --checkpoint named"));
@@ -230,7 +233,7 @@ fn open_to_resume(path: &Path, display: &Display) -> Result<(Folder, Loaded), Er
     Ok((folder, loaded))
 }
 
-fn open_empty(path: &Path, display: &Display) -> Result<Folder, Error> {
+fn open_empty(path: &Path, display: &mut Display) -> Result<Folder, Error> {
     let folder = open_folder(path, "--checkpoint", display)?;
     if folder.is_empty()? {
         return Ok(folder);
@@ -240,7 +243,7 @@ fn open_empty(path: &Path, display: &Display) -> Result<Folder, Error> {
     Err(Error::Setting { flag: "--checkpoint", value, why })
 }
 
-fn open_folder(path: &Path, flag: &'static str, display: &Display) -> Result<Folder, Error> {
+fn open_folder(path: &Path, flag: &'static str, display: &mut Display) -> Result<Folder, Error> {
     Folder::open_within(path, flag, PATIENCE, || {
         let (path, seconds) = (path.display(), PATIENCE.as_secs());
         display.line(&format!("{path}: another process has these checkpoints; waiting up to {seconds} s for its end"));

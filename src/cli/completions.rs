@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use clap::CommandFactory;
+use clap::{Arg, Command, CommandFactory, ValueHint};
 use clap_complete::Shell;
 
 /// Prints the completions of a shell
@@ -19,10 +19,35 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    Ok(io::stdout().write_all(script(args.shell)?.as_bytes())?)
+}
+
+/// The completions of a shell, with what the generator gets wrong put right.
+fn script(shell: Shell) -> Result<String> {
     // The generator panics where it cannot write, as into a pipe that was closed; into memory it always can.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "w2v-gpu", &mut script);
-    Ok(io::stdout().write_all(&script)?)
+    clap_complete::generate(shell, &mut with_folders_and_files(), "w2v-gpu", &mut script);
+    let script = String::from_utf8(script)?;
+    Ok(match shell {
+        // The name of the program is spelt in two ways, because of its hyphen, so that no command is known again.
+        Shell::Bash => script.replace("w2v__subcmd__gpu", "w2v__gpu"),
+        // Two colons leave no option to be completed after the first argument.
+        Shell::Zsh => script.replace("'*::", "'*:"),
+        _ => script,
+    })
+}
+
+/// The program, with options that say of a path whether it is a folder.
+fn with_folders_and_files() -> Command {
+    let hint = |arg: Arg| {
+        let is_folder = arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "DIR"));
+        match arg.get_value_hint() {
+            ValueHint::AnyPath if is_folder => arg.value_hint(ValueHint::DirPath),
+            ValueHint::AnyPath => arg.value_hint(ValueHint::FilePath),
+            _ => arg,
+        }
+    };
+    super::parse::for_each_command(super::Cli::command(), |command| command.mut_args(hint))
 }
 
 #[cfg(test)]

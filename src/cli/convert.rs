@@ -4,11 +4,12 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use w2v_gpu::Error;
 use w2v_gpu::format::{self, Dtype, Format, Reading, STDOUT, Table, format_parser};
 use w2v_gpu::model::Matrix;
+use w2v_gpu::quantity::{count, plural};
 
+use super::bar::{Bar, time_left};
 use super::train::is_same_file;
 use super::vectors::tell;
 
@@ -100,7 +101,7 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
 /// A name that tells no format is wrong usage.
 fn wrong_name(flag: &'static str, path: &Path, error: Error, hint: &str) -> Error {
     let why = match error {
-        Error::Format { place, why, .. } => format!("{place} {why}{hint}"),
+        Error::FileName { why, .. } => format!("the file name {why}{hint}"),
         other => other.to_string(),
     };
     Error::Setting { flag, value: path.display().to_string(), why }
@@ -121,14 +122,13 @@ fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
 
 /// Shows how far `work` is, on a terminal.
 fn with_bar<T>(name: &'static str, work: impl FnOnce(&mut dyn FnMut(u64, u64)) -> T) -> T {
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {percent}%, {eta} left");
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(name);
-    let done = work(&mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let mut bar = Bar::new();
+    let result = work(&mut |done, total| {
+        let share = done as f64 / total.max(1) as f64;
+        bar.draw(name, (total > 0).then_some(share), time_left(share, bar.elapsed(name)).as_slice(), "");
     });
-    bar.finish_and_clear();
-    done
+    bar.clear();
+    result
 }
 
 /// Scales every row to length 1, in f64, where no square overflows or vanishes. Rows of zeros have no direction: they
@@ -144,7 +144,7 @@ fn normalize(matrix: &mut Matrix) -> Option<String> {
             zeros += 1;
         }
     }
-    (zeros > 0).then(|| format!("zero vectors, which have no direction and stay: {}", HumanCount(zeros)))
+    (zeros > 0).then(|| format!("zero vectors, which have no direction and stay: {}", count(zeros)))
 }
 
 /// What was known and the format has no place for.
@@ -163,9 +163,9 @@ fn left_out(table: &Table<'_>, to: Format) -> Option<String> {
 /// The size of what was written, `all` rows having been there.
 fn summary(table: &Table<'_>, all: u64, files: &[PathBuf]) -> String {
     let rows = table.rows as u64;
-    let of_all = if rows < all { format!(" of {}", HumanCount(all)) } else { String::new() };
+    let rows = if rows < all { format!("{} of {}", count(rows), plural(all, "word")) } else { plural(rows, "word") };
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    format!("{}{of_all} words x {} dimensions to {}", HumanCount(rows), table.matrix.dim(), files.join(", "))
+    format!("{rows} x {} to {}", plural(table.matrix.dim() as u64, "dimension"), files.join(", "))
 }
 
 #[cfg(test)]

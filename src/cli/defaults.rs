@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
-use clap::{Arg, ArgMatches, Command, ValueEnum};
+use clap::{Arg, ArgMatches, Command, Id, ValueEnum};
 use serde_json::{Map, Value};
 use w2v_gpu::Error;
 use w2v_gpu::config::{Config, Preset};
@@ -14,7 +14,7 @@ use w2v_gpu::corpus::utf8_text;
 /// The command with the defaults of the file that was typed, and behind these those of a preset.
 ///
 /// # Errors
-/// [`Error::Setting`] when the file cannot be read, or names what is no option.
+/// [`Error::Io`] when the file cannot be read, [`Error::Setting`] when it is no file of options or names what is none.
 pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, Error> {
     let path = typed.get_one::<PathBuf>("config_file");
     let file = path.map(|path| read(path)).transpose()?.unwrap_or_default();
@@ -27,8 +27,9 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
             }
         }
     }
+    let mut given = Vec::new();
     for (name, value) in &file {
-        train = set(train, path.map_or(Path::new(""), PathBuf::as_path), name, value)?;
+        train = set(train, path.map_or(Path::new(""), PathBuf::as_path), name, value, &mut given)?;
     }
     Ok(train)
 }
@@ -47,18 +48,37 @@ fn refuse(path: &Path, why: String) -> Error {
     Error::Setting { flag: "--config", value: path.display().to_string(), why }
 }
 
-/// The lines `option = value` of a TOML file.
+/// The options that a file gives: lines `option = value` of TOML, or the settings of a run as JSON.
 fn read(path: &Path) -> Result<Map<String, Value>, Error> {
     let text = File::open(path).and_then(utf8_text).and_then(io::read_to_string);
-    let written = text.map_err(|error| refuse(path, format!("cannot be read: {error}")))?;
-    toml::from_str(&written).map_err(|error| refuse(path, format!("is no TOML file of options: {error}")))
+    let written = text.map_err(Error::io("read", path))?;
+    if !written.trim_start().starts_with('{') {
+        return toml::from_str(&written).map_err(|error| refuse(path, format!("is no TOML file of options: {error}")));
+    }
+    let object: Map<String, Value> = serde_json::from_str(&written)
+        .map_err(|error| refuse(path, format!("is no JSON object of options: {error}")))?;
+    Ok(options_of_run(object))
 }
 
-/// Gives one option of the file to the command as its default.
-fn set(train: Command, path: &Path, name: &str, value: &Value) -> Result<Command, Error> {
+/// The options among the settings of a run, as they are written beside its vectors: neither its text nor its engine. Of another
+/// object all members are options.
+fn options_of_run(mut object: Map<String, Value>) -> Map<String, Value> {
+    let mut options = match object.get_mut("config") {
+        Some(Value::Object(config)) => std::mem::take(config),
+        _ => return object,
+    };
+    options.extend(object.remove_entry("embedding"));
+    // What the run was not given.
+    options.retain(|_, value| !value.is_null());
+    options
+}
+
+/// Gives one option of the file to the command as its default; `given` has those that the file gave before.
+fn set(train: Command, path: &Path, name: &str, value: &Value, given: &mut Vec<Id>) -> Result<Command, Error> {
+    let spelt = name.replace('_', "-");
     let option = train.get_arguments().find(|arg| {
         let other_names = arg.get_all_aliases().unwrap_or_default();
-        arg.get_long() == Some(name) || other_names.contains(&name) || arg.is_positional() && arg.get_id() == name
+        arg.get_long() == Some(&*spelt) || other_names.contains(&&*spelt) || arg.is_positional() && arg.get_id() == name
     });
     let Some(id) =
         option.filter(|arg| arg.get_id() != "config_file" && arg.get_id() != "help").map(|arg| arg.get_id().clone())
@@ -68,6 +88,10 @@ fn set(train: Command, path: &Path, name: &str, value: &Value) -> Result<Command
             format!("{name:?} is no option of train; options are named as in `w2v-gpu train --help`"),
         ));
     };
+    if given.contains(&id) {
+        return Err(refuse(path, format!("{name:?} is there under another name too; take one of the two out")));
+    }
+    given.push(id.clone());
     let values: Vec<String> = match value {
         Value::Array(values) if values.iter().all(|value| !value.is_array() && !value.is_object()) => {
             values.iter().map(text).collect()

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use w2v_gpu::engine::gpu::{self, AdapterSummary};
+use w2v_gpu::quantity::bytes;
 
 /// Lists every adapter with its backend, kind and limits, and says which one `--engine auto` would take
 #[derive(Debug, clap::Args)]
@@ -29,9 +30,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             adapter;
         writeln!(out, "{index}: {name} ({backend}, {kind})")?;
         writeln!(out, "   driver: {driver}")?;
-        let megabytes = [max_matrix, max_binding, max_buffer].map(|bytes| bytes >> 20);
-        let [matrix, piece, buffer] = megabytes;
-        writeln!(out, "   a matrix may have {matrix} MB, in pieces of up to {piece} MB; a buffer {buffer} MB")?;
+        let [matrix, piece, buffer] = [max_matrix, max_binding, max_buffer].map(|&size| bytes(size));
+        writeln!(out, "   a matrix may have {matrix}, in pieces of up to {piece}; a buffer {buffer}")?;
         match subgroup {
             Some((min, max)) if min == max => writeln!(out, "   subgroups of {min}")?,
             Some((min, max)) => writeln!(out, "   subgroups of {min} to {max}")?,

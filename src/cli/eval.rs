@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::eval::{AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets};
 use w2v_gpu::format::{Reading, Vectors};
+use w2v_gpu::quantity::plural;
 
 use super::terminal::{escaped, table};
 use super::vectors;
@@ -105,10 +105,10 @@ fn thin(evaluation: &Evaluation) -> Vec<String> {
     let pairs = pairs.iter().map(|set| (&set.file, "pairs", set.found, set.total, set.among));
     let analogies = analogies.iter().map(|set| (&set.file, "questions", set.total.found, set.total.total, set.among));
     let warning = |(file, what, found, total, among): (&PathBuf, _, _, _, usize)| {
-        let words = HumanCount(among as u64);
         format!(
-            "{}: only {found} of {total} {what} have all their words among {words} words; the score is that of these alone",
-            file.display()
+            "{}: only {found} of {total} {what} have all their words among {}; the score is that of these alone",
+            file.display(),
+            plural(among as u64, "word")
         )
     };
     pairs.chain(analogies).filter(|&(_, _, found, total, _)| 2 * found < total).map(warning).collect()
@@ -131,7 +131,7 @@ fn nothing_found(args: &Args, vectors: &Vectors) -> String {
 
 fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
     let Evaluation { options, pairs, analogies } = evaluation;
-    let among = |what: &str, words: usize| format!("{what} among {} words", HumanCount(words as u64));
+    let among = |what: &str, words: usize| format!("{what} among {}", plural(words as u64, "word"));
     if let Some(PairScore { among: words, .. }) = pairs.first() {
         let mut header = vec![among("pairs", *words)];
         header.extend(["found", "Spearman", "Pearson"].map(str::to_owned));

@@ -1,16 +1,20 @@
 //! The command line: what was typed, what it means, and how a failure ends.
 
 mod analogy;
+mod bar;
 mod bench;
 mod checkpoint;
 mod completions;
 mod convert;
 mod defaults;
 mod devices;
+mod environment;
 mod eval;
+mod foreign;
 mod man;
 mod metrics;
 mod neighbors;
+mod parse;
 mod phrases;
 mod plan;
 mod progress;
@@ -27,8 +31,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use w2v_gpu::Error;
 
 use self::signals::Interrupted;
@@ -62,44 +65,9 @@ enum Command {
     Man(man::Args),
 }
 
-/// Parses what was typed. Options of `train` have other defaults by environment variables, as `W2V_GPU_DIM` for `--dim`, and
-/// by `--preset` and `--config`.
-///
-/// # Errors
-/// When the file of defaults is not fit to be one. What is typed wrongly ends the program at once.
-fn parse() -> Result<Cli, Error> {
-    let with_env = |arg: Arg| match arg.get_long() {
-        Some(name) if arg.get_id() != "help" && arg.get_id() != "version" => {
-            let variable = format!("W2V_GPU_{}", name.replace('-', "_").to_uppercase());
-            arg.env(variable).hide_env(true)
-        }
-        _ => arg,
-    };
-    let mut command = Cli::command().mut_subcommand("train", |train| train.mut_args(with_env));
-    // What is missing may stand in the file of defaults: the first look is not the judge.
-    let lenient = command.clone().mut_subcommand("train", |train| train.mut_args(defaults::optional));
-    if let Some(typed) = lenient.try_get_matches().ok().and_then(|typed| typed.subcommand_matches("train").cloned()) {
-        let mut refused = None;
-        command = command.mut_subcommand("train", |train| {
-            defaults::apply(train.clone(), &typed).unwrap_or_else(|error| {
-                refused = Some(error);
-                train
-            })
-        });
-        if let Some(error) = refused {
-            return Err(error);
-        }
-    }
-    let matches = command.clone().get_matches();
-    if let Some(why) = matches.subcommand_matches("train").and_then(train::conflict) {
-        command.error(ErrorKind::ArgumentConflict, why).exit();
-    }
-    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
-}
-
 /// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything else.
 pub(crate) fn run() -> ExitCode {
-    let result = parse().map_err(anyhow::Error::from).and_then(|cli| execute(&cli.command));
+    let result = parse::parse().map_err(anyhow::Error::from).and_then(|cli| execute(&cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -110,7 +78,7 @@ pub(crate) fn run() -> ExitCode {
             let _ = writeln!(io::stderr(), "{what}{}", terminal::message(&error.to_string()));
             match (interrupted, error.downcast_ref()) {
                 (Some(interrupted), _) => interrupted.exit_code(),
-                (None, Some(Error::Setting { .. })) => ExitCode::from(2),
+                (None, Some(error)) if Error::is_wrong_usage(error) => ExitCode::from(2),
                 (None, _) => ExitCode::FAILURE,
             }
         }

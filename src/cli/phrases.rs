@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::Error;
 use w2v_gpu::corpus::{Corpus, TextReport};
 use w2v_gpu::phrases::{Found, Options, Phrases};
+use w2v_gpu::quantity::{count, plural};
 
 use super::progress::{Display, text_notes};
 use super::text::{CorpusArgs, Destination, left_out_line};
@@ -78,8 +78,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })?;
     display.finish();
 
-    let (words, count) = (HumanCount(text.words), HumanCount(text.lines));
-    display.line(&format!("written: {words} words in {count} lines to {}", args.output.display()));
+    let (words, lines) = (plural(text.words, "word"), plural(text.lines, "line"));
+    display.line(&format!("written: {words} in {lines} to {}", args.output.display()));
     text_notes(&text).for_each(|line| display.line(&line));
     if args.json {
         let report = Report { output: &args.output, options: &args.options, passes: &passes, text };
@@ -116,15 +116,16 @@ fn written(
 fn pass_lines(number: usize, found: &Found, options: &Options) -> Vec<String> {
     let Found { words, frequent, pairs, joined, undercount } = *found;
     let mut lines = vec![format!(
-        "pass {number}: {} words, {} frequent ones; of {} pairs of these {} are joined",
-        HumanCount(words),
-        HumanCount(frequent),
-        HumanCount(pairs),
-        HumanCount(joined)
+        "pass {number}: {}, {} frequent ones; of {} of these {} {} joined",
+        plural(words, "word"),
+        count(frequent),
+        plural(pairs, "pair"),
+        count(joined),
+        if joined == 1 { "is" } else { "are" }
     )];
     if undercount > 0 {
         let level = if undercount >= options.min_count.max(1) { "warning: " } else { "  " };
-        let (bound, least) = (HumanCount(undercount), options.min_count);
+        let (bound, least) = (count(undercount), options.min_count);
         lines.push(format!(
             "{level}counts may be low, each by at most {bound} (--min-count is {least}), for lack of --vocab-memory"
         ));

@@ -1,13 +1,12 @@
 //! What a run needs, as a line before it starts and as the table of `train --dry-run`.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anyhow::Result;
-use indicatif::{HumanCount, HumanDuration};
 use serde::Serialize;
 use w2v_gpu::engine::sizes::Allocation;
 use w2v_gpu::plan::{Device, Estimate, Host, Plan, Stored};
+use w2v_gpu::quantity::{bytes, count, plural, seconds, short};
 
 use super::terminal::{escaped, table_with_notes};
 
@@ -36,23 +35,22 @@ impl Report<'_> {
 
     fn rows(&self) -> Vec<Vec<String>> {
         let Plan { vocabulary, output_rows, dim, epochs, words, batches, batch, host, device, disk } = self.plan;
-        let count = |count: u64| HumanCount(count).to_string();
         let line = |what: &str, number: String, unit: String| vec![format!("  {what}"), number, unit];
         let mut rows = vec![
             heading("run"),
             line("vocabulary", count(*vocabulary), format!("rows of {dim} in W")),
             line("targets", count(*output_rows), format!("rows of {dim} in W'")),
             line("text", count(*words), format!("words, --epochs {epochs}")),
-            line("batches, about", count(*batches), format!("of {} windows", HumanCount(*batch))),
+            line("batches, about", count(*batches), format!("of {}", plural(*batch, "window"))),
         ];
         rows.extend(host_rows(host));
         rows.extend(device.iter().flat_map(device_rows));
         rows.extend(disk_rows(disk));
-        if let Some(Estimate { words, seconds, words_per_second, training_seconds }) = self.estimate {
-            let speed = format!("{:.2} M", words_per_second / 1e6);
-            let tried = format!("words/s over {} words in {seconds:.1} s", HumanCount(words));
-            rows.extend([heading("time"), line("speed", speed, tried)]);
-            rows.push(line("training, about", duration(training_seconds), self.engine.clone().unwrap_or_default()));
+        if let Some(estimate) = self.estimate {
+            let tried = format!("words/s over {} in {}", plural(estimate.words, "word"), seconds(estimate.seconds));
+            rows.extend([heading("time"), line("speed", short(estimate.words_per_second), tried)]);
+            let engine = self.engine.clone().unwrap_or_default();
+            rows.push(line("training, about", seconds(estimate.training_seconds), engine));
         }
         rows
     }
@@ -62,19 +60,8 @@ fn heading(text: &str) -> Vec<String> {
     vec![text.to_owned()]
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds {
-        ..100.0 => format!("{seconds:.1} s"),
-        _ => HumanDuration(Duration::from_secs_f64(seconds.min(1e9))).to_string(),
-    }
-}
-
 fn buffer_rows(buffers: &[Allocation], note: &str) -> impl Iterator<Item = Vec<String>> {
-    buffers.iter().map(move |buffer| vec![format!("  {}", buffer.what), megabytes(buffer.bytes), note.to_owned()])
+    buffers.iter().map(move |buffer| vec![format!("  {}", buffer.what), bytes(buffer.bytes), note.to_owned()])
 }
 
 fn host_rows(host: &Host) -> Vec<Vec<String>> {
@@ -82,7 +69,7 @@ fn host_rows(host: &Host) -> Vec<Vec<String>> {
     let mut rows = vec![heading("memory")];
     rows.extend(buffer_rows(held, "held by now"));
     rows.extend(buffer_rows(buffers, ""));
-    rows.push(vec!["  to come, in all".to_owned(), megabytes(*needed), free(*available)]);
+    rows.push(vec!["  to come, in all".to_owned(), bytes(*needed), free(*available)]);
     rows
 }
 
@@ -92,53 +79,50 @@ fn device_rows(device: &Device) -> Vec<Vec<String>> {
     rows.extend(buffer_rows(buffers, ""));
     for (row, table) in (1..).zip(["W", "W'"]) {
         debug_assert_eq!(rows[row][0].trim(), table);
-        rows[row][2] = format!("in {} of up to {}", in_bindings(*bindings), megabytes(*max_binding));
+        rows[row][2] = format!("in {} of up to {}", plural(*bindings, "binding"), bytes(*max_binding));
     }
     let note = if *shares_memory { "part of the memory above" } else { "" };
-    rows.push(vec!["  in all".to_owned(), megabytes(*needed), note.to_owned()]);
+    rows.push(vec!["  in all".to_owned(), bytes(*needed), note.to_owned()]);
     rows
 }
 
 fn disk_rows(disk: &[Stored]) -> Vec<Vec<String>> {
     let mut rows = vec![heading("disk")];
-    for Stored { what, folder, bytes, written, available } in disk {
+    for Stored { what, folder, bytes: size, written, available } in disk {
         let note = if *written { "written".to_owned() } else { free(*available) };
-        rows.push(vec![format!("  {what} in {}", escaped(&folder.display().to_string())), megabytes(*bytes), note]);
+        rows.push(vec![format!("  {what} in {}", escaped(&folder.display().to_string())), bytes(*size), note]);
     }
     rows
 }
 
-fn in_bindings(bindings: u64) -> String {
-    format!("{bindings} binding{}", if bindings == 1 { "" } else { "s" })
-}
-
 fn free(available: Option<u64>) -> String {
-    available.map_or_else(String::new, |bytes| format!("of {} free", megabytes(bytes)))
+    available.map_or_else(String::new, |free| format!("of {} free", bytes(free)))
 }
 
 /// The plan in two lines.
 pub(super) fn lines(plan: &Plan) -> [String; 2] {
     let Plan { vocabulary, output_rows, dim, epochs, words, batches, batch, host, device, disk } = plan;
     let device = device.as_ref().map_or_else(String::new, |device| {
-        let bindings = in_bindings(device.bindings);
-        format!("; {} on the device, a matrix in {bindings}", megabytes(device.needed))
+        let bindings = plural(device.bindings, "binding");
+        format!("; {} on the device, a matrix in {bindings}", bytes(device.needed))
     });
     let to_write: u64 = disk.iter().filter(|stored| !stored.written).map(|stored| stored.bytes).sum();
     [
         format!(
-            "plan: matrices of {} and {} rows x {dim} ({}), {epochs} epochs of {} words, about {} batches of {} windows",
-            HumanCount(*vocabulary),
-            HumanCount(*output_rows),
-            megabytes((vocabulary + output_rows) * dim * 4),
-            HumanCount(*words),
-            HumanCount(*batches),
-            HumanCount(*batch),
+            "plan: matrices of {} and {} x {dim} ({}), {} of {}, about {} of {}",
+            count(*vocabulary),
+            plural(*output_rows, "row"),
+            bytes((vocabulary + output_rows) * dim * 4),
+            plural(u64::from(*epochs), "epoch"),
+            plural(*words, "word"),
+            plural(*batches, "batch"),
+            plural(*batch, "window"),
         ),
         format!(
             "plan: {} of memory{}{device}; {} to be written",
-            megabytes(host.needed),
-            host.available.map_or_else(String::new, |bytes| format!(", {} free", megabytes(bytes))),
-            megabytes(to_write)
+            bytes(host.needed),
+            host.available.map_or_else(String::new, |free| format!(", {} free", bytes(free))),
+            bytes(to_write)
         ),
     ]
 }

@@ -3,12 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use w2v_gpu::corpus::TextReport;
 use w2v_gpu::eval::NamedScore;
-use w2v_gpu::event::{Cached, Event, Measuring, Pass, Prepared, Progress};
+use w2v_gpu::event::{Cached, Epoch, Evaluated, Event, Measuring, Pass, Prepared, Progress};
+use w2v_gpu::quantity::{self, bytes, count, percent, plural, short};
 use w2v_gpu::vocab::Selection;
 
+use super::bar::{Bar, bytes_per_second, time_left};
 use super::checkpoint;
 use super::terminal::{escaped, message};
 
@@ -20,7 +21,11 @@ pub(super) struct Display {
     quiet: bool,
     terminal: bool,
     log_every: Duration,
-    bar: ProgressBar,
+    /// Epochs of the run; 0 where none are trained.
+    epochs: u32,
+    bar: Bar,
+    /// The loss of sentences held out and the scores after the last epoch, where there are any.
+    after_epoch: String,
     last_line: Instant,
 }
 
@@ -31,7 +36,13 @@ impl Display {
             .map_or(if terminal { Duration::from_millis(500) } else { LINE_INTERVAL }, |seconds| {
                 Duration::from_secs_f64(seconds)
             });
-        Self { quiet, terminal, log_every, bar: ProgressBar::hidden(), last_line: Instant::now() }
+        let (bar, after_epoch) = (Bar::new(), String::new());
+        Self { quiet, terminal, log_every, epochs: 0, bar, after_epoch, last_line: Instant::now() }
+    }
+
+    /// The same for a run of so many epochs.
+    pub(super) fn of_epochs(self, epochs: u32) -> Self {
+        Self { epochs, ..self }
     }
 
     /// How often training should report.
@@ -40,14 +51,14 @@ impl Display {
     }
 
     /// Prints a line, above the bar if there is one.
-    pub(super) fn line(&self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         if !self.quiet {
             self.bar.suspend(|| to_stderr(text));
         }
     }
 
     /// Prints a warning, whatever else is to be quiet.
-    pub(super) fn warn(&self, text: &str) {
+    pub(super) fn warn(&mut self, text: &str) {
         self.bar.suspend(|| to_stderr(&format!("warning: {text}")));
     }
 
@@ -65,27 +76,18 @@ impl Display {
             Event::Noted { path, what } => self.line(&format!("{}: {what}", path.display())),
             Event::Cached(cached) => cached_line(cached).iter().for_each(|line| self.line(line)),
             Event::Prepared(prepared) => {
-                self.bar.finish_and_clear();
-                self.bar = ProgressBar::hidden();
+                self.bar.clear();
                 prepared_lines(prepared).iter().for_each(|line| self.line(line));
             }
             Event::Progress(progress) => self.progress(progress),
             Event::Measuring(measuring) => self.measuring(measuring),
             Event::Epoch(epoch) => {
-                let validation =
-                    epoch.validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
-                let (number, pairs) = (epoch.epoch + 1, HumanCount(epoch.pairs));
-                self.line(&format!("epoch {number} done: loss {:.4} over {pairs} pairs{validation}", epoch.loss));
+                self.after_epoch = after_epoch(epoch);
+                self.line(&epoch_line(epoch));
             }
             Event::Evaluated(evaluated) => {
-                let score = |score: &NamedScore| {
-                    let NamedScore { name, measure, score, found, total, among } = score;
-                    let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"));
-                    let words = HumanCount(*among as u64);
-                    format!("{} {measure} {score} ({found}/{total} among {words} words)", escaped(name))
-                };
-                let scores: Vec<String> = evaluated.scores.iter().map(score).collect();
-                self.line(&format!("epoch {} evaluated: {}", evaluated.epoch + 1, scores.join(", ")));
+                self.after_epoch = with_scores(&self.after_epoch, evaluated);
+                self.line(&evaluated_line(evaluated));
             }
             _ => {}
         }
@@ -93,73 +95,93 @@ impl Display {
 
     /// Takes the bar away.
     pub(super) fn finish(&mut self) {
-        self.bar.finish_and_clear();
+        self.bar.clear();
     }
 
-    fn reading(&mut self, pass: Pass, bytes: u64, total: u64) {
+    fn reading(&mut self, pass: Pass, done: u64, total: u64) {
         let name = match pass {
             Pass::Count => "counting",
             Pass::Encode => "encoding",
             Pass::Pairs => "counting pairs",
             Pass::Join => "joining",
         };
+        let share = (total > 0).then(|| done as f64 / total as f64);
         if self.terminal {
-            if self.bar.prefix() != name {
-                let template = match total {
-                    0 => "{prefix} {spinner} {bytes}, {bytes_per_sec}",
-                    _ => "{prefix} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-                };
-                self.start_bar(name, total, template);
-            }
-            self.bar.set_position(bytes);
+            let elapsed = self.bar.elapsed(name);
+            let done_of = if total > 0 { format!("{} of {}", bytes(done), bytes(total)) } else { bytes(done) };
+            let left = share.and_then(|share| time_left(share, elapsed));
+            let figures: Vec<String> =
+                [Some(done_of), left, bytes_per_second(done, elapsed)].into_iter().flatten().collect();
+            self.bar.draw(name, share, &figures, "");
         } else if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            to_stderr(&match total {
-                0 => format!("{name}: {} MB", bytes / 1_000_000),
-                _ => format!("{name}: {:.0}% of {} MB", 100.0 * bytes as f64 / total as f64, total / 1_000_000),
+            to_stderr(&match share {
+                None => format!("{name}: {}", bytes(done)),
+                Some(share) => format!("{name}: {} of {}", percent(share), bytes(total)),
             });
         }
     }
 
     fn progress(&mut self, progress: &Progress) {
-        let seconds = progress.elapsed.as_secs_f64();
-        let rate = progress.words as f64 / seconds.max(1e-9);
-        let left = (progress.total_words - progress.words) as f64 / rate.max(1e-9);
-        let figures = format!(
-            "{:.2} M words/s, loss {:.4}, lr {:.5}, {} left",
-            rate / 1e6,
-            progress.loss,
-            progress.lr,
-            HumanDuration(Duration::from_secs_f64(left.min(1e9)))
-        );
+        let share = progress.words as f64 / progress.total_words.max(1) as f64;
+        let of_all = if self.epochs > 0 { format!(" of {}", self.epochs) } else { String::new() };
+        let epoch = format!("epoch {}{of_all}", progress.epoch + 1);
+        let rate = progress.words as f64 / progress.elapsed.as_secs_f64().max(1e-9);
+        let figures = [
+            Some(epoch),
+            Some(format!("loss {:.4}", progress.loss)),
+            time_left(share, progress.elapsed),
+            Some(format!("{} words/s", short(rate))),
+            Some(format!("lr {:.5}", progress.lr)),
+        ];
+        let figures: Vec<String> = figures.into_iter().flatten().collect();
         if self.terminal {
-            if self.bar.prefix() != "training" {
-                self.start_bar("training", progress.total_words, "{prefix} {bar:30} {percent}%, {msg}");
-            }
-            self.bar.set_position(progress.words);
-            self.bar.set_message(figures);
+            self.bar.draw("training", Some(share), &figures, &self.after_epoch);
         } else {
-            let share = 100.0 * progress.words as f64 / progress.total_words.max(1) as f64;
-            to_stderr(&format!("training: epoch {}, {share:.1}%, {figures}", progress.epoch + 1));
+            to_stderr(&format!("training: {}, {}", percent(share), figures.join(", ")));
         }
     }
 
     fn measuring(&mut self, Measuring { what, elapsed, budget }: &Measuring) {
         if self.terminal {
-            if self.bar.prefix() != "measuring" {
-                self.start_bar("measuring", budget.as_millis() as u64, "{prefix} {bar:30} {msg}");
-            }
-            self.bar.set_position(elapsed.as_millis() as u64);
-            self.bar.set_message(what.clone());
+            self.bar.draw("measuring", Some(elapsed.as_secs_f64() / budget.as_secs_f64()), &[], &escaped(what));
         } else {
             to_stderr(&format!("measuring ({:.1} s of {:.0} s): {what}", elapsed.as_secs_f64(), budget.as_secs_f64()));
         }
     }
+}
 
-    fn start_bar(&mut self, prefix: &'static str, length: u64, template: &str) {
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar = ProgressBar::new(length).with_style(style).with_prefix(prefix);
-    }
+/// The line about an epoch that is over.
+fn epoch_line(Epoch { epoch, pairs, loss, validation }: &Epoch) -> String {
+    let validation = validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
+    format!("epoch {} done: loss {loss:.4} over {}{validation}", epoch + 1, plural(*pairs, "pair"))
+}
+
+/// The line about the scores after an epoch.
+fn evaluated_line(Evaluated { epoch, scores }: &Evaluated) -> String {
+    let found = |score: &NamedScore| {
+        let among = plural(score.among as u64, "word");
+        format!("{} ({}/{} among {among})", score_of(score), score.found, score.total)
+    };
+    let scores: Vec<String> = scores.iter().map(found).collect();
+    format!("epoch {} evaluated: {}", epoch + 1, scores.join(", "))
+}
+
+fn score_of(NamedScore { name, measure, score, .. }: &NamedScore) -> String {
+    let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"));
+    format!("{} {measure} {score}", escaped(name))
+}
+
+/// What stays in sight below the bar after an epoch.
+fn after_epoch(Epoch { epoch, validation, .. }: &Epoch) -> String {
+    validation.map_or_else(String::new, |loss| format!("epoch {}: held-out loss {loss:.4}", epoch + 1))
+}
+
+/// The same with the scores.
+fn with_scores(before: &str, Evaluated { epoch, scores }: &Evaluated) -> String {
+    let scores: Vec<String> = scores.iter().map(score_of).collect();
+    let before = if before.is_empty() { format!("epoch {}: ", epoch + 1) } else { format!("{before}, ") };
+    before + &scores.join(", ")
 }
 
 /// Prints a line. That nobody reads it any more, as behind `2>&1 | head`, is no reason to stop training.
@@ -175,7 +197,7 @@ fn cached_line(cached: &Cached) -> Option<String> {
             format!("cache: {} is made anew, as {}", path.display(), escaped(why))
         }
         Cached::Written { path, bytes } => {
-            format!("cache: the corpus is kept in {} ({:.1} MB)", path.display(), *bytes as f64 / 1e6)
+            format!("cache: the corpus is kept in {} ({})", path.display(), quantity::bytes(*bytes))
         }
         Cached::Impossible { why } => format!("cache: the corpus is not kept: {}", escaped(why)),
         Cached::NotWritten { .. } => return None,
@@ -186,39 +208,40 @@ fn cached_line(cached: &Cached) -> Option<String> {
 fn prepared_lines(prepared: &Prepared) -> Vec<String> {
     let Prepared { text, selection, vocabulary, tokens, held_out, kept, .. } = prepared;
     let mut lines = vec![format!(
-        "corpus: {} words in {} lines; vocabulary: {} of {} different words, {} occurrences ({:.0}% kept by subsampling)",
-        HumanCount(text.words),
-        HumanCount(text.lines),
-        HumanCount(*vocabulary),
-        HumanCount(selection.different),
-        HumanCount(*tokens),
-        100.0 * kept / *tokens as f64
+        "corpus: {} in {}; vocabulary: {} of {}, {} ({} kept by subsampling)",
+        plural(text.words, "word"),
+        plural(text.lines, "line"),
+        count(*vocabulary),
+        plural(selection.different, "different word"),
+        plural(*tokens, "occurrence"),
+        percent(kept / *tokens as f64)
     )];
     let found = tokens + held_out;
     lines.extend(notes([
-        (*held_out, "words in sentences held out (--validation)"),
-        (text.words - found, "words left out: not in the vocabulary (--min-count, --max-vocab, --stop-words)"),
+        (*held_out, "word", "in sentences held out (--validation)"),
+        (text.words - found, "word", "left out: not in the vocabulary (--min-count, --max-vocab, --stop-words)"),
     ]));
     lines.extend(text_notes(text));
     lines.extend(selection_lines(selection));
     if selection.undercount == 0 && selection.tokens != found {
-        let (counted, found) = (HumanCount(selection.tokens), HumanCount(found));
+        let (counted, found) = (count(selection.tokens), count(found));
         lines.push(format!("  the counts of --vocab add up to {counted}, and this text has {found} of these words"));
     }
     lines
 }
 
-/// Lines about what is not as it stood, where there is some.
-fn notes<const N: usize>(notes: [(u64, &str); N]) -> impl Iterator<Item = String> {
-    notes.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("  {} {what}", HumanCount(count)))
+/// Lines about what is not as it stood, where there is some: how many of what, and what became of it.
+fn notes<const N: usize>(notes: [(u64, &str, &str); N]) -> impl Iterator<Item = String> {
+    let some = notes.into_iter().filter(|(number, ..)| *number > 0);
+    some.map(|(number, noun, what)| format!("  {} {what}", plural(number, noun)))
 }
 
 /// Everything in a text that could not be taken as it stood.
 pub(super) fn text_notes(text: &TextReport) -> impl Iterator<Item = String> {
     notes([
-        (text.invalid_utf8, "words with bytes that are not UTF-8, replaced by U+FFFD"),
-        (text.long_words, "words left out: longer than 1024 bytes"),
-        (text.cuts, "cuts in lines too long for one sentence"),
+        (text.invalid_utf8, "word", "with bytes that are not UTF-8, replaced by U+FFFD"),
+        (text.long_words, "word", "left out: longer than 1024 bytes"),
+        (text.cuts, "cut", "in lines too long for one sentence"),
     ])
 }
 
@@ -227,12 +250,12 @@ pub(super) fn selection_lines(selection: &Selection) -> Vec<String> {
     let Selection { undercount, stop_words, stopped, absent, .. } = selection;
     let mut lines = Vec::new();
     if *stop_words > 0 {
-        let (words, occurrences) = (HumanCount(*stop_words), HumanCount(*stopped));
-        lines.push(format!("  {words} stop words left out, with {occurrences} occurrences (--stop-words)"));
+        let (words, occurrences) = (plural(*stop_words, "stop word"), plural(*stopped, "occurrence"));
+        lines.push(format!("  {words} left out, with {occurrences} (--stop-words)"));
     }
-    lines.extend(notes([(*absent, "words of --keep-words do not occur")]));
+    lines.extend(notes([(*absent, "word", "of --keep-words not in the text")]));
     if *undercount > 0 {
-        let bound = HumanCount(*undercount);
+        let bound = count(*undercount);
         lines.push(format!(
             "  counts may be low, each by at most {bound}, and no word left out for lack of --vocab-memory occurs more often"
         ));

@@ -1,9 +1,30 @@
-//! What is fit to be shown on a terminal.
+//! What is fit to be shown on a terminal: escaped, and no wider than it is.
 
 use std::io::{self, Write};
 
+use console::Term;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// What `escape_debug` escapes, but may be shown: quotes, and the joiners that Persian, Hindi and emoji are spelt with.
 const HARMLESS: [char; 4] = ['\'', '"', '\u{200c}', '\u{200d}'];
+
+/// Columns, where there is no terminal that says how many it has.
+const USUAL_WIDTH: usize = 80;
+
+/// Spaces between two columns of a table.
+const GAP: usize = 2;
+
+/// A column of texts becomes no narrower.
+const LEAST_TEXT: usize = 12;
+
+/// How many columns a terminal has; the usual number where it is none, or does not say.
+pub(super) fn columns(terminal: &Term) -> usize {
+    terminal
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns))
+        .filter(|&columns| columns > 0)
+        .unwrap_or(USUAL_WIDTH)
+}
 
 /// A text from a file or a user as it may be shown: with what does not print, and backslashes, escaped.
 pub(super) fn escaped(text: &str) -> String {
@@ -26,34 +47,140 @@ fn escaped_but(text: &str, harmless: &[char]) -> String {
     escaped
 }
 
-/// Prints rows as columns: the first to the left, the others to the right.
+/// How many columns a text takes: two for a character of Chinese, Japanese or Korean, none for an accent by itself.
+pub(super) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The beginning of a text that fits into so many columns, with an ellipsis where something is missing.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let (mut start, mut left) = (String::new(), columns.saturating_sub(1));
+    for character in text.chars() {
+        let Some(rest) = left.checked_sub(character.width().unwrap_or(0)) else { break };
+        left = rest;
+        start.push(character);
+    }
+    if columns > 0 {
+        start.push('…');
+    }
+    start
+}
+
+/// Prints rows as columns: the first to the left, the others to the right. The first row is their head.
 pub(super) fn table(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
-    columns(rows, |column| column == 0, out)
+    let limit = columns(&Term::stdout());
+    print_table(rows, |column| column == 0, limit, out)
 }
 
 /// The same with notes at the end of rows: the third column is to the left too.
 pub(super) fn table_with_notes(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
-    columns(rows, |column| column != 1, out)
+    let limit = columns(&Term::stdout());
+    print_table(rows, |column| column != 1, limit, out)
 }
 
-fn columns(rows: &[Vec<String>], is_left: fn(usize) -> bool, out: &mut impl Write) -> io::Result<()> {
+/// Prints rows within `limit` columns of the terminal. Where they need more, texts and heads go on in a further line, and
+/// where that is not enough, some columns follow below the others. A row of one cell takes the whole width.
+fn print_table(rows: &[Vec<String>], is_left: fn(usize) -> bool, limit: usize, out: &mut impl Write) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    for row in rows {
-        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            let gap = if column == 0 { "" } else { "  " };
-            if is_left(column) && column + 1 == row.len() {
-                write!(out, "{gap}{cell}")?;
-            } else if is_left(column) {
-                write!(out, "{gap}{cell:width$}")?
-            } else {
-                write!(out, "{gap}{cell:>width$}")?
-            }
+    let cells = |column: usize| rows.iter().filter(|row| row.len() > 1).filter_map(move |row| row.get(column));
+    let widest = |column| cells(column).map(|cell| width(cell)).max().unwrap_or(0);
+    // Numbers stay in one piece.
+    let least = |column| match is_left(column) {
+        true => widest(column).min(LEAST_TEXT),
+        false => cells(column).skip(1).map(|cell| width(cell)).max().unwrap_or(widest(column)).min(widest(column)),
+    };
+    let mut widths = Vec::new();
+    let mut needed = 0;
+    for column in 0..columns {
+        needed += least(column) + GAP;
+        if column > 1 && needed - GAP > limit {
+            break;
         }
-        writeln!(out)?;
+        widths.push(widest(column));
+    }
+    shrink(&mut widths, least, limit);
+    let shown = widths.len();
+    for row in rows {
+        print_row(&row[..shown.min(row.len())], &widths, is_left, limit, out)?;
+    }
+    if shown == columns {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let rest = |row: &Vec<String>| match row.get(shown..) {
+        Some(rest) if row.len() > 1 => [&row[..1], rest].concat(),
+        _ => row.clone(),
+    };
+    print_table(&rows.iter().map(rest).collect::<Vec<_>>(), is_left, limit, out)
+}
+
+/// Takes from the widest columns what is more than the limit, down to their least widths.
+fn shrink(widths: &mut [usize], least: impl Fn(usize) -> usize, limit: usize) {
+    let least: Vec<usize> = (0..widths.len()).map(least).collect();
+    while widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) > limit {
+        let can_give = (0..widths.len()).filter(|&column| widths[column] > least[column].max(1));
+        let Some(column) = can_give.max_by_key(|&column| widths[column]) else { break };
+        widths[column] -= 1;
+    }
+}
+
+fn print_row(
+    row: &[String],
+    widths: &[usize],
+    is_left: fn(usize) -> bool,
+    limit: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if let [cell] = row {
+        return wrap(cell, limit).iter().try_for_each(|line| writeln!(out, "{line}"));
+    }
+    let cells: Vec<Vec<String>> = row.iter().zip(widths).map(|(cell, &width)| wrap(cell, width)).collect();
+    let lines = cells.iter().map(Vec::len).max().unwrap_or(1);
+    for at in 0..lines {
+        let mut line = String::new();
+        for (column, (cell, &columns)) in cells.iter().zip(widths).enumerate() {
+            let text = cell.get(at).map_or("", String::as_str);
+            let room = " ".repeat(columns.saturating_sub(width(text)));
+            let gap = " ".repeat(if column == 0 { 0 } else { GAP });
+            line += &if is_left(column) { gap + text + &room } else { gap + &room + text };
+        }
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// The lines of a text in so many columns, broken at spaces and within longer words. Further lines are set in.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    if width(text) <= columns {
+        return vec![text.to_owned()];
+    }
+    let indent = text.len() - text.trim_start_matches(' ').len();
+    let start = |indent: usize| " ".repeat(if 2 * indent > columns { 0 } else { indent });
+    let (mut lines, mut line) = (Vec::new(), start(indent));
+    let next = |line: &mut String, lines: &mut Vec<String>| lines.push(std::mem::replace(line, start(indent + 2)));
+    for word in text.split_whitespace() {
+        let is_empty = line.trim_start().is_empty();
+        let gap = if is_empty { "" } else { " " };
+        if width(&line) + gap.len() + width(word) <= columns {
+            line += &(gap.to_owned() + word);
+            continue;
+        }
+        if !is_empty {
+            next(&mut line, &mut lines);
+        }
+        for character in word.chars() {
+            let fits = width(&line) + character.width().unwrap_or(0) <= columns;
+            if !fits && !line.trim_start().is_empty() {
+                next(&mut line, &mut lines);
+            }
+            line.push(character);
+        }
+    }
+    lines.push(line);
+    lines
 }
 
 #[cfg(test)]
@@ -70,11 +197,54 @@ mod tests {
         assert_eq!(message("a \"\\u{1b}\"\n  \u{1b}[2J\r\u{2066}b\n"), "a \"\\u{1b}\"\n  \\u{1b}[2J\\r\\u{2066}b\n");
     }
 
-    #[test]
-    fn columns_are_aligned() {
+    /// The table that print_table prints.
+    fn printed(rows: &[&[&str]], limit: usize) -> String {
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|&cell| cell.to_owned()).collect()).collect();
         let mut out = Vec::new();
-        let rows = [vec!["é", "1"], vec!["abc", "200", "x"], vec![]];
-        table(&rows.map(|row| row.into_iter().map(str::to_owned).collect()), &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "é      1\nabc  200  x\n\n");
+        print_table(&rows, |column| column == 0, limit, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn columns_are_aligned_by_what_the_terminal_shows() {
+        assert_eq!(printed(&[&["é", "1"], &["abc", "200", "x"], &[]], 80), "é      1\nabc  200  x\n\n");
+        // A syllable of Korean takes two columns, an accent by itself none.
+        assert_eq!(printed(&[&["한국", "1"], &["e\u{301}a", "20"]], 80), "한국   1\ne\u{301}a    20\n");
+    }
+
+    #[test]
+    fn a_table_fits_the_width_and_loses_nothing() {
+        let name = "a very long name of a file that is named at length/and/lies/deep";
+        let head = ["", "one head of several words", "another head of several words"];
+        let rows: [&[&str]; 4] = [
+            &head,
+            &["a heading that stands alone and is longer than the table"],
+            &[name, "12345", "1 (2)"],
+            &["b", "6", "7"],
+        ];
+        for limit in [20, 30, 40, 60, 80, 200] {
+            let table = printed(&rows, limit);
+            assert!(table.lines().all(|line| width(line) <= limit), "{limit}\n{table}");
+            for number in ["12345", "1 (2)"] {
+                assert!(table.contains(number), "{table}");
+            }
+            let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
+            assert!(
+                letters(&table) >= rows.iter().flat_map(|row| row.iter()).map(|cell| letters(cell)).sum(),
+                "{table}"
+            );
+        }
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_follow_below() {
+        let table = printed(&[&["", "a", "b"], &["name", "1234567890", "1234567890"]], 20);
+        assert_eq!(table, "               a\nname  1234567890\n\n               b\nname  1234567890\n");
+    }
+
+    #[test]
+    fn what_is_cut_ends_in_an_ellipsis() {
+        let cuts = [0, 1, 3, 4, 9].map(|columns| cut("한국어", columns));
+        assert_eq!(cuts, ["", "…", "한…", "한…", "한국어"]);
     }
 }

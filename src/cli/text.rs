@@ -5,10 +5,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use indicatif::HumanCount;
 use w2v_gpu::Error;
 use w2v_gpu::corpus::{Corpus, STDIN, read_list};
 use w2v_gpu::format::{check_writable, write_atomically};
+use w2v_gpu::quantity::count;
 
 use super::terminal::escaped;
 use super::train::is_same_file;
@@ -85,8 +85,8 @@ pub(super) fn left_out_line(corpus: &Corpus) -> Option<String> {
     let hidden = corpus.hidden();
     let names: Vec<String> = hidden.iter().take(MOST_NAMED).map(|path| escaped(&path.display().to_string())).collect();
     let more = if hidden.len() > MOST_NAMED { ", ..." } else { "" };
-    let count = HumanCount(hidden.len() as u64);
-    (!hidden.is_empty()).then(|| format!("hidden files and folders left out: {count} ({}{more})", names.join(", ")))
+    let number = count(hidden.len() as u64);
+    (!hidden.is_empty()).then(|| format!("hidden files and folders left out: {number} ({}{more})", names.join(", ")))
 }
 
 /// Where a command's text goes.

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
-use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::Error;
 use w2v_gpu::cache::Cache;
@@ -25,6 +24,7 @@ use w2v_gpu::format::{self, Format, STDOUT, Table, format_parser};
 use w2v_gpu::init::{self, Given, Init};
 use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
 use w2v_gpu::plan::{Plan, Setup};
+use w2v_gpu::quantity::{self, count, plural, short};
 use w2v_gpu::train::{Ending, Judge, Options, Summary, train};
 use w2v_gpu::vocab::{self, Vocab};
 
@@ -76,8 +76,9 @@ pub(crate) struct Args {
     /// Take the defaults of another trainer; options typed beside it win
     #[arg(long, value_enum, value_name = "TRAINER")]
     preset: Option<Preset>,
-    /// Take the defaults of a TOML file, lines such as `dim = 300`; options typed beside it win
-    #[arg(long = "config", id = "config_file", value_name = "FILE.toml")]
+    /// Take the defaults of a TOML file, lines such as `dim = 300`, or the settings of a run from its OUT.json; options typed
+    /// beside it win
+    #[arg(long = "config", id = "config_file", value_name = "FILE")]
     config_file: Option<PathBuf>,
     /// Also write the words and their counts to FILE, for --vocab
     #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
@@ -212,7 +213,7 @@ struct Trained<'a> {
 }
 
 /// What was typed that the chosen objective has no use for, if anything.
-pub(crate) fn conflict(typed: &ArgMatches) -> Option<String> {
+pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
     let loss = *typed.get_one::<Loss>("loss")?;
     let is_typed = |option: &&&str| typed.value_source(option) == Some(ValueSource::CommandLine);
     let option = Config::OF_NEGATIVES.iter().find(is_typed).filter(|_| loss != Loss::Ns)?;
@@ -225,7 +226,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     args.config.validate()?;
     check_embedding(args)?;
     let threads = threads(args.hardware.threads)?;
-    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?);
+    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?).of_epochs(args.config.epochs);
     let paths = args.corpus.paths()?;
     check_streams(args, &paths)?;
     check_outputs(args)?;
@@ -237,7 +238,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     sets.notes().for_each(|note| display.line(&note));
     // A dry run keeps nothing.
     let cache = if args.dry_run { None } else { open_cache(args, &paths)? };
-    let mut session = if args.dry_run { Session::default() } else { Session::open(&args.checkpoints, &display)? };
+    let mut session = if args.dry_run { Session::default() } else { Session::open(&args.checkpoints, &mut display)? };
     let config = session.complete(&args.config)?;
     if session.model().is_none() {
         init::check(&config)?;
@@ -285,7 +286,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let engine = Some(engine.describe());
         return plan::Report { plan: &plan, refused: None, engine, estimate }.print(args.json);
     }
-    session.announce(&*engine, &display);
+    session.announce(&*engine, &mut display);
     let start = started.elapsed();
     let mut recorder = start_recorder(args, &paths, &data, &*engine, threads, session.reached())?;
     recorder.growing_line().iter().for_each(|line| display.line(line));
@@ -576,10 +577,10 @@ fn plan_lines(plan: &Plan, data: &Dataset) -> Vec<String> {
         let hours = operations / SOFTMAX_RATE / 3600.0;
         if hours > SOFTMAX_HOURS {
             lines.push(format!(
-                "warning: --loss softmax compares every center with all {} words: {operations:.1e} multiply-adds, some \
-                 {hours:.1} hours at {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a \
-                 smaller --max-vocab less",
-                HumanCount(plan.vocabulary)
+                "warning: --loss softmax compares every center with all {}: {operations:.1e} multiply-adds, some {} at \
+                 {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a smaller --max-vocab less",
+                plural(plan.vocabulary, "word"),
+                quantity::seconds(3600.0 * hours)
             ));
         }
     }
@@ -588,11 +589,11 @@ fn plan_lines(plan: &Plan, data: &Dataset) -> Vec<String> {
 
 /// How many words start from given vectors.
 fn init_lines(init: &Init, data: &Dataset) -> Vec<String> {
-    let words = HumanCount(data.vocab.len() as u64);
+    let words = plural(data.vocab.len() as u64, "word");
     let line = |(what, given): (&str, Option<Given>)| {
         let Given { words: of_file, matched, .. } = given?;
-        let (matched, of_file) = (HumanCount(matched), HumanCount(of_file));
-        Some(format!("{what}: {matched} of {words} words start from the {of_file} vectors given, the others as usual"))
+        let (matched, of_file) = (count(matched), plural(of_file, "vector"));
+        Some(format!("{what}: {matched} of {words} start from the {of_file} given, the others as usual"))
     };
     [("init", init.input), ("init of W'", init.output)].into_iter().filter_map(line).collect()
 }
@@ -721,24 +722,23 @@ fn inner_nodes(nodes: usize) -> Vocab {
 
 fn summary_lines(report: &Report<'_>) -> Vec<String> {
     let Report { training, seconds, .. } = report;
-    let duration = |seconds: f64| format!("{:.1?}", Duration::from_secs_f64(seconds));
     vec![
         format!(
-            "trained {} words, {} pairs in {} batches: {:.2} M words/s, loss {:.4} per pair in epoch {}",
-            HumanCount(training.words),
-            HumanCount(training.pairs),
-            HumanCount(training.steps),
-            report.words_per_second / 1e6,
+            "trained {}, {} in {}: {} words/s, loss {:.4} per pair in epoch {}",
+            plural(training.words, "word"),
+            plural(training.pairs, "pair"),
+            plural(training.steps, "batch"),
+            short(report.words_per_second),
             training.loss,
             training.model_epoch + 1
         ),
         format!(
             "time: prepare {}, start {}, train {} (of it waiting for batches {}), write {}",
-            duration(seconds.prepare),
-            duration(seconds.start),
-            duration(seconds.train),
-            duration(seconds.of_it_waiting_for_batches),
-            duration(seconds.write)
+            quantity::seconds(seconds.prepare),
+            quantity::seconds(seconds.start),
+            quantity::seconds(seconds.train),
+            quantity::seconds(seconds.of_it_waiting_for_batches),
+            quantity::seconds(seconds.write)
         ),
         format!("on {}; vectors: {}", report.engine, report.output.display()),
     ]
@@ -829,6 +829,6 @@ mod tests {
         let lines = |data: &Dataset| plan_lines(&planned(data), data).join("\n");
         assert!(!lines(&bundled(|_| ())).contains("warning"));
         let lines = lines(&bundled(|config| config.epochs = 1_000_000));
-        assert!(lines.contains("warning: --loss softmax") && lines.contains("hours"), "{lines}");
+        assert!(lines.contains("warning: --loss softmax") && lines.contains("some 4 h 22 min at"), "{lines}");
     }
 }

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use indicatif::HumanCount;
 use serde::Serialize;
 use w2v_gpu::Error;
 use w2v_gpu::corpus::{Corpus, TextReport};
 use w2v_gpu::event::{Event, Pass};
+use w2v_gpu::quantity::{count, plural};
 use w2v_gpu::vocab::{self, Rules, Selection, Vocab, WordOptions};
 
 use super::progress::{Display, selection_lines, text_notes, undercount_warning};
@@ -94,12 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn lines(report: &Report) -> Vec<String> {
     let Report { text, vocabulary, selection, .. } = report;
     let mut lines = vec![format!(
-        "{} words in {} lines; written: {} of {} different words, {} occurrences",
-        HumanCount(text.words),
-        HumanCount(text.lines),
-        HumanCount(*vocabulary),
-        HumanCount(selection.different),
-        HumanCount(selection.tokens),
+        "{} in {}; written: {} of {}, {}",
+        plural(text.words, "word"),
+        plural(text.lines, "line"),
+        count(*vocabulary),
+        plural(selection.different, "different word"),
+        plural(selection.tokens, "occurrence"),
     )];
     lines.extend(text_notes(text));
     lines.extend(selection_lines(selection));

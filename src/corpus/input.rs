@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use super::encoding::{ByteOrder, Encoding, Utf16};
 use super::packed::{HEAD_BYTES, Packing, check_no_tar};
 use crate::error::{Error, Result};
+use crate::quantity::{count, plural};
 
 /// What stands for standard input among the paths of a corpus.
 pub const STDIN: &str = "-";
@@ -83,7 +84,9 @@ impl Source {
         let Some(then) = self.stamp() else { return Ok(()) };
         let what = match std::fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata)) {
             Ok(now) if now == then => return Ok(()),
-            Ok(now) if now.bytes != then.bytes => format!("it had {} bytes, and now has {}", then.bytes, now.bytes),
+            Ok(now) if now.bytes != then.bytes => {
+                format!("it had {}, and now has {}", plural(then.bytes, "byte"), count(now.bytes))
+            }
             Ok(_) => "it was written to, or another file has taken its place".to_owned(),
             Err(error) => error.to_string(),
         };

@@ -36,6 +36,7 @@ use self::reader::ChunkReader;
 use self::tokenizer::for_each_word;
 pub(crate) use self::tokenizer::{for_each_raw_word, is_separator};
 use crate::error::{Error, Result};
+use crate::quantity::count;
 use crate::sampling::{Key, Stream};
 use crate::vocab::{Selection, Vocab};
 
@@ -235,8 +236,9 @@ impl Corpus {
             _ => return Ok(()),
         };
         let why = format!(
-            "the corpus changed while it was read: {before} {what} were counted, {now} read again; start again once \
-             nothing writes to it"
+            "the corpus changed while it was read: {} {what} were counted, {} read again; start again once nothing writes to it",
+            count(before),
+            count(now)
         );
         Err(Error::Corpus { path: self.files().next().unwrap_or(Path::new("")).to_owned(), why })
     }

@@ -11,6 +11,7 @@ use super::words::{Found, Words};
 use super::{Options, input};
 use crate::error::{Error, Result};
 use crate::model::Matrix;
+use crate::quantity::plural;
 
 /// All pairs of lines of a BATS file are questions, so that small files could ask for more than can be held. BATS has
 /// 98,000.
@@ -168,13 +169,14 @@ impl AnalogySet {
             }
         }
         if lines.len() < 2 {
-            let why = format!("holds {} lines; it takes two to make questions", lines.len());
+            let why = format!("holds {}; it takes two to make questions", plural(lines.len() as u64, "line"));
             return Err(input::wrong(path, why));
         }
         if self.questions.len() + lines.len() * (lines.len() - 1) > MOST_BATS_QUESTIONS {
             let why = format!(
-                "all pairs of its {} lines, with those of the files before it, are more than {MOST_BATS_QUESTIONS} questions",
-                lines.len()
+                "all pairs of its {}, with those of the files before it, are more than {}",
+                plural(lines.len() as u64, "line"),
+                plural(MOST_BATS_QUESTIONS as u64, "question")
             );
             return Err(input::wrong(path, why));
         }
@@ -438,7 +440,7 @@ mod tests {
             ("athens\n", "line 1: expected a word and its answers"),
             ("a\tb\nc\t / \n", "line 2: expected a word and its answers"),
             ("a\tb\n", "it takes two"),
-            (&"a b\n".repeat(2001), "all pairs of its 2001 lines"),
+            (&"a b\n".repeat(2001), "all pairs of its 2,001 lines"),
         ] {
             fs::write(folder.path().join("a.txt"), text).unwrap();
             assert!(read().contains(why), "{}", read());

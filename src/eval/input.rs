@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::corpus::{MARK, utf8_text};
 use crate::error::{Error, Result};
+use crate::quantity;
 
 /// No evaluation set is nearly as large: one that is was named by mistake.
 const MOST_BYTES: u64 = 1 << 28;
@@ -17,7 +18,7 @@ pub(super) fn read(path: &Path) -> Result<String> {
     let text = utf8_text(file).and_then(|text| text.take(MOST_BYTES + 1).read_to_end(&mut bytes));
     text.map_err(Error::io("read", path))?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(wrong(path, format!("has more than {} MB: is it no evaluation set?", MOST_BYTES >> 20)));
+        return Err(wrong(path, format!("has more than {}: is it no evaluation set?", quantity::bytes(MOST_BYTES))));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();

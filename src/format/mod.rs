@@ -149,7 +149,7 @@ impl Format {
     /// The format that a file's extension stands for, as it is written.
     ///
     /// # Errors
-    /// [`Error::Format`] for any other extension, with those that work.
+    /// [`Error::FileName`] for any other extension, with those that work.
     pub fn from_path(path: &Path) -> Result<Self> {
         if path.as_os_str() == STDOUT {
             return Err(wrong_name(
@@ -224,7 +224,7 @@ impl Format {
     /// The files that vectors in this format are written to at `path`: `path`, and that of the words if there is one.
     ///
     /// # Errors
-    /// [`Error::Format`] when the second cannot be named after the first, as that lacks the format's extension.
+    /// [`Error::FileName`] when the second cannot be named after the first, as that lacks the format's extension.
     pub fn files(self, path: &Path) -> Result<Vec<PathBuf>> {
         self.files_beside(path, Self::from_path(path), WordsFile::path)
     }
@@ -320,7 +320,7 @@ impl fmt::Display for Format {
 }
 
 fn wrong_name(path: &Path, why: String) -> Error {
-    Error::Format { path: path.to_owned(), place: "the file name".to_owned(), why }
+    Error::FileName { path: path.to_owned(), why }
 }
 
 /// Reads word vectors in the format of the file's extension, and tells nothing of what was odd.

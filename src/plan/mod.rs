@@ -20,6 +20,7 @@ use crate::engine::sizes::{Allocation, BatchSizes, Sizes};
 use crate::engine::{cpu, gpu};
 use crate::error::{Error, Result};
 use crate::format::written_to;
+use crate::quantity;
 
 /// Bytes that a word takes beside its text: where it ends, its count, its place in the index, how often it is kept.
 const WORD_BYTES: u64 = 28;
@@ -155,7 +156,7 @@ impl Plan {
             let on_device = self.device.iter().filter(|device| device.shares_memory).flat_map(|device| &device.buffers);
             let largest = buffers.iter().chain(on_device).max_by_key(|buffer| buffer.bytes);
             let (what, bytes) = largest.map_or(("nothing", 0), |largest| (largest.what, largest.bytes));
-            let largest = format!("{what}: {bytes} bytes");
+            let largest = format!("{what}: {}", quantity::bytes(bytes));
             return Err(Error::HostMemory { needed: *needed, available, largest });
         }
         let left: Vec<&Stored> = self.disk.iter().filter(|stored| !stored.written).collect();
@@ -346,7 +347,7 @@ mod tests {
         let mut too_much = numbers.clone();
         too_much.disk.push(stored("checkpoints", &folder.join("run"), 401, false));
         let error = too_much.check().unwrap_err().to_string();
-        assert!(error.contains("1001 bytes, but 1000 are free") && error.contains("larger disk"), "{error}");
+        assert!(error.contains("1,001 bytes, but 1,000 bytes are free") && error.contains("larger disk"), "{error}");
         too_much.disk[2].bytes -= 1;
         too_much.check().unwrap();
         let mut too_much = numbers;

@@ -16,6 +16,7 @@ pub use rules::{Rules, WordOptions, Words};
 pub(crate) use rules::{check_memory, memory_size};
 
 use crate::error::{Error, Result};
+use crate::quantity::plural;
 
 /// Words with their corpus counts, ordered by falling count and then bytewise, so that the order is reproducible.
 ///
@@ -71,7 +72,7 @@ impl Vocab {
         selection.absent = (rules.keep.len() - kept.len()) as u64;
         let most = max_words.unwrap_or(MAX_WORDS).min(MAX_WORDS);
         let Some(room) = most.checked_sub(kept.len()) else {
-            let why = format!("--keep-words keeps {} words of the text alone; raise it", kept.len());
+            let why = format!("--keep-words keeps {} of the text alone; raise it", plural(kept.len() as u64, "word"));
             return Err(Error::Setting { flag: "--max-vocab", value: most.to_string(), why });
         };
         if kept.is_empty() && others.is_empty() {
@@ -179,9 +180,9 @@ fn why_empty(counts: &WordCounts, min_count: u64) -> String {
     match counts.iter().map(|(_, count)| count).max() {
         None => "the corpus holds no words; check the CORPUS files".to_owned(),
         Some(most) => format!(
-            "none of the {} different words occurs {min_count} times (the most frequent: {most}); lower --min-count, or \
-             check --stop-words",
-            counts.len()
+            "no word occurs {} (of {} the most frequent: {most}); lower --min-count, or check --stop-words",
+            plural(min_count, "time"),
+            plural(counts.len() as u64, "different word")
         ),
     }
 }

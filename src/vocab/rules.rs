@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::file::{Lines, wrong_line};
 use crate::corpus::{MAX_WORD_BYTES, Normalization, is_separator};
 use crate::error::{Error, Result};
+use crate::quantity::{self, plural};
 
 /// A smaller `--vocab-memory` would forget what it counted at once.
 const LEAST_MEMORY: u64 = 1_000_000;
@@ -45,7 +46,8 @@ pub(crate) fn memory_size(size: &str) -> std::result::Result<u64, String> {
 pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
     match bytes {
         Some(bytes) if bytes < LEAST_MEMORY => {
-            let why = format!("counting needs {LEAST_MEMORY} bytes at least, and 500M or more to be of use");
+            let why =
+                format!("counting needs {} at least, and 500M or more to be of use", quantity::bytes(LEAST_MEMORY));
             Err(Error::Setting { flag: "--vocab-memory", value: bytes.to_string(), why })
         }
         _ => Ok(()),
@@ -156,8 +158,9 @@ pub(super) fn checked_word(word: &str) -> std::result::Result<&str, String> {
     }
     if word.len() > MAX_WORD_BYTES {
         return Err(format!(
-            "a word of {} bytes; longer ones than {MAX_WORD_BYTES} are left out of any text",
-            word.len()
+            "a word of {}; longer ones than {} are left out of any text",
+            quantity::bytes(word.len() as u64),
+            plural(MAX_WORD_BYTES as u64, "byte")
         ));
     }
     Ok(word)

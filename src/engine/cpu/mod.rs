@@ -28,6 +28,7 @@ use crate::batch::Batch;
 use crate::batcher::POOL_RUNS;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::quantity::plural;
 
 /// Chunks of runs for each thread, about, which they take one after the other; no chunk is larger than the runs of a pool of
 /// negatives, whose rows then stay with a core.
@@ -221,7 +222,7 @@ impl Engine for CpuEngine {
             Arch::Neon(_) => "NEON",
             _ => "no SIMD",
         };
-        format!("cpu ({} threads, {simd})", self.threads)
+        format!("cpu ({}, {simd})", plural(self.threads as u64, "thread"))
     }
 }
 

@@ -11,6 +11,7 @@ use wgpu::{
 
 use super::tables::room;
 use crate::error::{Error, Result};
+use crate::quantity;
 
 /// Submissions that may wait on the device before the host waits for the oldest.
 const IN_FLIGHT: usize = 3;
@@ -68,7 +69,8 @@ impl Device {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| Error::Device { doing: format!("opening {name}"), why: error.to_string() })?;
         tracing::info!(
-            "granted by {name}: {buffers} bindings of {binding} bytes, {}",
+            "granted by {name}: {buffers} bindings of {}, {}",
+            quantity::bytes(binding),
             if features.is_empty() { "no features".to_owned() } else { format!("features {features}") }
         );
         let failure = Arc::new(Mutex::new(None));
@@ -112,7 +114,9 @@ impl Device {
         let descriptor = BufferDescriptor { label: Some(what), size: bytes.max(4), usage, mapped_at_creation: false };
         let buffer = self.device.create_buffer(&descriptor);
         match pollster::block_on(scope.pop()) {
-            Some(_) => Err(Error::DeviceMemory { doing: format!("making room for {what} ({bytes} bytes)") }),
+            Some(_) => {
+                Err(Error::DeviceMemory { doing: format!("making room for {what} ({})", quantity::bytes(bytes)) })
+            }
             None => self.check(what).map(|()| buffer),
         }
     }

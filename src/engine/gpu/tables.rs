@@ -12,6 +12,7 @@ use super::kernels::{Layout, most_buffers};
 use crate::engine::half;
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Storage};
+use crate::quantity::{bytes, plural};
 
 /// Shards of a matrix at most: with the usual bindings of 2 GB more than the memory of any device.
 const MOST_SHARDS: u32 = 64;
@@ -50,10 +51,10 @@ impl Shards {
         let room = room(limits).min(largest.unwrap_or(u64::MAX));
         let most = most(limits);
         Self::new(rows as u64, width, room).filter(|shards| shards.count <= most).ok_or_else(|| Error::DeviceLimit {
-            what: format!("a matrix of {rows} rows"),
+            what: format!("a matrix of {}", plural(rows as u64, "row")),
             needed: rows as u64 * u64::from(width) * FOUR_BYTES,
             allowed: room * u64::from(most),
-            adapter: format!("{adapter}, which binds {most} x {room} bytes,"),
+            adapter: format!("{adapter}, which binds {most} x {},", bytes(room)),
         })
     }
 
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!(cut(100_000, 8).unwrap(), Shards { count: 1, width: 75 });
         assert_eq!(cut(200_000, 12).unwrap(), Shards { count: 2, width: 38 });
         let error = cut(200_000, 8).unwrap_err().to_string();
-        for part in ["a matrix of 200000 rows needs 240000000 bytes", "1 x 134217728", "--max-vocab", "--engine cpu"] {
+        for part in ["a matrix of 200,000 rows needs 240 MB", "1 x 134 MB", "--max-vocab", "--engine cpu"] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -1,0 +1,144 @@
+//! The names that other trainers have for options and commands, and what is typed here instead.
+
+use clap::Command;
+
+/// What is typed here for an option of another trainer.
+enum Here {
+    /// Our option of that name.
+    Option(&'static str),
+    /// Something else, of commands that read a text.
+    Advice(&'static str),
+}
+
+use Here::{Advice, Option as Named};
+
+/// Options of word2vec.c, gensim, fastText and sklearn-like tools that have another name here, in lower case and with
+/// hyphens.
+const OPTIONS: [(&[&str], Here); 27] = [
+    (&["hs"], Advice("hierarchical softmax is --loss hs; without it negative sampling is trained (--loss ns)")),
+    (&["sg", "skipgram", "skip-gram"], Advice("skip-gram is what is trained here: leave the option out")),
+    (&["cbow", "cbow-mean"], Advice("skip-gram is what is trained here, and no CBOW: leave the option out")),
+    (&["size", "vector-size", "dimension", "dimensions", "d"], Named("dim")),
+    (&["neg", "negatives", "negative-samples"], Named("negative")),
+    (&["ws", "window-size"], Named("window")),
+    (&["epoch", "iter", "iterations"], Named("epochs")),
+    (&["thread", "jobs", "num-threads", "n-jobs"], Named("threads")),
+    (&["learning-rate", "start-alpha"], Named("lr")),
+    (&["min-alpha", "end-alpha"], Named("min-lr")),
+    (&["mincount", "min-freq"], Named("min-count")),
+    (&["t", "subsample"], Named("sample")),
+    (&["read-vocab"], Named("vocab")),
+    (&["max-final-vocab"], Named("max-vocab")),
+    (&["max-vocab-size"], Advice("--vocab-memory limits what counting takes, and --max-vocab the words that are kept")),
+    (&["batch-words", "batch-size"], Named("batch")),
+    (&["pretrainedvectors", "pretrained-vectors"], Named("init")),
+    (&["saveoutput"], Named("save-output")),
+    (&["topn", "k"], Named("top")),
+    (&["out", "output-file"], Named("output")),
+    (
+        &["shrink-windows"],
+        Advice("windows shrink at random, as by default elsewhere; --fixed-window lets all reach as far"),
+    ),
+    (&["lrupdaterate"], Advice("the learning rate falls with every minibatch: leave the option out")),
+    (
+        &["train", "input", "corpus-file", "sentences", "corpus"],
+        Advice("the text has no option before it, as in `w2v-gpu train TEXT -o OUT`"),
+    ),
+    (
+        &["binary", "save-format"],
+        Advice("the extension of OUT chooses the format: .bin is word2vec's binary one, .txt and .vec its text"),
+    ),
+    (&["debug", "compute-loss"], Advice("loss and speed are shown as they are; -v shows more, and -q less")),
+    (
+        &["minn", "maxn", "bucket", "wordngrams", "word-ngrams"],
+        Advice("words are trained whole, without subwords or n-grams; `w2v-gpu phrases` joins words beforehand"),
+    ),
+    (&["classes"], Advice("words are not sorted into classes here: cluster the vectors that are written")),
+];
+
+/// Commands of other trainers, and ours.
+const COMMANDS: [(&[&str], &str); 6] = [
+    (&["skipgram", "word2vec", "fit"], "train"),
+    (&["cbow", "supervised"], "train, which trains skip-gram and nothing else"),
+    (&["nn", "most-similar", "similar", "nearest", "distance"], "neighbors"),
+    (&["analogies", "word-analogy"], "analogy"),
+    (&["word2phrase", "phrase", "phraser"], "phrases"),
+    (&["test", "accuracy", "compute-accuracy", "evaluate"], "eval"),
+];
+
+fn plain(name: &str) -> String {
+    name.trim_start_matches('-').to_lowercase().replace('_', "-")
+}
+
+/// Whether one of our options has this name, in whatever spelling: the name itself.
+fn own<'a>(command: &'a Command, name: &str) -> Option<&'a str> {
+    let names = |arg: &'a clap::Arg| {
+        let others = arg.get_all_aliases().unwrap_or_default();
+        arg.get_long().filter(|long| *long == name || others.contains(&name))
+    };
+    command.get_arguments().find_map(names)
+}
+
+/// What to type instead of an option that `command` does not know.
+pub(super) fn option(command: &Command, typed: &str) -> Option<String> {
+    let name = plain(typed.split('=').next().unwrap_or_default());
+    if let Some(own) = own(command, &name) {
+        return Some(format!("the option is --{own}"));
+    }
+    let (_, here) = OPTIONS.iter().find(|(names, _)| names.contains(&&*name))?;
+    let reads_text = command.get_positionals().any(|arg| arg.get_id() == "corpus");
+    match here {
+        Named(ours) => own(command, ours).map(|ours| format!("the option is --{ours}")),
+        Advice(advice) => reads_text.then(|| (*advice).to_owned()),
+    }
+}
+
+/// What to type instead of a command that there is not.
+pub(super) fn command(typed: &str) -> Option<String> {
+    let name = plain(typed);
+    let (_, ours) = COMMANDS.iter().find(|(names, _)| names.contains(&&*name))?;
+    Some(format!("the command is w2v-gpu {ours}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::super::Cli;
+    use super::*;
+
+    #[test]
+    fn every_answer_names_options_and_commands_that_there_are() {
+        let program = Cli::command();
+        let train = program.find_subcommand("train").unwrap();
+        for (names, here) in &OPTIONS {
+            for name in *names {
+                assert_eq!(*name, plain(name));
+                match here {
+                    Named("top") => assert!(option(program.find_subcommand("neighbors").unwrap(), name).is_some()),
+                    _ => assert!(option(train, name).is_some(), "{name}"),
+                }
+            }
+            let Advice(advice) = here else { continue };
+            for named in advice.split(' ').filter_map(|word| word.strip_prefix("--")) {
+                let named = named.trim_end_matches([')', ':', ';', ',']);
+                assert!(own(train, named).is_some(), "{advice}");
+            }
+        }
+        for (names, ours) in COMMANDS {
+            assert!(program.find_subcommand(ours.split(',').next().unwrap()).is_some());
+            assert!(names.iter().all(|name| program.find_subcommand(name).is_none()));
+        }
+    }
+
+    #[test]
+    fn a_name_in_another_spelling_is_that_option() {
+        let program = Cli::command();
+        let train = program.find_subcommand("train").unwrap();
+        for (typed, ours) in [("-size", "--dim"), ("--min_count=3", "--min-count"), ("-minCount", "--min-count")] {
+            assert_eq!(option(train, typed).unwrap(), format!("the option is {ours}"));
+        }
+        assert_eq!(option(train, "--nonsense"), None);
+        assert_eq!(option(program.find_subcommand("convert").unwrap(), "--hs"), None);
+    }
+}
