@@ -92,7 +92,8 @@ fn read_row(
     let text = String::from_utf8_lossy(word);
     if has_newlines == Some(false) && is_shifted(&text) {
         let why = format!("the word {} is none; {SHIFTED}", quoted(&text));
-        return Err(input.wrong_byte(start, why + &or_take(rows.ended)));
+        // The row before it is the one in doubt.
+        return Err(input.wrong_byte(start, why + &or_take(rows.ended.saturating_sub(1))));
     }
     let broken = matches!(text, Cow::Owned(_));
     let pushed = rows.words.push(&text, broken, 0, || format!("byte {start}"));

@@ -368,7 +368,7 @@ fn a_binary_whose_rows_are_shifted_is_refused() {
     for (end, place) in [("\n", "byte 27: no newline after the vector of \"new\""), ("", "byte 26: the word ")] {
         refused("v.bin", binary("4 2", &rows, end), place);
         let error = read_bytes("v.bin", binary("4 2", &rows, end)).unwrap_err().to_string();
-        assert!(error.contains("holds a space") && error.contains("--top "), "{error}");
+        assert!(error.contains("holds a space") && error.contains("with --top 1 takes"), "{error}");
     }
     // Here the bytes that are left of a vector are no control characters, and those of the word after it are whole.
     let value = |seventh: u8| f32::from(seventh) / 7.0;
