@@ -212,7 +212,7 @@ fn bad_files_are_named() {
         (path("empty.txt"), path("v.txt"), "holds no words"),
         (path("blank.txt"), path("v.txt"), "holds no words"),
         (path("packed.txt"), path("v.txt"), "is cut short"),
-        (path("alone.txt"), path("v.txt"), "no two words"),
+        (path("alone.txt"), path("v.txt"), "no line of the corpus holds two words"),
         (path("text.txt"), path("v.docx"), ".bin"),
         (path("text.txt"), path("no/such/folder/v.txt"), "--output"),
         (path("text.txt"), Path::new("/proc/v.txt").to_owned(), "--output"),
@@ -333,7 +333,7 @@ fn a_preset_gives_defaults_that_options_override() {
     assert_eq!(fasttext["negatives_per"], "window");
     let ours = config(&[]);
     // Filled in, and not left to be guessed.
-    assert_eq!((&ours["lr"], &ours["batch"], &ours["min_lr"]), (&0.05.into(), &256.into(), &5e-6.into()));
+    assert_eq!((&ours["lr"], &ours["batch"], &ours["min_lr"]), (&0.05.into(), &16.into(), &5e-6.into()));
 }
 
 #[test]
@@ -374,7 +374,7 @@ fn a_single_word_is_too_small_a_vocabulary_for_any_objective() {
         cpu(&folder, "v.txt", &["--loss", loss, "--max-vocab", "1"])
             .assert()
             .code(1)
-            .stderr(contains("only one word is left"));
+            .stderr(contains("only one word is in the vocabulary"));
     }
 }
 

@@ -216,8 +216,8 @@ fn a_dash_is_standard_input_and_standard_output() {
         .code(2)
         .stderr(contains("IN -: the file name standard input has none").and(contains("--from")));
     for format in ["npy", "tsv"] {
-        convert("v.txt", "-", &["--to", format]).code(1).stderr(contains("a second file is named after it"));
-        convert("-", "w.txt", &["--from", format]).code(1).stderr(contains("a second file is named after it"));
+        convert("v.txt", "-", &["--to", format]).code(2).stderr(contains("a second file is named after it"));
+        convert("-", "w.txt", &["--from", format]).code(2).stderr(contains("a second file is named after it"));
     }
     assert!(!folder.path("-").exists());
 }

@@ -218,7 +218,7 @@ fn broken_utf16_is_counted_and_utf32_refused() {
         .assert()
         .success()
         .stdout("a 6\nb 6\n\u{fffd}b\u{fffd} 1\n")
-        .stderr(contains("1 words with bytes that are not UTF-8"));
+        .stderr(contains("1 word with bytes that are not UTF-8"));
     let refused = contains("utf32: UTF-32 text is not read; convert it with `iconv -f UTF-32 -t UTF-8");
     train(&folder, "v.bin", &["utf32"]).assert().code(1).stderr(refused);
 }
@@ -456,7 +456,7 @@ fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
     ));
     refused(&["--vocab", "other", "--strict"], 1, "other: line 3: the word \"x\" stands in an earlier line");
     fs::write(folder.path().join("other"), "x 9\ny 8\n").unwrap();
-    refused(&["--vocab", "other"], 1, "none of its words occurs in the corpus");
+    refused(&["--vocab", "other"], 1, "no word of the vocabulary occurs in the corpus");
     refused(&["--vocab", "missing"], 1, "missing");
     refused(&["--vocab", "saved", "--vocab-memory", "1G"], 2, "--vocab-memory");
     refused(&["--save-vocab", "none.txt"], 2, "--output");

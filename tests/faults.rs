@@ -1,5 +1,7 @@
 //! What goes wrong around a run, through the real binary: `docs/faults.md` has the whole list, and a test here keeps it true.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -307,14 +309,8 @@ mod killed {
     use w2v_gpu::model::Matrix;
     use w2v_gpu::vocab::Vocab;
 
+    use super::common::let_children_be_interrupted;
     use super::*;
-
-    /// Lets the programs that are started from here be interrupted. A shell that runs the tests in the background has them ignore
-    /// SIGINT, which programs inherit; a signal that is handled here is one of the usual kind for them.
-    fn let_children_be_interrupted() {
-        let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, 130, always).unwrap();
-    }
 
     /// Enough of a file that is being written to be in the middle of it, in bytes.
     const SOME: u64 = 2 << 20;
@@ -331,9 +327,8 @@ mod killed {
 
     /// Runs a command and sends it a signal in the middle of its output; none where files need names.
     fn end_within_output(folder: &TempDir, args: &[&str], signal: &str) -> Option<ExitStatus> {
-        // In the background of a script SIGINT is ignored.
-        let mut run = Command::new("env");
-        run.args(["--default-signal=INT", PROGRAM]);
+        let_children_be_interrupted();
+        let mut run = Command::new(PROGRAM);
         run.current_dir(folder.path()).args(args).stdin(Stdio::null()).stderr(Stdio::null());
         let mut run = run.spawn().unwrap();
         let (path, started) = (folder.path().canonicalize().unwrap(), Instant::now());
@@ -355,7 +350,6 @@ mod killed {
 
     #[test]
     fn a_process_killed_while_it_writes_leaves_the_old_file_and_no_other() {
-        let_children_be_interrupted();
         let folder = folder();
         let path = |name: &str| folder.path().join(name);
         let words: Vec<String> = (0..40_000).map(|i| format!("word{i}")).collect();

@@ -1,5 +1,7 @@
 //! Runs that are killed, stopped and resumed, through the real binary.
 
+mod common;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
@@ -304,25 +306,17 @@ fn a_resume_waits_a_moment_for_the_folder() {
 
 #[cfg(target_os = "linux")]
 mod signals {
+    use super::common::let_children_be_interrupted;
     use super::*;
-
-    /// Lets the programs that are started from here be interrupted. A shell that runs the tests in the background has them ignore
-    /// SIGINT, which programs inherit; a signal that is handled here is one of the usual kind for them.
-    fn let_children_be_interrupted() {
-        let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, 130, always).unwrap();
-    }
 
     fn send(signal: &str, run: &Child) {
         Command::new("kill").arg(format!("-{signal}")).arg(run.id().to_string()).assert().success();
     }
 
-    /// The same command with SIGINT as at a terminal: in the background of a script it is ignored.
-    fn heeding(command: &Command) -> Command {
-        let mut heeding = Command::new("env");
-        heeding.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
-        heeding.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null()).stderr(Stdio::piped());
-        heeding
+    /// Starts a run that signals stop, as at a terminal.
+    fn start(mut command: Command) -> Child {
+        let_children_be_interrupted();
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Waits until the process handles SIGTERM itself, which it does from the first batch on.
@@ -344,7 +338,6 @@ mod signals {
 
     #[test]
     fn the_first_signal_saves_and_says_how_to_go_on() {
-        let_children_be_interrupted();
         let place = Place::new("cpu");
         place.assert(&LONGER).success();
         let expected = place.output();
@@ -352,7 +345,7 @@ mod signals {
         let with = |option| [&LONGER[..], &[option, "run"]].concat();
         let mut option = "--checkpoint";
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
-            let run = heeding(&place.train(&with(option))).spawn().unwrap();
+            let run = start(place.train(&with(option)));
             wait_for_training(&run);
             send(signal, &run);
             let (ended, said) = end(run);
@@ -368,7 +361,7 @@ mod signals {
     /// Starts a run that takes long, and sends it a signal when it has trained a while.
     fn interrupted(place: &Place, signal: &str) -> (Option<i32>, String) {
         let more = ["--epochs", "1000", "--metrics", "run.jsonl", "--save-output", "c.npy"];
-        let run = heeding(&place.train(&more)).spawn().unwrap();
+        let run = start(place.train(&more));
         wait_for_training(&run);
         std::thread::sleep(Duration::from_millis(300));
         send(signal, &run);
@@ -433,13 +426,11 @@ mod signals {
     /// A batch that takes many seconds: the second signal does not wait for it.
     #[test]
     fn the_second_signal_stops_at_once() {
-        let_children_be_interrupted();
         let place = Place::new("cpu");
         let words: String = (0..60_000u64).map(|i| format!("w{} ", i * i % 29_989)).collect();
         fs::write(place.path("text.txt"), words).unwrap();
-        let mut run = Command::new("env");
+        let mut run = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
         run.current_dir(&place.folder)
-            .args(["--default-signal=INT", env!("CARGO_BIN_EXE_w2v-gpu")])
             .args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--loss", "softmax"]);
         run.args([
             "--dim",
@@ -455,7 +446,7 @@ mod signals {
             "--threads",
             "1",
         ]);
-        let mut run = run.stderr(Stdio::piped()).spawn().unwrap();
+        let mut run = start(run);
         wait_for_training(&run);
         // Until the batch has begun.
         std::thread::sleep(Duration::from_millis(200));

@@ -829,6 +829,6 @@ mod tests {
         let lines = |data: &Dataset| plan_lines(&planned(data), data).join("\n");
         assert!(!lines(&bundled(|_| ())).contains("warning"));
         let lines = lines(&bundled(|config| config.epochs = 1_000_000));
-        assert!(lines.contains("warning: --loss softmax") && lines.contains("some 4 h 22 min at"), "{lines}");
+        assert!(lines.contains("warning: --loss softmax") && lines.contains("some 7 h 7 min at"), "{lines}");
     }
 }

@@ -89,14 +89,16 @@ fn is_utf32(start: &[u8]) -> bool {
 
 /// The blanks of bytes that hold zeros, if they are UTF-16 without a mark. In the wrong byte order there are hardly any.
 ///
-/// As UTF-16 they must be characters without control characters, with blanks between them or all of Latin script. As
-/// UTF-8 a tenth of them must be broken or control characters, which tells a text with a few stray zero bytes.
+/// As UTF-16 they must be characters without control characters and without such of private use, which the bytes of UTF-8
+/// would be, with blanks between them or all of Latin script. As UTF-8 a tenth of them must be broken or control characters,
+/// which tells a text with a few stray zero bytes.
 fn blanks_of_utf16(start: &[u8], order: ByteOrder) -> Option<usize> {
     let (units, _) = start.as_chunks::<2>();
     let mut units: Vec<u16> = units.iter().map(|&unit| order.unit(unit)).collect();
     // The sample may end within a character.
     units.pop_if(|last| (0xd800..0xdc00).contains(last));
-    let is_text = |c: char| (c.is_whitespace() || !c.is_control()) && u32::from(c) & 0xfffe != 0xfffe;
+    let is_private = |c: char| ('\u{e000}'..='\u{f8ff}').contains(&c);
+    let is_text = |c: char| (c.is_whitespace() || !c.is_control()) && u32::from(c) & 0xfffe != 0xfffe && !is_private(c);
     let blanks = units.iter().filter(|unit| matches!(unit, 0x20 | 0x09 | 0x0a | 0x0d)).count();
     let is_utf16 = char::decode_utf16(units.iter().copied()).all(|c| c.is_ok_and(is_text))
         && (blanks > 0 || units.iter().all(|&unit| unit < 0x100))

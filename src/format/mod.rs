@@ -169,7 +169,7 @@ impl Format {
     /// The format of a file that is there: by its extension, or that before the one of a packed file, as in `v.bin.gz`.
     ///
     /// # Errors
-    /// [`Error::Format`] for any other name, with what to do.
+    /// [`Error::FileName`] for any other name, with what to do.
     pub fn of_file(path: &Path) -> Result<Self> {
         if path.as_os_str() == STDIN {
             return Err(wrong_name(
@@ -179,9 +179,7 @@ impl Format {
         }
         let unpacked = without_packing(path);
         Self::from_path(unpacked.as_deref().unwrap_or(path)).map_err(|error| match error {
-            Error::Format { place, why, .. } => {
-                Error::Format { path: path.to_owned(), place, why: format!("{why}; or give --from FORMAT") }
-            }
+            Error::FileName { why, .. } => wrong_name(path, format!("{why}; or give --from FORMAT")),
             other => other,
         })
     }
