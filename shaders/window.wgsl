@@ -29,24 +29,16 @@ fn errors_of(score: vec4f, sign: vec4f) -> Errors {
     return Errors(error, loss.x + loss.y + loss.z + loss.w);
 }
 
-// How the contributions to a row are rounded to integers.
-struct Format {
-    scale: f32,
-    draw: f32,
+fn fixed_point(contribution: vec4f, scale: f32, rounding: f32) -> vec4i {
+    return vec4i(round(contribution * scale + rounding));
 }
 
-fn fixed_point(contribution: vec4f, format: Format) -> vec4i {
-    return vec4i(round(contribution * format.scale + format.draw));
+fn target_scale(slot: u32) -> f32 {
+    return scale_of(largest[0], byte_at(batch.header.target_bits, slot), batch.header.least_target_room);
 }
 
-fn format_of_target(at: u32, slot: u32) -> Format {
-    let bits = byte_at(batch.header.target_bits, slot);
-    return Format(scale_of(largest[0], bits, batch.header.least_target_room), draw(at));
-}
-
-fn format_of_center(at: u32, slot: u32) -> Format {
-    let bits = byte_at(batch.header.center_bits, slot);
-    return Format(scale_of(largest[1], bits, batch.header.least_center_room), draw(at | OF_CENTERS));
+fn center_scale(slot: u32) -> f32 {
+    return scale_of(largest[1], byte_at(batch.header.center_bits, slot), batch.header.least_center_room);
 }
 
 struct Target {
@@ -72,6 +64,7 @@ fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
     let end_center = batch.data[batch.header.center_offsets + window + 1u];
     let first_target = batch.data[batch.header.target_offsets + window];
     let end_target = batch.data[batch.header.target_offsets + window + 1u];
+    let rounding = draw(window);
     var loss = 0.0;
     for (var block = first_target; block < end_target; block += TARGET_BLOCK) {
         let targets = end_target - block;
@@ -152,25 +145,25 @@ fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
             }
         }
         // An absent target has a slot of some row, to which nothing is added.
-        let f0 = format_of_target(block + 0u, t0.slot);
-        let f1 = format_of_target(block + 1u, t1.slot);
-        let f2 = format_of_target(block + 2u, t2.slot);
-        let f3 = format_of_target(block + 3u, t3.slot);
-        let f4 = format_of_target(block + 4u, t4.slot);
-        let f5 = format_of_target(block + 5u, t5.slot);
-        let f6 = format_of_target(block + 6u, t6.slot);
-        let f7 = format_of_target(block + 7u, t7.slot);
+        let scale0 = target_scale(t0.slot);
+        let scale1 = target_scale(t1.slot);
+        let scale2 = target_scale(t2.slot);
+        let scale3 = target_scale(t3.slot);
+        let scale4 = target_scale(t4.slot);
+        let scale5 = target_scale(t5.slot);
+        let scale6 = target_scale(t6.slot);
+        let scale7 = target_scale(t7.slot);
         for (var k = 0u; k < COLUMNS; k++) {
             let column = lane.index + k * LANES;
             if column < WIDTH {
-                add_to_target_sums(t0.slot, column, fixed_point(sum0[k], f0));
-                if 1u < targets { add_to_target_sums(t1.slot, column, fixed_point(sum1[k], f1)); }
-                if 2u < targets { add_to_target_sums(t2.slot, column, fixed_point(sum2[k], f2)); }
-                if 3u < targets { add_to_target_sums(t3.slot, column, fixed_point(sum3[k], f3)); }
-                if 4u < targets { add_to_target_sums(t4.slot, column, fixed_point(sum4[k], f4)); }
-                if 5u < targets { add_to_target_sums(t5.slot, column, fixed_point(sum5[k], f5)); }
-                if 6u < targets { add_to_target_sums(t6.slot, column, fixed_point(sum6[k], f6)); }
-                if 7u < targets { add_to_target_sums(t7.slot, column, fixed_point(sum7[k], f7)); }
+                add_to_target_sums(t0.slot, column, fixed_point(sum0[k], scale0, rounding));
+                if 1u < targets { add_to_target_sums(t1.slot, column, fixed_point(sum1[k], scale1, rounding)); }
+                if 2u < targets { add_to_target_sums(t2.slot, column, fixed_point(sum2[k], scale2, rounding)); }
+                if 3u < targets { add_to_target_sums(t3.slot, column, fixed_point(sum3[k], scale3, rounding)); }
+                if 4u < targets { add_to_target_sums(t4.slot, column, fixed_point(sum4[k], scale4, rounding)); }
+                if 5u < targets { add_to_target_sums(t5.slot, column, fixed_point(sum5[k], scale5, rounding)); }
+                if 6u < targets { add_to_target_sums(t6.slot, column, fixed_point(sum6[k], scale6, rounding)); }
+                if 7u < targets { add_to_target_sums(t7.slot, column, fixed_point(sum7[k], scale7, rounding)); }
             }
         }
     }
@@ -194,11 +187,12 @@ fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(num_workgroups) groups:
         for (var window = batch.data[batch.header.run_windows + run]; window < end_window; window++) {
             loss += train(window, run_centers, group, lane);
         }
+        let rounding = draw(run | OF_CENTERS);
         for (var place = 0u; place < places; place++) {
             let slot = batch.data[run_centers + place];
-            let format = format_of_center(first_center + place, slot);
+            let scale = center_scale(slot);
             for (var column = lane.index; column < WIDTH; column += LANES) {
-                add_to_center_sums(slot, column, fixed_point(run_sum_at(group, place, column), format));
+                add_to_center_sums(slot, column, fixed_point(run_sum_at(group, place, column), scale, rounding));
             }
         }
         if lane.index == 0u {

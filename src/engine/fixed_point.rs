@@ -13,7 +13,9 @@
 //! The mean of a sum over the draws is the exact sum to within 2^-22 of the magnitudes that add up in it, which is what
 //! floats lose too; its standard deviation is half a unit (1 / scale) times the root of the number of contributions.
 //!
-//! Draws are functions of the step and of the contribution's place in the batch. Twin: `shaders/fixed_point.wgsl`.
+//! Draws are functions of the step and of the window, or of the run for contributions to centers. All elements and all rows of
+//! a window share a draw: what adds up in a row comes from different windows, and that is where draws must be unrelated. Twin:
+//! `shaders/fixed_point.wgsl`.
 //!
 //! [`Matrix::largest`]: crate::model::Matrix::largest
 
@@ -32,8 +34,8 @@ pub const CONTRIBUTION_BITS: u32 = 21;
 /// inverses then are normal floats. Scores of larger elements are infinite, which the loss reports.
 const EXPONENTS: [u32; 2] = [64, 240];
 
-/// The index of a center's draw is its place among the centers of all runs, and this bit; that of a target's draw its place
-/// among all targets.
+/// The draw for contributions to centers has as its index the number of the run, and this bit; that for contributions to
+/// targets the number of the window.
 pub const OF_CENTERS: u32 = 1 << 31;
 
 /// Adding it to a float below 2^22 rounds that to an integer, ties to even, which the low bits of the sum then are.
@@ -76,7 +78,7 @@ pub fn key(words_before: u64) -> u32 {
     Key::new(0, 0, Stream::FixedPoint).at(words_before).next_u32()
 }
 
-/// The draw for a contribution: an odd multiple of 2^-24 between -1/2 and 1/2.
+/// The draw for a window's or a run's contributions: an odd multiple of 2^-24 between -1/2 and 1/2.
 ///
 /// The index is hashed by two rounds of multiplication and shift (the constants of Wellons's `lowbias32`, 2018).
 #[inline(always)]

@@ -81,9 +81,9 @@ impl WithSimd for Train<'_> {
                 let ahead = Ahead { batch, windows: &windows, window, centers, next, input, output };
                 ahead.list(scratch);
                 let places = batch.centers_of(window);
-                let first_targets = (batch.target_offsets[window]..).step_by(TARGET_BLOCK);
-                for (first_target, targets) in first_targets.zip(batch.targets_of(window).chunks(TARGET_BLOCK)) {
-                    let block = Block { batch, centers, places, first_target, targets, input, output, format };
+                let (scales, draw) = (format.targets, draw(format.key, window as u32));
+                for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
+                    let block = Block { batch, centers, places, targets, input, output, scales, draw };
                     // A constant number of targets keeps their sums in registers.
                     loss += f64::from(match targets.len() {
                         1 => block.train::<S, 1>(simd, scratch),
@@ -106,12 +106,11 @@ impl WithSimd for Train<'_> {
 /// Adds the contributions of a run to the sums of its centers.
 #[inline(always)]
 fn add_run<S: Simd>(simd: S, batch: &Batch, run: usize, format: Format, scratch: &mut Scratch) {
-    let (first, centers) = (batch.run_center_offsets[run], batch.run(run).centers);
+    let centers = batch.run(run).centers;
     let width = scratch.run.len() / centers.len().max(1);
-    let each = (first..).zip(centers).zip(scratch.run.chunks_exact(width.max(1)));
-    for ((index, &slot), contributions) in each {
+    let draw = simd.splat_f32s(draw(format.key, run as u32 | OF_CENTERS));
+    for (&slot, contributions) in centers.iter().zip(scratch.run.chunks_exact(width.max(1))) {
         let scale = simd.splat_f32s(format.centers.scale(batch.center_bits[slot as usize]));
-        let draw = simd.splat_f32s(draw(format.key, index | OF_CENTERS));
         let before = scratch.centers.touch(slot as usize);
         let sums = &mut scratch.centers.sums[slot as usize * width..][..width];
         let sums: &mut [S::u32s] = bytemuck::cast_slice_mut(sums);
@@ -167,12 +166,13 @@ struct Block<'a> {
     /// Those of the run, and where among them are the window's.
     centers: &'a [u32],
     places: &'a [u8],
-    /// The place of the first target among all of the batch.
-    first_target: u32,
     targets: &'a [Target],
     input: &'a Table,
     output: &'a Table,
-    format: Format,
+    /// The scales of the sums for W'.
+    scales: Scales,
+    /// By what the window's contributions are rounded.
+    draw: f32,
 }
 
 impl Block<'_> {
@@ -183,7 +183,7 @@ impl Block<'_> {
     #[expect(clippy::needless_range_loop, reason = "a part of a piece is named in several arrays")]
     #[inline(always)]
     fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut Scratch) -> f32 {
-        let &Self { batch, centers, places, first_target, targets, input, output, format } = self;
+        let &Self { batch, centers, places, targets, input, output, scales, draw } = self;
         let width = input.width();
         let targets: &[Target; T] = targets.try_into().expect("the caller has counted them");
         let mut target_rows: [&[S::f32s]; T] = [&[]; T];
@@ -248,18 +248,13 @@ impl Block<'_> {
         }
 
         // Contributions: vector by vector, each row of the window is read once and each sum is written once.
-        let (mut before, mut bits) = ([0; T], [0; TARGET_BLOCK]);
+        let (mut before, mut row_scales) = ([0; T], [0.0; T]);
         for j in 0..T {
             let slot = targets[j].slot();
             before[j] = scratch.targets.touch(slot);
-            bits[j] = batch.target_bits[slot];
+            row_scales[j] = scales.scale(batch.target_bits[slot]);
         }
-        // Made for a whole block, of which some may be absent: one after the other would take several times as long.
-        let (mut scales, mut draws) = ([0.0; TARGET_BLOCK], [0.0; TARGET_BLOCK]);
-        for j in 0..TARGET_BLOCK {
-            scales[j] = format.targets.scale(bits[j]);
-            draws[j] = draw(format.key, first_target.wrapping_add(j as u32));
-        }
+        let draw = simd.splat_f32s(draw);
         let rows = vectors::<S>(rows);
         let run: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.run);
         let target_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.targets.sums);
@@ -288,8 +283,7 @@ impl Block<'_> {
             }
             for j in 0..T {
                 let sums = &mut target_sums[targets[j].slot() * width * per_piece::<S>() + at];
-                let (scale, draw) = (simd.splat_f32s(scales[j]), simd.splat_f32s(draws[j]));
-                add_fixed(simd, sums, before[j], contributions[j], scale, draw);
+                add_fixed(simd, sums, before[j], contributions[j], simd.splat_f32s(row_scales[j]), draw);
             }
         }
         Floats(loss).sum()
