@@ -24,6 +24,8 @@ pub(super) struct Scratch {
     pub(super) losses: Vec<(usize, f64)>,
     /// Errors of a block of targets: [`TARGET_BLOCK`] for each center of the window.
     errors: Vec<f32>,
+    /// The scale of each target's sums. They lie in memory as the errors do: registers are for rows and contributions.
+    scales: Vec<f32>,
     /// Where the row of W and the contributions of each center of the window start, in pieces.
     places: Vec<(usize, usize)>,
     /// Contributions of the run to its centers, place after place.
@@ -248,13 +250,14 @@ impl Block<'_> {
         }
 
         // Contributions: vector by vector, each row of the window is read once and each sum is written once.
-        let (mut before, mut row_scales) = ([0; T], [0.0; T]);
+        let mut before = [0; T];
+        scratch.scales.resize(TARGET_BLOCK, 0.0);
+        let row_scales = &mut scratch.scales[..T];
         for j in 0..T {
             let slot = targets[j].slot();
             before[j] = scratch.targets.touch(slot);
             row_scales[j] = scales.scale(batch.target_bits[slot]);
         }
-        let draw = simd.splat_f32s(draw);
         let rows = vectors::<S>(rows);
         let run: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.run);
         let target_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.targets.sums);
@@ -283,7 +286,8 @@ impl Block<'_> {
             }
             for j in 0..T {
                 let sums = &mut target_sums[targets[j].slot() * width * per_piece::<S>() + at];
-                add_fixed(simd, sums, before[j], contributions[j], simd.splat_f32s(row_scales[j]), draw);
+                let (scale, draw) = (simd.splat_f32s(row_scales[j]), simd.splat_f32s(draw));
+                add_fixed(simd, sums, before[j], contributions[j], scale, draw);
             }
         }
         Floats(loss).sum()
