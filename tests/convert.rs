@@ -211,7 +211,7 @@ fn a_dash_is_standard_input_and_standard_output() {
     assert_eq!(folder.read("w.txt"), TEXT);
     convert("v.txt", "-", &[])
         .code(2)
-        .stderr(contains("OUT -: the file name standard output has none").and(contains("--to")));
+        .stderr(contains("OUT -: standard output has no name that tells the format").and(contains("--to")));
     convert("-", "w.txt", &[])
         .code(2)
         .stderr(contains("IN -: the file name standard input has none").and(contains("--from")));
