@@ -211,10 +211,8 @@ fn a_dash_is_standard_input_and_standard_output() {
     assert_eq!(folder.read("w.txt"), TEXT);
     convert("v.txt", "-", &[])
         .code(2)
-        .stderr(contains("OUT -: the file name standard output has none").and(contains("--to")));
-    convert("-", "w.txt", &[])
-        .code(2)
-        .stderr(contains("IN -: the file name standard input has none").and(contains("--from")));
+        .stderr(contains("OUT -: standard output has no name that tells the format").and(contains("--to")));
+    convert("-", "w.txt", &[]).code(2).stderr(contains("IN -: standard input has no name").and(contains("--from")));
     for format in ["npy", "tsv"] {
         convert("v.txt", "-", &["--to", format]).code(2).stderr(contains("a second file is named after it"));
         convert("-", "w.txt", &["--from", format]).code(2).stderr(contains("a second file is named after it"));

@@ -135,7 +135,7 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
     train(&folder, &["-o", "-"])
         .assert()
         .failure()
-        .stderr(contains("standard output has none").and(contains("--to FORMAT")));
+        .stderr(contains("standard output has no name").and(contains("--to FORMAT")));
     for (more, why) in [
         (&["-o", "-", "--to", "txt", "--json"][..], "would both go to standard output"),
         (&["-o", "w.txt", "--save-output", "-"], "--save-output -: standard output is for -o alone"),

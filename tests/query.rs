@@ -88,7 +88,7 @@ fn vectors_come_from_standard_input_where_the_questions_do_not() {
     ask(&["analogy", "-", "greece", "athens", "norway", "-n1", "--from", "txt"]).success().stdout(contains("oslo"));
     ask(&["neighbors", "-", "oslo"])
         .failure()
-        .stderr(contains("standard input has none that tells the format; give --from"));
+        .stderr(contains("standard input has no name that tells the format; give --from"));
     for command in ["neighbors", "analogy"] {
         ask(&[command, "-", "--from", "txt"]).code(2).stderr(contains("both the vectors and the questions"));
     }

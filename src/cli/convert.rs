@@ -81,9 +81,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// What IN and OUT are.
 fn formats(args: &Args) -> Result<(Format, Format), Error> {
     let from = args.reading.format(&args.input).map_err(|error| wrong_name("IN", &args.input, error, ""))?;
-    let hint = if args.output.as_os_str() == STDOUT { "" } else { "; or give --to FORMAT" };
     let to = args.to.map_or_else(|| Format::from_path(&args.output), Ok);
-    let to = to.map_err(|error| wrong_name("OUT", &args.output, error, hint))?;
+    let to = to.map_err(|error| wrong_name("OUT", &args.output, error, "; or give --to FORMAT"))?;
     if !args.no_header {
         return Ok((from, to));
     }
@@ -101,6 +100,8 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
 /// A name that tells no format is wrong usage.
 fn wrong_name(flag: &'static str, path: &Path, error: Error, hint: &str) -> Error {
     let why = match error {
+        // Standard input and output have no name.
+        Error::FileName { why, .. } if path.as_os_str() == STDOUT => why,
         Error::FileName { why, .. } => format!("the file name {why}{hint}"),
         other => other.to_string(),
     };

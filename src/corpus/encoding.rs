@@ -24,14 +24,14 @@ const BROKEN: u8 = 0xff;
 
 /// An encoding that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Utf8,
     Utf16(ByteOrder),
 }
 
 /// Which byte of a unit of UTF-16 comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ByteOrder {
+pub(crate) enum ByteOrder {
     Little,
     Big,
 }
@@ -50,7 +50,7 @@ impl Encoding {
     ///
     /// # Errors
     /// In words, when it is UTF-32.
-    pub(super) fn of(start: &[u8]) -> Result<Self, String> {
+    pub(crate) fn of(start: &[u8]) -> Result<Self, String> {
         let start = &start[..start.len().min(SAMPLE_BYTES)];
         let orders = [ByteOrder::Little, ByteOrder::Big];
         match start {

@@ -21,7 +21,7 @@ use rand::Rng;
 use rayon::prelude::*;
 
 pub use encoding::utf8_text;
-pub(crate) use encoding::{MARK, unmarked};
+pub(crate) use encoding::{ByteOrder, Encoding, MARK, unmarked};
 pub use input::STDIN;
 pub use normal::Normalization;
 pub use paths::read_list;

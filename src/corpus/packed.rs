@@ -90,7 +90,8 @@ impl Packing {
         let promised = PACKINGS.iter().find(|packing| packing.extensions.contains(&&*extension));
         match (found, promised) {
             (None, Some(promised)) => Err(format!(
-                "is named as a {} file and does not begin as one; fetch it again, or name it .txt if it is plain text",
+                "is named as a {} file and does not begin as one; fetch it again, or take .{extension} off its name if it is \
+                 not packed",
                 promised.name
             )),
             _ => Ok(found),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Checked, Rows, Words, fits_field, quoted, word2vec_header};
+use super::rows::{Checked, Rows, SEPARATORS, Words, fits_field, quoted, word2vec_header};
 use super::text::{next_row, push_line, usual_dim};
 use super::{Holds, Kind, Loaded, MARK, TEXT_VALUE_BYTES};
 use crate::corpus::BYTE_ORDER_MARK;
@@ -48,6 +48,7 @@ fn dim(input: &Input<'_>) -> Checked<usize> {
     let of_others = usual_dim(lines.clone(), None);
     if let Ok((_, dim)) = word2vec_header(first.as_bytes())
         && dim > 1
+        && !first.starts_with(SEPARATORS)
         && of_others == Some(dim)
     {
         let why = "this is the header of word2vec text; name the file .txt, or add --from txt";

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use half::f16;
 
-use super::rows::{Rows, not_finite, or_take, quoted};
+use super::rows::{Checked, Rows, not_finite, or_take, quoted};
 use super::words::Listed;
 use super::{Dtype, Reading};
-use crate::corpus::{BYTE_ORDER_MARK, STDIN, Unpacked};
+use crate::corpus::{BYTE_ORDER_MARK, ByteOrder, Encoding, STDIN, Unpacked};
 use crate::error::{Error, Result};
+use crate::quantity::plural;
 
 /// A line without end is not read into memory: this is the row of a million values.
 const MAX_LINE_BYTES: u64 = 1 << 24;
@@ -101,12 +102,27 @@ impl<'a> Input<'a> {
         lines.into_iter().map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))).collect()
     }
 
-    /// Passes over a byte order mark, where the file begins as a text.
+    /// Passes over a byte order mark at the start of a text.
+    ///
+    /// # Errors
+    /// When the text is not UTF-8, with the command that converts it.
     pub(super) fn start_text(&mut self) -> Result<()> {
-        if UTF_16_MARKS.iter().any(|mark| self.head().starts_with(mark)) {
-            let why = "is text of UTF-16; convert it by `iconv -f UTF-16 -t UTF-8`".to_owned();
-            return Err(Error::Corpus { path: self.path.to_owned(), why });
-        }
+        self.check_encoding().map_err(|why| Error::Corpus { path: self.path.to_owned(), why })?;
+        self.skip_mark()
+    }
+
+    fn check_encoding(&self) -> Checked<()> {
+        let encoding = match Encoding::of(self.head())? {
+            Encoding::Utf8 => return Ok(()),
+            _ if UTF_16_MARKS.iter().any(|mark| self.head().starts_with(mark)) => "UTF-16",
+            Encoding::Utf16(ByteOrder::Little) => "UTF-16LE",
+            Encoding::Utf16(ByteOrder::Big) => "UTF-16BE",
+        };
+        Err(format!("is text of {encoding}; convert it by `iconv -f {encoding} -t UTF-8`"))
+    }
+
+    /// Passes over a byte order mark at the start of the file.
+    pub(super) fn skip_mark(&mut self) -> Result<()> {
         if self.head().starts_with(BYTE_ORDER_MARK) {
             self.read_bytes(BYTE_ORDER_MARK.len() as u64)?;
         }
@@ -292,12 +308,12 @@ impl<'a> Input<'a> {
         for row in 0..all {
             let is_kept = left_out.binary_search(&row).is_err();
             let word = if is_kept { rows.words.vocab.word(rows.ended as u32) } else { "" };
-            let cut = || format!("the file ends after {row} of the {all} rows that its header promises");
+            let cut = || format!("the file ends after {row} of the {} that its header promises", plural(all, "row"));
             self.read_row((&mut rows.values, dim, dtype), word, cut)?;
             self.end_row(&mut rows, is_kept)?;
         }
         if !rows.words.is_full() {
-            self.expect_end(|| format!("the file goes on after the {all} rows that its header promises"))?;
+            self.expect_end(|| format!("the file goes on after the {} that its header promises", plural(all, "row")))?;
         }
         Ok(rows)
     }

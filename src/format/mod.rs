@@ -154,7 +154,7 @@ impl Format {
         if path.as_os_str() == STDOUT {
             return Err(wrong_name(
                 path,
-                "standard output has none that tells the format; give --to FORMAT".to_owned(),
+                "standard output has no name that tells the format; give --to FORMAT".to_owned(),
             ));
         }
         let extension = path.extension().and_then(|extension| extension.to_str());
@@ -174,7 +174,7 @@ impl Format {
         if path.as_os_str() == STDIN {
             return Err(wrong_name(
                 path,
-                "standard input has none that tells the format; give --from FORMAT".to_owned(),
+                "standard input has no name that tells the format; give --from FORMAT".to_owned(),
             ));
         }
         let unpacked = without_packing(path);

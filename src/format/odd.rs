@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Format;
 use super::rows::{quoted, unfit};
+use crate::quantity::plural;
 
 /// What may be odd about the word of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) enum Oddity {
     Unfit(Format),
     /// Some of its bytes are not UTF-8: they are replaced.
     Broken,
+    /// It begins with a byte order mark, as where files were joined, and is kept as it is.
+    Marked,
     /// It holds whitespace or control characters, and is kept as it is.
     Spaced,
 }
@@ -32,6 +35,7 @@ impl Oddity {
             Self::NoWord => "a row has no word".to_owned(),
             Self::Repeated => format!("the word {} is there a second time", quoted(word)),
             Self::Broken => format!("the word {} is not UTF-8", quoted(word)),
+            Self::Marked => format!("the word {} begins with a byte order mark", quoted(word)),
             Self::Unfit(_) | Self::Spaced => unfit(word),
         };
         format!("{why}; without --strict such rows are counted and told of")
@@ -47,6 +51,7 @@ impl fmt::Display for Oddity {
                 write!(f, "rows left out whose word .{} has no place for", format.extensions()[0])
             }
             Self::Broken => f.write_str("words kept with U+FFFD for bytes that are not UTF-8"),
+            Self::Marked => f.write_str("words kept that begin with a byte order mark"),
             Self::Spaced => f.write_str("words kept that hold whitespace or control characters"),
         }
     }
@@ -100,9 +105,10 @@ impl Oddities {
 impl fmt::Display for Oddities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = self.kinds.iter().map(|Rows { oddity, rows, first }| format!("{oddity}: {rows} (first: {first})"));
-        let header = self
-            .header
-            .map(|(promised, found)| format!("the header promises {promised} words, and there are {found} rows"));
+        let header = self.header.map(|(promised, found)| {
+            let are = if found == 1 { "is" } else { "are" };
+            format!("the header promises {}, and there {are} {}", plural(promised, "word"), plural(found, "row"))
+        });
         f.write_str(&kinds.chain(header).collect::<Vec<_>>().join("; "))
     }
 }

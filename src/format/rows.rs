@@ -1,8 +1,9 @@
 //! What every reader does with rows, and what no row may hold.
 
 use super::odd::{Oddities, Oddity};
-use super::{Loaded, Reading, Vectors};
+use super::{Loaded, MARK, Reading, Vectors};
 use crate::model::Matrix;
+use crate::quantity::plural;
 use crate::vocab::{MAX_WORDS, Vocab};
 
 /// What a file says, or what is wrong with it; the reader adds the place.
@@ -76,6 +77,8 @@ impl Words {
             Some(Oddity::Repeated)
         } else if broken {
             Some(Oddity::Broken)
+        } else if word.starts_with(MARK) {
+            Some(Oddity::Marked)
         } else {
             word.contains(|c: char| c.is_whitespace() || c.is_control()).then_some(Oddity::Spaced)
         }
@@ -155,8 +158,9 @@ impl Rows {
 
 /// What to say when the file ends after `ended` of the rows that its header promises.
 pub(super) fn cut_short(ended: usize, rows: u64) -> String {
+    let rows = plural(rows, "word");
     let why = "it was cut short, or its header is wrong";
-    format!("the file ends after {ended} of the {rows} words that its header promises; {why}{}", or_take(ended))
+    format!("the file ends after {ended} of the {rows} that its header promises; {why}")
 }
 
 /// How the `ended` rows before a place that cannot be read are had all the same, if there are any.
@@ -169,7 +173,7 @@ pub(super) fn or_take(ended: usize) -> String {
 
 /// What to say when the file goes on after the last of `rows` rows.
 pub(super) fn runs_on(rows: u64) -> String {
-    format!("the file goes on after the {rows} words that its header promises")
+    format!("the file goes on after the {} that its header promises", plural(rows, "word"))
 }
 
 /// The line `rows dim` that both formats of word2vec begin with.

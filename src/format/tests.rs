@@ -325,18 +325,24 @@ fn the_last_fields_are_the_values_however_the_word_looks() {
 fn a_header_that_is_off_is_told_of() {
     for (text, told) in [
         ("5 1\na 1\nb 2\n", "the header promises 5 words, and there are 2 rows"),
-        ("1 1\na 1\nb 2", "the header promises 1 words, and there are 2 rows"),
+        ("1 1\na 1\nb 2", "the header promises 1 word, and there are 2 rows"),
     ] {
         assert_eq!(read_odd("v.txt", text), (vec![row("a", &[1.0]), row("b", &[2.0])], told.to_owned()));
-        assert!(read_strictly("v.txt", text).unwrap_err().to_string().contains("words that its header promises"));
+        let error = read_strictly("v.txt", text).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("the {} that its header promises", &told[20..told.find(',').unwrap()])),
+            "{error}"
+        );
     }
     let rows: [(&str, &[f32]); 2] = [("a", &[1.0]), ("b", &[2.0])];
     for (header, end) in [("5 1", "\n"), ("5 1", ""), ("1 1", "\n"), ("1 1", "")] {
         let bytes = binary(header, &rows, end);
         let (read, odd) = read_odd("v.bin", &bytes);
         assert_eq!(read, [row("a", &[1.0]), row("b", &[2.0])]);
-        assert_eq!(odd, format!("the header promises {} words, and there are 2 rows", &header[..1]));
-        assert!(read_strictly("v.bin", &bytes).unwrap_err().to_string().contains("words that its header promises"));
+        let promised = if header == "1 1" { "1 word" } else { "5 words" };
+        assert_eq!(odd, format!("the header promises {promised}, and there are 2 rows"));
+        let error = read_strictly("v.bin", &bytes).unwrap_err().to_string();
+        assert!(error.contains(&format!("the {promised} that its header promises")), "{error}");
     }
 }
 
@@ -374,7 +380,32 @@ fn a_binary_whose_rows_are_shifted_is_refused() {
     let value = |seventh: u8| f32::from(seventh) / 7.0;
     let [a, b, c] = [0, 3, 6].map(|first| [value(first), value(first + 1), value(first + 2)]);
     let bytes = binary("3 3", &[("a", &a), ("new york", &b), ("b\u{a0}c", &c)], "");
-    refused("v.bin", bytes, "byte 34: the word \"?n\u{fffd}6?b\\u{a0}c\" is none; the file is damaged");
+    refused(
+        "v.bin",
+        bytes,
+        "byte 34: the word \"?n\u{fffd}6?b\\u{a0}c\" follows values of no usual size; the file is damaged",
+    );
+}
+
+#[test]
+fn odd_words_of_a_binary_without_newlines_are_kept_and_short_parts_of_words_are_refused() {
+    let row: &[f32] = &[0.1, -0.2, 0.3];
+    for odd in ["\0", "a\0b", "\u{1b}", "\u{7f}", "a\tb"] {
+        let read = read_bytes("v.bin", binary("3 3", &[("a", row), (odd, row), ("c", row)], "")).unwrap();
+        assert!(read.vocab.words().eq(["a", odd, "c"]), "{odd:?}");
+    }
+    for part in ["x", "an", "oak", "york", "yorks"] {
+        let spaced = format!("new {part}");
+        let second = binary("4 3", &[("a", row), ("b", row), (&spaced, row), ("c", row)], "");
+        let error = read_bytes("v.bin", second).unwrap_err().to_string();
+        assert!(error.contains("holds a space") && error.contains("with --top 2 takes"), "{part}: {error}");
+        let first = binary("3 3", &[(&spaced, row), ("b", row), ("c", row)], "");
+        let error = read_bytes("v.bin", first).unwrap_err().to_string();
+        assert!(
+            error.contains("holds a space") && error.ends_with("write the vectors again as text"),
+            "{part}: {error}"
+        );
+    }
 }
 
 #[test]
@@ -447,6 +478,44 @@ fn a_byte_order_mark_is_no_part_of_vectors_or_words() {
     let utf_16: Vec<u8> = "\u{feff}1 1\na 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let error = read_bytes("v.txt", utf_16).unwrap_err().to_string();
     assert!(error.contains("v.txt: is text of UTF-16") && error.contains("iconv -f UTF-16 -t UTF-8"), "{error}");
+    let read = read_bytes("v.txt", "\u{feff}\u{feff}1 1\na 1\n").unwrap();
+    assert!(read.vocab.words().eq(["a"]));
+}
+
+#[test]
+fn utf_16_without_a_mark_is_refused_with_what_converts_it() {
+    let text = "2 2\nriver 0.5 0.25\nstone 1 2\n";
+    let (little, big): (Vec<u8>, Vec<u8>) = (
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    );
+    for (bytes, encoding) in [(little, "UTF-16LE"), (big, "UTF-16BE")] {
+        let why = format!("is text of {encoding}; convert it by `iconv -f {encoding} -t UTF-8`");
+        for name in ["v.txt", "v.glove", "v.tsv"] {
+            for bytes in [bytes.clone(), gzipped(&bytes)] {
+                let error = read_bytes(name, bytes).unwrap_err().to_string();
+                assert!(error.contains(&format!("{name}: {why}")), "{error}");
+            }
+        }
+        for (name, words_name) in [("v.npy", "v.vocab"), ("v.tsv", "v.metadata.tsv")] {
+            let mut files = files(name, &small());
+            files.insert(words_name.to_owned(), bytes.clone()).unwrap();
+            let error = read_files(name, &files).unwrap_err().to_string();
+            assert!(error.contains(&format!("{words_name}: {why}")), "{error}");
+        }
+    }
+}
+
+#[test]
+fn byte_order_marks_at_the_start_of_words_are_told_of() {
+    let text = "\u{feff}river 0.5 0.25\n\u{feff}stone 1 2\n";
+    for (name, text) in [("v.glove", text.to_owned()), ("v.txt", format!("2 2\nbank 3 4\n{text}"))] {
+        let (rows, odd) = read_odd(name, &text);
+        assert_eq!(rows.last(), Some(&row("\u{feff}stone", &[1.0, 2.0])));
+        assert!(odd.contains("words kept that begin with a byte order mark: "), "{odd}");
+        let error = read_strictly(name, &text).unwrap_err().to_string();
+        assert!(error.contains("stone\" begins with a byte order mark") || name == "v.txt", "{error}");
+    }
 }
 
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
@@ -665,8 +734,40 @@ fn a_file_without_a_header_says_what_to_do() {
     }
     let error = read_bytes("v.txt", "not such a file\n").unwrap_err().to_string();
     assert!(error.contains("line 1: expected the header") && !error.contains(hint), "{error}");
+    let lines = read_bytes("v.txt", "2 2\rriver 1 2\rstone 3 4").unwrap_err().to_string();
+    assert!(lines.contains("carriage returns") && !lines.contains(hint), "{lines}");
+    assert_eq!(read_bytes("v.glove", " 1 2\nriver 1 2\n").unwrap().vocab.words().collect::<Vec<_>>(), ["river"]);
     let error = read_bytes("v.glove", "2 3\na 1 2 3\n").unwrap_err().to_string();
     assert!(error.contains("line 1: this is the header of word2vec text; name the file .txt"), "{error}");
+}
+
+#[test]
+fn a_header_that_is_wrong_says_how_the_rows_are_had() {
+    let rows = "river 1 2\nstone 3 4\nbrook 5 6\n";
+    for header in ["3 4", "2 3", "0 2", "0 0", "99999999999 2", "2 2 # model", "", "2,2", "2.0 2"] {
+        let error = read_bytes("v.txt", format!("{header}\n{rows}")).unwrap_err().to_string();
+        let mend = "`tail -n +2 FILE | w2v-gpu convert - OUT --from glove`";
+        assert!(error.contains("v.txt: line 1: ") && error.ends_with(mend), "{error}");
+    }
+    let error = read_bytes("v.txt", format!("# a model\n3 2\n{rows}")).unwrap_err().to_string();
+    assert!(error.ends_with("w2v-gpu convert - OUT --from txt`"), "{error}");
+}
+
+#[test]
+fn text_is_told_from_binary_and_binary_from_text() {
+    let text = "3 2\nriver 1 2\nnew york 3 4\nbrook 5 6\n";
+    refused("v.bin", text, "byte 0: this is word2vec text; name it .txt, or add --from txt");
+    let error = read_bytes("v.txt", binary("2 2", &[("a", &[1.5, 2.5]), ("b", &[3.0, 4.0])], "\n")).unwrap_err();
+    assert!(error.to_string().ends_with("; if this is word2vec binary, add --from bin"), "{error}");
+}
+
+/// What follows the last row that was promised may be garbage, and no row of it is offered.
+#[test]
+fn no_more_rows_of_a_binary_are_offered_than_it_promises() {
+    let rows: [(&str, &[f32]); 4] = [("a", &[1.0]), ("a", &[1.0]), ("b", &[2.0]), ("c", &[3.0])];
+    let bytes = [binary("3 1", &rows, "\n"), b"garbage".to_vec()].concat();
+    let error = read_bytes("v.bin", bytes).unwrap_err().to_string();
+    assert!(error.contains("after the 3 words that its header promises; `w2v-gpu convert` with --top 2 "), "{error}");
 }
 
 #[test]
@@ -675,7 +776,12 @@ fn broken_text_is_refused_with_its_line() {
     refused(
         "2 3\na 1 2 3",
         "line 3: the file ends after 1 of the 2 words that its header promises; it was cut short, or its \
-        header is wrong; `w2v-gpu convert` with --top 1 takes the rows before it",
+        header is wrong; the last line may be cut, as nothing ends it",
+    );
+    refused(
+        "4 1\na 1\nb 2\nc 3",
+        "line 5: the file ends after 3 of the 4 words that its header promises; it was cut \
+        short, or its header is wrong; `w2v-gpu convert` with --top 2 takes the rows before it; the last line may",
     );
     refused("2 3\n", "line 2: the file ends after 0 of the 2 words");
     refused("2 3\na 1 2 3\nb 1 2", "line 3: \"b\" has 2 values, but the header says 3");
@@ -694,8 +800,8 @@ fn broken_glove_is_refused_with_its_line() {
     refused("\n", "line 1: the file holds no words");
     refused("a\nb 1\n", "line 1: \"a\" has no values");
     refused("a\nb\n", "line 1: \"a\" has no values");
-    refused("a 1 2\nb 1\n", "line 2: \"b\" has 1 values, but most rows have 2");
-    refused("a 1\nb 1 2\nc 1 2\n", "line 1: \"a\" has 1 values, but most rows have 2");
+    refused("a 1 2\nb 1\n", "line 2: \"b\" has 1 value, but most rows have 2");
+    refused("a 1\nb 1 2\nc 1 2\n", "line 1: \"a\" has 1 value, but most rows have 2");
     refused("a 1 2\n. 1 . 2\n", "line 2: value 1 is \".\", not a number");
 }
 

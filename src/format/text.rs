@@ -4,9 +4,13 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Checked, Rows, SEPARATORS, cut_short, fields, fits_field, quoted, runs_on, word2vec_header};
+use super::rows::{
+    Checked, Rows, SEPARATORS, cut_short, fields, fits_field, or_take, quoted, runs_on, word2vec_header,
+};
 use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
+use crate::corpus::unmarked;
 use crate::error::Result;
+use crate::quantity::plural;
 
 pub(super) static FORMAT: Kind = Kind {
     extensions: &["txt", "vec"],
@@ -23,12 +27,12 @@ pub(super) static FORMAT: Kind = Kind {
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
     input.start_text()?;
     input.next_line()?;
-    let header = word2vec_header(&input.line).map_err(|why| why + no_header_hint(&input.line));
+    let header = word2vec_header(unmarked(&input.line)).map_err(|why| why + &no_header_hint(input));
     let (promised, dim) = header.map_err(|why| input.wrong_line(why))?;
     // A value takes at least a space and a digit.
     let rows = Rows::promised(input.reading, promised, dim, input.most_values(2));
     let rows = rows.and_then(|rows| check_dim(input, dim).map(|()| rows));
-    let mut rows = rows.map_err(|why| input.wrong_line(why))?;
+    let mut rows = rows.map_err(|why| input.wrong_line(why + &without_first_line(input)))?;
     while next_row(input, &mut rows, "the header says")? {
         if input.reading.strict && rows.words.seen > promised {
             return Err(input.wrong_line(runs_on(promised)));
@@ -37,32 +41,72 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     // A file that somebody made shorter ends with a whole line.
     let (seen, is_cut) = (rows.words.seen, !input.ended || input.reading.strict);
     if seen < promised && !rows.words.is_full() && (is_cut || seen == 0) {
-        return Err(input.wrong_line(cut_short(rows.ended, promised)));
+        return Err(input.wrong_line(cut_short(rows.ended, promised) + &or_take_whole(input, rows.ended)));
     }
     rows.finish(Some(promised)).map_err(|why| input.wrong_line(why))
+}
+
+/// How the rows of a file are had that ends too soon. A last line without an end may be a part of one.
+fn or_take_whole(input: &Input<'_>, ended: usize) -> String {
+    match input.ended {
+        true => or_take(ended),
+        false => or_take(ended.saturating_sub(1)) + "; the last line may be cut, as nothing ends it",
+    }
 }
 
 /// Whether the first rows can have the dimensions that the header says. A row may have more fields than values, as its word
 /// may hold spaces; most rows have not.
 fn check_dim(input: &Input<'_>, dim: usize) -> Checked<()> {
     let lines = input.first_lines();
-    let Some(usual) = usual_dim(lines.iter().skip(1).map(|line| &**line), Some(dim)).filter(|&usual| usual > dim)
+    let Some(usual) = usual_dim(lines.iter().skip(1).map(|line| &**line), Some(dim)).filter(|&usual| usual != dim)
     else {
         return Ok(());
     };
-    Err(format!(
-        "the header says {dim} dimensions, but the rows have {usual}; mend it, or take it away and read the rest by \
-         `tail -n +2 FILE | w2v-gpu convert - OUT --from glove`"
-    ))
+    Err(format!("the header says {}, but the rows have {usual}", plural(dim as u64, "dimension")))
 }
 
-/// What to do about a first line that is a row.
-fn no_header_hint(line: &[u8]) -> &'static str {
-    if values_at_end(&String::from_utf8_lossy(line)) > 0 {
-        "; a file without one is GloVe's: name it .glove, or add --from glove (--no-header does it, too, for convert)"
-    } else {
-        ""
+/// What to do about a first line that is no header.
+fn no_header_hint(input: &Input<'_>) -> String {
+    let line = String::from_utf8_lossy(unmarked(&input.line));
+    if line.contains('\r') {
+        return "; its lines end in carriage returns, which `tr '\\r' '\\n'` mends".to_owned();
     }
+    if is_row(&line) {
+        return "; a file without one is GloVe's: name it .glove, or add --from glove (--no-header does it, too, for \
+                convert)"
+            .to_owned();
+    }
+    without_first_line(input)
+}
+
+/// Whether a line is a row rather than a header that is off, whose two fields may be any numbers.
+fn is_row(line: &str) -> bool {
+    match values_at_end(line) {
+        0 => false,
+        1 => fields(line).next().is_some_and(|word| word.parse::<f32>().is_err()),
+        _ => true,
+    }
+}
+
+/// What to do about a first line that is wrong, where rows or a header follow it.
+fn without_first_line(input: &Input<'_>) -> String {
+    let lines = input.first_lines();
+    let mut others = lines.iter().skip(1).map(|line| &**line);
+    if usual_dim(others.clone(), None).is_none() {
+        return String::new();
+    }
+    let format =
+        if others.next().is_some_and(|line| word2vec_header(line.as_bytes()).is_ok()) { "txt" } else { "glove" };
+    format!("; mend it, or take it away and read the rest by `tail -n +2 FILE | w2v-gpu convert - OUT --from {format}`")
+}
+
+/// Whether most of the rows after a header are text: a word, and numbers to the end of the line.
+pub(super) fn is_text(input: &Input<'_>, dim: usize) -> bool {
+    let lines = input.first_lines();
+    let rows = lines.iter().skip(1).filter(|line| !line.trim_ascii().is_empty()).take(MOST_ROWS);
+    let (rows, text) =
+        rows.fold((0, 0), |(rows, text), line| (rows + 1, text + usize::from(values_at_end(line) >= dim.clamp(1, 2))));
+    2 * text > rows
 }
 
 /// The number of rows by which the dimensions are judged.
@@ -98,8 +142,11 @@ pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Re
         pushed.map_err(|why| input.wrong(place, why))?;
     }
     let (line, broken) = input.text();
-    let hint = if broken { "; if this is word2vec binary, add --from bin" } else { "" };
-    let word = push_values(&line, rows, says).map_err(|why| input.wrong_row(why + hint))?;
+    let is_binary = broken || line.contains('\0');
+    let word = push_values(&line, rows, says).map_err(|why| match is_binary {
+        true => input.wrong_line(why + "; if this is word2vec binary, add --from bin"),
+        false => input.wrong_row(why),
+    })?;
     let is_kept = rows.words.push(word, broken, 0, || input.place()).map_err(|why| input.wrong_line(why))?;
     input.end_row(rows, is_kept)?;
     Ok(true)
@@ -119,7 +166,7 @@ fn push_values<'a>(line: &'a str, rows: &mut Rows, says: &str) -> Checked<&'a st
     let Some((word, values)) = split_row(line, rows.dim) else {
         return Err(match fields(values).count() {
             0 => format!("{} has no values", quoted(word)),
-            found => format!("{} has {found} values, but {says} {}", quoted(word), rows.dim),
+            found => format!("{} has {}, but {says} {}", quoted(word), plural(found as u64, "value"), rows.dim),
         });
     };
     rows.push_text(values)?;
