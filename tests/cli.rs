@@ -508,8 +508,8 @@ fn every_name_of_an_option_has_a_variable_and_others_are_warned_about() {
     let folder = folder();
     let mut command = cpu(&folder, "v.txt", &["-q"]);
     command.env("W2V_GPU_ITER", "2").env("W2V_GPU_WINDOWS", "3").assert().success().stderr(
-        "warning: the environment variable W2V_GPU_WINDOWS is of no option of train and is ignored; is it W2V_GPU_WINDOW that \
-         is meant?\n",
+        "warning: the environment variable W2V_GPU_WINDOWS belongs to no option of train and is ignored; is it \
+         W2V_GPU_WINDOW that is meant?\n",
     );
     let mut command = w2v();
     command.current_dir(folder.path()).args(["train", "text.txt", "-o", "w.txt", "--engine", "cpu", "-q"]);

@@ -1,8 +1,9 @@
 //! What every reader does with rows, and what no row may hold.
 
 use super::odd::{Oddities, Oddity};
-use super::{Loaded, Reading, Vectors};
+use super::{Dtype, Loaded, Reading, Vectors};
 use crate::model::Matrix;
+use crate::quantity::{self, plural};
 use crate::vocab::{MAX_WORDS, Vocab};
 
 /// What a file says, or what is wrong with it; the reader adds the place.
@@ -47,7 +48,7 @@ impl Words {
             return Err(unfit(word));
         }
         if self.vocab.len() == MAX_WORDS {
-            return Err(format!("more than the {MAX_WORDS} words that can be held"));
+            return Err(format!("more than the {} that can be held", plural(MAX_WORDS as u64, "word")));
         }
         let Some(oddity) = self.take(word, broken, count) else { return Ok(true) };
         if self.reading.strict {
@@ -101,7 +102,11 @@ impl Rows {
             return Err(format!("the header says 0 {what}; there is at least 1"));
         }
         if rows > MAX_WORDS as u64 {
-            return Err(format!("the header says {rows} words, more than the {MAX_WORDS} that can be held"));
+            return Err(format!(
+                "the header says {}, more than the {} that can be held",
+                plural(rows, "word"),
+                quantity::count(MAX_WORDS as u64)
+            ));
         }
         let mut promised = Self::begin(Words::new(reading), dim);
         promised.reserve(rows, most_values);
@@ -156,7 +161,8 @@ impl Rows {
 /// What to say when the file ends after `ended` of the rows that its header promises.
 pub(super) fn cut_short(ended: usize, rows: u64) -> String {
     let why = "it was cut short, or its header is wrong";
-    format!("the file ends after {ended} of the {rows} words that its header promises; {why}{}", or_take(ended))
+    let (ended_after, words) = (quantity::count(ended as u64), plural(rows, "word"));
+    format!("the file ends after {ended_after} of the {words} that its header promises; {why}{}", or_take(ended))
 }
 
 /// How the `ended` rows before a place that cannot be read are had all the same, if there are any.
@@ -169,7 +175,14 @@ pub(super) fn or_take(ended: usize) -> String {
 
 /// What to say when the file goes on after the last of `rows` rows.
 pub(super) fn runs_on(rows: u64) -> String {
-    format!("the file goes on after the {rows} words that its header promises")
+    format!("the file goes on after the {} that its header promises", plural(rows, "word"))
+}
+
+/// What to say when a header of so many rows and dimensions is followed by another number of bytes, `left`.
+pub(super) fn other_size(rows: u64, dim: usize, dtype: Dtype, left: u64) -> String {
+    let (rows, values) = (plural(rows, "row"), plural(dim as u64, "value"));
+    let (each, rest) = (plural(dtype.bytes() as u64, "byte"), plural(left, "byte"));
+    format!("the header says {rows} of {values} of {each}, and the rest of the file is {rest}")
 }
 
 /// The line `rows dim` that both formats of word2vec begin with.

@@ -7,6 +7,7 @@ use super::output::{Output, Table};
 use super::rows::{Checked, Rows, SEPARATORS, cut_short, fields, fits_field, quoted, runs_on, word2vec_header};
 use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::error::Result;
+use crate::quantity::plural;
 
 pub(super) static FORMAT: Kind = Kind {
     extensions: &["txt", "vec"],
@@ -51,8 +52,9 @@ fn check_dim(input: &Input<'_>, dim: usize) -> Checked<()> {
         return Ok(());
     };
     Err(format!(
-        "the header says {dim} dimensions, but the rows have {usual}; mend it, or take it away and read the rest by \
-         `tail -n +2 FILE | w2v-gpu convert - OUT --from glove`"
+        "the header says {}, but the rows have {usual}; mend it, or take it away and read the rest by `tail -n +2 FILE | \
+         w2v-gpu convert - OUT --from glove`",
+        plural(dim as u64, "dimension")
     ))
 }
 
@@ -119,7 +121,10 @@ fn push_values<'a>(line: &'a str, rows: &mut Rows, says: &str) -> Checked<&'a st
     let Some((word, values)) = split_row(line, rows.dim) else {
         return Err(match fields(values).count() {
             0 => format!("{} has no values", quoted(word)),
-            found => format!("{} has {found} values, but {says} {}", quoted(word), rows.dim),
+            found => {
+                let values = plural(found as u64, "value");
+                format!("{} has {values}, but {says} {}", quoted(word), rows.dim)
+            }
         });
     };
     rows.push_text(values)?;
