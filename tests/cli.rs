@@ -405,8 +405,9 @@ fn a_file_gives_defaults() {
         "corpus = [\"text.txt\"]\noutput = \"v.txt\"\nengine = \"cpu\"\nsize = 6\nlr = 0.1\nfixed-window = true\n\
          preset = \"fasttext\"\nquiet = true\n",
     );
-    // What is required may stand in the file, too.
-    run(&[]).assert().success().stderr("");
+    // What is required may stand in the file, too. A quiet run warns, here of the subsampling that the preset brings.
+    let one_warning = contains("warning: --sample 0.0001 keeps").and(contains("\n").count(1));
+    run(&[]).assert().success().stderr(one_warning);
     let config = settings(&folder, "v.txt")["config"].clone();
     assert_eq!((&config["dim"], &config["lr"], &config["ns_exponent"]), (&6.into(), &0.1.into(), &0.5.into()));
     assert_eq!(config["fixed_window"], true);

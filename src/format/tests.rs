@@ -817,8 +817,14 @@ fn broken_arrays_are_refused_with_their_byte() {
         &good[..128],
         "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 0 bytes",
     );
-    refused(&good[..143], "byte 128: 15 bytes follow");
-    refused(&[good, &b"!"[..]].concat(), "byte 128: 17 bytes follow");
+    refused(
+        &good[..143],
+        "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 15 bytes",
+    );
+    refused(
+        &[good, &b"!"[..]].concat(),
+        "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 17 bytes",
+    );
     let changed = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len());
         let at = good.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
@@ -829,7 +835,10 @@ fn broken_arrays_are_refused_with_their_byte() {
     refused(&changed("False", "True "), "byte 0: the array lies in Fortran order");
     refused(&changed("(2, 2), }", "(4,)   , "), "byte 0: expected descr");
     refused(&changed("(2, 2), ", "(3, 2), "), "byte 0: the header says 3 rows, but ");
-    refused(&changed("(2, 2), }           ", "(2, 99999999999999)}"), "byte 128: 16 bytes follow");
+    refused(
+        &changed("(2, 2), }           ", "(2, 99999999999999)}"),
+        "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 16 bytes",
+    );
     refused(
         &changed("(2, 2), }                ", "(1152921504606846976, 2)}"),
         "byte 0: the header says 1,152,921,504,606,846,976 rows",
@@ -862,7 +871,10 @@ fn broken_safetensors_are_refused_with_their_byte() {
         &good[..start + 23],
         &format!("byte {start}: the header says 2 rows of 3 values of 4 bytes, and the rest of the file is 23 bytes"),
     );
-    refused(&[&good[..], b"!"].concat(), &format!("byte {start}: 25 bytes follow"));
+    refused(
+        &[&good[..], b"!"].concat(),
+        &format!("byte {start}: the header says 2 rows of 3 values of 4 bytes, and the rest of the file is 25 bytes"),
+    );
     refused(&[&[0xff; 8], &good[8..]].concat(), "byte 0: a header of 18446744073709551615 bytes");
     refused(&[&good[..start + 20], &f32::INFINITY.to_le_bytes()].concat(), &format!("byte {}: the vector", start + 20));
     refused(&[&5u64.to_le_bytes()[..], b"{\"a\":"].concat(), "byte 8: the header: ");
