@@ -837,7 +837,7 @@ fn broken_arrays_are_refused_with_their_byte() {
     refused(&changed("(2, 2), ", "(3, 2), "), "byte 0: the header says 3 rows, but ");
     refused(
         &changed("(2, 2), }           ", "(2, 99999999999999)}"),
-        "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 16 bytes",
+        "byte 128: the header says 2 rows of 99,999,999,999,999 values of 4 bytes, and the rest of the file is 16 bytes",
     );
     refused(
         &changed("(2, 2), }                ", "(1152921504606846976, 2)}"),
