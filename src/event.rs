@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::corpus::TextReport;
 use crate::eval::NamedScore;
+use crate::quantity::{count, plural};
 use crate::vocab::Selection;
 
 /// Something that happened.
@@ -127,15 +128,19 @@ impl Prepared {
         let found = tokens + held_out;
         if (found as f64) < NEXT_TO_NOTHING * text.words as f64 {
             warnings.push(format!(
-                "only {found} of the text's {} words are in the vocabulary: lower --min-count, raise --max-vocab, or give a \
-                 --vocab of such text",
-                text.words
+                "only {} of the text's {} are in the vocabulary: lower --min-count, raise --max-vocab, or give a --vocab of \
+                 such text",
+                count(found),
+                plural(text.words, "word")
             ));
         }
         if *kept < NEXT_TO_NOTHING * *tokens as f64 {
             warnings.push(format!(
-                "--sample {sample} keeps {kept:.0} of {tokens} words in an epoch: among {vocabulary} different words all are \
-                 that frequent; leave the option out (auto is {}), or give 0 to keep all",
+                "--sample {sample} keeps {} of {} in an epoch: among {} all are that frequent; leave the option out (auto is \
+                 {}), or give 0 to keep all",
+                count(kept.round() as u64),
+                plural(*tokens, "word"),
+                plural(*vocabulary, "different word"),
                 crate::sampling::auto_sample(*vocabulary as usize)
             ));
         }

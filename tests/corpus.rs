@@ -566,7 +566,7 @@ fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
     assert!(found.len() >= 97);
     let (whole, bound, _) = limited("2", "1G");
     assert_eq!((bound, counts(&whole).values().sum::<u64>()), (0, exact.values().filter(|count| **count >= 20).sum()));
-    let mut command = w2v(&folder, &["vocab", "t", "-o", "-", "--min-count", "1", "--vocab-memory", "1M"]);
-    command.assert().success().stderr(contains("warning: counts may be low by"));
+    let mut command = w2v(&folder, &["vocab", "t", "-o", "-", "--min-count", "1", "--vocab-memory", "1M", "-q"]);
+    command.assert().success().stderr(predicate::str::starts_with("warning: counts may be low by"));
     train(&folder, "v.bin", &["t", "--vocab-memory", "1M", "--min-count", "20"]).assert().success();
 }

@@ -88,3 +88,23 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
     phrases(&folder, &["t", "-o", "-", "--json"]).assert().code(2).stderr(contains("--json"));
     phrases(&folder, &["t", "-o", "none/out"]).assert().code(2).stderr(contains("--output"));
 }
+
+/// An output beside the texts of a folder, or in a folder below it; a hidden one is never read.
+#[test]
+fn text_commands_write_nothing_where_it_would_be_read_as_text() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("below")).unwrap();
+    for command in ["vocab", "phrases"] {
+        let run = |out: &str| {
+            let mut run = Command::cargo_bin("w2v-gpu").unwrap();
+            run.current_dir(folder.path()).args([command, ".", "-o", out]).assert()
+        };
+        for out in ["out", "below/out"] {
+            let refused = format!("-o/--output {out}: lies in a folder of CORPUS");
+            run(out).code(2).stdout("").stderr(contains(refused));
+            assert!(!folder.path().join(out).exists());
+        }
+        run(".out").success();
+        run("-").success().stdout(predicate::str::is_empty().not());
+    }
+}

@@ -93,6 +93,10 @@ fn a_subsampling_that_leaves_next_to_nothing_is_named() {
     let folder = folder(&walks(2));
     let assert = train(&folder, &["--sample", "1e-5", "--epochs", "1"]).assert().success();
     assert.stderr(contains("warning: --sample 0.00001 keeps").and(contains("auto is 0.025")));
+    // The warning is all that a quiet run says.
+    let quiet = train(&folder, &["--sample", "1e-5", "--epochs", "1", "-q"]).output().unwrap();
+    let said = String::from_utf8(quiet.stderr).unwrap();
+    assert!(said.contains("warning: --sample") && said.lines().all(|line| line.starts_with("warning: ")), "{said}");
 }
 
 #[test]
@@ -102,7 +106,7 @@ fn a_vocabulary_that_leaves_next_to_nothing_is_named() {
     train(&folder, &[])
         .assert()
         .success()
-        .stderr(contains("only 36 of the text's 2036 words").and(contains("--min-count")));
+        .stderr(contains("only 36 of the text's 2,036 words").and(contains("--min-count")));
 }
 
 /// The true cause of there being no pair, and not an empty vocabulary.

@@ -64,7 +64,7 @@ pub(crate) struct Args {
     /// Threads of the CPU engine and of the batcher [default: one for each core]
     #[arg(long, visible_alias = "workers", value_name = "N", help_heading = "Hardware")]
     threads: Option<usize>,
-    /// Show errors only
+    /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
     /// Print the result on stdout as JSON

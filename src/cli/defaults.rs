@@ -60,8 +60,8 @@ fn read(path: &Path) -> Result<Map<String, Value>, Error> {
     Ok(options_of_run(object))
 }
 
-/// The options among the settings of a run, as they are written beside its vectors: neither its text nor its engine. Of another
-/// object all members are options.
+/// The options among the settings of a run, as they are written beside its vectors: neither its text nor its engine. Any other
+/// object holds options alone.
 fn options_of_run(mut object: Map<String, Value>) -> Map<String, Value> {
     let mut options = match object.get_mut("config") {
         Some(Value::Object(config)) => std::mem::take(config),

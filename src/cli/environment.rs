@@ -58,7 +58,7 @@ fn unread(name: &str, options: &[Vec<String>]) -> Option<String> {
         || "options are named as in `w2v-gpu train --help`".to_owned(),
         |(_, known)| format!("is it {known} that is meant?"),
     );
-    Some(format!("is of no option of train and is ignored; {hint}"))
+    Some(format!("belongs to no option of train and is ignored; {hint}"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use w2v_gpu::eval::{AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets};
 use w2v_gpu::format::{Reading, Vectors};
-use w2v_gpu::quantity::plural;
+use w2v_gpu::quantity::{count, plural};
 
 use super::terminal::{escaped, table};
 use super::vectors;
@@ -106,8 +106,10 @@ fn thin(evaluation: &Evaluation) -> Vec<String> {
     let analogies = analogies.iter().map(|set| (&set.file, "questions", set.total.found, set.total.total, set.among));
     let warning = |(file, what, found, total, among): (&PathBuf, _, _, _, usize)| {
         format!(
-            "{}: only {found} of {total} {what} have all their words among {}; the score is that of these alone",
+            "{}: only {} of {} {what} have all their words among {}; the score is that of these alone",
             file.display(),
+            count(found as u64),
+            count(total as u64),
             plural(among as u64, "word")
         )
     };

@@ -6,7 +6,7 @@ use clap::Command;
 enum Here {
     /// Our option of that name.
     Option(&'static str),
-    /// Something else, of commands that read a text.
+    /// Something else, of commands that read a text and have the options that it names.
     Advice(&'static str),
 }
 
@@ -89,7 +89,24 @@ pub(super) fn option(command: &Command, typed: &str) -> Option<String> {
     let reads_text = command.get_positionals().any(|arg| arg.get_id() == "corpus");
     match here {
         Named(ours) => own(command, ours).map(|ours| format!("the option is --{ours}")),
-        Advice(advice) => reads_text.then(|| (*advice).to_owned()),
+        Advice(advice) => {
+            let fits = reads_text && named_in(advice).all(|flag| has(command, flag));
+            fits.then(|| (*advice).to_owned())
+        }
+    }
+}
+
+/// The options that an advice names, with their hyphens.
+fn named_in(advice: &str) -> impl Iterator<Item = &str> {
+    let words = advice.split(' ').filter(|word| word.starts_with('-'));
+    words.map(|word| word.trim_end_matches([')', ':', ';', ',', '`']))
+}
+
+/// Whether a command has this option, be it a long or a short one.
+fn has(command: &Command, flag: &str) -> bool {
+    match flag.strip_prefix("--") {
+        Some(name) => own(command, name).is_some(),
+        None => command.get_arguments().any(|arg| arg.get_short().is_some_and(|short| flag[1..].starts_with(short))),
     }
 }
 
@@ -120,10 +137,7 @@ mod tests {
                 }
             }
             let Advice(advice) = here else { continue };
-            for named in advice.split(' ').filter_map(|word| word.strip_prefix("--")) {
-                let named = named.trim_end_matches([')', ':', ';', ',']);
-                assert!(own(train, named).is_some(), "{advice}");
-            }
+            assert!(named_in(advice).all(|flag| has(train, flag)), "{advice}");
         }
         for (names, ours) in COMMANDS {
             assert!(program.find_subcommand(ours.split(',').next().unwrap()).is_some());
@@ -139,6 +153,19 @@ mod tests {
             assert_eq!(option(train, typed).unwrap(), format!("the option is {ours}"));
         }
         assert_eq!(option(train, "--nonsense"), None);
-        assert_eq!(option(program.find_subcommand("convert").unwrap(), "--hs"), None);
+    }
+
+    #[test]
+    fn advice_names_no_option_that_the_command_does_not_have() {
+        let program = Cli::command();
+        let advice = |command: &str, typed: &str| option(program.find_subcommand(command).unwrap(), typed);
+        assert!(advice("train", "--hs").unwrap().contains("--loss hs"));
+        assert!(advice("vocab", "--max-vocab-size").unwrap().contains("--vocab-memory"));
+        assert!(advice("phrases", "--sentences").unwrap().contains("no option before it"));
+        for (command, typed) in
+            [("vocab", "--hs"), ("convert", "--hs"), ("phrases", "--max-vocab-size"), ("vocab", "--debug")]
+        {
+            assert_eq!(advice(command, typed), None, "{command} {typed}");
+        }
     }
 }

@@ -33,6 +33,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use w2v_gpu::Error;
+use w2v_gpu::format::STDOUT;
 
 use self::signals::Interrupted;
 
@@ -106,7 +107,7 @@ fn execute(command: &Command) -> anyhow::Result<()> {
 /// is another matter: what was to be written is lost.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     if let Some(Error::Io { path, .. }) = error.downcast_ref()
-        && !["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|stdout| path == Path::new(stdout))
+        && ![STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|stdout| path == Path::new(stdout))
     {
         return false;
     }

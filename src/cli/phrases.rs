@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Threads [default: one for each core]
     #[arg(long, visible_alias = "workers", value_name = "N")]
     threads: Option<usize>,
-    /// Show errors only
+    /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
     /// Print the summary on stdout as JSON
@@ -60,15 +60,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     args.options.validate()?;
     let threads = threads(args.threads)?;
     let destination = Destination::new(&args.output, args.json)?;
-    let corpus = Corpus::open(&args.corpus.paths()?)?;
-    destination.check_apart(&corpus, args.corpus.list())?;
+    let paths = args.corpus.paths()?;
+    let corpus = Corpus::open(&paths)?;
+    destination.check_apart(&paths, &corpus, args.corpus.list())?;
     let mut display = Display::new(args.quiet, None);
     left_out_line(&corpus).iter().for_each(|line| display.line(line));
 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let (phrases, passes) = pool.install(|| Phrases::find(&corpus, &args.options, |event| display.show(&event)))?;
     for (number, found) in passes.iter().enumerate() {
-        pass_lines(number + 1, found, &args.options).iter().for_each(|line| display.line(line));
+        display.line(&pass_line(number + 1, found));
+        let Some(bound) = undercount(found, &args.options) else { continue };
+        if found.undercount >= args.options.min_count.max(1) {
+            display.warn(&bound);
+        } else {
+            display.line(&format!("  {bound}"));
+        }
     }
     let mut text = TextReport::default();
     destination.write(|out| {
@@ -113,22 +120,22 @@ fn written(
     })
 }
 
-fn pass_lines(number: usize, found: &Found, options: &Options) -> Vec<String> {
-    let Found { words, frequent, pairs, joined, undercount } = *found;
-    let mut lines = vec![format!(
+fn pass_line(number: usize, found: &Found) -> String {
+    let Found { words, frequent, pairs, joined, .. } = *found;
+    format!(
         "pass {number}: {}, {} frequent ones; of {} of these {} {} joined",
         plural(words, "word"),
         count(frequent),
         plural(pairs, "pair"),
         count(joined),
         if joined == 1 { "is" } else { "are" }
-    )];
-    if undercount > 0 {
-        let level = if undercount >= options.min_count.max(1) { "warning: " } else { "  " };
-        let (bound, least) = (count(undercount), options.min_count);
-        lines.push(format!(
-            "{level}counts may be low, each by at most {bound} (--min-count is {least}), for lack of --vocab-memory"
-        ));
-    }
-    lines
+    )
+}
+
+/// How far the counts of a pass may be off, if they may.
+fn undercount(found: &Found, options: &Options) -> Option<String> {
+    let (bound, least) = (count(found.undercount), count(options.min_count));
+    let text =
+        || format!("counts may be low, each by at most {bound} (--min-count is {least}), for lack of --vocab-memory");
+    (found.undercount > 0).then(text)
 }

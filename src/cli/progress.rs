@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use w2v_gpu::corpus::TextReport;
 use w2v_gpu::eval::NamedScore;
 use w2v_gpu::event::{Cached, Epoch, Evaluated, Event, Measuring, Pass, Prepared, Progress};
-use w2v_gpu::quantity::{self, bytes, count, percent, plural, short};
+use w2v_gpu::quantity::{self, bytes, count, duration, percent, plural, short};
 use w2v_gpu::vocab::Selection;
 
 use super::bar::{Bar, bytes_per_second, time_left};
@@ -146,7 +146,7 @@ impl Display {
         if self.terminal {
             self.bar.draw("measuring", Some(elapsed.as_secs_f64() / budget.as_secs_f64()), &[], &escaped(what));
         } else {
-            to_stderr(&format!("measuring ({:.1} s of {:.0} s): {what}", elapsed.as_secs_f64(), budget.as_secs_f64()));
+            to_stderr(&format!("measuring ({} of {}): {what}", duration(*elapsed), duration(*budget)));
         }
     }
 }
@@ -268,8 +268,9 @@ pub(super) fn undercount_warning(selection: &Selection, min_count: u64) -> Optio
     let bound = selection.undercount;
     (bound >= min_count.max(1)).then(|| {
         format!(
-            "warning: counts may be low by {bound}, not less than --min-count {min_count}: words that occur often enough \
-             may be missing; raise --vocab-memory, or --min-count above {bound}"
+            "counts may be low by {}, not less than --min-count {min_count}: words that occur often enough may be missing; \
+             raise --vocab-memory, or --min-count above {bound}",
+            count(bound)
         )
     })
 }

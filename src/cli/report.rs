@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use w2v_gpu::Error;
 use w2v_gpu::format::{self, Reading, Vectors};
+use w2v_gpu::quantity::plural;
 use w2v_gpu::report::{WordMap, write_page};
 use w2v_gpu::run_log::{self, RunLog};
 
@@ -85,9 +86,10 @@ fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     let expected = (number(&log.start.prepared, "vocabulary"), number(&log.start.config, "dim"));
     anyhow::ensure!(
         expected.0.is_none_or(|expected| expected == words) && expected.1.is_none_or(|expected| expected == dim),
-        "{} has {words} words and {dim} dimensions, not those of the run, and was written by another: name the run's \
-         vectors with --vectors",
-        path.display()
+        "{} has {} and {}, not those of the run, and was written by another: name the run's vectors with --vectors",
+        path.display(),
+        plural(words, "word"),
+        plural(dim, "dimension")
     );
     Ok(Some(vectors))
 }

@@ -1,13 +1,13 @@
 //! The text that a command reads, and the text that it writes: what was typed, and what it leads to.
 
 use std::ffi::OsStr;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use w2v_gpu::Error;
 use w2v_gpu::corpus::{Corpus, STDIN, read_list};
-use w2v_gpu::format::{check_writable, write_atomically};
+use w2v_gpu::format::{STDOUT, check_writable, write_atomically};
 use w2v_gpu::quantity::count;
 
 use super::terminal::escaped;
@@ -15,6 +15,9 @@ use super::train::is_same_file;
 
 /// Hidden files named in a line; of more the number is enough.
 const MOST_NAMED: usize = 3;
+
+/// The option that names where text goes.
+const OUTPUT: &str = "-o/--output";
 
 /// Where text comes from.
 #[derive(clap::Args, Debug)]
@@ -62,14 +65,23 @@ pub(super) fn check_apart<'a>(
     Ok(())
 }
 
+/// Refuses to make a file or folder at `place` where the next run on the corpus that `paths` name would read it as text.
+pub(super) fn check_outside(paths: &[PathBuf], place: &Path, flag: &'static str) -> Result<(), Error> {
+    if paths.iter().any(|path| would_be_read(path, place)) {
+        let why = "lies in a folder of CORPUS, where the next run would read it as text; name a place elsewhere";
+        return Err(Error::Setting { flag, value: place.display().to_string(), why: why.to_owned() });
+    }
+    Ok(())
+}
+
 /// Whether files in `folder` are text of a corpus that `path` belongs to.
-pub(super) fn reads_below(path: &Path, folder: &Path) -> bool {
+fn reads_below(path: &Path, folder: &Path) -> bool {
     let (Ok(path), Ok(folder)) = (path.canonicalize(), folder.canonicalize()) else { return false };
     path.is_dir() && folder.strip_prefix(&path).is_ok_and(|below| !below.iter().any(is_hidden))
 }
 
 /// Whether a file or folder that is to be made at `place` would be text of a corpus that `path` belongs to.
-pub(super) fn would_be_read(path: &Path, place: &Path) -> bool {
+fn would_be_read(path: &Path, place: &Path) -> bool {
     let Ok(place) = std::path::absolute(place) else { return false };
     let Some(there) = place.ancestors().find(|there| there.exists()) else { return false };
     reads_below(path, there) && !place.strip_prefix(there).is_ok_and(|rest| rest.iter().any(is_hidden))
@@ -89,60 +101,51 @@ pub(super) fn left_out_line(corpus: &Corpus) -> Option<String> {
     (!hidden.is_empty()).then(|| format!("hidden files and folders left out: {number} ({}{more})", names.join(", ")))
 }
 
-/// Where a command's text goes.
-pub(super) enum Destination<'a> {
-    /// What `-` stands for.
-    Stdout,
-    File(&'a Path),
-}
+/// Where a command's text goes: a file, or standard output. It can be written, as far as that is known beforehand.
+pub(super) struct Destination<'a>(&'a Path);
 
 impl<'a> Destination<'a> {
     /// Checks that it can be written; `json` says that standard output is taken.
     pub(super) fn new(output: &'a Path, json: bool) -> Result<Self, Error> {
-        if output.as_os_str() != "-" {
-            check_writable(output, "-o/--output")?;
-            return Ok(Self::File(output));
-        }
-        if json {
+        let destination = Self(output);
+        if json && destination.is_stdout() {
             let why = "both would go to standard output; write the text to a file".to_owned();
-            return Err(Error::Setting { flag: "--json", value: "-o -".to_owned(), why });
+            return Err(Error::Setting { flag: "--json", value: format!("-o {STDOUT}"), why });
         }
-        Ok(Self::Stdout)
+        check_writable(output, OUTPUT)?;
+        Ok(destination)
     }
 
-    /// Refuses to replace a file that is read.
+    fn is_stdout(&self) -> bool {
+        self.0.as_os_str() == STDOUT
+    }
+
+    /// Refuses to replace a file that is read, and to make one in a folder of the corpus that `paths` name.
     pub(super) fn check_apart<'b>(
         &self,
+        paths: &[PathBuf],
         corpus: &'b Corpus,
         lists: impl IntoIterator<Item = &'b Path>,
     ) -> Result<(), Error> {
-        match self {
-            Self::Stdout => Ok(()),
-            Self::File(path) => check_apart(corpus, lists, path, "-o/--output"),
+        if self.is_stdout() {
+            return Ok(());
         }
+        check_apart(corpus, lists, self.0, OUTPUT)?;
+        check_outside(paths, self.0, OUTPUT)
     }
 
     /// Writes what `body` writes; a file appears whole or not at all.
     pub(super) fn write(&self, body: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-        match self {
-            Self::Stdout => {
-                let mut out = BufWriter::with_capacity(1 << 20, io::stdout());
-                body(&mut out)?;
-                Ok(out.flush()?)
-            }
-            Self::File(path) => {
-                let mut failure = None;
-                let written = write_atomically(path, |out| {
-                    body(out).map_err(|error| match error.downcast::<io::Error>() {
-                        Ok(error) => error,
-                        Err(error) => {
-                            failure = Some(error);
-                            io::Error::other("what was to be written is not there")
-                        }
-                    })
-                });
-                failure.map_or(Ok(written?), Err)
-            }
-        }
+        let mut failure = None;
+        let written = write_atomically(self.0, |out| {
+            body(out).map_err(|error| match error.downcast::<io::Error>() {
+                Ok(error) => error,
+                Err(error) => {
+                    failure = Some(error);
+                    io::Error::other("what was to be written is not there")
+                }
+            })
+        });
+        failure.map_or(Ok(written?), Err)
     }
 }

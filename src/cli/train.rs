@@ -24,7 +24,7 @@ use w2v_gpu::format::{self, Format, STDOUT, Table, format_parser};
 use w2v_gpu::init::{self, Given, Init};
 use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
 use w2v_gpu::plan::{Plan, Setup};
-use w2v_gpu::quantity::{self, count, plural, short};
+use w2v_gpu::quantity::{self, count, percent, plural, short};
 use w2v_gpu::train::{Ending, Judge, Options, Summary, train};
 use w2v_gpu::vocab::{self, Vocab};
 
@@ -33,7 +33,7 @@ use super::metrics::{self, Recorder};
 use super::plan;
 use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
-use super::text::{CorpusArgs, check_apart, left_out_line, reads_below, would_be_read};
+use super::text::{self, CorpusArgs, check_apart, left_out_line};
 
 /// Trains word vectors on text
 ///
@@ -106,7 +106,7 @@ pub(crate) struct Args {
     /// Seconds between two reports [default: 0.5 on a terminal, 10 elsewhere]
     #[arg(long, value_name = "SECONDS", help_heading = "Display")]
     log_every: Option<f64>,
-    /// Show errors only
+    /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
     /// Show what was negotiated with the device; twice: more
@@ -210,6 +210,8 @@ struct Trained<'a> {
     corpus: &'a [PathBuf],
     engine: &'a str,
     summary: Summary,
+    /// The share of the run that was trained, 0 to 1.
+    share: f64,
 }
 
 /// What was typed that the chosen objective has no use for, if anything.
@@ -253,8 +255,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     let data = Dataset::prepare_cached(&corpus, &config, cache.as_ref(), |event| display.show(&event))?;
     session.check(&data)?;
-    undercount_warning(&data.prepared.selection, args.config.min_count).iter().for_each(|line| display.line(line));
-    data.prepared.warnings().iter().for_each(|warning| display.line(&format!("warning: {warning}")));
+    undercount_warning(&data.prepared.selection, args.config.min_count)
+        .iter()
+        .for_each(|warning| display.warn(warning));
+    data.prepared.warnings().iter().for_each(|warning| display.warn(warning));
     let plan = plan(args, &data, &place, threads)?;
     let fits = plan.check();
     if args.dry_run
@@ -268,7 +272,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let started = Instant::now();
     display.line(&settings_line(args));
-    plan_lines(&plan, &data).iter().for_each(|line| display.line(line));
+    plan::lines(&plan).iter().for_each(|line| display.line(line));
+    softmax_warning(&data).iter().for_each(|warning| display.warn(warning));
     let (start_model, init) = match (session.model(), session.init()) {
         (Some(model), Some(init)) => (Cow::Borrowed(model), init),
         _ => {
@@ -316,7 +321,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if is_interrupted && session.has(training.steps) {
         return Err(session.stopped(training.steps, &signals));
     }
-    let trained = Trained { data: &data, corpus: &paths, engine: &description, summary: training };
+    let share = trained_share(&training, &data);
+    let trained = Trained { data: &data, corpus: &paths, engine: &description, summary: training, share };
     let output = write(args, &trained, model).map_err(|error| session.explain_unwritten(error))?;
     let report = Report {
         engine: description,
@@ -340,11 +346,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         summary_lines(&report).iter().for_each(|line| display.line(line));
     }
-    ending_line(&report).iter().chain(&learning_warning(&report)).for_each(|line| display.line(line));
+    ending_line(&report).iter().for_each(|line| display.line(line));
+    learning_warning(&report).iter().for_each(|warning| display.warn(warning));
     session.warning().iter().for_each(|line| display.warn(line));
     recorder.finish()?;
     if is_interrupted {
-        return Err(signals.interrupted(interruption(args, &report)).into());
+        return Err(signals.interrupted(interruption(args, &report, share)).into());
     }
     signals.check()
 }
@@ -440,10 +447,7 @@ fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     let vectors = std::iter::once(("-o/--output", args.output.clone()));
     let places = vectors.chain(output_files(args)?).chain(args.checkpoints.places()).chain(args.recording.places());
     for (flag, place) in places {
-        if corpus.iter().any(|path| would_be_read(path, &place)) {
-            let why = "lies in a folder of CORPUS, where the next run would read it as text; name a place elsewhere";
-            return Err(Error::Setting { flag, value: place.display().to_string(), why: why.to_owned() });
-        }
+        text::check_outside(corpus, &place, flag)?;
     }
     Ok(())
 }
@@ -451,16 +455,11 @@ fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
 /// The cache, in a folder where nobody else takes its files for their own.
 fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
     let Some(folder) = &args.cache else { return Ok(None) };
+    text::check_outside(corpus, folder, "--cache")?;
     let cache = Cache::open(folder, "--cache")?;
-    let refuse = |why: &str| {
-        let value = folder.display().to_string();
-        Err(Error::Setting { flag: "--cache", value, why: format!("{why}; name a folder of its own") })
-    };
     if args.checkpoints.folders().any(|other| is_same_file(other, folder)) {
-        return refuse("is the folder of the checkpoints");
-    }
-    if corpus.iter().any(|path| reads_below(path, folder)) {
-        return refuse("lies in a folder of CORPUS, where it would be read as text");
+        let why = "is the folder of the checkpoints; name a folder of its own".to_owned();
+        return Err(Error::Setting { flag: "--cache", value: folder.display().to_string(), why });
     }
     Ok(Some(cache))
 }
@@ -568,23 +567,18 @@ fn settings_line(args: &Args) -> String {
     format!("settings: {settings}{all}")
 }
 
-/// The size of the work, and a warning where it is out of proportion.
-fn plan_lines(plan: &Plan, data: &Dataset) -> Vec<String> {
-    let config = &data.config;
-    let mut lines = plan::lines(plan).to_vec();
-    if config.loss == Loss::Softmax {
-        let operations = data.softmax_operations();
-        let hours = operations / SOFTMAX_RATE / 3600.0;
-        if hours > SOFTMAX_HOURS {
-            lines.push(format!(
-                "warning: --loss softmax compares every center with all {}: {operations:.1e} multiply-adds, some {} at \
-                 {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a smaller --max-vocab less",
-                plural(plan.vocabulary, "word"),
-                quantity::seconds(3600.0 * hours)
-            ));
-        }
-    }
-    lines
+/// A warning where a full softmax is out of proportion.
+fn softmax_warning(data: &Dataset) -> Option<String> {
+    let operations = data.softmax_operations();
+    let hours = operations / SOFTMAX_RATE / 3600.0;
+    (data.config.loss == Loss::Softmax && hours > SOFTMAX_HOURS).then(|| {
+        format!(
+            "--loss softmax compares every center with all {}: {operations:.1e} multiply-adds, some {} at \
+             {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a smaller --max-vocab less",
+            plural(data.vocab.len() as u64, "word"),
+            quantity::seconds(3600.0 * hours)
+        )
+    })
 }
 
 /// How many words start from given vectors.
@@ -636,7 +630,7 @@ fn start_recorder(
 
 /// Writes all files of a run; returns where the vectors are.
 fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
-    let Trained { data, corpus, engine, summary } = *trained;
+    let Trained { data, corpus, engine, summary, share } = *trained;
     let is_interrupted = summary.ending == Ending::Interrupted;
     let settings = serde_json::to_string_pretty(&Settings {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
@@ -645,7 +639,7 @@ fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
         embedding: args.embedding,
         config: &data.config,
         interrupted: is_interrupted.then_some(true),
-        trained_share: is_interrupted.then(|| trained_share(&summary, data)),
+        trained_share: is_interrupted.then_some(share),
     })?;
     let tag = if is_interrupted { unfinished_tag(args) } else { String::new() };
     let output = tagged(&args.output, &tag);
@@ -772,9 +766,9 @@ fn learning_warning(report: &Report<'_>) -> Option<String> {
     let (lr, clip) = (report.config.lr, report.config.clip);
     if let Some(share) = at_limit.filter(|&share| share > 0.5) {
         return Some(format!(
-            "warning: --lr {lr} is too high: near the end {:.0}% of the rows still moved as far as --clip {clip} lets them \
-             in each batch, so that the learning rate had no effect; lower --lr (0.025 to 0.05 are usual)",
-            100.0 * share
+            "--lr {lr} is too high: near the end {} of the rows still moved as far as --clip {clip} lets them in each \
+             batch, so that the learning rate had no effect; lower --lr (0.025 to 0.05 are usual)",
+            percent(share)
         ));
     }
     let why = match loss / blank_loss {
@@ -784,15 +778,14 @@ fn learning_warning(report: &Report<'_>) -> Option<String> {
         _ => "lower --lr or --clip",
     };
     Some(format!(
-        "warning: nothing was learned: the loss is {loss:.4} per pair, and {blank_loss:.4} without any knowledge; {why}"
+        "nothing was learned: the loss is {loss:.4} per pair, and {blank_loss:.4} without any knowledge; {why}"
     ))
 }
 
 /// What became of a run that was stopped and could not be saved.
-fn interruption(args: &Args, report: &Report<'_>) -> String {
-    let Report { training, output, config, corpus, .. } = report;
-    let total = corpus.tokens * u64::from(config.epochs);
-    let share = 100.0 * training.words as f64 / total.max(1) as f64;
+fn interruption(args: &Args, report: &Report<'_>, share: f64) -> String {
+    let Report { training, output, .. } = report;
+    let share = percent(share);
     let other = if *output == args.output {
         String::new()
     } else {
@@ -801,7 +794,7 @@ fn interruption(args: &Args, report: &Report<'_>) -> String {
     let settings = settings_path(output)
         .map_or_else(String::new, |path| format!(", and {} says that the run was interrupted", path.display()));
     format!(
-        "stopped after batch {}, {share:.1}% of the run; the vectors so far are in {}{other}{settings}; with --checkpoint \
+        "stopped after batch {}, {share} of the run; the vectors so far are in {}{other}{settings}; with --checkpoint \
          DIR a run can be resumed",
         training.steps,
         output.display(),
@@ -819,16 +812,10 @@ mod tests {
         Dataset::prepare(&Corpus::open(&[path]).unwrap(), &config, |_| ()).unwrap()
     }
 
-    fn planned(data: &Dataset) -> Plan {
-        let setup = Setup { adapter: None, threads: 2, batcher_threads: 1, checkpoints: None, files: Vec::new() };
-        Plan::new(data, &setup)
-    }
-
     #[test]
     fn a_softmax_out_of_proportion_is_warned_about() {
-        let lines = |data: &Dataset| plan_lines(&planned(data), data).join("\n");
-        assert!(!lines(&bundled(|_| ())).contains("warning"));
-        let lines = lines(&bundled(|config| config.epochs = 1_000_000));
-        assert!(lines.contains("warning: --loss softmax") && lines.contains("some 7 h 7 min at"), "{lines}");
+        assert_eq!(softmax_warning(&bundled(|_| ())), None);
+        let warning = softmax_warning(&bundled(|config| config.epochs = 1_000_000)).unwrap();
+        assert!(warning.starts_with("--loss softmax") && warning.contains("some 7 h 7 min at"), "{warning}");
     }
 }

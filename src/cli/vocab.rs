@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// Threads [default: one for each core]
     #[arg(long, visible_alias = "workers", value_name = "N")]
     threads: Option<usize>,
-    /// Show errors only
+    /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
     /// Print the summary on stdout as JSON
@@ -69,8 +69,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let rules = Rules::read(&args.words)?;
     let destination = Destination::new(&args.output, args.json)?;
-    let corpus = Corpus::open(&args.corpus.paths()?)?.read_once();
-    destination.check_apart(&corpus, args.words.files().chain(args.corpus.list()))?;
+    let paths = args.corpus.paths()?;
+    let corpus = Corpus::open(&paths)?.read_once();
+    destination.check_apart(&paths, &corpus, args.words.files().chain(args.corpus.list()))?;
     let mut display = Display::new(args.quiet, None);
     left_out_line(&corpus).iter().for_each(|line| display.line(line));
 
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let report = Report { output: args.output.clone(), text, vocabulary: vocab.len() as u64, selection };
     lines(&report).iter().for_each(|line| display.line(line));
-    undercount_warning(&selection, args.min_count).iter().for_each(|line| display.line(line));
+    undercount_warning(&selection, args.min_count).iter().for_each(|warning| display.warn(warning));
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     }

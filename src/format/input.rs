@@ -12,7 +12,7 @@ use super::words::Listed;
 use super::{Dtype, Reading};
 use crate::corpus::{BYTE_ORDER_MARK, ByteOrder, Encoding, STDIN, Unpacked};
 use crate::error::{Error, Result};
-use crate::quantity::plural;
+use crate::quantity::{count, plural};
 
 /// A line without end is not read into memory: this is the row of a million values.
 const MAX_LINE_BYTES: u64 = 1 << 24;
@@ -305,15 +305,16 @@ impl<'a> Input<'a> {
         let all = words.seen;
         let mut rows = Rows::begin(words, dim);
         rows.reserve(all, self.most_values(dtype.bytes() as u64));
+        let promised = plural(all, "row");
         for row in 0..all {
             let is_kept = left_out.binary_search(&row).is_err();
             let word = if is_kept { rows.words.vocab.word(rows.ended as u32) } else { "" };
-            let cut = || format!("the file ends after {row} of the {} that its header promises", plural(all, "row"));
+            let cut = || format!("the file ends after {} of the {promised} that its header promises", count(row));
             self.read_row((&mut rows.values, dim, dtype), word, cut)?;
             self.end_row(&mut rows, is_kept)?;
         }
         if !rows.words.is_full() {
-            self.expect_end(|| format!("the file goes on after the {} that its header promises", plural(all, "row")))?;
+            self.expect_end(|| format!("the file goes on after the {promised} that its header promises"))?;
         }
         Ok(rows)
     }

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Checked, fits_line, quoted};
+use super::rows::{Checked, fits_line, other_size, quoted};
 use super::words::WordsFile;
 use super::{Dtype, Holds, Kind, Loaded};
 use crate::error::Result;
+use crate::quantity::plural;
 
 pub(super) static FORMAT: Kind = Kind {
     extensions: &["npy"],
@@ -37,14 +38,13 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     let Array { dtype, rows: promised, dim } = header.map_err(|why| input.wrong_byte(0, why))?;
     let (words, is_full) = (listed.words.seen, listed.words.is_full());
     if promised < words || promised > words && !is_full {
-        let path = words_path.display();
-        return Err(input.wrong_byte(0, format!("the header says {promised} rows, but {path} has {words} words")));
+        let (rows, path, words) = (plural(promised, "row"), words_path.display(), plural(words, "word"));
+        return Err(input.wrong_byte(0, format!("the header says {rows}, but {path} has {words}")));
     }
     if let Some(left) = input.left()
         && u128::from(promised) * dim as u128 * dtype.bytes() as u128 != u128::from(left)
     {
-        let why = format!("{left} bytes follow, but the header says {promised} rows of {dim} values");
-        return Err(input.wrong_byte(input.at, format!("{why} of {} bytes", dtype.bytes())));
+        return Err(input.wrong_byte(input.at, other_size(promised, dim, dtype, left)));
     }
     let rows = input.read_listed(listed, dim, dtype)?;
     rows.finish(Some(promised)).map_err(|why| input.wrong_byte(0, why))
@@ -101,7 +101,8 @@ impl Array {
         }
         match shape[..] {
             [rows, dim] if rows > 0 && dim > 0 => {
-                let dim = usize::try_from(dim).map_err(|_| format!("rows of {dim} values, more than can be held"))?;
+                let dim = usize::try_from(dim)
+                    .map_err(|_| format!("rows of {}, more than can be held", plural(dim, "value")))?;
                 Ok(Self { dtype, rows, dim })
             }
             _ => Err(format!("the shape is {shape:?}; there are two dimensions, neither of them 0")),

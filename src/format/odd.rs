@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Format;
 use super::rows::{quoted, unfit};
-use crate::quantity::plural;
+use crate::quantity::{count, plural};
 
 /// What may be odd about the word of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,10 @@ impl Oddities {
 
 impl fmt::Display for Oddities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = self.kinds.iter().map(|Rows { oddity, rows, first }| format!("{oddity}: {rows} (first: {first})"));
+        let kinds = self
+            .kinds
+            .iter()
+            .map(|Rows { oddity, rows, first }| format!("{oddity}: {} (first: {first})", count(*rows)));
         let header = self.header.map(|(promised, found)| {
             let are = if found == 1 { "is" } else { "are" };
             format!("the header promises {}, and there {are} {}", plural(promised, "word"), plural(found, "row"))

@@ -9,6 +9,7 @@ use super::rows::{Rows, fits_line, quoted};
 use super::words::{Listed, WordsFile};
 use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::error::Result;
+use crate::quantity::plural;
 
 pub(super) static FORMAT: Kind = Kind {
     extensions: &["tsv"],
@@ -31,8 +32,8 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     let mut rows = Rows::begin(words, 0);
     for row in 0..all {
         if !input.next_line()? {
-            let path = words_path.display();
-            return Err(input.wrong_line(format!("the file ends after {row} rows, but {path} has {all} words")));
+            let (rows, path, words) = (plural(row, "row"), words_path.display(), plural(all, "word"));
+            return Err(input.wrong_line(format!("the file ends after {rows}, but {path} has {words}")));
         }
         let found = rows.push_text(&input.text().0).map_err(|why| input.wrong_line(why))?;
         if row == 0 {
@@ -44,13 +45,15 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
         if found == 0 || found != rows.dim {
             let word = if is_kept { rows.words.vocab.word(rows.ended as u32) } else { "" };
             let (word, dim) = (quoted(word), rows.dim);
-            let why = format!("{found} values, of {word}; the first row has {dim}, and there is at least 1");
+            let values = plural(found as u64, "value");
+            let why = format!("{values}, of {word}; the first row has {dim}, and there is at least 1");
             return Err(input.wrong_line(why));
         }
         input.end_row(&mut rows, is_kept)?;
     }
     if !rows.words.is_full() {
-        input.only_blank_lines_left(|| format!("row {}, but {} has {all} words", all + 1, words_path.display()))?;
+        let words = || format!("{} has {}", words_path.display(), plural(all, "word"));
+        input.only_blank_lines_left(|| format!("row {}, but {}", all + 1, words()))?;
     }
     rows.finish(None).map_err(|why| input.wrong_line(why))
 }

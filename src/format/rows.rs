@@ -1,9 +1,9 @@
 //! What every reader does with rows, and what no row may hold.
 
 use super::odd::{Oddities, Oddity};
-use super::{Loaded, MARK, Reading, Vectors};
+use super::{Dtype, Loaded, MARK, Reading, Vectors};
 use crate::model::Matrix;
-use crate::quantity::plural;
+use crate::quantity::{count, plural};
 use crate::vocab::{MAX_WORDS, Vocab};
 
 /// What a file says, or what is wrong with it; the reader adds the place.
@@ -48,7 +48,7 @@ impl Words {
             return Err(unfit(word));
         }
         if self.vocab.len() == MAX_WORDS {
-            return Err(format!("more than the {MAX_WORDS} words that can be held"));
+            return Err(format!("more than the {} that can be held", plural(MAX_WORDS as u64, "word")));
         }
         let Some(oddity) = self.take(word, broken, count) else { return Ok(true) };
         if self.reading.strict {
@@ -104,7 +104,11 @@ impl Rows {
             return Err(format!("the header says 0 {what}; there is at least 1"));
         }
         if rows > MAX_WORDS as u64 {
-            return Err(format!("the header says {rows} words, more than the {MAX_WORDS} that can be held"));
+            return Err(format!(
+                "the header says {}, more than the {} that can be held",
+                plural(rows, "word"),
+                count(MAX_WORDS as u64)
+            ));
         }
         let mut promised = Self::begin(Words::new(reading), dim);
         promised.reserve(rows, most_values);
@@ -160,6 +164,7 @@ impl Rows {
 pub(super) fn cut_short(ended: usize, rows: u64) -> String {
     let rows = plural(rows, "word");
     let why = "it was cut short, or its header is wrong";
+    let ended = count(ended as u64);
     format!("the file ends after {ended} of the {rows} that its header promises; {why}")
 }
 
@@ -174,6 +179,13 @@ pub(super) fn or_take(ended: usize) -> String {
 /// What to say when the file goes on after the last of `rows` rows.
 pub(super) fn runs_on(rows: u64) -> String {
     format!("the file goes on after the {} that its header promises", plural(rows, "word"))
+}
+
+/// What to say when a header of so many rows and dimensions is followed by another number of bytes, `left`.
+pub(super) fn other_size(rows: u64, dim: usize, dtype: Dtype, left: u64) -> String {
+    let (rows, values) = (plural(rows, "row"), plural(dim as u64, "value"));
+    let (each, rest) = (plural(dtype.bytes() as u64, "byte"), plural(left, "byte"));
+    format!("the header says {rows} of {values} of {each}, and the rest of the file is {rest}")
 }
 
 /// The line `rows dim` that both formats of word2vec begin with.

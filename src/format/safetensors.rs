@@ -10,10 +10,11 @@ use serde::de::DeserializeOwned;
 
 use super::input::Input;
 use super::output::{Output, Table};
-use super::rows::{Checked, fits_header, quoted};
+use super::rows::{Checked, fits_header, other_size, quoted};
 use super::words::Listed;
 use super::{Dtype, Holds, Kind, Loaded, Reading};
 use crate::error::Result;
+use crate::quantity::plural;
 
 pub(super) static FORMAT: Kind = Kind {
     extensions: &["safetensors"],
@@ -43,8 +44,7 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     if let Some(left) = input.left()
         && (promised * dim * dtype.bytes()) as u64 != left
     {
-        let why = format!("{left} bytes follow, but the header says {promised} rows of {dim} values");
-        return Err(input.wrong_byte(input.at, format!("{why} of {} bytes", dtype.bytes())));
+        return Err(input.wrong_byte(input.at, other_size(promised as u64, dim, dtype, left)));
     }
     let rows = input.read_listed(listed, dim, dtype)?;
     let loaded = rows.finish(Some(promised as u64)).map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
@@ -98,8 +98,9 @@ impl Contents {
         let words: Vec<String> = array("words", words)?;
         let counts: Vec<u64> = metadata("counts").map_or(Ok(vec![0; words.len()]), |counts| array("counts", counts))?;
         if words.len() != rows || counts.len() != rows {
-            let (words, counts) = (words.len(), counts.len());
-            return Err(format!("the tensor has {rows} rows, the metadata {words} words and {counts} counts"));
+            let number = |number: usize, noun| plural(number as u64, noun);
+            let (rows, words) = (number(rows, "row"), number(words.len(), "word"));
+            return Err(format!("the tensor has {rows}, the metadata {words} and {}", number(counts.len(), "count")));
         }
         let mut listed = Listed::new(reading);
         for (id, (word, &count)) in words.iter().zip(&counts).enumerate() {

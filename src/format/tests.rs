@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::quantity::plural;
 
 const NAMES: [&str; 6] = ["v.txt", "v.bin", "v.glove", "v.npy", "v.safetensors", "v.tsv"];
 
@@ -847,7 +848,10 @@ fn a_wrong_header_is_refused_at_once() {
             |header: &str, why: &str| refused(name, format!("{header}\na 1 2 3\n"), &format!("{place}: {why}"));
         refused("2 0", "the header says 0 dimensions");
         refused("0 2", "the header says 0 words");
-        refused("1152921504606846976 3", "the header says 1152921504606846976 words, more than the 2147483648");
+        refused(
+            "1152921504606846976 3",
+            "the header says 1,152,921,504,606,846,976 words, more than the 2,147,483,648",
+        );
         assert!(matches!(read_bytes(name, "2147483648 1152921504606846976\na 1 2\n"), Err(Error::Format { .. })));
     }
 }
@@ -912,9 +916,18 @@ fn broken_arrays_are_refused_with_their_byte() {
     refused(&good[..6], "byte 0: the file ends within its header");
     refused(&good[..9], "byte 0: the file ends within its header");
     refused(&good[..127], "byte 0: the file ends within its header");
-    refused(&good[..128], "byte 128: 0 bytes follow, but the header says 2 rows of 2 values of 4 bytes");
-    refused(&good[..143], "byte 128: 15 bytes follow");
-    refused(&[good, &b"!"[..]].concat(), "byte 128: 17 bytes follow");
+    refused(
+        &good[..128],
+        "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 0 bytes",
+    );
+    refused(
+        &good[..143],
+        "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 15 bytes",
+    );
+    refused(
+        &[good, &b"!"[..]].concat(),
+        "byte 128: the header says 2 rows of 2 values of 4 bytes, and the rest of the file is 17 bytes",
+    );
     let changed = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len());
         let at = good.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
@@ -925,10 +938,13 @@ fn broken_arrays_are_refused_with_their_byte() {
     refused(&changed("False", "True "), "byte 0: the array lies in Fortran order");
     refused(&changed("(2, 2), }", "(4,)   , "), "byte 0: expected descr");
     refused(&changed("(2, 2), ", "(3, 2), "), "byte 0: the header says 3 rows, but ");
-    refused(&changed("(2, 2), }           ", "(2, 99999999999999)}"), "byte 128: 16 bytes follow");
+    refused(
+        &changed("(2, 2), }           ", "(2, 99999999999999)}"),
+        "byte 128: the header says 2 rows of 99,999,999,999,999 values of 4 bytes, and the rest of the file is 16 bytes",
+    );
     refused(
         &changed("(2, 2), }                ", "(1152921504606846976, 2)}"),
-        "byte 0: the header says 1152921504606846976 rows",
+        "byte 0: the header says 1,152,921,504,606,846,976 rows",
     );
     refused(&[&b"\x93NUMPY\x02\0\xff\xff\xff\xff"[..], &good[10..]].concat(), "byte 0: a header of 4294967295 bytes");
     refused(&[&b"\x93NUMPY\x09\0"[..], &good[8..]].concat(), "byte 0: version 9");
@@ -954,8 +970,14 @@ fn broken_safetensors_are_refused_with_their_byte() {
     refused(b"", "byte 0: the file ends before the length of its header");
     refused(&good[..7], "byte 0: the file ends before the length of its header");
     refused(&good[..50], "byte 8: the file ends within its header");
-    refused(&good[..start + 23], &format!("byte {start}: 23 bytes follow, but the header says 2 rows of 3 values"));
-    refused(&[&good[..], b"!"].concat(), &format!("byte {start}: 25 bytes follow"));
+    refused(
+        &good[..start + 23],
+        &format!("byte {start}: the header says 2 rows of 3 values of 4 bytes, and the rest of the file is 23 bytes"),
+    );
+    refused(
+        &[&good[..], b"!"].concat(),
+        &format!("byte {start}: the header says 2 rows of 3 values of 4 bytes, and the rest of the file is 25 bytes"),
+    );
     refused(&[&[0xff; 8], &good[8..]].concat(), "byte 0: a header of 18446744073709551615 bytes");
     refused(&[&good[..start + 20], &f32::INFINITY.to_le_bytes()].concat(), &format!("byte {}: the vector", start + 20));
     refused(&[&5u64.to_le_bytes()[..], b"{\"a\":"].concat(), "byte 8: the header: ");
@@ -970,7 +992,7 @@ fn broken_safetensors_are_refused_with_their_byte() {
     refused(&file(r#""words":"a b""#, "[2,3]", "F32", 24), "byte 8: the metadata's \"words\" are no such JSON array");
     refused(&file(words, "[3,2]", "F32", 24), "byte 8: the tensor has 3 rows, the metadata 2 words and 2 counts");
     let counts = format!("{words},\"counts\":\"[1]\"");
-    refused(&file(&counts, "[2,3]", "F32", 24), "byte 8: the tensor has 2 rows, the metadata 2 words and 1 counts");
+    refused(&file(&counts, "[2,3]", "F32", 24), "byte 8: the tensor has 2 rows, the metadata 2 words and 1 count");
     let counts = format!("{words},\"counts\":\"[1,-1]\"");
     refused(&file(&counts, "[2,3]", "F32", 24), "byte 8: the metadata's \"counts\" are no such JSON array");
     for (word, why) in [("a", "is there a second time"), (" ", "holds the whitespace"), ("", "no word")] {
@@ -994,10 +1016,10 @@ fn a_tensor_beside_the_vectors_is_not_dropped_in_silence() {
 #[test]
 fn broken_tables_are_refused_with_their_line() {
     let refused = |text: &[u8], why: &str| refused("v.tsv", text, why);
-    refused(b"1\t2\n", "line 2: the file ends after 1 rows, but ");
+    refused(b"1\t2\n", "line 2: the file ends after 1 row, but ");
     refused(b"", "line 1: the file ends after 0 rows, but ");
     refused(b"1\t2\n3\t4\n5\t6\n", "line 3: row 3, but ");
-    refused(b"1\t2\n3\n", "line 2: 1 values, of \"b\"; the first row has 2");
+    refused(b"1\t2\n3\n", "line 2: 1 value, of \"b\"; the first row has 2");
     refused(b"\n1\t2\n", "line 1: 0 values, of \"a\"");
     refused(b"1\t2\n3\tNaN\n", "line 2: value 2 is \"NaN\", not a finite");
     refused(b"1\t2\n3\tx\n", "line 2: value 2 is \"x\", not a number");
@@ -1018,9 +1040,9 @@ fn broken_words_beside_values_are_refused_with_their_line() {
         refused(b"\n\n", "line 3: the file holds no words");
         for words in ["a\n", "a\nb\nc\n", "a\nb\n\nc\n", "a\na\na\n"] {
             let error = read(words.as_bytes()).unwrap_err().to_string();
-            let words = words.lines().count();
+            let words = plural(words.lines().count() as u64, "word");
             assert!(error.contains(name) && error.contains(&format!("{words_name} ")), "{error}");
-            assert!(error.contains(&format!("{words} words")), "{error}");
+            assert!(error.contains(&words), "{error}");
         }
         assert!(read(b"a\r\nb\r\n\n").unwrap().vocab.words().eq(["a", "b"]));
         let mut files = files(name, &good);
