@@ -230,6 +230,27 @@ fn vectors_without_the_words_are_no_result() {
 }
 
 #[test]
+fn scores_or_cosines_that_are_all_the_same_are_told() {
+    let folder = folder();
+    let same_scores = "athens\tgreece\t3\noslo\tsouth\t3\ngreece\tnorway\t3\n";
+    let same_cosines = "athens\tgreece\t3\ngreece\tathens\t2\n";
+    for (text, found) in [(same_scores, "3 pairs found of same.tsv"), (same_cosines, "2 pairs found of same.tsv")] {
+        fs::write(folder.path().join("same.tsv"), text).unwrap();
+        let told = contains(found).and(contains("all the same")).and(contains("too few words").not());
+        eval(&folder, &["--pairs", "same.tsv"]).assert().code(1).stderr(told);
+    }
+}
+
+#[test]
+fn decimal_commas_give_the_scores() {
+    let folder = folder();
+    let text = "w1;w2;Mittelwert;n\nathens;greece;6,33;3\ngreece;norway;5,0;9\noslo;south;1,0;4\n";
+    fs::write(folder.path().join("pairs.csv"), text).unwrap();
+    let set = json(&folder, &["--pairs", "pairs.csv"])["pairs"][0].clone();
+    assert!((set["spearman"].as_f64().unwrap() - 1.0).abs() < 1e-9 && set["score_column"] == 3);
+}
+
+#[test]
 fn wrong_files_are_named_with_the_place() {
     let folder = folder();
     let path = |name: &str| -> PathBuf { folder.path().join(name) };

@@ -122,6 +122,25 @@ fn every_line_of_stdin_is_a_question() {
     assert_eq!(answers.iter().map(|answer| &answer["answers"][0]["word"]).collect::<Vec<_>>(), ["oslo", "athens"]);
 }
 
+/// As PowerShell hands on what it read.
+#[test]
+fn questions_in_utf16_are_answered() {
+    let folder = folder();
+    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    for mark in ["", "\u{feff}"] {
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            w2v(&folder, &["neighbors", "v.txt", "-n1"])
+                .write_stdin(utf16(&format!("{mark}athens\r\noslo\r\n"), bytes))
+                .assert()
+                .success()
+                .stdout("athens\n  greece  0.7071\noslo\n  norway  0.7071\n")
+                .stderr("");
+        }
+    }
+    let utf32: Vec<u8> = "athens\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    w2v(&folder, &["neighbors", "v.txt"]).write_stdin(utf32).assert().code(1).stderr(contains("iconv -f UTF-32"));
+}
+
 #[test]
 fn wrong_usage_is_2_and_wrong_files_are_1() {
     let folder = folder();

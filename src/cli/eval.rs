@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     out.flush()?;
     vectors::tell(thin(&evaluation).iter().map(|warning| format!("warning: {warning}")));
-    anyhow::ensure!(!evaluation.is_empty(), "{}", nothing_found(args, &vectors));
+    anyhow::ensure!(!evaluation.is_empty(), "{}", nothing_scored(args, &vectors, &evaluation));
     Ok(())
 }
 
@@ -114,6 +114,18 @@ fn thin(evaluation: &Evaluation) -> Vec<String> {
         )
     };
     pairs.chain(analogies).filter(|&(_, _, found, total, _)| 2 * found < total).map(warning).collect()
+}
+
+/// Why there is no score.
+fn nothing_scored(args: &Args, vectors: &Vectors, evaluation: &Evaluation) -> String {
+    match evaluation.pairs.iter().find(|set| set.found >= 2) {
+        Some(set) => format!(
+            "nothing could be evaluated: of the {} pairs found of {}, either the scores or the cosines are all the same",
+            set.found,
+            shown(&set.file)
+        ),
+        None => nothing_found(args, vectors),
+    }
 }
 
 fn nothing_found(args: &Args, vectors: &Vectors) -> String {

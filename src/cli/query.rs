@@ -7,6 +7,7 @@ use anyhow::Result;
 use rustyline::error::ReadlineError;
 use serde::Serialize;
 use w2v_gpu::Error;
+use w2v_gpu::corpus::utf8_lines;
 use w2v_gpu::format::Vectors;
 use w2v_gpu::spelling;
 
@@ -101,7 +102,7 @@ pub(super) fn ask(
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         return at_prompt(prompt, ask_line);
     }
-    let mut stdin = io::stdin().lock();
+    let mut stdin = utf8_lines(io::stdin().lock())?;
     let mut line = Vec::new();
     while stdin.read_until(b'\n', &mut line)? > 0 {
         ask_line(String::from_utf8_lossy(&line).trim_start_matches('\u{feff}'))?;

@@ -3,9 +3,9 @@
 //! A byte order mark at the start of a file tells the encoding. UTF-16 without a mark is told by its zero bytes, which
 //! text in UTF-8 does not have.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use super::packed::BYTE_ORDER_MARK;
+use super::packed::{BYTE_ORDER_MARK, Packing};
 
 /// The byte order mark. It stands at the start of a text, and so in the middle of texts that were joined.
 pub(crate) const MARK: char = '\u{feff}';
@@ -90,7 +90,8 @@ fn is_utf32(start: &[u8]) -> bool {
 /// The blanks of bytes that hold zeros, if they are UTF-16 without a mark. In the wrong byte order there are hardly any.
 ///
 /// As UTF-16 they must be characters without control characters and without such of private use, which the bytes of UTF-8
-/// would be, with blanks between them or all of Latin script. As UTF-8 a tenth of them must be broken or control characters,
+/// would be, with blanks between them or all of Latin script. One character in a hundred may be another, and one in fewer.
+/// As UTF-8 a tenth of them must be broken or control characters,
 /// which tells a text with a few stray zero bytes.
 fn blanks_of_utf16(start: &[u8], order: ByteOrder) -> Option<usize> {
     let (units, _) = start.as_chunks::<2>();
@@ -100,7 +101,8 @@ fn blanks_of_utf16(start: &[u8], order: ByteOrder) -> Option<usize> {
     let is_private = |c: char| ('\u{e000}'..='\u{f8ff}').contains(&c);
     let is_text = |c: char| (c.is_whitespace() || !c.is_control()) && u32::from(c) & 0xfffe != 0xfffe && !is_private(c);
     let blanks = units.iter().filter(|unit| matches!(unit, 0x20 | 0x09 | 0x0a | 0x0d)).count();
-    let is_utf16 = char::decode_utf16(units.iter().copied()).all(|c| c.is_ok_and(is_text))
+    let others = char::decode_utf16(units.iter().copied()).filter(|c| !c.as_ref().is_ok_and(|&c| is_text(c))).count();
+    let is_utf16 = others <= (units.len() / 100).max(1)
         && (blanks > 0 || units.iter().all(|&unit| unit < 0x100))
         && unlike_text(start) * 10 >= start.len();
     is_utf16.then_some(blanks)
@@ -166,11 +168,15 @@ impl<R: Read> Read for Utf16<R> {
 /// A text file in UTF-8 or UTF-16, as UTF-8 and without the byte order mark that it may begin with.
 ///
 /// # Errors
-/// What `raw` reports; [`io::ErrorKind::InvalidData`] for a text in UTF-32.
+/// What `raw` reports; [`io::ErrorKind::InvalidData`] for a text in UTF-32, and for what is packed.
 pub fn utf8_text<'a>(mut raw: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
     raw.by_ref().take(SAMPLE_BYTES as u64).read_to_end(&mut start)?;
-    let encoding = Encoding::of(&start).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+    let invalid = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+    if let Some(packing) = Packing::named(&start) {
+        return Err(invalid(format!("it is no plain text ({packing}); unpack it first")));
+    }
+    let encoding = Encoding::of(&start).map_err(invalid)?;
     if start.starts_with(encoding.mark()) {
         start.drain(..encoding.mark().len());
     }
@@ -178,6 +184,19 @@ pub fn utf8_text<'a>(mut raw: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> 
     Ok(match encoding {
         Encoding::Utf8 => Box::new(raw),
         Encoding::Utf16(order) => Box::new(Utf16::new(raw, order)),
+    })
+}
+
+/// Lines in UTF-8 or UTF-16, as UTF-8. The encoding is told by what has arrived, so that the first line of UTF-8 is not
+/// kept waiting for others.
+///
+/// # Errors
+/// What `raw` reports; [`io::ErrorKind::InvalidData`] for a text in UTF-32.
+pub fn utf8_lines<'a>(mut raw: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
+    let encoding = Encoding::of(raw.fill_buf()?).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+    Ok(match encoding {
+        Encoding::Utf8 => Box::new(raw),
+        Encoding::Utf16(order) => Box::new(BufReader::new(Utf16::new(raw, order))),
     })
 }
 
@@ -236,6 +255,22 @@ mod tests {
         }
     }
 
+    /// A stray control character, a lone surrogate or a character of private use does not hide what the others are.
+    #[test]
+    fn utf16_without_a_mark_may_hold_few_units_that_are_no_text() {
+        for other in [0x00, 0x07, 0x1a, 0xd83d, 0xdc00, 0xf8ff] {
+            for text in TEXTS {
+                for (order, bytes) in ORDERS {
+                    let units = |times: usize| text.repeat(times).encode_utf16().collect::<Vec<u16>>();
+                    for units in [[units(2), vec![other]].concat(), [units(9), vec![other], units(9)].concat()] {
+                        let utf16: Vec<u8> = units.into_iter().flat_map(bytes).collect();
+                        assert_eq!(Encoding::of(&utf16), Ok(Encoding::Utf16(order)), "{other:#x} in {text}");
+                    }
+                }
+            }
+        }
+    }
+
     /// Zero bytes at the end of words, or anywhere in a binary file, do not make a text UTF-16.
     #[test]
     fn other_bytes_with_zeros_stay_as_they_are() {
@@ -263,6 +298,17 @@ mod tests {
                 assert!(error.contains("iconv -f UTF-32 -t UTF-8"), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_packed_is_told_with_what_packed_it() {
+        let packed: [(&[u8], &str); 3] =
+            [(b"\x1f\x8b\x08\0\0\0\0\0", "gzip"), (b"\x28\xb5\x2f\xfd\x04", "zstd"), (b"PK\x03\x04", "zip")];
+        for (bytes, name) in packed {
+            let error = decoded(bytes).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("unpack it first"), "{error}");
+        }
+        assert_eq!(decoded(b"PKs and BZh 9").unwrap(), b"PKs and BZh 9");
     }
 
     #[test]

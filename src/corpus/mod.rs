@@ -20,8 +20,8 @@ use std::sync::Arc;
 use rand::Rng;
 use rayon::prelude::*;
 
-pub use encoding::utf8_text;
 pub(crate) use encoding::{ByteOrder, Encoding, MARK, unmarked};
+pub use encoding::{utf8_lines, utf8_text};
 pub use input::STDIN;
 pub use normal::Normalization;
 pub use paths::read_list;

@@ -98,6 +98,12 @@ impl Packing {
         }
     }
 
+    /// What a file is that is no plain text, by its first bytes.
+    pub(super) fn named(head: &[u8]) -> Option<&'static str> {
+        let packed = PACKINGS.iter().find(|packing| (packing.begins)(head)).map(|packing| packing.name);
+        packed.or_else(|| REFUSED.iter().find(|(magic, _)| head.starts_with(magic)).map(|&(_, what)| what))
+    }
+
     /// A reader of what was packed.
     pub(super) fn decoder(&self, raw: Raw) -> io::Result<Text> {
         (self.decoder)(raw)

@@ -3,8 +3,10 @@
 //! The sets in use differ: the score follows the words or the part of speech, the judgements of single people stand before
 //! or after their mean, and columns have names or not. The score is the column that was asked for; else the one whose name
 //! says so; else the one that is the mean of those before or after it; else the only one of numbers. Where none of
-//! this decides, the first column of numbers is taken, and a note says so.
+//! this decides, the first column of numbers is taken, and a note says so. Numbers before the words are looked at where
+//! none follow.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Parts of speech as such files have them, in lower case.
@@ -32,19 +34,42 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Columns are separated by tabs if there are any, else by semicolons, else by commas, else by spaces.
+    /// Columns are separated by tabs if there are any, else by semicolons, else by commas, else by spaces. A single comma
+    /// is the decimal comma of a score.
     pub(super) fn new(number: usize, line: &'a str) -> Self {
-        let cells = match ['\t', ';', ','].into_iter().find(|&separator| line.contains(separator)) {
-            Some(separator) => line.split(separator).map(|cell| cell.trim().trim_matches('"')).collect(),
-            None => line.split_whitespace().collect(),
-        };
-        Self { number, cells }
+        let separated = [('\t', 2), (';', 2), (',', 3)].into_iter().find_map(|(separator, least)| {
+            let cells = cells(line, separator);
+            (cells.len() >= least).then_some(cells)
+        });
+        Self { number, cells: separated.unwrap_or_else(|| line.split_whitespace().collect()) }
     }
 
     /// The number in a column.
     fn value(&self, column: usize) -> Option<f64> {
-        self.cells.get(column)?.parse().ok()
+        number(self.cells.get(column)?)
     }
+}
+
+/// What stands between separators, without the quotes around it. A separator within quotes is text.
+fn cells(line: &str, separator: char) -> Vec<&str> {
+    let is_closed = line.matches('"').count().is_multiple_of(2);
+    let (mut is_quoted, mut last) = (false, separator);
+    let ends = |c: char| {
+        // A quote opens at the start of a cell, and once more where it is doubled to stand for itself.
+        if c == '"' && is_closed && (is_quoted || last == separator || last == '"') {
+            is_quoted = !is_quoted;
+        }
+        if c == separator || !c.is_whitespace() {
+            last = c;
+        }
+        c == separator && !is_quoted
+    };
+    line.split(ends).map(|cell| cell.trim().trim_matches('"')).collect()
+}
+
+/// A number, with a decimal point or a decimal comma.
+pub(super) fn number(cell: &str) -> Option<f64> {
+    cell.parse().ok().or_else(|| cell.replacen(',', ".", 1).parse().ok())
 }
 
 /// The columns of a file, from 0.
@@ -69,31 +94,68 @@ impl Columns {
         let is_numbers =
             |&column: &usize| 2 * body.iter().filter(|row| row.value(column).is_some()).count() >= body.len();
         let words = words(body, width, is_numbers);
-        let numbers: Vec<usize> = (words[1] + 1..width).filter(is_numbers).collect();
+        let mut numbers: Vec<usize> = (words[1] + 1..width).filter(is_numbers).collect();
+        if numbers.is_empty() {
+            numbers = (0..words[0]).filter(|column| is_numbers(column) && !counts_rows(*column, body)).collect();
+        }
         let first = numbers.first().copied().unwrap_or(words[1] + 1);
-        let is_name = |cell: &&str| cell.parse::<f64>().is_err() && cell.contains(char::is_alphabetic);
-        let names = rows[0].cells.get(first).is_some_and(is_name).then_some(&rows[0].cells[..]);
+        let is_name = |&column: &usize| {
+            let cell = rows[0].cells.get(column);
+            cell.is_some_and(|cell| number(cell).is_none() && cell.contains(char::is_alphabetic))
+        };
+        // The raters may be named by numbers.
+        let names = numbers.iter().chain([&first]).any(is_name).then_some(&rows[0].cells[..]);
         let aligned = names.filter(|names| names.len() == body[0].cells.len());
+        let named = by_name(&numbers, aligned);
         let (score, note) = match wanted {
             Some(wanted) => (asked(wanted, aligned, width)?, None),
-            None => match by_name(&numbers, aligned).or_else(|| by_mean(&numbers, body)) {
+            None => match named.or_else(|| by_mean(&numbers, body)) {
                 Some(score) => (score, None),
                 None => (first, (numbers.len() > 1).then(|| unsure(first, numbers.len(), aligned))),
             },
         };
-        Ok(Self { words, score, is_named: names.is_some(), note })
+        // A line whose score is a number is one of pairs, whatever stands for another number that is missing.
+        let is_named = named.is_some() || is_name(&first) || is_name(&score);
+        Ok(Self { words, score, is_named, note })
     }
 }
 
-/// The columns of the words: the first two that hold neither numbers nor parts of speech, if there are two.
+/// Whether a column numbers the lines.
+fn counts_rows(column: usize, body: &[Row]) -> bool {
+    body.windows(2).all(|rows| {
+        let [before, after] = [&rows[0], &rows[1]].map(|row| row.value(column));
+        before.zip(after).is_some_and(|(before, after)| after == before + 1.0)
+    })
+}
+
+/// The columns of the words: the first two that hold neither numbers nor parts of speech nor kinds of pairs, if there are
+/// two.
 fn words(body: &[Row], width: usize, is_numbers: impl Fn(&usize) -> bool) -> [usize; 2] {
     let is_part = |cell: &&str| PARTS_OF_SPEECH.contains(&&*cell.to_lowercase());
     let is_parts = |&column: &usize| column > 0 && body.iter().all(|row| row.cells.get(column).is_some_and(is_part));
-    let mut candidates = (0..width).filter(|column| !is_numbers(column) && !is_parts(column));
-    match (candidates.next(), candidates.next()) {
-        (Some(first), Some(second)) if body.len() >= LEAST_LINES && first < 2 => [first, second],
+    let texts: Vec<usize> = (0..width).filter(|column| !is_numbers(column) && !is_parts(column)).collect();
+    let candidates = match texts[..] {
+        [kind, first, second, ..]
+            if has_kinds(kind, body)
+                && !has_kinds(first, body)
+                && !has_kinds(second, body)
+                && !(kind..second).any(|column| is_numbers(&column)) =>
+        {
+            &texts[1..]
+        }
+        _ => &texts[..],
+    };
+    match *candidates {
+        [first, second, ..] if body.len() >= LEAST_LINES && first < 2 => [first, second],
         _ => [0, 1],
     }
+}
+
+/// Whether a column may hold kinds of pairs: single letters, or few different values.
+fn has_kinds(column: usize, body: &[Row]) -> bool {
+    let cells: Vec<&str> = body.iter().filter_map(|row| row.cells.get(column).copied()).collect();
+    let different: HashSet<&str> = cells.iter().copied().collect();
+    cells.iter().all(|cell| cell.chars().count() == 1) || 2 * different.len() <= cells.len()
 }
 
 /// The column that was asked for.
@@ -133,7 +195,7 @@ fn by_mean(numbers: &[usize], body: &[Row]) -> Option<usize> {
 /// Whether a column holds the mean of others, but for a line in twenty, as far as its decimals go.
 fn holds_mean(numbers: &[usize], at: usize, others: Range<usize>, body: &[Row]) -> bool {
     let decimals =
-        |row: &Row| row.cells.get(numbers[at]).and_then(|cell| cell.split_once('.')).map_or(0, |(_, d)| d.len());
+        |row: &Row| row.cells.get(numbers[at]).and_then(|cell| cell.split_once(['.', ','])).map_or(0, |(_, d)| d.len());
     let decimals = body.iter().map(decimals).max().unwrap_or(0);
     // Some are cut off instead of rounded. Whole numbers would be near a mean too often.
     let near = if decimals == 0 { 1e-6 } else { 1.001 * 0.1f64.powi(decimals as i32) };
@@ -193,6 +255,27 @@ mod tests {
             ("17 4 0.5\n4 9 0.25\n9 17 1\n", (1, 2, 3, false, false)),
             ("a n 3\nn v 4\nv a 5\n", (1, 2, 3, false, false)),
             ("\"a\",\"b\",\"7.5\"\n", (1, 2, 3, false, false)),
+            // Decimal commas.
+            ("w1;w2;Mittelwert;n\nriver;brook;6,33;3\nriver;stone;1,0;9\nstone;rock;7,0;4\n", (1, 2, 3, true, true)),
+            ("a\tb\t10\t0\t9\t6,33\nc\td\t1\t2\t0\t1,0\ne\tf\t2\t9\t10\t7,0\n", (1, 2, 6, false, false)),
+            ("a b 6,33\nc d 1\ne f 7,0\n", (1, 2, 3, false, false)),
+            // Separators within quotes, and quotes that are none.
+            ("\"river\",\"brook\",\"6,33\"\n\"a; b\",\"c \"\"d\"\", e\",\"1,0\"\n", (1, 2, 3, false, false)),
+            ("5\" disk,a,3\nb,6\" disk,4\n", (1, 2, 3, false, false)),
+            // Kinds before the words.
+            ("i\ttiger\tcat\t7.35\nt\tbook\tpaper\t7.46\nS\tking\tcabbage\t0.23\n", (2, 3, 4, false, false)),
+            (
+                "kind,w1,w2,score\nsyn,tiger,cat,7\nsyn,book,paper,8\nno,king,rook,1\nno,car,sun,2\n",
+                (2, 3, 4, true, false),
+            ),
+            ("river brook x 6\nriver stone x 2\nriver lake y 5\n", (1, 2, 4, false, false)),
+            // The score before the words, and the numbers of lines there.
+            ("6.33 river brook\n1.0 river stone\n7 stone rock\n", (2, 3, 1, false, false)),
+            ("score,w1,w2\n6,river,brook\n1,river,stone\n7,stone,rock\n", (2, 3, 1, true, false)),
+            ("0 river brook\n1 river stone\n2 stone rock\n", (2, 3, 4, false, false)),
+            // Raters that are named by numbers, and a judgement that is missing in the first line.
+            ("w1,w2,1,2,mean\na,b,7,8,7.6\nc,d,1,5,3\n", (1, 2, 5, true, false)),
+            ("a,b,7,none\nc,d,1,5\ne,f,1,5\n", (1, 2, 3, false, true)),
             // Nothing decides.
             ("a b 7 8 8.1\nc d 1 5 2\n", (1, 2, 3, false, true)),
             ("w1,w2,rater1,rater2\na,b,7,8\nc,d,1,5\n", (1, 2, 3, true, true)),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::columns::{Columns, Row};
+use super::columns::{Columns, Row, number};
 use super::correlation::{pearson, spearman};
 use super::words::{Found, Words};
 use super::{Protocol, input};
@@ -111,14 +111,11 @@ fn pair<'a>(row: &Row<'a>, columns: &Columns) -> Result<([&'a str; 2], f64), Str
         row.cells.get(column).copied().ok_or_else(|| format!("there is no column {} with the {what}", column + 1))
     };
     let words = [cell(columns.words[0], "first word")?, cell(columns.words[1], "second word")?];
-    let score = cell(columns.score, "score")?;
-    match score.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok((words, value)),
-        _ => Err(format!(
-            "the score is {score:.40?}, in column {}, not a finite number; --score-column takes another column",
-            columns.score + 1
-        )),
-    }
+    let another = "--score-column takes another column";
+    let score = cell(columns.score, "score").map_err(|why| format!("{why}; {another}"))?;
+    number(score).filter(|value| value.is_finite()).map(|value| (words, value)).ok_or_else(|| {
+        format!("the score is {score:.40?}, in column {}, not a finite number; {another}", columns.score + 1)
+    })
 }
 
 #[cfg(test)]
@@ -145,6 +142,8 @@ mod tests {
             "# a comment\n\na b 7.5 more columns\n# another\nC A -1e0 x y\n",
             "# comment\nfirst second score\na  b  7.5\nc  a  -1",
             "word1\tword2\tPOS\tSimLex999\tconc\na\tb\tA\t7.5\t2\nc\ta\tN\t-1\t3\n",
+            "a;b;7,5\nc;a;-1,0\n",
+            "\"a\",\"b\",\"7,5\"\n\"c\",\"a\",\"-1,0\"\n",
             "\u{feff}a\tb\t7.5\t7\t8\nc\ta\t-1\t0\t0",
             "\u{feff}word1,word2,score\n\u{feff}a,b,7.5\nc,a,-1\n",
         ] {
@@ -164,7 +163,7 @@ mod tests {
             ("a b 1\nc d inf\n", "line 2", "the score is \"inf\""),
             ("# x\n\na b\n", "line 3", "expected two words and a score"),
             ("a\tb\tPOS\tscore\nc\td\tN\n", "line 2", "the score is \"N\", in column 3"),
-            ("a\tb\tN\t1\nc\td\tN\t2\ne\tf\tN\n", "line 3", "no column 4"),
+            ("a\tb\tN\t1\nc\td\tN\t2\ne\tf\tN\n", "line 3", "no column 4 with the score; --score-column"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(place) && error.contains(why), "{text:?}: {error}");

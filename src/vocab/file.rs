@@ -175,7 +175,8 @@ impl<'a> Reader<'a> {
         }
         match count.parse() {
             Ok(count) => self.word(number, word, count, matches!(text, Cow::Owned(_))),
-            Err(_) if self.lines == 1 && !self.strict => {
+            // A number that is no count is no name of a column.
+            Err(_) if self.lines == 1 && !self.strict && count.parse::<f64>().is_err() => {
                 self.note(number, format!("{shown:.60?} names the columns, or has no count, and is left out"))
             }
             Err(_) => Err(format!("expected a word, a space and its count, and found {shown:.60?}")),
@@ -415,10 +416,16 @@ mod tests {
     fn a_broken_line_is_named() {
         let long = [&[b'x'; 4000][..], b" 3"].concat();
         let lower = Rules { normalization: Normalization { lowercase: true, nfc: false }, ..Rules::default() };
-        let cases: [(&[u8], &Rules, &str); 10] = [
+        let cases: [(&[u8], &Rules, &str); 12] = [
             (b"", &Rules::default(), "line 1: holds no words"),
             (b"the\nand\n", &Rules::default(), "line 1: expected a word, a space and its count, and found \"the\""),
             (b"a b", &Rules::default(), "line 1: holds no words: \"a b\" names the columns, or has no count"),
+            (
+                b"the 6e1\na 5\n",
+                &Rules::default(),
+                "line 1: expected a word, a space and its count, and found \"the 6e1\"",
+            ),
+            (b"the 60.5\na 5\n", &Rules::default(), "line 1: expected a word"),
             (b"a 1\nb", &Rules::default(), "line 2: expected a word, a space and its count, and found \"b\""),
             (b"a 1\nb c", &Rules::default(), "line 2: expected a word"),
             (b"a 1\nb -1", &Rules::default(), "line 2: expected a word"),

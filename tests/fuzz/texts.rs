@@ -11,6 +11,9 @@ use crate::driver::{Draw, fuzz, put};
 /// What the reader hands on at a time, in bytes.
 const CHUNK: usize = 1 << 22;
 
+/// What the reader tells the encoding by, in bytes.
+const SAMPLE: usize = 1 << 14;
+
 const LETTERS: &[&[u8]] = &[
     b"a",
     b"b",
@@ -118,10 +121,16 @@ fn text(draw: &mut Draw) -> Vec<u8> {
     text
 }
 
-/// Whether bytes have a byte order mark of UTF-16, or have zeros and are nothing but characters in one of its byte orders.
+/// Whether bytes have a byte order mark of UTF-16, or have zeros and are hardly anything but characters in one of its byte
+/// orders, as far as the reader looks.
 fn may_be_utf16(bytes: &[u8]) -> bool {
+    let bytes = &bytes[..bytes.len().min(SAMPLE)];
     let (units, _) = bytes.as_chunks::<2>();
-    let decodes = |unit: fn([u8; 2]) -> u16| char::decode_utf16(units.iter().map(|&u| unit(u))).all(|c| c.is_ok());
+    let decodes = |unit: fn([u8; 2]) -> u16| {
+        let others = char::decode_utf16(units.iter().map(|&u| unit(u))).filter(Result::is_err).count();
+        // One of them may be the first half of a character that the sample ends within.
+        others <= (units.len() / 100).max(1) + 1
+    };
     bytes.starts_with(&[0xff, 0xfe])
         || bytes.starts_with(&[0xfe, 0xff])
         || bytes.contains(&0) && (decodes(u16::from_le_bytes) || decodes(u16::from_be_bytes))
