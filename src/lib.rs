@@ -18,6 +18,7 @@
 //! | [`schedule`] | learning rate and batch size |
 //! | [`mod@train`] | the loop over all batches |
 //! | [`checkpoint`] | a run on disk, to go on from |
+//! | [`lock`] | files that one process has for itself |
 //! | [`model`] | the two matrices |
 //! | [`format`](mod@format) | vectors files |
 //! | [`similarity`] | nearest words and analogies |
@@ -69,7 +70,7 @@ pub mod eval;
 pub mod event;
 pub mod format;
 pub mod init;
-mod lock;
+pub mod lock;
 pub mod model;
 pub mod phrases;
 pub mod plan;

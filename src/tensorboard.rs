@@ -69,10 +69,7 @@ impl EventFile {
     /// [`Error::Io`] when the folder or the file cannot be written.
     pub fn create(folder: &Path, first_step: u64) -> Result<(Self, PathBuf)> {
         fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-        // TensorBoard reads the files of a folder in the order of their names, and knows them by "tfevents".
-        let name = format!("events.out.tfevents.{:010}.{}.w2v-gpu", now() as u64, std::process::id());
-        let path = folder.join(name);
-        let out = File::create(&path).map_err(Error::io("write", &path))?;
+        let (out, path) = create_new(folder)?;
         let file = Self::begin(out, first_step).map_err(Error::io("write", &path))?;
         Ok((file, path))
     }
@@ -103,6 +100,20 @@ impl<W: Write> EventFile<W> {
         let event = Event { wall_time: now(), step: i64::try_from(step).unwrap_or(i64::MAX), what: Some(what) };
         self.out.write_all(&frame(&event.encode_to_vec()))?;
         self.out.flush()
+    }
+}
+
+/// A file with a name that no other in the folder has.
+fn create_new(folder: &Path) -> Result<(File, PathBuf)> {
+    // TensorBoard reads the files of a folder in the order of their names, and knows them by "tfevents".
+    let (seconds, process) = (now() as u64, std::process::id());
+    let mut number = 0;
+    loop {
+        let path = folder.join(format!("events.out.tfevents.{seconds:010}.{process}.{number}.w2v-gpu"));
+        match File::create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            created => return Ok((created.map_err(Error::io("write", &path))?, path)),
+        }
     }
 }
 
@@ -172,6 +183,14 @@ mod tests {
         );
         assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [0, 5, 7]);
         assert!(events.iter().all(|event| event.wall_time > 1.7e9));
+    }
+
+    #[test]
+    fn files_of_one_second_are_not_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..9).map(|_| EventFile::create(folder.path(), 0).unwrap().1).collect();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 9);
+        assert!(paths.iter().all(|path| path.metadata().unwrap().len() > 0));
     }
 
     #[test]

@@ -137,12 +137,20 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
         .failure()
         .stderr(contains("standard output has no name").and(contains("--to FORMAT")));
     for (more, why) in [
-        (&["-o", "-", "--to", "txt", "--json"][..], "would both go to standard output"),
+        (&["-o", "-", "--to", "txt", "--json"][..], "-o/--output -: --json goes to standard output as well"),
         (&["-o", "w.txt", "--save-output", "-"], "--save-output -: standard output is for -o alone"),
-        (&["-o", "-", "--to", "txt", "--save-vocab", "-"], "is also where another output goes"),
+        (
+            &["-o", "-", "--to", "txt", "--save-vocab", "-"],
+            "-o/--output -: --save-vocab goes to standard output as well",
+        ),
+        (&["-o", "w.txt", "--save-vocab", "-", "--json"], "--save-vocab -: --json goes to standard output as well"),
+        (&["-o", "w.txt", "--metrics", "-"], "--metrics -: a record does not go to standard output; name a file"),
     ] {
         train(&folder, more).assert().code(2).stdout("").stderr(contains(why));
     }
+    // A dry run writes neither.
+    let planned = train(&folder, &["-o", "-", "--to", "txt", "--json", "--dry-run"]).assert().success();
+    assert!(planned.get_output().stdout.starts_with(b"{"));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
 }
 

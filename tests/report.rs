@@ -100,6 +100,27 @@ fn the_map_has_the_words_asked_for() {
     assert_eq!(other["map"]["tsne"], Value::Null);
 }
 
+/// Its record names no file of vectors.
+#[test]
+fn a_run_that_wrote_to_standard_output_has_a_page() {
+    let folder = folder();
+    w2v(
+        folder.path(),
+        &["train", "text.txt", "-o", "-", "--to", "txt", "--engine", "cpu", "--dim", "8", "--epochs", "1"],
+    )
+    .args(["--sample", "0", "--metrics", "run.jsonl"])
+    .assert()
+    .success();
+    w2v(folder.path(), &["report", "run.jsonl", "-o", "run.html"])
+        .assert()
+        .success()
+        .stderr("the run wrote its vectors to standard output, so there is no map; --vectors FILE gives it one\n");
+    let data = data(&fs::read_to_string(folder.path().join("run.html")).unwrap());
+    assert!(data["map"].is_null());
+    assert_eq!((&data["start"]["output"], &data["end"]["output"]), (&"-".into(), &"-".into()));
+    report(folder.path(), &["--vectors", "v.txt"]);
+}
+
 #[test]
 fn an_interrupted_run_has_a_page() {
     let folder = folder();

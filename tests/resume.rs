@@ -358,14 +358,18 @@ mod signals {
         assert!(place.output() == expected);
     }
 
+    /// An output beside the vectors.
+    const CONTEXTS: [&str; 2] = ["--save-output", "c.npy"];
+
     /// Starts a run that takes long, and sends it a signal when it has trained a while.
-    fn interrupted(place: &Place, signal: &str) -> (Option<i32>, String) {
-        let more = ["--epochs", "1000", "--metrics", "run.jsonl", "--save-output", "c.npy"];
-        let run = start(place.train(&more));
-        wait_for_training(&run);
-        std::thread::sleep(Duration::from_millis(300));
+    fn interrupted(place: &Place, signal: &str, more: &[&str]) -> (Option<i32>, String) {
+        let more = [&["--epochs", "1000", "--log-every", "0.01", "--metrics", "run.jsonl"], more].concat();
+        let mut run = start(place.train(&more));
+        let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+        lines.find(|line| line.starts_with("training:")).unwrap();
         send(signal, &run);
-        end(run)
+        let said = lines.map(|line| line + "\n").collect();
+        (run.wait().unwrap().code(), said)
     }
 
     fn settings(place: &Place, name: &str) -> serde_json::Value {
@@ -376,7 +380,7 @@ mod signals {
     fn without_checkpoints_the_vectors_so_far_are_written() {
         let place = Place::new("cpu");
         for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
-            let (ended, said) = interrupted(&place, signal);
+            let (ended, said) = interrupted(&place, signal, &CONTEXTS);
             assert_eq!(ended, Some(code), "{said}");
             assert!(said.contains("the vectors so far are in v.bin, and v.bin.json says"), "{said}");
             let vectors = w2v_gpu::format::read(&place.path("v.bin")).unwrap();
@@ -394,19 +398,50 @@ mod signals {
     #[test]
     fn vectors_of_a_finished_run_are_not_replaced_by_those_of_an_interrupted_one() {
         let place = Place::new("cpu");
-        place.assert(&["--metrics", "run.jsonl", "--save-output", "c.npy"]).success();
-        let read = || ["v.bin", "v.bin.json", "c.npy", "run.jsonl"].map(|name| fs::read(place.path(name)).unwrap());
+        let more = [&CONTEXTS[..], &["--save-vocab", "words"]].concat();
+        place.train(&more).args(["--metrics", "run.jsonl"]).assert().success();
+        let names = ["v.bin", "v.bin.json", "c.npy", "c.vocab", "words", "run.jsonl"];
+        let read = || names.map(|name| fs::read(place.path(name)).unwrap());
         let before = read();
         for _ in 0..2 {
-            let (_, said) = interrupted(&place, "TERM");
-            assert!(
-                said.contains("are in v.interrupted.bin, as v.bin holds those of a run that was finished"),
-                "{said}"
-            );
+            let (_, said) = interrupted(&place, "TERM", &more);
+            assert!(said.contains("are in v.interrupted.bin, as v.bin is there and not of an"), "{said}");
+            assert!(said.contains("the record of this run, which did not end, stays in run.jsonl."), "{said}");
             assert!(read() == before);
             assert_eq!(settings(&place, "v.interrupted.bin.json")["interrupted"], true);
         }
-        assert!(place.path("c.interrupted.npy").exists() && !place.path("v.interrupted2.bin").exists());
+        assert!(
+            ["c.interrupted.npy", "c.interrupted.vocab", "words.interrupted"].map(|name| place.path(name).exists())
+                == [true; 3]
+        );
+        assert!(!place.path("v.interrupted2.bin").exists());
+    }
+
+    #[test]
+    fn vectors_without_an_extension_stay_likewise() {
+        let place = Place::new("cpu");
+        let more = ["-o", "v", "--to", "bin"];
+        place.assert(&more).success();
+        let before = fs::read(place.path("v")).unwrap();
+        let (code, said) = interrupted(&place, "TERM", &more);
+        assert!(code == Some(143) && said.contains("are in v.interrupted, as v is there"), "{said}");
+        assert!(fs::read(place.path("v")).unwrap() == before && place.path("v.interrupted").exists());
+    }
+
+    /// The vectors are those of an interrupted run, and may go; what lies beside them is another's.
+    #[test]
+    fn an_interrupted_run_replaces_the_files_of_interrupted_ones_alone() {
+        let place = Place::new("cpu");
+        interrupted(&place, "TERM", &[]);
+        for name in ["c.npy", "c.vocab"] {
+            fs::write(place.path(name), "precious").unwrap();
+            let (_, said) = interrupted(&place, "TERM", &CONTEXTS);
+            assert!(said.contains(&format!("are in v.interrupted.bin, as {name} is there")), "{said}");
+            assert_eq!(fs::read(place.path(name)).unwrap(), b"precious");
+            fs::remove_file(place.path(name)).unwrap();
+        }
+        let (_, said) = interrupted(&place, "TERM", &[]);
+        assert!(said.contains("are in v.bin, and v.bin.json says"), "{said}");
     }
 
     #[test]

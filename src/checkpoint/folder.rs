@@ -194,17 +194,15 @@ mod tests {
     fn a_folder_is_waited_for_as_long_as_asked() {
         let (_temporary, folder) = folder_with(&[1]);
         let path = folder.path().to_owned();
-        let mut waits = 0;
-        let mut open = |patience| Folder::open_within(&path, "--resume", patience, || waits += 1).map(drop);
-        open(Duration::from_millis(50)).unwrap_err();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                std::thread::sleep(Duration::from_millis(100));
-                drop(folder);
-            });
-            open(Duration::from_secs(60)).unwrap();
-        });
-        open(Duration::from_secs(60)).unwrap();
+        let (minute, mut waits) = (Duration::from_secs(60), 0);
+        Folder::open_within(&path, "--resume", Duration::from_millis(50), || waits += 1).unwrap_err();
+        let mut held = Some(folder);
+        let give_up = || {
+            waits += 1;
+            drop(held.take());
+        };
+        Folder::open_within(&path, "--resume", minute, give_up).unwrap();
+        Folder::open_within(&path, "--resume", minute, || unreachable!("nobody has it")).unwrap();
         assert_eq!(waits, 2);
     }
 

@@ -1,7 +1,6 @@
 //! The checkpoints of `train`: the options, and what is said about them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::anyhow;
 use w2v_gpu::Error;
@@ -11,6 +10,7 @@ use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::event::Event;
 use w2v_gpu::init::Init;
+use w2v_gpu::lock::PATIENCE;
 use w2v_gpu::model::Model;
 use w2v_gpu::quantity::plural;
 
@@ -18,9 +18,6 @@ use super::progress::Display;
 use super::signals::Signals;
 use super::terminal::escaped;
 use super::train::is_same_file;
-
-/// How long to wait for the folder of a run that was killed, whose process may be there for a moment yet.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is saved on the way.
 #[derive(clap::Args, Debug)]
@@ -188,7 +185,20 @@ impl Session {
 
     /// Why a trained model could not be written, and how to have it all the same.
     pub(super) fn explain_unwritten(&self, error: anyhow::Error) -> anyhow::Error {
-        if self.last.is_some() { anyhow!("{error}\n{}", self.how_to_go_on()) } else { error }
+        if self.last.is_none() {
+            return error;
+        }
+        let said = format!("{error}\n{}", self.how_to_go_on());
+        error.context(said)
+    }
+
+    /// What a run that was stopped and wrote the vectors so far is told of checkpoints, which it `asked` for or not.
+    pub(super) fn advice(&self, asked: bool) -> String {
+        match (&self.last, asked) {
+            (Some(_), _) => self.how_to_go_on(),
+            (None, true) => "no checkpoint of it could be written".to_owned(),
+            (None, false) => "with --checkpoint DIR a run can be resumed".to_owned(),
+        }
     }
 
     /// What is said of a run that was stopped and wrote no vectors.

@@ -11,10 +11,12 @@ use w2v_gpu::checkpoint::Reached;
 use w2v_gpu::config::Config;
 use w2v_gpu::eval::NamedScore;
 use w2v_gpu::event::{Epoch, Evaluated, Event, Prepared, Progress};
-use w2v_gpu::format;
+use w2v_gpu::format::{self, STDOUT};
+use w2v_gpu::lock::PATIENCE;
 use w2v_gpu::run_log::{self, EndRecord, Hardware, LogFile, StartRecord};
 use w2v_gpu::tensorboard::EventFile;
 
+use super::progress::Display;
 use super::train::is_same_file;
 
 /// Where a run is recorded.
@@ -43,6 +45,11 @@ pub(super) struct Run<'a> {
 }
 
 impl Recording {
+    /// The file of the record.
+    pub(super) fn metrics(&self) -> Option<&Path> {
+        self.metrics.as_deref()
+    }
+
     /// Finds out before any work whether the files can be written, and that they are none of `taken`: those that the
     /// run reads or writes.
     pub(super) fn check<'a>(&self, mut taken: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
@@ -79,11 +86,16 @@ impl Recording {
     }
 
     /// Makes the files and writes how the run begins.
-    pub(super) fn start(&self, run: &Run<'_>) -> Result<Recorder> {
+    pub(super) fn start(&self, run: &Run<'_>, display: &mut Display) -> Result<Recorder> {
         let Reached { steps, words, elapsed, .. } = run.resumed.unwrap_or_default();
         let mut recorder = Recorder { log: None, board: None, words, elapsed };
         if let Some(path) = &self.metrics {
-            let file = LogFile::begin(path, start_record(run)?, run.resumed.as_ref())?;
+            let file = LogFile::begin(path, start_record(run)?, run.resumed.as_ref(), || {
+                let (path, seconds) = (path.display(), PATIENCE.as_secs());
+                display.line(&format!(
+                    "{path}: another process records a run there; waiting up to {seconds} s for its end"
+                ));
+            })?;
             recorder.log = Some(Sink { to: file, path: path.clone(), failure: None });
         }
         if let Some(folder) = &self.tensorboard {
@@ -101,6 +113,12 @@ fn is_same_place(a: &Path, b: &Path) -> bool {
     is_same_file(a, b) || place(a).is_some_and(|a| place(b) == Some(a))
 }
 
+/// The absolute path of a file that is written; standard output keeps its name.
+pub(super) fn full_name(path: &Path) -> io::Result<String> {
+    let path = if path.as_os_str() == STDOUT { path.to_owned() } else { std::path::absolute(path)? };
+    Ok(path.to_string_lossy().into_owned())
+}
+
 fn start_record(run: &Run<'_>) -> Result<StartRecord> {
     Ok(StartRecord {
         version: run_log::VERSION,
@@ -113,7 +131,7 @@ fn start_record(run: &Run<'_>) -> Result<StartRecord> {
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         },
         corpus: run.corpus.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
-        output: std::path::absolute(run.output)?.to_string_lossy().into_owned(),
+        output: full_name(run.output)?,
         config: run_log::object(run.config)?,
         prepared: run_log::object(run.prepared)?,
     })
@@ -161,6 +179,13 @@ impl Recorder {
         let Sink { to, path, .. } = self.log.as_ref()?;
         let (path, growing) = (path.display(), to.growing()?.display());
         Some(format!("metrics: {path} stays as it is until the run is over, which is recorded in {growing} until then"))
+    }
+
+    /// Says where the record of a run that did not end stays, if not under the name asked for.
+    pub(super) fn warn_of_place(&self, display: &mut Display) {
+        if let Some(growing) = self.log.as_ref().and_then(|log| log.to.growing()) {
+            display.warn(&format!("the record of this run, which did not end, stays in {}", growing.display()));
+        }
     }
 
     pub(super) fn show(&mut self, event: &Event) {
@@ -222,7 +247,7 @@ impl Recorder {
     ) {
         Sink::put(&mut self.log, |file| {
             let (training, seconds) = (run_log::object(training)?, run_log::object(seconds)?);
-            let output = Some(std::path::absolute(output)?.to_string_lossy().into_owned());
+            let output = Some(full_name(output)?);
             file.put(&run_log::record("end", &EndRecord { output, training, words_per_second, seconds })?)?;
             if interrupted { Ok(()) } else { file.publish() }
         });

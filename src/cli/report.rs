@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use w2v_gpu::Error;
-use w2v_gpu::format::{self, Reading, Vectors};
+use w2v_gpu::format::{self, Reading, STDOUT, Vectors};
 use w2v_gpu::quantity::plural;
 use w2v_gpu::report::{WordMap, write_page};
 use w2v_gpu::run_log::{self, RunLog};
@@ -45,8 +45,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let map = match vectors(args, &log)? {
         Some(vectors) => Some(WordMap::new(&vectors, args.words)?),
         None => {
-            let why = "the run did not finish and wrote no vectors, so there is no map; --vectors FILE gives it one";
-            writeln!(io::stderr(), "{why}")?;
+            let why = match log.end {
+                Some(_) => "the run wrote its vectors to standard output",
+                None => "the run did not finish and wrote no vectors",
+            };
+            writeln!(io::stderr(), "{why}, so there is no map; --vectors FILE gives it one")?;
             None
         }
     };
@@ -73,13 +76,16 @@ fn check(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The vectors to map: those named, or else those that the run wrote.
+/// The vectors to map: those named, or else those that the run wrote to a file.
 fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     if let Some(path) = &args.vectors {
         return Ok(Some(vectors::read(path, args.reading)?));
     }
     let Some(end) = &log.end else { return Ok(None) };
     let path = Path::new(end.output.as_ref().unwrap_or(&log.start.output));
+    if path.as_os_str() == STDOUT {
+        return Ok(None);
+    }
     let vectors = vectors::read(path, args.reading)
         .map_err(|error| anyhow::anyhow!("the vectors of the run cannot be read: {error}; name them with --vectors"))?;
     let (words, dim) = (vectors.vocab.len() as u64, vectors.matrix.dim() as u64);

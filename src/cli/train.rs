@@ -202,6 +202,9 @@ struct Settings<'a> {
     /// The share of that run which was trained, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     trained_share: Option<f64>,
+    /// The files of that run, which the next one may replace: absolute paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<String>>,
 }
 
 /// A run that is over, as its files are written.
@@ -293,7 +296,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     session.announce(&*engine, &mut display);
     let start = started.elapsed();
-    let mut recorder = start_recorder(args, &paths, &data, &*engine, threads, session.reached())?;
+    let mut recorder = start_recorder(args, &paths, &data, &*engine, threads, session.reached(), &mut display)?;
     recorder.growing_line().iter().for_each(|line| display.line(line));
     let signals = Signals::listen()?;
     let mut saver = session.saver(&data, &*engine, init);
@@ -312,6 +315,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         display.show(&event);
     });
     display.finish();
+    if !matches!(&trained, Ok((_, training)) if training.ending != Ending::Interrupted) {
+        recorder.warn_of_place(&mut display);
+    }
     let (model, training) = trained.map_err(|error| session.explain(error, &signals))?;
 
     let started = Instant::now();
@@ -351,7 +357,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     session.warning().iter().for_each(|line| display.warn(line));
     recorder.finish()?;
     if is_interrupted {
-        return Err(signals.interrupted(interruption(args, &report, share)).into());
+        return Err(signals.interrupted(interruption(args, &report, &session, share)).into());
     }
     signals.check()
 }
@@ -380,11 +386,18 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
 
 /// All files that will be written, each with the flag that names it.
 fn output_files(args: &Args) -> Result<Vec<(&'static str, PathBuf)>, Error> {
-    let mut files: Vec<_> = settings_path(&args.output).map(|path| ("-o/--output", path)).into_iter().collect();
-    files.extend(args.save_vocab.clone().map(|path| ("--save-vocab", path)));
-    files.extend(output_format(args)?.files(&args.output)?.into_iter().map(|file| ("-o/--output", file)));
+    tagged_files(args, "")
+}
+
+/// The same with a tag in their names.
+fn tagged_files(args: &Args, tag: &str) -> Result<Vec<(&'static str, PathBuf)>, Error> {
+    let output = tagged(&args.output, tag);
+    let mut files: Vec<_> = settings_path(&output).map(|path| ("-o/--output", path)).into_iter().collect();
+    files.extend(args.save_vocab.as_deref().map(|path| ("--save-vocab", tagged(path, tag))));
+    files.extend(output_format(args)?.files(&output)?.into_iter().map(|file| ("-o/--output", file)));
     if let Some(path) = &args.save_output {
-        files.extend(Format::from_path(path)?.files(path)?.into_iter().map(|file| ("--save-output", file)));
+        let path = tagged(path, tag);
+        files.extend(Format::from_path(&path)?.files(&path)?.into_iter().map(|file| ("--save-output", file)));
     }
     Ok(files)
 }
@@ -404,16 +417,27 @@ fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
             return refuse(flag, "standard input cannot be both the text and vectors; name a file");
         }
     }
-    if args.save_output.as_deref().is_some_and(|path| path.as_os_str() == STDOUT) {
+    if args.save_output.as_deref().is_some_and(is_stdout) {
         return refuse("--save-output", "standard output is for -o alone; name a file");
     }
-    if args.json && args.output.as_os_str() == STDOUT {
-        return refuse(
-            "-o/--output",
-            "the vectors and --json would both go to standard output; write the vectors to a file",
-        );
+    if args.recording.metrics().is_some_and(is_stdout) {
+        return refuse("--metrics", "a record does not go to standard output; name a file, or a pipe that is there");
     }
-    Ok(())
+    let users = [
+        ("-o/--output", is_stdout(&args.output)),
+        ("--save-vocab", args.save_vocab.as_deref().is_some_and(is_stdout)),
+        ("--json", args.json),
+    ];
+    let mut users = users.into_iter().filter(|&(_, uses)| uses && !args.dry_run).map(|(flag, _)| flag);
+    match (users.next(), users.next()) {
+        (Some(flag), Some(other)) => refuse(flag, &format!("{other} goes to standard output as well; name a file")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a name stands for standard output.
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == STDOUT
 }
 
 /// Finds out before any work what would otherwise be found out after it.
@@ -445,7 +469,8 @@ fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
 /// Finds out whether a file or folder of the run would be read as text by the next run on the same folder of texts.
 fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     let vectors = std::iter::once(("-o/--output", args.output.clone()));
-    let places = vectors.chain(output_files(args)?).chain(args.checkpoints.places()).chain(args.recording.places());
+    let files = vectors.chain(output_files(args)?).filter(|(_, file)| !is_stdout(file));
+    let places = files.chain(args.checkpoints.places()).chain(args.recording.places());
     for (flag, place) in places {
         text::check_outside(corpus, &place, flag)?;
     }
@@ -517,7 +542,7 @@ fn check_storage(place: &Place, storage: Storage) -> Result<(), Error> {
 fn settings_path(output: &Path) -> Option<PathBuf> {
     let mut path = output.as_os_str().to_owned();
     path.push(".json");
-    (output.as_os_str() != STDOUT).then(|| path.into())
+    (!is_stdout(output)).then(|| path.into())
 }
 
 /// In hierarchical softmax W' has no rows of words.
@@ -616,8 +641,9 @@ fn start_recorder(
     engine: &dyn Engine,
     threads: usize,
     resumed: Option<Reached>,
+    display: &mut Display,
 ) -> Result<Recorder> {
-    args.recording.start(&metrics::Run {
+    let run = metrics::Run {
         engine: engine.describe(),
         threads,
         corpus,
@@ -625,13 +651,16 @@ fn start_recorder(
         config: &data.config,
         prepared: &data.prepared,
         resumed,
-    })
+    };
+    args.recording.start(&run, display)
 }
 
 /// Writes all files of a run; returns where the vectors are.
 fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
     let Trained { data, corpus, engine, summary, share } = *trained;
     let is_interrupted = summary.ending == Ending::Interrupted;
+    let tag = if is_interrupted { unfinished_tag(args)? } else { String::new() };
+    let files = is_interrupted.then(|| full_names(args, &tag)).transpose()?;
     let settings = serde_json::to_string_pretty(&Settings {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         corpus,
@@ -640,11 +669,11 @@ fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
         config: &data.config,
         interrupted: is_interrupted.then_some(true),
         trained_share: is_interrupted.then_some(share),
+        files,
     })?;
-    let tag = if is_interrupted { unfinished_tag(args) } else { String::new() };
     let output = tagged(&args.output, &tag);
     if let Some(path) = &args.save_vocab {
-        format::write_atomically(path, |out| vocab::write(&data.vocab, out))?;
+        format::write_atomically(&tagged(path, &tag), |out| vocab::write(&data.vocab, out))?;
     }
     if let Some(path) = &args.save_output {
         let nodes;
@@ -668,34 +697,56 @@ fn trained_share(summary: &Summary, data: &Dataset) -> f64 {
     summary.words as f64 / data.total_words().max(1) as f64
 }
 
-/// What stands in the names of the vectors of an interrupted run: nothing, unless vectors of a finished run have those
-/// names, which stay.
-fn unfinished_tag(args: &Args) -> String {
+/// What stands in the names of the files of an interrupted run: nothing, unless that would replace a file that no
+/// interrupted run with this OUT has written.
+fn unfinished_tag(args: &Args) -> Result<String> {
     let tags = std::iter::once(String::new()).chain(std::iter::once(".interrupted".to_owned()));
     let mut tags = tags.chain((2..).map(|number| format!(".interrupted{number}")));
-    let is_free = |tag: &String| {
-        let files = std::iter::once(&args.output).chain(&args.save_output);
-        is_interrupted(&tagged(&args.output, tag)) || files.into_iter().all(|file| !tagged(file, tag).is_file())
-    };
-    tags.find(is_free).unwrap_or_default()
+    let free = tags.find_map(|tag| match file_in_the_way(args, &tag) {
+        Ok(None) => Some(Ok(tag)),
+        Ok(Some(_)) => None,
+        Err(error) => Some(Err(error)),
+    });
+    free.unwrap_or_else(|| Ok(String::new()))
 }
 
-/// Whether the settings beside vectors say that their run was interrupted.
-fn is_interrupted(vectors: &Path) -> bool {
+/// The first file with a tag in its name that is there and was not written by an interrupted run with this OUT.
+fn file_in_the_way(args: &Args, tag: &str) -> Result<Option<PathBuf>> {
+    let output = tagged(&args.output, tag);
+    let replaceable = files_of_interrupted(&output);
+    for file in std::iter::once(output).chain(tagged_files(args, tag)?.into_iter().map(|(_, file)| file)) {
+        if file.is_file() && !is_stdout(&file) && !replaceable.contains(&metrics::full_name(&file)?) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// The absolute paths of all files that a run writes, with a tag in their names.
+fn full_names(args: &Args, tag: &str) -> Result<Vec<String>> {
+    let files = tagged_files(args, tag)?;
+    Ok(files.iter().map(|(_, file)| metrics::full_name(file)).collect::<io::Result<_>>()?)
+}
+
+/// The files that the settings beside vectors name, if they say that their run was interrupted.
+fn files_of_interrupted(vectors: &Path) -> Vec<String> {
     let settings = settings_path(vectors).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
     let settings: serde_json::Value = serde_json::from_slice(&settings).unwrap_or_default();
-    settings.get("interrupted").is_some_and(|interrupted| interrupted == true)
+    let files = settings.get("files").filter(|_| settings.get("interrupted").is_some_and(|it| it == true));
+    files.and_then(|files| serde_json::from_value(files.clone()).ok()).unwrap_or_default()
 }
 
-/// A file's name with a tag in front of its extension.
+/// A file's name with a tag in front of its extension, if it has one. A device, a pipe and standard output keep theirs.
 fn tagged(path: &Path, tag: &str) -> PathBuf {
-    let (Some(stem), Some(extension), false) = (path.file_stem(), path.extension(), tag.is_empty()) else {
+    if tag.is_empty() || is_stdout(path) || path.exists() && !path.is_file() {
         return path.to_owned();
-    };
-    let mut name = stem.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(tag);
-    name.push(".");
-    name.push(extension);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
     path.with_file_name(name)
 }
 
@@ -783,21 +834,22 @@ fn learning_warning(report: &Report<'_>) -> Option<String> {
 }
 
 /// What became of a run that was stopped and could not be saved.
-fn interruption(args: &Args, report: &Report<'_>, share: f64) -> String {
+fn interruption(args: &Args, report: &Report<'_>, session: &Session, share: f64) -> String {
     let Report { training, output, .. } = report;
     let share = percent(share);
-    let other = if *output == args.output {
-        String::new()
-    } else {
-        format!(", as {} holds those of a run that was finished", args.output.display())
+    let other = match file_in_the_way(args, "") {
+        Ok(Some(file)) if *output != args.output => {
+            format!(", as {} is there and not of an interrupted run", file.display())
+        }
+        _ => String::new(),
     };
     let settings = settings_path(output)
         .map_or_else(String::new, |path| format!(", and {} says that the run was interrupted", path.display()));
     format!(
-        "stopped after batch {}, {share} of the run; the vectors so far are in {}{other}{settings}; with --checkpoint \
-         DIR a run can be resumed",
+        "stopped after batch {}, {share} of the run; the vectors so far are in {}{other}{settings}; {}",
         training.steps,
         output.display(),
+        session.advice(args.checkpoints.folder().is_some()),
     )
 }
 

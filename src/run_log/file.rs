@@ -5,7 +5,7 @@
 //! the run that is resumed goes on with it, in its place.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,10 +15,7 @@ use super::{Record, StartRecord, record, write_line};
 use crate::checkpoint::Reached;
 use crate::error::{Error, Result};
 use crate::format::write_atomically;
-use crate::lock::lock;
-
-/// How long a process that was killed may hold its record.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::lock::{PATIENCE, lock};
 
 /// The record of a run that grows line by line.
 #[derive(Debug)]
@@ -41,37 +38,55 @@ struct Earlier {
 }
 
 impl LogFile {
-    /// Begins the record `asked` for; or goes on with that of the run which is `resumed` from there, where it is found.
+    /// Begins the record `asked` for; or goes on with that of the run which is `resumed` from there, where it is found. A
+    /// run that is resumed waits up to [`PATIENCE`] for another one's record; `waiting` is called before each wait.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written, [`Error::Setting`] when another run is being recorded there.
-    pub fn begin(asked: &Path, start: StartRecord, resumed: Option<&Reached>) -> Result<Self> {
+    pub fn begin(
+        asked: &Path,
+        start: StartRecord,
+        resumed: Option<&Reached>,
+        mut waiting: impl FnMut(),
+    ) -> Result<Self> {
         // A link stays one, and what it leads to is the file.
         let path = if asked.is_symlink() { fs::canonicalize(asked).ok() } else { None };
         let path = path.unwrap_or_else(|| asked.to_owned());
         if path.exists() && !path.is_file() {
             return Self::stream(path, &start);
         }
-        refuse_if_taken(&path, if resumed.is_some() { PATIENCE } else { Duration::ZERO })?;
+        let patience = if resumed.is_some() { PATIENCE } else { Duration::ZERO };
+        for place in places(&path).take_while(|place| place.exists()) {
+            refuse_if_in_use(&place, patience, &mut waiting)?;
+        }
         let earlier = resumed.and_then(|reached| {
             let places: Vec<PathBuf> = places(&path).take_while(|place| place.exists()).collect();
             // The latest first: whole records are older than those of runs that did not end.
             places.into_iter().rev().find_map(|place| Earlier::read(place, &start, reached))
         });
-        let free = || places(&path).find(|place| !is_taken(place)).unwrap_or_else(|| path.clone());
-        let (place, start, kept) = match earlier {
-            None => (free(), start, Vec::new()),
-            Some(Earlier { place, start: first, kept, has_end }) => {
-                let place = if has_end { free() } else { place };
-                (place, StartRecord { started: first.started, ..start }, kept)
+        match earlier {
+            Some(Earlier { place, start: first, kept, has_end: false }) => {
+                let start = StartRecord { started: first.started, ..start };
+                write_atomically(&place, |out| write_begin(out, &start, &kept))?;
+                let file = File::options().append(true).open(&place).map_err(Error::io("write", &place))?;
+                if lock(&file, Duration::ZERO, || ()) { Ok(Self { file, place, path }) } else { Err(in_use(&place)) }
             }
-        };
-        write_atomically(&place, |out| {
-            write_line(out, &record("start", &start)?)?;
-            out.write_all(&kept)
-        })?;
-        let file = File::options().append(true).open(&place).map_err(Error::io("write", &place))?;
-        lock(&file, Duration::ZERO, || ());
+            Some(Earlier { start: first, kept, .. }) => {
+                Self::anew(path, &StartRecord { started: first.started, ..start }, &kept)
+            }
+            None => Self::anew(path, &start, &[]),
+        }
+    }
+
+    /// Begins in a file of its own.
+    fn anew(path: PathBuf, start: &StartRecord, kept: &[u8]) -> Result<Self> {
+        let free = places(&path).find_map(|place| claim(&place).transpose().map(|file| (place, file)));
+        let Some((place, file)) = free else { return Err(in_use(&path)) };
+        let mut file = file?;
+        if let Err(error) = write_begin(&mut file, start, kept) {
+            let _ = fs::remove_file(&place);
+            return Err(Error::io("write", &place)(error));
+        }
         Ok(Self { file, place, path })
     }
 
@@ -163,21 +178,41 @@ fn is_taken(place: &Path) -> bool {
     place.metadata().is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
 }
 
-/// Refuses the file of a run that goes on still.
-fn refuse_if_taken(path: &Path, patience: Duration) -> Result<()> {
-    // What cannot be opened is told of when it is written.
-    let is_free = File::open(path).map_or(true, |file| lock(&file, patience, || ()));
-    if is_free {
-        return Ok(());
+/// Makes the file at `place` and locks it; none where something stands that could be lost.
+fn claim(place: &Path) -> Result<Option<File>> {
+    if is_taken(place) {
+        refuse_if_in_use(place, Duration::ZERO, || ())?;
+        return Ok(None);
     }
+    let file = File::options().append(true).create(true).open(place).map_err(Error::io("write", place))?;
+    if !lock(&file, Duration::ZERO, || ()) {
+        return Err(in_use(place));
+    }
+    // A run that has begun and failed meanwhile leaves its record.
+    let length = file.metadata().map_err(Error::io("write", place))?.len();
+    Ok((length == 0).then_some(file))
+}
+
+/// Writes how a record begins, and its lines that are `kept`.
+fn write_begin(out: &mut dyn Write, start: &StartRecord, kept: &[u8]) -> io::Result<()> {
+    write_line(out, &record("start", start)?)?;
+    out.write_all(kept)
+}
+
+/// Refuses the file of a run that goes on still.
+fn refuse_if_in_use(place: &Path, patience: Duration, waiting: impl FnOnce()) -> Result<()> {
+    // What cannot be opened is told of when it is written.
+    let is_free = File::open(place).map_or(true, |file| lock(&file, patience, waiting));
+    if is_free { Ok(()) } else { Err(in_use(place)) }
+}
+
+fn in_use(place: &Path) -> Error {
     let why = "another run is being recorded there; name another file, or wait for its end".to_owned();
-    Err(Error::Setting { flag: "--metrics", value: path.display().to_string(), why })
+    Error::Setting { flag: "--metrics", value: place.display().to_string(), why }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use serde_json::json;
 
     use super::*;
@@ -218,6 +253,10 @@ mod tests {
         Reached { steps, epochs, ..Reached::default() }
     }
 
+    fn begin(path: &Path, start: StartRecord, resumed: Option<&Reached>) -> Result<LogFile> {
+        LogFile::begin(path, start, resumed, || ())
+    }
+
     /// The steps of a record's reports, the number of its epochs, and whether it has an end.
     fn read(path: &Path) -> (Vec<u64>, usize, bool) {
         let log = super::super::read(path).unwrap();
@@ -232,11 +271,11 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         for _ in 0..2 {
             // A run that fails; the next one leaves its record alone too.
-            LogFile::begin(&path, start(1, 2), None).unwrap().put(&progress(1)).unwrap();
+            begin(&path, start(1, 2), None).unwrap().put(&progress(1)).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"precious");
             assert_eq!(read(&second), (vec![1], 0, false));
         }
-        let mut log = LogFile::begin(&path, start(1, 2), None).unwrap();
+        let mut log = begin(&path, start(1, 2), None).unwrap();
         assert!(log.growing().unwrap().ends_with("run.jsonl.3"));
         log.put(&end()).unwrap();
         log.publish().unwrap();
@@ -251,7 +290,7 @@ mod tests {
         for is_there in [false, true] {
             let precious = || fs::write(&path, if is_there { "precious" } else { "" }).unwrap();
             precious();
-            let mut log = LogFile::begin(&path, start(1, 2), None).unwrap();
+            let mut log = begin(&path, start(1, 2), None).unwrap();
             let place = log.growing().unwrap_or(&path).to_owned();
             for fields in [progress(3), progress(5), epoch(0), progress(6), progress(8)] {
                 log.put(&fields).unwrap();
@@ -259,7 +298,7 @@ mod tests {
             log.file.write_all(b"{\"record\":\"progr").unwrap();
             drop(log);
             // Killed after batch 8, with a checkpoint of batch 6.
-            let mut log = LogFile::begin(&path, start(1, 2), Some(&at(6, 1))).unwrap();
+            let mut log = begin(&path, start(1, 2), Some(&at(6, 1))).unwrap();
             assert_eq!(log.growing().unwrap_or(&path), place);
             log.put(&progress(9)).unwrap();
             assert_eq!(read(&place), (vec![3, 5, 6, 9], 1, false));
@@ -269,7 +308,7 @@ mod tests {
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
         // More epochs: the whole record stays until the longer one is whole.
-        let mut log = LogFile::begin(&path, start(1, 3), Some(&at(9, 1))).unwrap();
+        let mut log = begin(&path, start(1, 3), Some(&at(9, 1))).unwrap();
         assert_eq!(read(&path), (vec![3, 5, 6, 9], 1, true));
         for fields in [progress(12), epoch(1), end()] {
             log.put(&fields).unwrap();
@@ -284,10 +323,10 @@ mod tests {
     fn the_record_of_another_run_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.jsonl");
-        let mut log = LogFile::begin(&path, start(1, 2), None).unwrap();
+        let mut log = begin(&path, start(1, 2), None).unwrap();
         log.put(&progress(1)).unwrap();
         drop(log);
-        let log = LogFile::begin(&path, start(2, 2), Some(&at(6, 1))).unwrap();
+        let log = begin(&path, start(2, 2), Some(&at(6, 1))).unwrap();
         assert!(log.growing().is_some());
         assert_eq!(read(&path), (vec![1], 0, false));
     }
@@ -296,10 +335,25 @@ mod tests {
     fn two_runs_do_not_share_a_record() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.jsonl");
-        let log = LogFile::begin(&path, start(1, 2), None).unwrap();
-        let error = LogFile::begin(&path, start(1, 2), None).unwrap_err().to_string();
+        for is_there in [false, true] {
+            fs::write(&path, if is_there { "precious" } else { "" }).unwrap();
+            let log = begin(&path, start(1, 2), None).unwrap();
+            let error = begin(&path, start(1, 2), None).unwrap_err().to_string();
+            assert!(error.contains("another run is being recorded there"), "{error}");
+            drop(log);
+            begin(&path, start(1, 2), None).unwrap();
+        }
+    }
+
+    /// Both have found the place free before either of them takes it.
+    #[test]
+    fn of_two_runs_that_begin_at_once_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        let first = claim(&path).unwrap().unwrap();
+        let error = claim(&path).unwrap_err().to_string();
         assert!(error.contains("another run is being recorded there"), "{error}");
-        drop(log);
-        LogFile::begin(&path, start(1, 2), None).unwrap();
+        drop(first);
+        assert!(claim(&path).unwrap().is_some());
     }
 }
