@@ -32,7 +32,11 @@ pub const CONTRIBUTION_BITS: u32 = 21;
 
 /// Exponents, as a float's bits have them, that count as the least and the greatest: 2^-63 and 2^113. Scales and their
 /// inverses then are normal floats. Scores of larger elements are infinite, which the loss reports.
-const EXPONENTS: [u32; 2] = [64, 240];
+pub(super) const EXPONENTS: [u32; 2] = [64, 240];
+
+/// The exponent of the scale that leaves no room for several products, and that of the largest element, together: elements are
+/// below 2 to the power of their exponent less 126, and the exponent of 1 is 127.
+pub(super) const BASE: u32 = 127 + SUM_BITS + 126;
 
 /// The draw for contributions to centers has as its index the number of the run, and this bit; that for contributions to
 /// targets the number of the window.
@@ -56,8 +60,7 @@ impl Scales {
     pub fn new(largest: f32, contribution_bits: u8) -> Self {
         let [low, high] = EXPONENTS;
         let exponent = (largest.to_bits() >> 23).clamp(low, high);
-        // The elements are below 2^(exponent - 126); the exponent of 1 is 127.
-        Self { base: 127 + SUM_BITS + 126 - exponent, least: least_room(contribution_bits) }
+        Self { base: BASE - exponent, least: least_room(contribution_bits) }
     }
 
     /// The power of two by which contributions to a row are multiplied, whose products `bits` bits can count.

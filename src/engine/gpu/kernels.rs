@@ -288,6 +288,7 @@ mod tests {
 
     use super::*;
     use crate::batch::TARGET_BLOCK;
+    use crate::engine::fixed_point::{BASE, EXPONENTS, OF_CENTERS};
     use crate::engine::gpu::program::PRODUCT_TILE;
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
 
@@ -358,6 +359,15 @@ mod tests {
     fn constants_are_alike() {
         let line = format!("const TARGET_BLOCK = {TARGET_BLOCK}u;");
         assert!(WINDOW.fragments[2].lines().any(|own| own == line), "{line}");
+        let [low, high] = EXPONENTS;
+        for line in [
+            format!("const LOWEST_EXPONENT = {low}u;"),
+            format!("const HIGHEST_EXPONENT = {high}u;"),
+            format!("const BASE = {BASE}u;"),
+            format!("const OF_CENTERS = {OF_CENTERS:#x}u;"),
+        ] {
+            assert!(FIXED_POINT.lines().any(|own| own == line), "{line}");
+        }
         let line = format!("const TILE = {PRODUCT_TILE}u;");
         assert!(SOFTMAX_SCORES.fragments[0].lines().any(|own| own == line), "{line}");
     }
