@@ -14,15 +14,26 @@ use w2v_gpu::engine::cpu::CpuEngine;
 
 fn engine(criterion: &mut Criterion) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
-    let config = Config { sample: Some(1e-3), epochs: 1, batch: Some(8192), ..Config::default() };
+    let config = Config {
+        sample: Some(1e-3),
+        epochs: 1,
+        batch: Some(8192),
+        ..Config::default()
+    };
     let corpus = Corpus::open(&[path]).expect("the bundled corpus is there");
     let data = Dataset::prepare(&corpus, &config, |_| ()).expect("it can be trained on");
-    let batches: Vec<Batch> = data.source.batches(1).map(|batch| batch.expect("it can be read")).collect();
+    let batches: Vec<Batch> = data
+        .source
+        .batches(1)
+        .map(|batch| batch.expect("it can be read"))
+        .collect();
     let windows: u64 = batches.iter().map(|batch| batch.windows() as u64).sum();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
 
     let mut group = criterion.benchmark_group("windows");
-    group.throughput(Throughput::Elements(windows)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(windows))
+        .sample_size(10);
     for threads in [1, cores] {
         group.bench_function(BenchmarkId::new("batcher", threads), |bencher| {
             bencher.iter(|| {
@@ -32,10 +43,15 @@ fn engine(criterion: &mut Criterion) {
                 }
             });
         });
-        let mut engine =
-            CpuEngine::new(&data.model(), data.objective(), config.clip, threads).expect("threads can be started");
+        let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, threads)
+            .expect("threads can be started");
         group.bench_function(BenchmarkId::new("cpu engine", threads), |bencher| {
-            bencher.iter(|| batches.iter().try_for_each(|batch| engine.step(batch, 0.025)).expect("no device to fail"));
+            bencher.iter(|| {
+                batches
+                    .iter()
+                    .try_for_each(|batch| engine.step(batch, 0.025))
+                    .expect("no device to fail")
+            });
         });
     }
     group.finish();

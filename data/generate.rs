@@ -4,13 +4,15 @@
 //! generate CORPUS ANALOGIES
 //! ```
 //!
-//! The sentences come from the grammar in `grammar.txt`, built in at compile time, and from `SplitMix64` with a
-//! fixed seed. All arithmetic is on integers, so every machine writes the same bytes.
+//! The sentences come from the grammar in `grammar.txt`, built in at compile time, and from
+//! `SplitMix64` with a fixed seed. All arithmetic is on integers, so every machine writes the same
+//! bytes.
 //!
 //! # The grammar file
 //!
-//! One statement a line, `#` for comments. A word in capitals is a *slot*, filled when a sentence is made;
-//! `theme.SLOT` fills it as another theme would, from a row of that theme drawn on the spot.
+//! One statement a line, `#` for comments. A word in capitals is a *slot*, filled when a sentence
+//! is made; `theme.SLOT` fills it as another theme would, from a row of that theme drawn on the
+//! spot.
 //!
 //! | statement            | meaning                                                               |
 //! |----------------------|-----------------------------------------------------------------------|
@@ -21,18 +23,21 @@
 //! | `ask SECTION A B`    | the columns A and B are a relation, to be asked about                 |
 //! | `row w w ...`        | words that belong together, early rows more often                     |
 //!
-//! A sentence is made by choosing a theme, choosing one of its rows, and expanding `SENTENCE`. A slot means the row's
-//! word if there is such a column, else the theme's own class or rule, else the one given before the first theme.
+//! A sentence is made by choosing a theme, choosing one of its rows, and expanding `SENTENCE`. A
+//! slot means the row's word if there is such a column, else the theme's own class or rule, else
+//! the one given before the first theme.
 //!
 //! # Why skip-gram learns the relations
 //!
-//! Skip-gram gives a word its vector by the company the word keeps, and company adds up. The grammar gives the words
-//! of a row the *same* company of that row (france and paris both meet the seine and ratatouille, which no other
-//! country does) and gives every word of a column the *same* company of its role (all countries meet parliaments and
-//! borders, all capitals mayors and suburbs). So a vector is about row plus role, and `paris - france + japan` takes
-//! the row of japan with the role of a capital: tokyo. Gender, number, degree and tense are planted in the same way,
-//! and the words of one theme share its verbs, qualities and places, which makes them neighbours. Sentences across
-//! the themes, and some company borrowed from other rows, keep all this from being too neat.
+//! Skip-gram gives a word its vector by the company the word keeps, and company adds up. The
+//! grammar gives the words of a row the *same* company of that row (france and paris both meet the
+//! seine and ratatouille, which no other country does) and gives every word of a column the *same*
+//! company of its role (all countries meet parliaments and borders, all capitals mayors and
+//! suburbs). So a vector is about row plus role, and `paris - france + japan` takes the row of
+//! japan with the role of a capital: tokyo. Gender, number, degree and tense are planted in the
+//! same way, and the words of one theme share its verbs, qualities and places, which makes them
+//! neighbours. Sentences across the themes, and some company borrowed from other rows, keep all
+//! this from being too neat.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -105,7 +110,10 @@ struct Choice<T> {
 
 impl<T> Default for Choice<T> {
     fn default() -> Self {
-        Choice { items: Vec::new(), total: 0 }
+        Choice {
+            items: Vec::new(),
+            total: 0,
+        }
     }
 }
 
@@ -174,7 +182,9 @@ impl Grammar {
         for (index, line) in text.lines().enumerate() {
             let words: Phrase = line.split_whitespace().collect();
             if !words.is_empty() && !line.starts_with('#') {
-                grammar.add(&words).ok_or_else(|| format!("grammar.txt:{}: cannot read {line:?}", index + 1))?;
+                grammar
+                    .add(&words)
+                    .ok_or_else(|| format!("grammar.txt:{}: cannot read {line:?}", index + 1))?;
             }
         }
         Ok(grammar)
@@ -185,16 +195,28 @@ impl Grammar {
         let theme = self.themes.items.last_mut().map(|(_, theme)| theme);
         match (statement, theme) {
             (["theme", name, weight], _) => {
-                self.themes.push(weight.parse().ok()?, Theme { name, ..Theme::default() });
+                self.themes.push(
+                    weight.parse().ok()?,
+                    Theme {
+                        name,
+                        ..Theme::default()
+                    },
+                );
             }
             (["class", name, words @ ..], theme) => {
-                let choice = theme.map_or(&mut self.rules, |theme| &mut theme.rules).entry(name).or_default();
+                let choice = theme
+                    .map_or(&mut self.rules, |theme| &mut theme.rules)
+                    .entry(name)
+                    .or_default();
                 for word in words {
                     choice.push_ranked(vec![*word]);
                 }
             }
             (["rule", name, words @ ..], theme) => {
-                let choice = theme.map_or(&mut self.rules, |theme| &mut theme.rules).entry(name).or_default();
+                let choice = theme
+                    .map_or(&mut self.rules, |theme| &mut theme.rules)
+                    .entry(name)
+                    .or_default();
                 choice.push(1, words.to_vec());
             }
             (["columns", columns @ ..], Some(theme)) => theme.columns = columns.to_vec(),
@@ -212,9 +234,16 @@ impl Grammar {
 
     /// The sentences, one a line.
     fn corpus(&self) -> Result<String> {
-        let mut writer = Writer { grammar: self, random: SplitMix64(SEED), text: String::new() };
+        let mut writer = Writer {
+            grammar: self,
+            random: SplitMix64(SEED),
+            text: String::new(),
+        };
         for _ in 0..SENTENCES {
-            let theme = self.themes.draw(&mut writer.random).ok_or("the grammar has no themes")?;
+            let theme = self
+                .themes
+                .draw(&mut writer.random)
+                .ok_or("the grammar has no themes")?;
             let row = theme.draw_row(&mut writer.random);
             writer.expand("SENTENCE", theme, row, 0)?;
             writer.text.pop();
@@ -223,8 +252,8 @@ impl Grammar {
         Ok(writer.text)
     }
 
-    /// The questions in the format of Google's `questions-words.txt`. Themes in succession that ask in the same
-    /// section add to it, but pairs are only asked about with pairs of their own theme.
+    /// The questions in the format of Google's `questions-words.txt`. Themes in succession that ask
+    /// in the same section add to it, but pairs are only asked about with pairs of their own theme.
     fn analogies(&self) -> String {
         let mut text = String::new();
         let mut section = "";
@@ -250,7 +279,11 @@ impl Grammar {
     }
 
     fn theme(&self, name: &str) -> Option<&Theme> {
-        self.themes.items.iter().map(|(_, theme)| theme).find(|theme| theme.name == name)
+        self.themes
+            .items
+            .iter()
+            .map(|(_, theme)| theme)
+            .find(|theme| theme.name == name)
     }
 }
 
@@ -263,14 +296,27 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Writes what `word` stands for in a sentence about this row, a space after each word.
-    fn expand(&mut self, word: &'static str, theme: &Theme, row: &[&'static str], depth: usize) -> Result<()> {
+    fn expand(
+        &mut self,
+        word: &'static str,
+        theme: &Theme,
+        row: &[&'static str],
+        depth: usize,
+    ) -> Result<()> {
         if let Some((name, slot)) = word.split_once('.') {
-            let other = self.grammar.theme(name).ok_or_else(|| format!("there is no theme {name}"))?;
+            let other = self
+                .grammar
+                .theme(name)
+                .ok_or_else(|| format!("there is no theme {name}"))?;
             let other_row = other.draw_row(&mut self.random);
             return self.expand(slot, other, other_row, depth);
         }
         let is_slot = word.starts_with(|first: char| first.is_ascii_uppercase());
-        let plain = if is_slot { theme.column(word).and_then(|column| row.get(column)) } else { Some(&word) };
+        let plain = if is_slot {
+            theme.column(word).and_then(|column| row.get(column))
+        } else {
+            Some(&word)
+        };
         if let Some(plain) = plain {
             self.text.extend([plain, " "]);
             return Ok(());
@@ -282,6 +328,8 @@ impl Writer<'_> {
             .and_then(|choice| choice.draw(&mut self.random))
             .filter(|_| depth < MAX_DEPTH)
             .ok_or_else(|| format!("the theme {} cannot fill the slot {word}", theme.name))?;
-        phrase.iter().try_for_each(|word| self.expand(word, theme, row, depth + 1))
+        phrase
+            .iter()
+            .try_for_each(|word| self.expand(word, theme, row, depth + 1))
     }
 }

@@ -1,4 +1,5 @@
-//! Makes the figures and the numbers of `docs/skip-gram.md` from the bundled corpus, on the CPU, the same on every run.
+//! Makes the figures and the numbers of `docs/skip-gram.md` from the bundled corpus, on the CPU,
+//! the same on every run.
 //!
 //! ```sh
 //! cargo run --release --example figures -- docs/figures
@@ -37,7 +38,10 @@ const ORANGE: RGBColor = RGBColor(0xff, 0x7f, 0x0e);
 const GREY: RGBColor = RGBColor(0x7f, 0x7f, 0x7f);
 
 fn main() -> Result<()> {
-    let folder: PathBuf = std::env::args_os().nth(1).context("usage: figures FOLDER")?.into();
+    let folder: PathBuf = std::env::args_os()
+        .nth(1)
+        .context("usage: figures FOLDER")?
+        .into();
     std::fs::create_dir_all(&folder)?;
     positives_alone(&folder)?;
     products(&folder)?;
@@ -46,16 +50,29 @@ fn main() -> Result<()> {
 }
 
 fn bundled(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data")
+        .join(name)
 }
 
 /// Every pair within five words, every occurrence: what the formulas are about.
 fn config(loss: Loss) -> Config {
-    Config { loss, fixed_window: true, sample: Some(0.0), negative: NEGATIVE, epochs: 20, ..Config::default() }
+    Config {
+        loss,
+        fixed_window: true,
+        sample: Some(0.0),
+        negative: NEGATIVE,
+        epochs: 20,
+        ..Config::default()
+    }
 }
 
 fn dataset(config: &Config) -> Result<Dataset> {
-    Ok(Dataset::prepare(&Corpus::open(&[bundled("corpus.txt")])?, config, |_| ())?)
+    Ok(Dataset::prepare(
+        &Corpus::open(&[bundled("corpus.txt")])?,
+        config,
+        |_| (),
+    )?)
 }
 
 /// Trains on the CPU; the model and the loss of the last epoch.
@@ -70,7 +87,9 @@ fn analogies(data: &Dataset, matrix: &Matrix) -> Result<f64> {
     let sets = Sets::read(&[], &[bundled("analogies.txt")], eval::Options::default())?;
     let evaluation = sets.evaluate(&data.vocab, matrix);
     let json = serde_json::to_value(&evaluation)?;
-    json["analogies"][0]["total"]["3cosadd"]["accuracy"].as_f64().context("no accuracy")
+    json["analogies"][0]["total"]["3cosadd"]["accuracy"]
+        .as_f64()
+        .context("no accuracy")
 }
 
 /// What becomes of the vectors when every label is 1.
@@ -79,7 +98,9 @@ fn positives_alone(folder: &Path) -> Result<()> {
     let (with, loss_with) = trained(&data, Objective::Sigmoid)?;
     let start = data.model();
     // A context and nothing else: no option gives that, for nobody should train so.
-    Arc::get_mut(&mut data.source).context("the source is shared")?.targets = Arc::new(Targets::Context);
+    Arc::get_mut(&mut data.source)
+        .context("the source is shared")?
+        .targets = Arc::new(Targets::Context);
     let (without, loss_without) = trained(&data, Objective::Sigmoid)?;
     println!("## Positives alone\n");
     println!("| | loss per pair | mean cosine of two words | analogies |\n|---|---|---|---|");
@@ -92,15 +113,31 @@ fn positives_alone(folder: &Path) -> Result<()> {
         let of_pairs = random_cosines(&model.input);
         let mean = of_pairs.iter().sum::<f64>() / of_pairs.len() as f64;
         let loss = loss.map_or_else(String::new, |loss| format!("{loss:.3}"));
-        println!("| {name} | {loss} | {mean:.3} | {:.3} |", analogies(&data, &model.input)?);
+        println!(
+            "| {name} | {loss} | {mean:.3} | {:.3} |",
+            analogies(&data, &model.input)?
+        );
         cosines.push((name, of_pairs));
     }
     println!();
     let series = [
-        Series { name: "positives alone", color: ORANGE, values: &cosines[1].1 },
-        Series { name: "with 5 negatives", color: BLUE, values: &cosines[2].1 },
+        Series {
+            name: "positives alone",
+            color: ORANGE,
+            values: &cosines[1].1,
+        },
+        Series {
+            name: "with 5 negatives",
+            color: BLUE,
+            values: &cosines[2].1,
+        },
     ];
-    histogram(&folder.join("positives-alone.svg"), "cosine of two words drawn at random", -1.0..1.0, &series)
+    histogram(
+        &folder.join("positives-alone.svg"),
+        "cosine of two words drawn at random",
+        -1.0..1.0,
+        &series,
+    )
 }
 
 /// Cosines of words drawn in pairs.
@@ -130,10 +167,18 @@ impl Pairs {
                 break;
             }
             for window in 0..batch.windows() {
-                let Some(context) = batch.targets_of(window).iter().find(|target| target.label()) else { continue };
+                let Some(context) = batch
+                    .targets_of(window)
+                    .iter()
+                    .find(|target| target.label())
+                else {
+                    continue;
+                };
                 for &center in batch.centers_of(window) {
                     let center = batch.center_rows[center as usize];
-                    *counts.entry((center, batch.target_rows[context.slot()])).or_insert(0.0) += 1.0;
+                    *counts
+                        .entry((center, batch.target_rows[context.slot()]))
+                        .or_insert(0.0) += 1.0;
                     of_center[center as usize] += 1.0;
                 }
             }
@@ -157,76 +202,138 @@ fn products(folder: &Path) -> Result<()> {
     let centers = AliasTable::new(pairs.of_center.iter().copied());
     let noise = AliasTable::noise(data.vocab.counts(), data.config.ns_exponent);
     let mut rng = Key::new(2, 0, Stream::Windows).at(0);
-    let seen: Vec<f64> =
-        (0..DRAWS).map(|_| observed[by_count.outcome(rng.next_u64()) as usize]).map(|(x, c)| product(x, c)).collect();
-    let drawn: Vec<(u32, u32)> =
-        (0..DRAWS).map(|_| (centers.outcome(rng.next_u64()), noise.outcome(rng.next_u64()))).collect();
+    let seen: Vec<f64> = (0..DRAWS)
+        .map(|_| observed[by_count.outcome(rng.next_u64()) as usize])
+        .map(|(x, c)| product(x, c))
+        .collect();
+    let drawn: Vec<(u32, u32)> = (0..DRAWS)
+        .map(|_| {
+            (
+                centers.outcome(rng.next_u64()),
+                noise.outcome(rng.next_u64()),
+            )
+        })
+        .collect();
     let sampled: Vec<f64> = drawn.iter().map(|&(x, c)| product(x, c)).collect();
-    let never: Vec<f64> =
-        drawn.iter().filter(|pair| !pairs.counts.contains_key(pair)).map(|&(x, c)| product(x, c)).collect();
+    let never: Vec<f64> = drawn
+        .iter()
+        .filter(|pair| !pairs.counts.contains_key(pair))
+        .map(|&(x, c)| product(x, c))
+        .collect();
 
     println!("## Products W[x]·W'[c]\n");
     println!("| pairs | mean | below 0 |\n|---|---|---|");
-    for (name, values) in
-        [("observed", &seen), ("sampled as negatives", &sampled), ("of these, never observed", &never)]
-    {
+    for (name, values) in [
+        ("observed", &seen),
+        ("sampled as negatives", &sampled),
+        ("of these, never observed", &never),
+    ] {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let below = values.iter().filter(|&&value| value < 0.0).count() as f64 / values.len() as f64;
+        let below =
+            values.iter().filter(|&&value| value < 0.0).count() as f64 / values.len() as f64;
         println!("| {name} | {mean:.2} | {:.1}% |", 100.0 * below);
     }
     println!();
     let series = [
-        Series { name: "never observed", color: GREY, values: &never },
-        Series { name: "sampled as negatives", color: ORANGE, values: &sampled },
-        Series { name: "observed", color: BLUE, values: &seen },
+        Series {
+            name: "never observed",
+            color: GREY,
+            values: &never,
+        },
+        Series {
+            name: "sampled as negatives",
+            color: ORANGE,
+            values: &sampled,
+        },
+        Series {
+            name: "observed",
+            color: BLUE,
+            values: &seen,
+        },
     ];
-    histogram(&folder.join("products.svg"), "W[x]·W'[c]", -16.0..6.0, &series)?;
+    histogram(
+        &folder.join("products.svg"),
+        "W[x]·W'[c]",
+        -16.0..6.0,
+        &series,
+    )?;
 
     // The optimum where a negative that equals the context is left out: see the page.
     let weight = |c: u32| (data.vocab.counts()[c as usize] as f64).powf(data.config.ns_exponent);
     let total: f64 = (0..data.vocab.len() as u32).map(weight).sum();
     let optimum = |x: u32, c: u32| {
         let count = pairs.counts[&(x, c)];
-        (count / (f64::from(NEGATIVE) * (pairs.of_center[x as usize] - count) * weight(c) / total)).ln()
+        (count / (f64::from(NEGATIVE) * (pairs.of_center[x as usize] - count) * weight(c) / total))
+            .ln()
     };
-    // Rare pairs are mostly chance; of 20 occurrences, the estimate of the optimum is good to about a quarter.
+    // Rare pairs are mostly chance; of 20 occurrences, the estimate of the optimum is good to about
+    // a quarter.
     let often: Vec<(f64, f64, f64)> = observed
         .iter()
         .filter(|pair| pairs.counts[pair] >= 20.0)
         .map(|&(x, c)| (optimum(x, c), product(x, c), pairs.counts[&(x, c)]))
         .collect();
-    println!("Correlation of the products with the optimum, {} pairs seen 20 times or more: {:.3}\n", often.len(), {
-        let (optima, products): (Vec<f64>, Vec<f64>) = often.iter().map(|&(a, b, _)| (a, b)).unzip();
-        correlation(&optima, &products)
-    });
+    println!(
+        "Correlation of the products with the optimum, {} pairs seen 20 times or more: {:.3}\n",
+        often.len(),
+        {
+            let (optima, products): (Vec<f64>, Vec<f64>) =
+                often.iter().map(|&(a, b, _)| (a, b)).unzip();
+            correlation(&optima, &products)
+        }
+    );
     scatter(&folder.join("pmi.svg"), &often)
 }
 
 /// The loss of a full softmax and the entropy that no model can come below.
 fn softmax() -> Result<()> {
-    let config = Config { window: 2, lr: 0.02, epochs: 40, batch: Some(4096), ..config(Loss::Softmax) };
+    let config = Config {
+        window: 2,
+        lr: 0.02,
+        epochs: 40,
+        batch: Some(4096),
+        ..config(Loss::Softmax)
+    };
     let data = dataset(&config)?;
     let pairs = Pairs::of(&data)?;
     let total: f64 = pairs.of_center.iter().sum();
-    let mut counts: Vec<(u32, f64)> = pairs.counts.iter().map(|(&(x, _), &count)| (x, count)).collect();
+    let mut counts: Vec<(u32, f64)> = pairs
+        .counts
+        .iter()
+        .map(|(&(x, _), &count)| (x, count))
+        .collect();
     counts.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let entropy: f64 =
-        counts.iter().map(|&(x, count)| -count / total * (count / pairs.of_center[x as usize]).ln()).sum();
+    let entropy: f64 = counts
+        .iter()
+        .map(|&(x, count)| -count / total * (count / pairs.of_center[x as usize]).ln())
+        .sum();
     let (_, loss) = trained(&data, data.objective())?;
     println!("## Softmax\n");
-    println!("Conditional entropy of {total} pairs: {entropy:.4}; loss after training: {loss:.4}\n");
+    println!(
+        "Conditional entropy of {total} pairs: {entropy:.4}; loss after training: {loss:.4}\n"
+    );
     Ok(())
 }
 
 /// Which matrix answers analogies best.
 fn averages() -> Result<()> {
-    let config = Config { sample: Some(1e-3), ..Config::default() };
+    let config = Config {
+        sample: Some(1e-3),
+        ..Config::default()
+    };
     println!("## Which embedding\n");
     println!("| embedding | analogies |\n|---|---|");
     let data = dataset(&config)?;
     let (model, _) = trained(&data, Objective::Sigmoid)?;
-    for (name, which) in [("input", Embedding::Input), ("output", Embedding::Output), ("average", Embedding::Average)] {
-        println!("| {name} | {:.3} |", analogies(&data, &model.clone().embedding(which))?);
+    for (name, which) in [
+        ("input", Embedding::Input),
+        ("output", Embedding::Output),
+        ("average", Embedding::Average),
+    ] {
+        println!(
+            "| {name} | {:.3} |",
+            analogies(&data, &model.clone().embedding(which))?
+        );
     }
     Ok(())
 }
@@ -234,9 +341,11 @@ fn averages() -> Result<()> {
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));
-    let covariance =
-        |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 { x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum() };
-    covariance(a, mean_a, b, mean_b) / (covariance(a, mean_a, a, mean_a) * covariance(b, mean_b, b, mean_b)).sqrt()
+    let covariance = |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 {
+        x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum()
+    };
+    covariance(a, mean_a, b, mean_b)
+        / (covariance(a, mean_a, a, mean_a) * covariance(b, mean_b, b, mean_b)).sqrt()
 }
 
 /// Values of one kind, to be shown as a histogram.
@@ -247,7 +356,12 @@ struct Series<'a> {
 }
 
 /// Histograms on one axis, each scaled to its own number of values.
-fn histogram(path: &Path, label: &str, range: std::ops::Range<f64>, series: &[Series<'_>]) -> Result<()> {
+fn histogram(
+    path: &Path,
+    label: &str,
+    range: std::ops::Range<f64>,
+    series: &[Series<'_>],
+) -> Result<()> {
     const BARS: usize = 80;
     let width = (range.end - range.start) / BARS as f64;
     let shares: Vec<Vec<f64>> = series
@@ -269,21 +383,34 @@ fn histogram(path: &Path, label: &str, range: std::ops::Range<f64>, series: &[Se
         .x_label_area_size(40)
         .y_label_area_size(48)
         .build_cartesian_2d(range.clone(), 0.0..1.05 * highest)?;
-    chart.configure_mesh().disable_mesh().x_desc(label).y_desc("density").draw()?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_desc(label)
+        .y_desc("density")
+        .draw()?;
     for (series, shares) in series.iter().zip(&shares) {
         let corner = |bar: usize| range.start + bar as f64 * width;
-        let outline = (0..BARS).flat_map(|bar| [(corner(bar), shares[bar]), (corner(bar + 1), shares[bar])]);
+        let outline =
+            (0..BARS).flat_map(|bar| [(corner(bar), shares[bar]), (corner(bar + 1), shares[bar])]);
         let color = series.color;
         chart
             .draw_series(AreaSeries::new(outline, 0.0, color.mix(0.25)).border_style(color))?
             .label(series.name)
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], color.mix(0.6).filled()));
+            .legend(move |(x, y)| {
+                Rectangle::new([(x, y - 5), (x + 12, y + 5)], color.mix(0.6).filled())
+            });
     }
-    chart.configure_series_labels().position(SeriesLabelPosition::UpperLeft).border_style(GREY).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .border_style(GREY)
+        .draw()?;
     Ok(root.present()?)
 }
 
-/// Products against their optimum, larger dots for more frequent pairs, with the line on which both are equal.
+/// Products against their optimum, larger dots for more frequent pairs, with the line on which both
+/// are equal.
 fn scatter(path: &Path, points: &[(f64, f64, f64)]) -> Result<()> {
     const RANGE: std::ops::Range<f64> = -4.0..5.0;
     let root = SVGBackend::new(path, (480, 480)).into_drawing_area();
@@ -293,14 +420,38 @@ fn scatter(path: &Path, points: &[(f64, f64, f64)]) -> Result<()> {
         .x_label_area_size(40)
         .y_label_area_size(48)
         .build_cartesian_2d(RANGE, RANGE)?;
-    chart.configure_mesh().disable_mesh().x_desc("optimum: shifted PMI").y_desc("W[x]·W'[c]").draw()?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_desc("optimum: shifted PMI")
+        .y_desc("W[x]·W'[c]")
+        .draw()?;
     // One in several: the picture stays small.
     let step = points.len().div_ceil(500);
-    chart.draw_series(points.iter().step_by(step).map(|&(optimum, product, count)| {
-        Circle::new((optimum, product), count.log10().round() as i32, BLUE.mix(0.35).filled())
-    }))?;
-    chart.draw_series(LineSeries::new([(RANGE.start, RANGE.start), (RANGE.end, RANGE.end)], ORANGE.stroke_width(2)))?;
-    let style = ("sans-serif", 14).into_font().color(&ORANGE).pos(Pos::new(HPos::Right, VPos::Bottom));
-    chart.draw_series(std::iter::once(Text::new("equal", (RANGE.end - 0.9, RANGE.end - 0.6), style)))?;
+    chart.draw_series(
+        points
+            .iter()
+            .step_by(step)
+            .map(|&(optimum, product, count)| {
+                Circle::new(
+                    (optimum, product),
+                    count.log10().round() as i32,
+                    BLUE.mix(0.35).filled(),
+                )
+            }),
+    )?;
+    chart.draw_series(LineSeries::new(
+        [(RANGE.start, RANGE.start), (RANGE.end, RANGE.end)],
+        ORANGE.stroke_width(2),
+    ))?;
+    let style = ("sans-serif", 14)
+        .into_font()
+        .color(&ORANGE)
+        .pos(Pos::new(HPos::Right, VPos::Bottom));
+    chart.draw_series(std::iter::once(Text::new(
+        "equal",
+        (RANGE.end - 0.9, RANGE.end - 0.6),
+        style,
+    )))?;
     Ok(root.present()?)
 }

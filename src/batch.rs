@@ -5,22 +5,27 @@ use std::ops::Range;
 /// Targets that a kernel handles at a time.
 pub const TARGET_BLOCK: usize = 8;
 
-/// Centers of a run at most: 16 consecutive positions and those that windows of 5 reach beyond them.
+/// Centers of a run at most: 16 consecutive positions and those that windows of 5 reach beyond
+/// them.
 ///
-/// Kernels keep as many rows of sums close at hand, so this also is a matter of memory: 16 KB for 150 dimensions.
+/// Kernels keep as many rows of sums close at hand, so this also is a matter of memory: 16 KB for
+/// 150 dimensions.
 pub const RUN_CENTERS: usize = 26;
 
-/// Windows of one context position each: its target rows (the context and the negatives, say) and the centers around it.
+/// Windows of one context position each: its target rows (the context and the negatives, say) and
+/// the centers around it.
 ///
-/// Each window stands for the full cross product of its centers and targets. Windows of neighbouring positions, which have
-/// many centers in common, make up a **run**: a kernel adds to a center's sum once for a run, not for each window. Rows are
-/// named by **slots**: slot `i` of a table is the `i`-th smallest row that the batch touches there, so accumulators need only
-/// be as large as the batch.
+/// Each window stands for the full cross product of its centers and targets. Windows of
+/// neighbouring positions, which have many centers in common, make up a **run**: a kernel adds to a
+/// center's sum once for a run, not for each window. Rows are named by **slots**: slot `i` of a
+/// table is the `i`-th smallest row that the batch touches there, so accumulators need only be as
+/// large as the batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Run `r` has the windows `run_windows[r]..run_windows[r + 1]`.
     pub run_windows: Vec<u32>,
-    /// Run `r` has `run_centers[run_center_offsets[r]..run_center_offsets[r + 1]]`, up to [`RUN_CENTERS`].
+    /// Run `r` has `run_centers[run_center_offsets[r]..run_center_offsets[r + 1]]`, up to
+    /// [`RUN_CENTERS`].
     pub run_center_offsets: Vec<u32>,
     /// Slots of W, run after run.
     pub run_centers: Vec<u32>,
@@ -36,14 +41,16 @@ pub struct Batch {
     pub center_rows: Vec<u32>,
     /// The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<u32>,
-    /// For each center slot, how many bits its number of products with targets has: so many terms, at most, add up in what
-    /// its row receives.
+    /// For each center slot, how many bits its number of products with targets has: so many terms,
+    /// at most, add up in what its row receives.
     pub center_bits: Vec<u8>,
     /// For each target slot, how many bits its number of products with centers has.
     pub target_bits: Vec<u8>,
-    /// How many bits the most products of a center in one run have, which add up to one contribution.
+    /// How many bits the most products of a center in one run have, which add up to one
+    /// contribution.
     pub center_contribution_bits: u8,
-    /// How many bits the most centers of a window have, which add up to one contribution to a target.
+    /// How many bits the most centers of a window have, which add up to one contribution to a
+    /// target.
     pub target_contribution_bits: u8,
     /// The epoch, from 0.
     pub epoch: u32,
@@ -62,8 +69,8 @@ pub struct Run<'a> {
     pub centers: &'a [u32],
 }
 
-/// A slot of W' with the label that its product with each center should have: 1 for the context, 0 for a negative; in
-/// hierarchical softmax, which branch the context's path takes at an inner node.
+/// A slot of W' with the label that its product with each center should have: 1 for the context, 0
+/// for a negative; in hierarchical softmax, which branch the context's path takes at an inner node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
 pub struct Target(u32);
@@ -97,7 +104,10 @@ impl Batch {
     /// A run, by its number.
     #[inline]
     pub fn run(&self, run: usize) -> Run<'_> {
-        Run { windows: range(&self.run_windows, run), centers: &self.run_centers[range(&self.run_center_offsets, run)] }
+        Run {
+            windows: range(&self.run_windows, run),
+            centers: &self.run_centers[range(&self.run_center_offsets, run)],
+        }
     }
 
     /// Number of windows.
@@ -112,13 +122,15 @@ impl Batch {
 
     /// Number of (center, target) products.
     pub fn products(&self) -> u64 {
-        let product = |window| (self.centers_of(window).len() * self.targets_of(window).len()) as u64;
+        let product =
+            |window| (self.centers_of(window).len() * self.targets_of(window).len()) as u64;
         (0..self.windows()).map(product).sum()
     }
 
     /// Bytes of all arrays.
     pub fn bytes(&self) -> usize {
-        let of_runs = self.run_windows.len() + self.run_center_offsets.len() + self.run_centers.len();
+        let of_runs =
+            self.run_windows.len() + self.run_center_offsets.len() + self.run_centers.len();
         let offsets = self.center_offsets.len() + self.target_offsets.len();
         let of_rows = |rows: usize| rows + rows.div_ceil(4);
         let rows = of_rows(self.center_rows.len()) + of_rows(self.target_rows.len());
@@ -139,20 +151,27 @@ impl Batch {
 
     /// Every window with the rows of W of its centers.
     pub fn windows_with_centers(&self) -> impl Iterator<Item = (usize, Vec<u32>)> {
-        (0..self.runs()).map(|run| self.run(run)).flat_map(move |Run { windows, centers }| {
-            let row = |&place: &u8| self.center_rows[centers[place as usize] as usize];
-            windows.map(move |window| (window, self.centers_of(window).iter().map(row).collect()))
-        })
+        (0..self.runs())
+            .map(|run| self.run(run))
+            .flat_map(move |Run { windows, centers }| {
+                let row = |&place: &u8| self.center_rows[centers[place as usize] as usize];
+                windows
+                    .map(move |window| (window, self.centers_of(window).iter().map(row).collect()))
+            })
     }
 
-    /// The contexts of each center slot, for objectives without negatives: every target stands for itself.
+    /// The contexts of each center slot, for objectives without negatives: every target stands for
+    /// itself.
     pub fn by_center(&self) -> ByCenter {
         let mut offsets = vec![0u32; self.center_rows.len() + 1];
         let runs = || (0..self.runs()).map(|run| self.run(run));
         for Run { windows, centers } in runs() {
             for window in windows {
                 let targets = self.targets_of(window).len() as u32;
-                let slots = self.centers_of(window).iter().map(|&place| centers[place as usize]);
+                let slots = self
+                    .centers_of(window)
+                    .iter()
+                    .map(|&place| centers[place as usize]);
                 slots.for_each(|slot| offsets[slot as usize + 1] += targets);
             }
         }
@@ -177,8 +196,18 @@ impl Batch {
     ///
     /// # Errors
     /// Which array is wrong.
-    pub fn validate(&self, input_rows: usize, output_rows: usize) -> std::result::Result<(), String> {
-        let require = |holds: bool, what: &str| if holds { Ok(()) } else { Err(format!("the batch's {what}")) };
+    pub fn validate(
+        &self,
+        input_rows: usize,
+        output_rows: usize,
+    ) -> std::result::Result<(), String> {
+        let require = |holds: bool, what: &str| {
+            if holds {
+                Ok(())
+            } else {
+                Err(format!("the batch's {what}"))
+            }
+        };
         let spans = |offsets: &[u32], count: usize, length: usize| {
             offsets.len() == count + 1
                 && offsets.first() == Some(&0)
@@ -186,32 +215,86 @@ impl Batch {
                 && offsets.is_sorted()
         };
         let (runs, windows) = (self.runs(), self.windows());
-        require(spans(&self.run_windows, runs, windows), "runs do not span its windows")?;
+        require(
+            spans(&self.run_windows, runs, windows),
+            "runs do not span its windows",
+        )?;
         let centers = self.run_centers.len();
-        require(spans(&self.run_center_offsets, runs, centers), "runs do not span their centers")?;
-        require(spans(&self.center_offsets, windows, self.centers.len()), "center offsets do not span its centers")?;
-        require(spans(&self.target_offsets, windows, self.targets.len()), "target offsets do not span its targets")?;
+        require(
+            spans(&self.run_center_offsets, runs, centers),
+            "runs do not span their centers",
+        )?;
+        require(
+            spans(&self.center_offsets, windows, self.centers.len()),
+            "center offsets do not span its centers",
+        )?;
+        require(
+            spans(&self.target_offsets, windows, self.targets.len()),
+            "target offsets do not span its targets",
+        )?;
         let runs = || (0..runs).map(|run| self.run(run));
-        require(runs().all(|run| run.centers.len() <= RUN_CENTERS), "runs have too many centers")?;
+        require(
+            runs().all(|run| run.centers.len() <= RUN_CENTERS),
+            "runs have too many centers",
+        )?;
         let leads = |run: Run<'_>| {
-            let of_windows =
-                self.center_offsets[run.windows.start] as usize..self.center_offsets[run.windows.end] as usize;
-            self.centers[of_windows].iter().all(|&place| usize::from(place) < run.centers.len())
+            let of_windows = self.center_offsets[run.windows.start] as usize
+                ..self.center_offsets[run.windows.end] as usize;
+            self.centers[of_windows]
+                .iter()
+                .all(|&place| usize::from(place) < run.centers.len())
         };
         require(runs().all(leads), "centers exceed those of their run")?;
         let (center_slots, target_slots) = (self.center_rows.len(), self.target_rows.len());
-        require(self.center_bits.len() == center_slots, "bits of centers are not one for each slot")?;
-        require(self.target_bits.len() == target_slots, "bits of targets are not one for each slot")?;
-        require(self.run_centers.iter().all(|&slot| (slot as usize) < center_slots), "centers exceed its slots")?;
-        require(self.targets.iter().all(|target| target.slot() < target_slots), "targets exceed its slots")?;
-        require(self.center_rows.iter().all(|&row| (row as usize) < input_rows), "rows exceed W")?;
-        require(self.target_rows.iter().all(|&row| (row as usize) < output_rows), "rows exceed W'")
+        require(
+            self.center_bits.len() == center_slots,
+            "bits of centers are not one for each slot",
+        )?;
+        require(
+            self.target_bits.len() == target_slots,
+            "bits of targets are not one for each slot",
+        )?;
+        require(
+            self.run_centers
+                .iter()
+                .all(|&slot| (slot as usize) < center_slots),
+            "centers exceed its slots",
+        )?;
+        require(
+            self.targets
+                .iter()
+                .all(|target| target.slot() < target_slots),
+            "targets exceed its slots",
+        )?;
+        require(
+            self.center_rows
+                .iter()
+                .all(|&row| (row as usize) < input_rows),
+            "rows exceed W",
+        )?;
+        require(
+            self.target_rows
+                .iter()
+                .all(|&row| (row as usize) < output_rows),
+            "rows exceed W'",
+        )
     }
 
     /// Empties the batch, keeping its memory.
     pub(crate) fn clear(&mut self) {
-        let Self { run_windows, run_center_offsets, center_offsets, target_offsets, .. } = self;
-        for offsets in [run_windows, run_center_offsets, center_offsets, target_offsets] {
+        let Self {
+            run_windows,
+            run_center_offsets,
+            center_offsets,
+            target_offsets,
+            ..
+        } = self;
+        for offsets in [
+            run_windows,
+            run_center_offsets,
+            center_offsets,
+            target_offsets,
+        ] {
             offsets.clear();
             offsets.push(0);
         }
@@ -252,8 +335,9 @@ impl ByCenter {
 pub struct BatchBuilder {
     centers: RowSet,
     targets: RowSet,
-    /// For each place of the run's centers, by how much its products exceed those of the place before. A window has its
-    /// centers in two ranges of places, so that it changes four of these numbers, however many centers it has.
+    /// For each place of the run's centers, by how much its products exceed those of the place
+    /// before. A window has its centers in two ranges of places, so that it changes four of these
+    /// numbers, however many centers it has.
     more_products: [u32; RUN_CENTERS + 1],
     /// The most products of a center in one run of the batch.
     most_of_center: u32,
@@ -282,11 +366,17 @@ impl BatchBuilder {
 
     /// Adds a window to the run: places of its centers, and targets whose slots still are rows.
     #[inline]
-    pub fn window(&mut self, batch: &mut Batch, centers: impl IntoIterator<Item = Range<u8>>, targets: &[Target]) {
+    pub fn window(
+        &mut self,
+        batch: &mut Batch,
+        centers: impl IntoIterator<Item = Range<u8>>,
+        targets: &[Target],
+    ) {
         let first = batch.centers.len();
         for places in centers {
             let (start, end) = (usize::from(places.start), usize::from(places.end));
-            self.more_products[start] = self.more_products[start].wrapping_add(targets.len() as u32);
+            self.more_products[start] =
+                self.more_products[start].wrapping_add(targets.len() as u32);
             self.more_products[end] = self.more_products[end].wrapping_sub(targets.len() as u32);
             batch.centers.extend(places);
         }
@@ -313,15 +403,19 @@ impl BatchBuilder {
             }
             self.more_products = [0; RUN_CENTERS + 1];
             batch.run_windows.push(windows);
-            batch.run_center_offsets.push(batch.run_centers.len() as u32);
+            batch
+                .run_center_offsets
+                .push(batch.run_centers.len() as u32);
         }
     }
 
     /// Ends a batch: rows become slots.
     pub fn finish(&mut self, batch: &mut Batch) {
         self.end_run(batch);
-        self.centers.number(&mut batch.center_rows, &mut batch.center_bits);
-        self.targets.number(&mut batch.target_rows, &mut batch.target_bits);
+        self.centers
+            .number(&mut batch.center_rows, &mut batch.center_bits);
+        self.targets
+            .number(&mut batch.target_rows, &mut batch.target_bits);
         batch.center_contribution_bits = bit_length(std::mem::take(&mut self.most_of_center));
         batch.target_contribution_bits = bit_length(std::mem::take(&mut self.most_of_target));
         for center in &mut batch.run_centers {
@@ -344,7 +438,10 @@ struct RowSet {
 
 impl RowSet {
     fn new(rows: usize) -> Self {
-        Self { touched: vec![0; rows.div_ceil(64)], slots: vec![0; rows] }
+        Self {
+            touched: vec![0; rows.div_ceil(64)],
+            slots: vec![0; rows],
+        }
     }
 
     /// Counts more products of a row.
@@ -353,11 +450,16 @@ impl RowSet {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         let count = &mut self.slots[row as usize];
         // What a previous batch left there is a slot, not a count.
-        *count = if self.touched[word] & bit == 0 { products } else { count.saturating_add(products) };
+        *count = if self.touched[word] & bit == 0 {
+            products
+        } else {
+            count.saturating_add(products)
+        };
         self.touched[word] |= bit;
     }
 
-    /// Lists the touched rows in ascending order, and the bits of their counts, and gives each its slot.
+    /// Lists the touched rows in ascending order, and the bits of their counts, and gives each its
+    /// slot.
     fn number(&mut self, rows: &mut Vec<u32>, count_bits: &mut Vec<u8>) {
         for (word, bits) in self.touched.iter_mut().enumerate() {
             let mut left = std::mem::take(bits);
@@ -386,8 +488,9 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A batch of the given windows: centers, then targets, of which the first is the context. Windows are in runs of four, or
-    /// of fewer where those would have too many centers; a window that has too many for a run becomes several.
+    /// A batch of the given windows: centers, then targets, of which the first is the context.
+    /// Windows are in runs of four, or of fewer where those would have too many centers; a window
+    /// that has too many for a run becomes several.
     pub(crate) fn batch_of(rows: usize, windows: &[(Vec<u32>, Vec<u32>)]) -> Batch {
         let mut builder = BatchBuilder::new(rows, rows);
         let mut batch = Batch::default();
@@ -395,22 +498,39 @@ pub(crate) mod tests {
         let windows: Vec<_> = windows
             .iter()
             .flat_map(|(centers, targets)| {
-                let parts = centers.chunks(RUN_CENTERS).chain(centers.is_empty().then_some(&centers[..]));
+                let parts = centers
+                    .chunks(RUN_CENTERS)
+                    .chain(centers.is_empty().then_some(&centers[..]));
                 parts.map(move |centers| (centers, targets))
             })
             .collect();
         let mut left = &windows[..];
         while !left.is_empty() {
-            let rows =
-                |count: usize| left[..count].iter().flat_map(|(centers, _)| *centers).copied().collect::<BTreeSet<_>>();
-            let count = (1..=left.len().min(4)).rev().find(|&count| rows(count).len() <= RUN_CENTERS).unwrap();
+            let rows = |count: usize| {
+                left[..count]
+                    .iter()
+                    .flat_map(|(centers, _)| *centers)
+                    .copied()
+                    .collect::<BTreeSet<_>>()
+            };
+            let count = (1..=left.len().min(4))
+                .rev()
+                .find(|&count| rows(count).len() <= RUN_CENTERS)
+                .unwrap();
             let rows: Vec<u32> = rows(count).into_iter().rev().collect();
             builder.run(&mut batch, rows.iter().copied());
             for (centers, targets) in &left[..count] {
                 let place = |row| rows.iter().position(|other| other == row).unwrap() as u8;
-                let targets: Vec<Target> =
-                    targets.iter().enumerate().map(|(i, &row)| Target::new(row, i == 0)).collect();
-                builder.window(&mut batch, centers.iter().map(place).map(|place| place..place + 1), &targets);
+                let targets: Vec<Target> = targets
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &row)| Target::new(row, i == 0))
+                    .collect();
+                builder.window(
+                    &mut batch,
+                    centers.iter().map(place).map(|place| place..place + 1),
+                    &targets,
+                );
             }
             left = &left[count..];
         }
@@ -455,11 +575,17 @@ pub(crate) mod tests {
             let mut products = vec![0; run.centers.len()];
             for window in run.windows {
                 let targets = batch.targets_of(window).len() as u32;
-                batch.centers_of(window).iter().for_each(|&place| products[place as usize] += targets);
+                batch
+                    .centers_of(window)
+                    .iter()
+                    .for_each(|&place| products[place as usize] += targets);
             }
             products.into_iter().max().unwrap_or(0)
         };
-        (0..batch.runs()).map(|run| of_run(batch.run(run))).max().unwrap_or(0)
+        (0..batch.runs())
+            .map(|run| of_run(batch.run(run)))
+            .max()
+            .unwrap_or(0)
     }
 
     #[test]
@@ -491,11 +617,21 @@ pub(crate) mod tests {
 
     #[test]
     fn pairs_by_center() {
-        let batch =
-            batch_of(10, &[(vec![7, 2], vec![3]), (vec![2], vec![9, 9]), (vec![], vec![1]), (vec![2, 2], vec![0])]);
+        let batch = batch_of(
+            10,
+            &[
+                (vec![7, 2], vec![3]),
+                (vec![2], vec![9, 9]),
+                (vec![], vec![1]),
+                (vec![2, 2], vec![0]),
+            ],
+        );
         let by_center = batch.by_center();
         assert_eq!(batch.center_rows, [2, 7]);
-        assert_eq!((by_center.of(0), by_center.of(1)), (&[3, 9, 9, 0, 0][..], &[3][..]));
+        assert_eq!(
+            (by_center.of(0), by_center.of(1)),
+            (&[3, 9, 9, 0, 0][..], &[3][..])
+        );
         assert_eq!(batch.products(), 6);
     }
 
@@ -506,11 +642,24 @@ pub(crate) mod tests {
         for _ in 0..2 {
             batch.clear();
             builder.run(&mut batch, [5, 7].into_iter());
-            builder.window(&mut batch, std::iter::once(0..2), &[Target::new(9, true), Target::new(3, false)]);
+            builder.window(
+                &mut batch,
+                std::iter::once(0..2),
+                &[Target::new(9, true), Target::new(3, false)],
+            );
             builder.finish(&mut batch);
             assert_eq!(batch.center_rows, [5, 7]);
-            assert_eq!((batch.center_bits.clone(), batch.target_bits.clone()), (vec![2, 2], vec![2, 2]));
-            assert_eq!((batch.center_contribution_bits, batch.target_contribution_bits), (2, 2));
+            assert_eq!(
+                (batch.center_bits.clone(), batch.target_bits.clone()),
+                (vec![2, 2], vec![2, 2])
+            );
+            assert_eq!(
+                (
+                    batch.center_contribution_bits,
+                    batch.target_contribution_bits
+                ),
+                (2, 2)
+            );
         }
     }
 }

@@ -1,8 +1,10 @@
-//! Host threads that turn the token store into minibatches, in an order and with draws that depend on the seed alone.
+//! Host threads that turn the token store into minibatches, in an order and with draws that depend
+//! on the seed alone.
 //!
-//! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time. Such a **group** is read and
-//! subsampled by one thread, cut into runs of [`RUN`] consecutive positions, and the runs are shuffled. A batch is a
-//! stretch of the shuffled runs; any thread can make it without knowing the others, and batches leave in order.
+//! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time. Such a **group**
+//! is read and subsampled by one thread, cut into runs of [`RUN`] consecutive positions, and the
+//! runs are shuffled. A batch is a stretch of the shuffled runs; any thread can make it without
+//! knowing the others, and batches leave in order.
 
 use std::iter::once;
 use std::ops::Range;
@@ -19,18 +21,22 @@ use crate::sampling::{AliasTable, HuffmanTree, Key, Stream, Subsampler, below};
 
 /// Consecutive positions that stay together when positions are shuffled.
 ///
-/// A shuffle of single positions gains nothing more in quality, and neighbouring windows share their center rows.
+/// A shuffle of single positions gains nothing more in quality, and neighbouring windows share
+/// their center rows.
 pub const RUN: usize = 16;
 
 /// Runs whose windows draw their negatives from one **pool** of noise words, 256 positions.
 ///
-/// A pool's rows and their sums stay in a core's cache while these windows pass, and a batch touches fewer rows.
+/// A pool's rows and their sums stay in a core's cache while these windows pass, and a batch
+/// touches fewer rows.
 pub const POOL_RUNS: usize = 16;
 
-/// How often a noise word of a pool is used, on average: a pool is this many times smaller than the negatives drawn from it.
+/// How often a noise word of a pool is used, on average: a pool is this many times smaller than the
+/// negatives drawn from it.
 ///
-/// Measured on 17 M words of Wikipedia, 2 epochs, means of two seeds: WordSim-353 .645, SimLex-999 .295, analogies .297,
-/// where independent draws score .648, .292 and .309. With 8 analogies fall to .26, with 16 to .19.
+/// Measured on 17 M words of Wikipedia, 2 epochs, means of two seeds: WordSim-353 .645, SimLex-999
+/// .295, analogies .297, where independent draws score .648, .292 and .309. With 8 analogies fall
+/// to .26, with 16 to .19.
 pub const POOL_USES: usize = 4;
 
 /// Blocks shuffled together: some 4 million words, of which every batch is then a sample.
@@ -66,7 +72,8 @@ pub struct Source {
 pub struct Windows {
     /// The largest distance between a context and a center, at least 1.
     pub window: u32,
-    /// Whether every window reaches that far; otherwise each draws its own width from 1 to `window`.
+    /// Whether every window reaches that far; otherwise each draws its own width from 1 to
+    /// `window`.
     pub fixed: bool,
 }
 
@@ -88,8 +95,8 @@ pub struct Negatives {
     pub noise: AliasTable,
     /// Words drawn at a time.
     pub count: u32,
-    /// Whether each pair has independent draws of its own, as in word2vec.c, and not each window one draw from its pool for
-    /// all its pairs.
+    /// Whether each pair has independent draws of its own, as in word2vec.c, and not each window
+    /// one draw from its pool for all its pairs.
     pub per_pair: bool,
     /// Whether a draw that equals the context is left out.
     pub skip_equal: bool,
@@ -142,7 +149,9 @@ impl Group {
 
     /// Leaves out the batches before the `start`-th word of the run, but not the last one.
     fn from(mut self, start: u64) -> Self {
-        self.first = (0..self.batches - 1).take_while(|&number| self.words_of(number).0 < start).count();
+        self.first = (0..self.batches - 1)
+            .take_while(|&number| self.words_of(number).0 < start)
+            .count();
         self
     }
 }
@@ -175,13 +184,16 @@ impl Source {
     }
 
     fn group_words(&self, index: usize, order: &[u32]) -> u64 {
-        let words = |&block: &u32| self.store.block_start(block as usize + 1) - self.store.block_start(block as usize);
+        let words = |&block: &u32| {
+            self.store.block_start(block as usize + 1) - self.store.block_start(block as usize)
+        };
         self.group_blocks(index, order).iter().map(words).sum()
     }
 
     fn group(&self, epoch: u32, index: usize, order: &[u32], words_before: u64) -> Result<Group> {
         let key = Key::new(self.seed, epoch, Stream::Subsample);
-        // Not grown step by step: what earlier groups gave back fits again, and memory does not depend on the corpus.
+        // Not grown step by step: what earlier groups gave back fits again, and memory does not
+        // depend on the corpus.
         let mut tokens = Vec::with_capacity(self.group_words(index, order) as usize);
         let (mut block, mut words) = (Vec::new(), 0);
         for &number in self.group_blocks(index, order) {
@@ -203,10 +215,24 @@ impl Source {
         }
         let mut runs: Vec<u32> = (0..tokens.len().div_ceil(RUN) as u32).collect();
         if self.shuffle {
-            shuffle(&mut runs, Key::new(self.seed, epoch, Stream::Runs), index as u64);
+            shuffle(
+                &mut runs,
+                Key::new(self.seed, epoch, Stream::Runs),
+                index as u64,
+            );
         }
-        let batches = ((tokens.len() as f64 / self.batch as f64).round() as usize).clamp(1, runs.len().max(1));
-        Ok(Group { epoch, index, words_before, words, tokens, runs, batches, first: 0 })
+        let batches = ((tokens.len() as f64 / self.batch as f64).round() as usize)
+            .clamp(1, runs.len().max(1));
+        Ok(Group {
+            epoch,
+            index,
+            words_before,
+            words,
+            tokens,
+            runs,
+            batches,
+            first: 0,
+        })
     }
 
     /// Fills `batch` with a group's `number`-th batch.
@@ -220,44 +246,86 @@ impl Source {
         let tokens = &group.tokens[..];
         let pool_key = Key::new(self.seed, group.epoch, Stream::Pools);
         let place = |position: usize| (group.index as u64) << 32 | position as u64;
-        let (mut windows, mut targets, mut pool) = (Vec::with_capacity(RUN), Vec::new(), Vec::new());
+        let (mut windows, mut targets, mut pool) =
+            (Vec::with_capacity(RUN), Vec::new(), Vec::new());
         let runs = share(group.runs.len(), number, group.batches);
-        for (first, runs) in runs.clone().step_by(POOL_RUNS).zip(group.runs[runs].chunks(POOL_RUNS)) {
-            if let Targets::Negatives(negatives @ Negatives { per_pair: false, .. }) = &*self.targets {
+        for (first, runs) in runs
+            .clone()
+            .step_by(POOL_RUNS)
+            .zip(group.runs[runs].chunks(POOL_RUNS))
+        {
+            if let Targets::Negatives(
+                negatives @ Negatives {
+                    per_pair: false, ..
+                },
+            ) = &*self.targets
+            {
                 negatives.fill_pool(pool_key.at(place(first)), &mut pool);
             }
             for &run in runs {
                 windows.clear();
                 for position in run as usize * RUN..tokens.len().min((run as usize + 1) * RUN) {
                     let mut rng = key.at(place(position));
-                    let reach = if fixed { window } else { 1 + below(window, rng.next_u32()) };
-                    add_window(position, around(tokens, position, reach as usize), rng, &mut windows);
+                    let reach = if fixed {
+                        window
+                    } else {
+                        1 + below(window, rng.next_u32())
+                    };
+                    add_window(
+                        position,
+                        around(tokens, position, reach as usize),
+                        rng,
+                        &mut windows,
+                    );
                 }
                 let mut left = &mut windows[..];
                 while !left.is_empty() {
                     let (count, positions) = as_one_run(&left[..left.len().min(self.run.max(1))]);
                     let (own, rest) = left.split_at_mut(count);
                     left = rest;
-                    builder.run(batch, tokens[positions.clone()].iter().map(|token| token & !END));
-                    for Window { context, centers, before, rng } in own {
-                        let places = Places { context: *context, centers: centers.clone(), run: positions.start };
+                    builder.run(
+                        batch,
+                        tokens[positions.clone()].iter().map(|token| token & !END),
+                    );
+                    for Window {
+                        context,
+                        centers,
+                        before,
+                        rng,
+                    } in own
+                    {
+                        let places = Places {
+                            context: *context,
+                            centers: centers.clone(),
+                            run: positions.start,
+                        };
                         let word = tokens[*context] & !END;
                         match &*self.targets {
                             Targets::Negatives(negatives) if negatives.per_pair => {
                                 // The draws of the parts before.
-                                (0..*before * negatives.count as usize).for_each(|_| _ = rng.next_u64());
+                                (0..*before * negatives.count as usize)
+                                    .for_each(|_| _ = rng.next_u64());
                                 for center in places.all() {
-                                    negatives.draw(word, || negatives.noise.outcome(rng.next_u64()), &mut targets);
+                                    negatives.draw(
+                                        word,
+                                        || negatives.noise.outcome(rng.next_u64()),
+                                        &mut targets,
+                                    );
                                     builder.window(batch, once(center..center + 1), &targets);
                                 }
                             }
                             Targets::Negatives(negatives) => {
-                                let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
+                                let from_pool =
+                                    || pool[below(pool.len() as u32, rng.next_u32()) as usize];
                                 negatives.draw(word, from_pool, &mut targets);
                                 builder.window(batch, places.ranges(), &targets);
                             }
-                            Targets::Path(tree) => builder.window(batch, places.ranges(), tree.path(word)),
-                            Targets::Context => builder.window(batch, places.ranges(), &[Target::new(word, true)]),
+                            Targets::Path(tree) => {
+                                builder.window(batch, places.ranges(), tree.path(word))
+                            }
+                            Targets::Context => {
+                                builder.window(batch, places.ranges(), &[Target::new(word, true)])
+                            }
                         }
                     }
                 }
@@ -271,23 +339,41 @@ impl Source {
         self.batches_from(threads, 0)
     }
 
-    /// The same from the batch on before which `words` words of the corpus were seen, over all epochs.
+    /// The same from the batch on before which `words` words of the corpus were seen, over all
+    /// epochs.
     pub fn batches_from(self: &Arc<Self>, threads: usize, words: u64) -> Batches {
         let (group_sender, groups) = bounded(1);
         let (queue_sender, queue) = bounded(threads + 2);
         let (recycle, recycled) = unbounded();
         let mut handles = Vec::with_capacity(threads + 1);
         let source = Arc::clone(self);
-        handles.push(std::thread::spawn(move || source.read_groups(words, &group_sender)));
-        let dispatch = Arc::new(Mutex::new(Dispatch { groups, queue: queue_sender, current: None }));
+        handles.push(std::thread::spawn(move || {
+            source.read_groups(words, &group_sender)
+        }));
+        let dispatch = Arc::new(Mutex::new(Dispatch {
+            groups,
+            queue: queue_sender,
+            current: None,
+        }));
         for _ in 0..threads {
-            let (source, dispatch, recycled) = (Arc::clone(self), Arc::clone(&dispatch), Receiver::clone(&recycled));
-            handles.push(std::thread::spawn(move || source.make_batches(&dispatch, &recycled)));
+            let (source, dispatch, recycled) = (
+                Arc::clone(self),
+                Arc::clone(&dispatch),
+                Receiver::clone(&recycled),
+            );
+            handles.push(std::thread::spawn(move || {
+                source.make_batches(&dispatch, &recycled)
+            }));
         }
-        Batches { queue: Some(queue), recycle, threads: handles }
+        Batches {
+            queue: Some(queue),
+            recycle,
+            threads: handles,
+        }
     }
 
-    /// Sends the groups from the one on that holds the `start`-th word, until nobody wants them any more.
+    /// Sends the groups from the one on that holds the `start`-th word, until nobody wants them any
+    /// more.
     fn read_groups(&self, start: u64, groups: &Sender<Result<Group>>) {
         let per_epoch = self.store.tokens().max(1);
         let first_epoch = u32::try_from(start / per_epoch).unwrap_or(u32::MAX);
@@ -297,7 +383,9 @@ impl Source {
             for index in 0..self.groups() {
                 let words = self.group_words(index, &order);
                 if words_before + words > start {
-                    let group = self.group(epoch, index, &order, words_before).map(|group| group.from(start));
+                    let group = self
+                        .group(epoch, index, &order, words_before)
+                        .map(|group| group.from(start));
                     let failed = group.is_err();
                     if groups.send(group).is_err() || failed {
                         return;
@@ -311,7 +399,11 @@ impl Source {
     fn make_batches(&self, dispatch: &Mutex<Dispatch>, recycled: &Receiver<Batch>) {
         let mut builder = BatchBuilder::new(self.words, self.output_rows());
         loop {
-            let Some((group, number, reply)) = dispatch.lock().ok().and_then(|mut dispatch| dispatch.next()) else {
+            let Some((group, number, reply)) = dispatch
+                .lock()
+                .ok()
+                .and_then(|mut dispatch| dispatch.next())
+            else {
                 return;
             };
             let mut batch = recycled.try_recv().unwrap_or_default();
@@ -407,9 +499,15 @@ fn shuffle(items: &mut [u32], key: Key, position: u64) {
 fn around(tokens: &[u32], position: usize, reach: usize) -> Range<usize> {
     let ends = |token: &u32| token & END != 0;
     let first = position.saturating_sub(reach);
-    let first = tokens[first..position].iter().rposition(ends).map_or(first, |end| first + end + 1);
+    let first = tokens[first..position]
+        .iter()
+        .rposition(ends)
+        .map_or(first, |end| first + end + 1);
     let last = tokens.len().min(position + 1 + reach);
-    let last = tokens[position..last].iter().position(ends).map_or(last, |end| position + end + 1);
+    let last = tokens[position..last]
+        .iter()
+        .position(ends)
+        .map_or(last, |end| position + end + 1);
     first..last
 }
 
@@ -425,16 +523,27 @@ struct Window<R> {
     rng: R,
 }
 
-/// Adds a window, if it has any center. One with more centers than a run can have becomes several with the same targets.
+/// Adds a window, if it has any center. One with more centers than a run can have becomes several
+/// with the same targets.
 #[inline]
-fn add_window<R: Clone>(context: usize, centers: Range<usize>, rng: R, windows: &mut Vec<Window<R>>) {
+fn add_window<R: Clone>(
+    context: usize,
+    centers: Range<usize>,
+    rng: R,
+    windows: &mut Vec<Window<R>>,
+) {
     let mut left = centers.clone();
     while !left.is_empty() {
         let before = left.start - centers.start;
         let part = left.start..left.end.min(left.start + RUN_CENTERS);
         left.start = part.end;
         if part != (context..context + 1) {
-            windows.push(Window { context, centers: part, before, rng: rng.clone() });
+            windows.push(Window {
+                context,
+                centers: part,
+                before,
+                rng: rng.clone(),
+            });
         }
     }
 }
@@ -464,7 +573,11 @@ impl Places {
     /// Those before the context and those behind it.
     #[inline]
     fn ranges(&self) -> [Range<u8>; 2] {
-        let &Self { context, centers: Range { start, end }, run } = self;
+        let &Self {
+            context,
+            centers: Range { start, end },
+            run,
+        } = self;
         let place = |position: usize| (position - run) as u8;
         let (before, behind) = (context.clamp(start, end), (context + 1).clamp(start, end));
         [place(start)..place(before), place(behind)..place(end)]
@@ -482,7 +595,11 @@ mod tests {
     use super::*;
     use crate::corpus::StoreWriter;
 
-    fn source(sentences: &[Vec<u32>], words: usize, change: impl FnOnce(&mut Source)) -> Arc<Source> {
+    fn source(
+        sentences: &[Vec<u32>],
+        words: usize,
+        change: impl FnOnce(&mut Source),
+    ) -> Arc<Source> {
         let mut writer = StoreWriter::new().unwrap();
         let mut counts = vec![0; words];
         for sentence in sentences {
@@ -501,7 +618,10 @@ mod tests {
                 skip_equal: true,
             })),
             words,
-            windows: Windows { window: 2, fixed: false },
+            windows: Windows {
+                window: 2,
+                fixed: false,
+            },
             epochs: 2,
             seed: 1,
             shuffle: true,
@@ -513,7 +633,9 @@ mod tests {
     }
 
     fn sentences(n: u32) -> Vec<Vec<u32>> {
-        (0..n).map(|s| (0..s % 9 + 1).map(|i| (s * 7 + i * i * 3) % 50).collect()).collect()
+        (0..n)
+            .map(|s| (0..s % 9 + 1).map(|i| (s * 7 + i * i * 3) % 50).collect())
+            .collect()
     }
 
     fn all(source: &Arc<Source>, threads: usize) -> Vec<Batch> {
@@ -523,7 +645,9 @@ mod tests {
     #[test]
     fn the_same_for_any_number_of_threads_and_recycled_memory() {
         let counts = vec![40_000u64; 50];
-        let source = source(&sentences(30_000), 50, |s| s.subsampler = Subsampler::new(&counts, 5e-3));
+        let source = source(&sentences(30_000), 50, |s| {
+            s.subsampler = Subsampler::new(&counts, 5e-3)
+        });
         let one = all(&source, 1);
         assert!(source.groups() > 0 && one.len() > 1000, "{}", one.len());
         assert_eq!(one, all(&source, 2));
@@ -544,7 +668,10 @@ mod tests {
             let source = source(&sentences, 50, |_| ());
             let all = all(&source, 2);
             for first in (0..all.len()).step_by(all.len() / 7) {
-                let left: Vec<Batch> = source.batches_from(2, all[first].words_before).collect::<Result<_>>().unwrap();
+                let left: Vec<Batch> = source
+                    .batches_from(2, all[first].words_before)
+                    .collect::<Result<_>>()
+                    .unwrap();
                 assert!(left == all[first..], "from batch {first} of {}", all.len());
             }
             let end = 2 * source.store.tokens();
@@ -563,7 +690,8 @@ mod tests {
         assert_ne!(first[0].run_centers, first[epoch].run_centers);
     }
 
-    /// With fixed windows and no subsampling, an epoch holds every pair within reach in a sentence exactly once.
+    /// With fixed windows and no subsampling, an epoch holds every pair within reach in a sentence
+    /// exactly once.
     #[test]
     fn an_epoch_is_every_pair_once() {
         let sentences = sentences(400);
@@ -590,7 +718,10 @@ mod tests {
                     let targets = batch.targets_of(w);
                     let context = batch.target_rows[targets[0].slot()];
                     assert!(
-                        targets[0].label() && targets[1..].iter().all(|t| !t.label() && t.slot() != targets[0].slot())
+                        targets[0].label()
+                            && targets[1..]
+                                .iter()
+                                .all(|t| !t.label() && t.slot() != targets[0].slot())
                     );
                     for center in centers {
                         *seen.entry((center, context)).or_default() += 1;
@@ -598,7 +729,10 @@ mod tests {
                 }
             }
             assert_eq!(seen, expected);
-            assert_eq!(batches.iter().map(|b| b.words).sum::<u64>(), source.store.tokens());
+            assert_eq!(
+                batches.iter().map(|b| b.words).sum::<u64>(),
+                source.store.tokens()
+            );
             let mut before = 0;
             for batch in &batches {
                 assert_eq!(batch.words_before, before);
@@ -612,10 +746,16 @@ mod tests {
     fn shorter_runs_have_the_same_windows() {
         let windows_of = |run| {
             let batches = all(&source(&sentences(300), 50, |s| s.run = run), 1);
-            let most = batches.iter().flat_map(|batch| (0..batch.runs()).map(|run| batch.run(run).windows.len())).max();
+            let most = batches
+                .iter()
+                .flat_map(|batch| (0..batch.runs()).map(|run| batch.run(run).windows.len()))
+                .max();
             assert!(most.is_some_and(|most| most == run), "{most:?}");
             let windows = |batch: &Batch| -> Vec<_> {
-                batch.windows_with_centers().map(|(w, centers)| (centers, batch.targets_of(w).to_vec())).collect()
+                batch
+                    .windows_with_centers()
+                    .map(|(w, centers)| (centers, batch.targets_of(w).to_vec()))
+                    .collect()
             };
             batches.iter().map(windows).collect::<Vec<_>>()
         };
@@ -625,7 +765,12 @@ mod tests {
 
     fn negatives(change: impl FnOnce(&mut Negatives)) -> Arc<Targets> {
         let noise = AliasTable::new((1..=50).map(f64::from));
-        let mut negatives = Negatives { noise, count: 3, per_pair: false, skip_equal: true };
+        let mut negatives = Negatives {
+            noise,
+            count: 3,
+            per_pair: false,
+            skip_equal: true,
+        };
         change(&mut negatives);
         Arc::new(Targets::Negatives(negatives))
     }
@@ -642,7 +787,11 @@ mod tests {
             let mut windows = Vec::new();
             for batch in all(&source, 1) {
                 for (w, centers) in batch.windows_with_centers() {
-                    let targets: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot()]).collect();
+                    let targets: Vec<u32> = batch
+                        .targets_of(w)
+                        .iter()
+                        .map(|t| batch.target_rows[t.slot()])
+                        .collect();
                     windows.push((centers, targets));
                 }
             }
@@ -651,15 +800,25 @@ mod tests {
         let (shared, own) = (windows_of(false), windows_of(true));
         assert!(own.iter().all(|(centers, _)| centers.len() == 1));
         let pairs = |windows: &[(Vec<u32>, Vec<u32>)]| -> Vec<(u32, u32)> {
-            windows.iter().flat_map(|(centers, targets)| centers.iter().map(|&x| (x, targets[0]))).collect()
+            windows
+                .iter()
+                .flat_map(|(centers, targets)| centers.iter().map(|&x| (x, targets[0])))
+                .collect()
         };
         assert_eq!(pairs(&shared), pairs(&own));
-        let same = own.windows(2).filter(|two| two[0].1[1..] == two[1].1[1..]).count();
-        assert!(same < own.len() / 100, "{same} of {} neighbours share their negatives", own.len());
+        let same = own
+            .windows(2)
+            .filter(|two| two[0].1[1..] == two[1].1[1..])
+            .count();
+        assert!(
+            same < own.len() / 100,
+            "{same} of {} neighbours share their negatives",
+            own.len()
+        );
     }
 
-    /// A pool of 192 draws from 100,000 equal words hardly has a word twice: so many negatives are used some four times
-    /// each, and never by windows of two pools.
+    /// A pool of 192 draws from 100,000 equal words hardly has a word twice: so many negatives are
+    /// used some four times each, and never by windows of two pools.
     #[test]
     fn windows_share_a_pool_of_negatives() {
         let words = 100_000;
@@ -677,30 +836,53 @@ mod tests {
         let all: usize = uses.values().map(Vec::len).sum();
         let mean = all as f64 / uses.len() as f64;
         assert!((mean - POOL_USES as f64).abs() < 0.2, "{mean}");
-        let apart = uses.values().filter(|windows| windows[windows.len() - 1] - windows[0] >= POOL_RUNS * RUN).count();
-        assert!(apart < uses.len() / 100, "{apart} of {} noise words are used by two pools", uses.len());
+        let apart = uses
+            .values()
+            .filter(|windows| windows[windows.len() - 1] - windows[0] >= POOL_RUNS * RUN)
+            .count();
+        assert!(
+            apart < uses.len() / 100,
+            "{apart} of {} noise words are used by two pools",
+            uses.len()
+        );
     }
 
-    /// A window with more centers than a run can have keeps all its pairs: with the same negatives, or each with its own.
+    /// A window with more centers than a run can have keeps all its pairs: with the same negatives,
+    /// or each with its own.
     #[test]
     fn wide_windows_become_several() {
         let sentence: Vec<u32> = (0..50).collect();
         for per_pair in [false, true] {
             let source = source(std::slice::from_ref(&sentence), 50, |s| {
                 s.targets = negatives(|n| n.per_pair = per_pair);
-                (s.windows, s.epochs) = (Windows { window: 60, fixed: true }, 1);
+                (s.windows, s.epochs) = (
+                    Windows {
+                        window: 60,
+                        fixed: true,
+                    },
+                    1,
+                );
             });
             let batch = all(&source, 1).swap_remove(0);
             assert_eq!((batch.pairs(), batch.validate(50, 50)), (50 * 49, Ok(())));
             let mut draws: HashMap<usize, Vec<Vec<Target>>> = HashMap::new();
             for w in 0..batch.windows() {
                 let targets = batch.targets_of(w);
-                draws.entry(targets[0].slot()).or_default().push(targets.to_vec());
+                draws
+                    .entry(targets[0].slot())
+                    .or_default()
+                    .push(targets.to_vec());
             }
-            let same =
-                draws.values().flat_map(|draws| draws.iter().map(|own| usize::from(*own == draws[0]))).sum::<usize>();
+            let same = draws
+                .values()
+                .flat_map(|draws| draws.iter().map(|own| usize::from(*own == draws[0])))
+                .sum::<usize>();
             if per_pair {
-                assert!(same < 100, "{same} of {} windows draw as the first one of their context", batch.windows());
+                assert!(
+                    same < 100,
+                    "{same} of {} windows draw as the first one of their context",
+                    batch.windows()
+                );
             } else {
                 assert_eq!(same, batch.windows());
             }
@@ -710,11 +892,16 @@ mod tests {
     #[test]
     fn negatives_that_equal_the_context_may_be_kept() {
         let equal = |skip_equal| {
-            let source = source(&sentences(300), 50, |s| s.targets = negatives(|n| n.skip_equal = skip_equal));
+            let source = source(&sentences(300), 50, |s| {
+                s.targets = negatives(|n| n.skip_equal = skip_equal)
+            });
             let mut equal = 0;
             for batch in all(&source, 1) {
                 for targets in (0..batch.windows()).map(|w| batch.targets_of(w)) {
-                    equal += targets[1..].iter().filter(|t| t.slot() == targets[0].slot()).count();
+                    equal += targets[1..]
+                        .iter()
+                        .filter(|t| t.slot() == targets[0].slot())
+                        .count();
                     assert!(skip_equal || targets.len() == 4);
                 }
             }
@@ -728,16 +915,28 @@ mod tests {
     fn paths_and_contexts_as_targets() {
         let counts: Vec<u64> = (0..50).map(|word| 1000 / (word + 1)).collect();
         let tree = HuffmanTree::new(&counts);
-        let by_path = source(&sentences(300), 50, |s| s.targets = Arc::new(Targets::Path(tree.clone())));
-        let by_context = source(&sentences(300), 50, |s| s.targets = Arc::new(Targets::Context));
+        let by_path = source(&sentences(300), 50, |s| {
+            s.targets = Arc::new(Targets::Path(tree.clone()))
+        });
+        let by_context = source(&sentences(300), 50, |s| {
+            s.targets = Arc::new(Targets::Context)
+        });
         assert_eq!((by_path.output_rows(), by_context.output_rows()), (49, 50));
         for (paths, contexts) in all(&by_path, 1).iter().zip(&all(&by_context, 1)) {
-            assert_eq!((&paths.centers, paths.validate(50, 49)), (&contexts.centers, Ok(())));
+            assert_eq!(
+                (&paths.centers, paths.validate(50, 49)),
+                (&contexts.centers, Ok(()))
+            );
             for w in 0..paths.windows() {
-                let [context] = contexts.targets_of(w) else { panic!("one context") };
+                let [context] = contexts.targets_of(w) else {
+                    panic!("one context")
+                };
                 let context = contexts.target_rows[context.slot()];
                 let row = |t: &Target| Target::new(paths.target_rows[t.slot()], t.label());
-                assert_eq!(paths.targets_of(w).iter().map(row).collect::<Vec<_>>(), tree.path(context));
+                assert_eq!(
+                    paths.targets_of(w).iter().map(row).collect::<Vec<_>>(),
+                    tree.path(context)
+                );
             }
         }
     }
@@ -746,14 +945,20 @@ mod tests {
     fn window_widths_are_uniform() {
         let long: Vec<u32> = (0..20_000).map(|i| i % 50).collect();
         let source = source(&[long], 50, |s| {
-            s.windows = Windows { window: 5, fixed: false };
+            s.windows = Windows {
+                window: 5,
+                fixed: false,
+            };
             s.epochs = 1;
         });
         let mut widths = [0f64; 6];
         for batch in all(&source, 2) {
             (0..batch.windows()).for_each(|w| widths[batch.centers_of(w).len().div_ceil(2)] += 1.0);
         }
-        let chi2: f64 = widths[1..].iter().map(|seen| (seen - 4000.0).powi(2) / 4000.0).sum();
+        let chi2: f64 = widths[1..]
+            .iter()
+            .map(|seen| (seen - 4000.0).powi(2) / 4000.0)
+            .sum();
         // 4 degrees of freedom: 18.5 is passed once in a thousand.
         assert!(chi2 < 18.5, "{widths:?}");
     }

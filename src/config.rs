@@ -21,13 +21,22 @@ pub struct Config {
     /// Seed of every random draw; the same seed gives the same vectors
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Model")]
     pub seed: u64,
-    /// In what the GPU keeps the matrices: f16 takes half the memory, rounded at random so that no step is lost on average
-    #[arg(long, value_enum, default_value_t, value_name = "TYPE", help_heading = "Model")]
+    /// In what the GPU keeps the matrices: f16 takes half the memory, rounded at random so that no
+    /// step is lost on average
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "TYPE",
+        help_heading = "Model"
+    )]
     pub storage: Storage,
-    /// Start from the vectors in FILE, of any format that is written, for the words that it has; others as usual
+    /// Start from the vectors in FILE, of any format that is written, for the words that it has;
+    /// others as usual
     #[arg(long, value_name = "VECTORS", help_heading = "Model")]
     pub init: Option<PathBuf>,
-    /// Start the context vectors (W') likewise, as --save-output writes them; otherwise they start from zero
+    /// Start the context vectors (W') likewise, as --save-output writes them; otherwise they start
+    /// from zero
     #[arg(long, value_name = "VECTORS", help_heading = "Model")]
     pub init_output: Option<PathBuf>,
     /// How these two are read.
@@ -36,7 +45,12 @@ pub struct Config {
     pub reading: Reading,
 
     /// Drop words that occur less often
-    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Vocabulary")]
+    #[arg(
+        long,
+        default_value_t = 5,
+        value_name = "N",
+        help_heading = "Vocabulary"
+    )]
     pub min_count: u64,
     /// Keep only the N most frequent words
     #[arg(long, value_name = "N", help_heading = "Vocabulary")]
@@ -50,28 +64,58 @@ pub struct Config {
     pub words: WordOptions,
 
     /// Largest distance between a context word and a center word
-    #[arg(long, default_value_t = 5, value_name = "WORDS", help_heading = "Objective")]
+    #[arg(
+        long,
+        default_value_t = 5,
+        value_name = "WORDS",
+        help_heading = "Objective"
+    )]
     pub window: u32,
     /// Let every window reach that far, instead of drawing each width from 1 to --window
     #[arg(long, help_heading = "Objective")]
     pub fixed_window: bool,
-    /// What is minimised for each pair: negative sampling, hierarchical softmax, or the softmax over all words
-    #[arg(long, value_enum, default_value_t, value_name = "LOSS", help_heading = "Objective")]
+    /// What is minimised for each pair: negative sampling, hierarchical softmax, or the softmax
+    /// over all words
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "LOSS",
+        help_heading = "Objective"
+    )]
     pub loss: Loss,
     /// Negative words drawn at a time (--loss ns)
-    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Objective")]
+    #[arg(
+        long,
+        default_value_t = 5,
+        value_name = "N",
+        help_heading = "Objective"
+    )]
     pub negative: u32,
-    /// Draw negatives once for a window, shared by its pairs, or for each pair as word2vec.c does (--loss ns)
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "Objective")]
+    /// Draw negatives once for a window, shared by its pairs, or for each pair as word2vec.c does
+    /// (--loss ns)
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHAT",
+        help_heading = "Objective"
+    )]
     pub negatives_per: NegativesPer,
     /// Keep negatives that equal the context (--loss ns)
     #[arg(long, help_heading = "Objective")]
     pub no_skip_equal: bool,
     /// Negatives are drawn in proportion to their count to this power (--loss ns)
-    #[arg(long, default_value_t = 0.75, value_name = "X", allow_negative_numbers = true, help_heading = "Objective")]
+    #[arg(
+        long,
+        default_value_t = 0.75,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Objective"
+    )]
     pub ns_exponent: f64,
-    /// Thin out words of a larger share of the text; 0 keeps every occurrence, auto is 1e-4, or one over the number of words
-    /// where they are fewer than 10,000
+    /// Thin out words of a larger share of the text; 0 keeps every occurrence, auto is 1e-4, or one
+    /// over the number of words where they are fewer than 10,000
     #[arg(
         long,
         value_parser = given::<f64>,
@@ -83,7 +127,13 @@ pub struct Config {
     pub sample: OrAuto<f64>,
 
     /// Passes over the corpus
-    #[arg(long, visible_alias = "iter", default_value_t = 5, value_name = "N", help_heading = "Training")]
+    #[arg(
+        long,
+        visible_alias = "iter",
+        default_value_t = 5,
+        value_name = "N",
+        help_heading = "Training"
+    )]
     pub epochs: u32,
     /// Learning rate at the start; it falls linearly
     #[arg(
@@ -96,7 +146,12 @@ pub struct Config {
     )]
     pub lr: f64,
     /// Learning rate below which it does not fall [default: a ten-thousandth of --lr]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
     pub min_lr: Option<f64>,
     /// Windows in a minibatch; auto is a two-thousandth of the run, 16 to 65536
     #[arg(
@@ -109,21 +164,33 @@ pub struct Config {
     )]
     pub batch: OrAuto<usize>,
     /// Longest step of a row in one minibatch (its Euclidean length)
-    #[arg(long, default_value_t = 0.25, value_name = "X", allow_negative_numbers = true, help_heading = "Training")]
+    #[arg(
+        long,
+        default_value_t = 0.25,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
     pub clip: f32,
     /// Train on the text in its own order
     #[arg(long, help_heading = "Training")]
     pub no_shuffle: bool,
     /// Hold out this share of the sentences, and report their loss after each epoch
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
     pub validation: Option<f64>,
-    /// Stop after N epochs in a row whose validation loss is no new low, and keep the vectors of the lowest
+    /// Stop after N epochs in a row whose validation loss is no new low, and keep the vectors of
+    /// the lowest
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub patience: Option<u32>,
 }
 
-/// A setting that the program chooses unless it is given. (clap takes a field of type `Option` for one that may be left out,
-/// by its name alone; these have a default, which is `auto`.)
+/// A setting that the program chooses unless it is given. (clap takes a field of type `Option` for
+/// one that may be left out, by its name alone; these have a default, which is `auto`.)
 pub type OrAuto<T> = Option<T>;
 
 /// How one asks for the program's choice.
@@ -134,7 +201,9 @@ fn given<T: FromStr<Err: ToString>>(text: &str) -> std::result::Result<OrAuto<T>
     if text == AUTO {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error: T::Err| format!("{}, nor is it {AUTO}", error.to_string()))
+    text.parse()
+        .map(Some)
+        .map_err(|error: T::Err| format!("{}, nor is it {AUTO}", error.to_string()))
 }
 
 /// What is minimised for each (center, context) pair.
@@ -213,16 +282,32 @@ impl Default for Config {
 
 impl Config {
     /// The settings of negatives, which matter to [`Loss::Ns`] alone.
-    pub const OF_NEGATIVES: [&str; 4] = ["negative", "negatives_per", "no_skip_equal", "ns_exponent"];
+    pub const OF_NEGATIVES: [&str; 4] =
+        ["negative", "negatives_per", "no_skip_equal", "ns_exponent"];
 
-    /// Another trainer's defaults under our names. What its minibatches of one pair need no setting for stays ours.
+    /// Another trainer's defaults under our names. What its minibatches of one pair need no setting
+    /// for stays ours.
     pub fn preset(preset: Preset) -> Self {
-        let theirs = Self { negatives_per: NegativesPer::Pair, lr: 0.025, sample: Some(1e-3), ..Self::default() };
+        let theirs = Self {
+            negatives_per: NegativesPer::Pair,
+            lr: 0.025,
+            sample: Some(1e-3),
+            ..Self::default()
+        };
         match preset {
             Preset::Word2vec => theirs,
-            Preset::Gensim => Self { min_lr: Some(1e-4), ..theirs },
+            Preset::Gensim => Self {
+                min_lr: Some(1e-4),
+                ..theirs
+            },
             // fastText draws negatives by the square root of their counts, and its rate falls to 0.
-            Preset::Fasttext => Self { lr: 0.05, sample: Some(1e-4), ns_exponent: 0.5, min_lr: Some(0.0), ..theirs },
+            Preset::Fasttext => Self {
+                lr: 0.05,
+                sample: Some(1e-4),
+                ns_exponent: 0.5,
+                min_lr: Some(0.0),
+                ..theirs
+            },
         }
     }
 
@@ -238,7 +323,9 @@ impl Config {
     pub fn options(&self) -> Vec<String> {
         self.settings()
             .iter()
-            .filter(|(name, _)| self.loss == Loss::Ns || !Self::OF_NEGATIVES.contains(&name.as_str()))
+            .filter(|(name, _)| {
+                self.loss == Loss::Ns || !Self::OF_NEGATIVES.contains(&name.as_str())
+            })
             .filter_map(|(name, value)| {
                 let flag = format!("--{}", name.replace('_', "-"));
                 match value {
@@ -257,7 +344,15 @@ impl Config {
     /// [`Error::Setting`] for the first one out of its range.
     pub fn validate(&self) -> Result<()> {
         let require = |holds: bool, flag: &'static str, value: &dyn ToString, why: &str| {
-            if holds { Ok(()) } else { Err(Error::Setting { flag, value: value.to_string(), why: why.to_owned() }) }
+            if holds {
+                Ok(())
+            } else {
+                Err(Error::Setting {
+                    flag,
+                    value: value.to_string(),
+                    why: why.to_owned(),
+                })
+            }
         };
         require(
             (1..=MAX_DIM).contains(&self.dim),
@@ -270,11 +365,16 @@ impl Config {
                 self.loss != Loss::Hs,
                 "--init-output",
                 &path.display(),
-                "with --loss hs W' has rows of the tree's inner nodes, and none of words that vectors could be for; leave it \
-                 out",
+                "with --loss hs W' has rows of the tree's inner nodes, and none of words that \
+                 vectors could be for; leave it out",
             )?;
         }
-        require(self.max_vocab != Some(0), "--max-vocab", &0, "keep at least one word, or leave the option out")?;
+        require(
+            self.max_vocab != Some(0),
+            "--max-vocab",
+            &0,
+            "keep at least one word, or leave the option out",
+        )?;
         self.words.validate()?;
         require(
             self.vocab.is_none() || self.words.vocab_memory.is_none(),
@@ -292,10 +392,16 @@ impl Config {
             self.negative > 0 || self.loss != Loss::Ns,
             "--negative",
             &self.negative,
-            "positive pairs alone cannot be trained: every label would be 1, every vector would grow along one direction \
-             and nothing would be learned; use at least 1, usually 5 to 20",
+            "positive pairs alone cannot be trained: every label would be 1, every vector would \
+             grow along one direction and nothing would be learned; use at least 1, usually 5 to \
+             20",
         )?;
-        require(self.negative <= 1000, "--negative", &self.negative, "at most 1000 negatives are drawn for a window")?;
+        require(
+            self.negative <= 1000,
+            "--negative",
+            &self.negative,
+            "at most 1000 negatives are drawn for a window",
+        )?;
         require(
             self.ns_exponent.is_finite(),
             "--ns-exponent",
@@ -310,7 +416,12 @@ impl Config {
                 "a share of the text, 0 (keep all) or a small positive number such as 1e-4",
             )?;
         }
-        require(self.epochs > 0, "--epochs", &self.epochs, "train for at least one epoch")?;
+        require(
+            self.epochs > 0,
+            "--epochs",
+            &self.epochs,
+            "train for at least one epoch",
+        )?;
         require(
             self.lr.is_finite() && self.lr > 0.0,
             "--lr",
@@ -348,7 +459,12 @@ impl Config {
             )?;
         }
         if let Some(patience) = self.patience {
-            require(patience > 0, "--patience", &patience, "wait for at least one epoch")?;
+            require(
+                patience > 0,
+                "--patience",
+                &patience,
+                "wait for at least one epoch",
+            )?;
             require(
                 self.validation.is_some(),
                 "--patience",
@@ -381,7 +497,9 @@ mod tests {
     /// The options that describe a configuration, typed again, give the same configuration.
     #[test]
     fn options_lead_back_to_the_settings() {
-        let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext].map(Config::preset).to_vec();
+        let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext]
+            .map(Config::preset)
+            .to_vec();
         configs.push(Config {
             storage: Storage::F16,
             max_vocab: Some(9),
@@ -389,35 +507,66 @@ mod tests {
             validation: Some(0.25),
             ..Config::default()
         });
-        let words = WordOptions { lowercase: true, vocab_memory: Some(4 << 30), ..WordOptions::default() };
-        configs.push(Config { vocab: Some("words.txt".into()), words, ..Config::default() });
+        let words = WordOptions {
+            lowercase: true,
+            vocab_memory: Some(4 << 30),
+            ..WordOptions::default()
+        };
+        configs.push(Config {
+            vocab: Some("words.txt".into()),
+            words,
+            ..Config::default()
+        });
         for config in configs {
             let options = config.options().join(" ");
-            assert_eq!(Typed::parse_from(format!("x {options}").split(' ')).config, config, "{options}");
+            assert_eq!(
+                Typed::parse_from(format!("x {options}").split(' ')).config,
+                config,
+                "{options}"
+            );
         }
-        let options = Config { loss: Loss::Hs, ..Config::default() }.options().join(" ");
+        let options = Config {
+            loss: Loss::Hs,
+            ..Config::default()
+        }
+        .options()
+        .join(" ");
         assert!(
-            options.contains("--loss hs") && !options.contains("neg") && !options.contains("exponent"),
+            options.contains("--loss hs")
+                && !options.contains("neg")
+                && !options.contains("exponent"),
             "{options}"
         );
     }
 
     #[test]
     fn negatives_are_needed_for_negative_sampling_alone() {
-        let none = Config { negative: 0, ..Config::default() };
+        let none = Config {
+            negative: 0,
+            ..Config::default()
+        };
         none.validate().unwrap_err();
-        Config { loss: Loss::Hs, ..none }.validate().unwrap();
+        Config {
+            loss: Loss::Hs,
+            ..none
+        }
+        .validate()
+        .unwrap();
     }
 
     #[test]
     fn every_setting_out_of_range_names_its_flag() {
         type Change = fn(&mut Config);
         let bad: [(&str, Change); 20] = [
-            ("--init-output v.bin: with --loss hs", |c| (c.loss, c.init_output) = (Loss::Hs, Some("v.bin".into()))),
+            ("--init-output v.bin: with --loss hs", |c| {
+                (c.loss, c.init_output) = (Loss::Hs, Some("v.bin".into()))
+            }),
             ("--dim 0", |c| c.dim = 0),
             ("--dim 5000", |c| c.dim = 5000),
             ("--max-vocab", |c| c.max_vocab = Some(0)),
-            ("--vocab-memory 5: counting needs", |c| c.words.vocab_memory = Some(5)),
+            ("--vocab-memory 5: counting needs", |c| {
+                c.words.vocab_memory = Some(5)
+            }),
             ("--vocab-memory 2000000: limits", |c| {
                 (c.vocab, c.words.vocab_memory) = (Some("words.txt".into()), Some(2_000_000));
             }),
@@ -433,7 +582,9 @@ mod tests {
             ("--clip", |c| c.clip = f32::NAN),
             ("--validation 0", |c| c.validation = Some(0.0)),
             ("--validation NaN", |c| c.validation = Some(f64::NAN)),
-            ("--patience 0", |c| (c.validation, c.patience) = (Some(0.1), Some(0))),
+            ("--patience 0", |c| {
+                (c.validation, c.patience) = (Some(0.1), Some(0))
+            }),
             ("--patience 2: needs", |c| c.patience = Some(2)),
         ];
         for (message, change) in bad {

@@ -18,7 +18,8 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A corpus file is not text that can be trained on, or a packed file of any kind cannot be unpacked.
+    /// A corpus file is not text that can be trained on, or a packed file of any kind cannot be
+    /// unpacked.
     #[error("{}: {why}", path.display())]
     Corpus {
         /// The file.
@@ -75,7 +76,10 @@ pub enum Error {
         words: usize,
     },
     /// A word's vector has no direction.
-    #[error("the vector of {word:?} is zero: it has no direction, so that no word is nearer to it than another")]
+    #[error(
+        "the vector of {word:?} is zero: it has no direction, so that no word is nearer to it than \
+         another"
+    )]
     ZeroVector {
         /// The word asked for.
         word: String,
@@ -90,8 +94,8 @@ pub enum Error {
     },
     /// The machine cannot hold the run.
     #[error(
-        "training needs {} of memory ({largest}), but {} are free: lower --dim, --max-vocab or --batch, raise --min-count, or \
-         take fewer --threads",
+        "training needs {} of memory ({largest}), but {} are free: lower --dim, --max-vocab or \
+         --batch, raise --min-count, or take fewer --threads",
         two_sizes(*needed, *available)[0],
         two_sizes(*needed, *available)[1]
     )]
@@ -124,7 +128,8 @@ pub enum Error {
     },
     /// The adapter cannot hold the model.
     #[error(
-        "{what} needs {}, but {adapter} allows {}: lower --dim, --max-vocab or --batch, or use --engine cpu",
+        "{what} needs {}, but {adapter} allows {}: lower --dim, --max-vocab or --batch, or use \
+         --engine cpu",
         two_sizes(*needed, *allowed)[0],
         two_sizes(*needed, *allowed)[1]
     )]
@@ -139,13 +144,19 @@ pub enum Error {
         adapter: String,
     },
     /// The device ran out of memory.
-    #[error("out of memory on the device while {doing}: lower --dim, --max-vocab or --batch, or use --engine cpu")]
+    #[error(
+        "out of memory on the device while {doing}: lower --dim, --max-vocab or --batch, or use \
+         --engine cpu"
+    )]
     DeviceMemory {
         /// What was being done.
         doing: String,
     },
     /// The device was lost or rejected work.
-    #[error("the device failed while {doing}: {why}; update its driver, try another --adapter, or use --engine cpu")]
+    #[error(
+        "the device failed while {doing}: {why}; update its driver, try another --adapter, or use \
+         --engine cpu"
+    )]
     Device {
         /// What was being done.
         doing: String,
@@ -160,8 +171,8 @@ pub enum Error {
     },
     /// The loss is no number any more, or far above that of a model that knows nothing.
     #[error(
-        "training diverged: the loss was {loss} per pair after batch {step} (learning rate {lr}), and {blank} before any \
-         training; lower --lr or --clip; the output file was not written"
+        "training diverged: the loss was {loss} per pair after batch {step} (learning rate {lr}), \
+         and {blank} before any training; lower --lr or --clip; the output file was not written"
     )]
     Diverged {
         /// Batches trained until it was noticed.
@@ -181,7 +192,11 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An [`Error::Io`] maker for `map_err`: what was attempted and where.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { action, path: path.as_ref().to_owned(), source }
+        move |source| Self::Io {
+            action,
+            path: path.as_ref().to_owned(),
+            source,
+        }
     }
 
     /// Whether the mistake is in what was typed, and not in a file or the machine.
@@ -192,8 +207,8 @@ impl Error {
 
 fn listing(adapters: &[String]) -> String {
     if adapters.is_empty() {
-        return "no adapter was found: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software driver \
-                is `apt-get install mesa-vulkan-drivers`), or use --engine cpu"
+        return "no adapter was found: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu \
+                the software driver is `apt-get install mesa-vulkan-drivers`), or use --engine cpu"
             .to_owned();
     }
     format!("the adapters are:\n{}", adapters.join("\n"))

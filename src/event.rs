@@ -1,4 +1,5 @@
-//! What a run tells while it works. The library prints nothing; whoever calls it decides what is shown.
+//! What a run tells while it works. The library prints nothing; whoever calls it decides what is
+//! shown.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -121,23 +122,32 @@ pub struct Prepared {
 const NEXT_TO_NOTHING: f64 = 0.1;
 
 impl Prepared {
-    /// Where next to nothing of the text is trained on, for each cause a sentence with the option that keeps more.
+    /// Where next to nothing of the text is trained on, for each cause a sentence with the option
+    /// that keeps more.
     pub fn warnings(&self) -> Vec<String> {
-        let Self { text, vocabulary, tokens, held_out, sample, kept, .. } = self;
+        let Self {
+            text,
+            vocabulary,
+            tokens,
+            held_out,
+            sample,
+            kept,
+            ..
+        } = self;
         let mut warnings = Vec::new();
         let found = tokens + held_out;
         if (found as f64) < NEXT_TO_NOTHING * text.words as f64 {
             warnings.push(format!(
-                "only {} of the text's {} are in the vocabulary: lower --min-count, raise --max-vocab, or give a --vocab of \
-                 such text",
+                "only {} of the text's {} are in the vocabulary: lower --min-count, raise \
+                 --max-vocab, or give a --vocab of such text",
                 count(found),
                 plural(text.words, "word")
             ));
         }
         if *kept < NEXT_TO_NOTHING * *tokens as f64 {
             warnings.push(format!(
-                "--sample {sample} keeps {} of {} in an epoch: among {} all are that frequent; leave the option out (auto is \
-                 {}), or give 0 to keep all",
+                "--sample {sample} keeps {} of {} in an epoch: among {} all are that frequent; \
+                 leave the option out (auto is {}), or give 0 to keep all",
                 count(kept.round() as u64),
                 plural(*tokens, "word"),
                 plural(*vocabulary, "different word"),

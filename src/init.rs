@@ -36,10 +36,14 @@ pub struct Given {
 
 /// The files of a configuration, each with the flag that names it.
 fn files(config: &Config) -> [(&'static str, Option<&Path>); 2] {
-    [("--init", config.init.as_deref()), ("--init-output", config.init_output.as_deref())]
+    [
+        ("--init", config.init.as_deref()),
+        ("--init-output", config.init_output.as_deref()),
+    ]
 }
 
-/// Finds out from the first vector of each file, before any work, whether they can be taken at all. Pipes are left alone.
+/// Finds out from the first vector of each file, before any work, whether they can be taken at all.
+/// Pipes are left alone.
 ///
 /// # Errors
 /// As [`start`], but for what comes later in a file.
@@ -48,11 +52,18 @@ pub fn check(config: &Config) -> Result<()> {
         && input == output
         && input.as_os_str() == STDIN
     {
-        let why = "standard input can be read once, and is what --init names; name a file".to_owned();
-        return Err(Error::Setting { flag, value: STDIN.to_owned(), why });
+        let why =
+            "standard input can be read once, and is what --init names; name a file".to_owned();
+        return Err(Error::Setting {
+            flag,
+            value: STDIN.to_owned(),
+            why,
+        });
     }
     for (flag, path) in files(config) {
-        let Some(path) = path.filter(|path| path.as_os_str() != STDIN) else { continue };
+        let Some(path) = path.filter(|path| path.as_os_str() != STDIN) else {
+            continue;
+        };
         config.reading.format(path)?;
         let metadata = path.metadata().map_err(Error::io("read", path))?;
         if metadata.is_file() || metadata.is_dir() {
@@ -71,14 +82,14 @@ pub fn check(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The model that a run starts from, what was given for it, and a line about each file that was odd. Words without a given
-/// vector start as in [`Dataset::model`].
+/// The model that a run starts from, what was given for it, and a line about each file that was
+/// odd. Words without a given vector start as in [`Dataset::model`].
 ///
 /// Files are streamed: no more of them is held than their words.
 ///
 /// # Errors
-/// [`Error::Setting`] when a file's vectors have another number of dimensions, or none of its words is in the vocabulary;
-/// otherwise as [`Reading::read`].
+/// [`Error::Setting`] when a file's vectors have another number of dimensions, or none of its words
+/// is in the vocabulary; otherwise as [`Reading::read`].
 pub fn start(data: &Dataset) -> Result<(Model, Init, Vec<String>)> {
     let mut model = data.model();
     let reading = data.config.reading;
@@ -90,7 +101,10 @@ pub fn start(data: &Dataset) -> Result<(Model, Init, Vec<String>)> {
         Ok::<_, Error>(Some(given))
     };
     let [input, output] = files(&data.config);
-    let init = Init { input: take(input, &mut model.input)?, output: take(output, &mut model.output)? };
+    let init = Init {
+        input: take(input, &mut model.input)?,
+        output: take(output, &mut model.output)?,
+    };
     Ok((model, init, lines))
 }
 
@@ -113,12 +127,16 @@ fn take(
     })?;
     if given.matched == 0 {
         let why = format!(
-            "holds {}, none among the {} of the vocabulary; give vectors of the same language and form (--lowercase, --nfc), or \
-             leave it out",
+            "holds {}, none among the {} of the vocabulary; give vectors of the same language and \
+             form (--lowercase, --nfc), or leave it out",
             plural(given.words, "word"),
             count(vocab.len() as u64)
         );
-        return Err(Error::Setting { flag, value: path.display().to_string(), why });
+        return Err(Error::Setting {
+            flag,
+            value: path.display().to_string(),
+            why,
+        });
     }
     Ok((given, odd))
 }
@@ -129,17 +147,28 @@ fn read(
     reading: Reading,
     mut take: impl FnMut(&str, &[f32]) -> Result<bool>,
 ) -> Result<(Given, Oddities)> {
-    let mut given = Given { words: 0, matched: 0, digest: 0 };
+    let mut given = Given {
+        words: 0,
+        matched: 0,
+        digest: 0,
+    };
     let mut hash = Xxh3::new();
     let odd = reading.for_each(path, &mut |word, row| {
         given.words += 1;
         given.matched += u64::from(take(word, row)?);
         hash.update(&(word.len() as u64).to_le_bytes());
         hash.update(word.as_bytes());
-        row.iter().for_each(|value| hash.update(&value.to_le_bytes()));
+        row.iter()
+            .for_each(|value| hash.update(&value.to_le_bytes()));
         Ok(())
     })?;
-    Ok((Given { digest: hash.digest(), ..given }, odd))
+    Ok((
+        Given {
+            digest: hash.digest(),
+            ..given
+        },
+        odd,
+    ))
 }
 
 fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Result<()> {
@@ -150,22 +179,32 @@ fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Re
         "holds vectors of {}, and those of the run have {expected}; add --dim {dim}",
         plural(dim as u64, "dimension")
     );
-    Err(Error::Setting { flag, value: path.display().to_string(), why })
+    Err(Error::Setting {
+        flag,
+        value: path.display().to_string(),
+        why,
+    })
 }
 
 impl Init {
-    /// Whether the files of `config` hold what was given then. What is in a checkpoint is not read again: a file that has
-    /// gone meanwhile is not missed.
+    /// Whether the files of `config` hold what was given then. What is in a checkpoint is not read
+    /// again: a file that has gone meanwhile is not missed.
     ///
     /// # Errors
     /// As [`Reading::read`]; [`Error::Setting`] with the file that holds other vectors.
     pub(crate) fn check(&self, config: &Config) -> Result<()> {
         for ((flag, path), then) in files(config).into_iter().zip([self.input, self.output]) {
             if let Some(path) = path.filter(|path| path.is_file())
-                && read(path, config.reading, |_, _| Ok(false))?.0.digest != then.map_or(0, |given| given.digest)
+                && read(path, config.reading, |_, _| Ok(false))?.0.digest
+                    != then.map_or(0, |given| given.digest)
             {
-                let why = "holds other vectors than when the run that is to go on began; give the file of then, or start anew";
-                return Err(Error::Setting { flag, value: path.display().to_string(), why: why.to_owned() });
+                let why = "holds other vectors than when the run that is to go on began; give the \
+                           file of then, or start anew";
+                return Err(Error::Setting {
+                    flag,
+                    value: path.display().to_string(),
+                    why: why.to_owned(),
+                });
             }
         }
         Ok(())

@@ -29,8 +29,8 @@
 //! | [`report`] | a page about a run |
 //! | [`mod@bench`] | engines side by side |
 //!
-//! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go wrong,
-//! [`quantity`] how numbers are shown.
+//! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go
+//! wrong, [`quantity`] how numbers are shown.
 //!
 //! ```
 //! use w2v_gpu::config::Config;

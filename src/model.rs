@@ -15,27 +15,46 @@ impl Matrix {
     /// A matrix of zeros. `dim` must be at least 1.
     pub fn zeros(rows: usize, dim: usize) -> Self {
         assert!(dim > 0, "an embedding has at least one dimension");
-        Self { dim, values: vec![0.0; rows * dim], largest: 0.0 }
+        Self {
+            dim,
+            values: vec![0.0; rows * dim],
+            largest: 0.0,
+        }
     }
 
     /// A matrix of the values given row after row; their number must be a multiple of `dim`.
     pub fn from_values(dim: usize, values: Vec<f32>) -> Self {
-        assert!(dim > 0 && values.len().is_multiple_of(dim), "{} values are no rows of {dim}", values.len());
-        Self { dim, values, largest: 0.0 }
+        assert!(
+            dim > 0 && values.len().is_multiple_of(dim),
+            "{} values are no rows of {dim}",
+            values.len()
+        );
+        Self {
+            dim,
+            values,
+            largest: 0.0,
+        }
     }
 
     /// The same after a training in which elements were as large as `largest`.
     #[must_use]
     pub fn having_reached(self, largest: f32) -> Self {
-        let largest = if largest > self.largest() { largest } else { 0.0 };
+        let largest = if largest > self.largest() {
+            largest
+        } else {
+            0.0
+        };
         Self { largest, ..self }
     }
 
     /// The largest magnitude of an element, now or at any time of the training that it comes from.
     ///
-    /// The scales of an engine's sums follow from it, so that a run that goes on from here needs it.
+    /// The scales of an engine's sums follow from it, so that a run that goes on from here needs
+    /// it.
     pub fn largest(&self) -> f32 {
-        self.values.iter().fold(self.largest, |largest, value| largest.max(value.abs()))
+        self.values
+            .iter()
+            .fold(self.largest, |largest, value| largest.max(value.abs()))
     }
 
     /// Number of rows.
@@ -69,13 +88,14 @@ impl Matrix {
 pub struct Model {
     /// W: a row for each word as a center.
     pub input: Matrix,
-    /// W': a row for each word as a context or a negative; in hierarchical softmax for each inner node of the tree.
+    /// W': a row for each word as a context or a negative; in hierarchical softmax for each inner
+    /// node of the tree.
     pub output: Matrix,
 }
 
 impl Model {
-    /// The start of training: W uniform in ±0.5/`dim`, drawn from `seed`, and W' zero, as in word2vec; a row for each
-    /// word in both.
+    /// The start of training: W uniform in ±0.5/`dim`, drawn from `seed`, and W' zero, as in
+    /// word2vec; a row for each word in both.
     pub fn new(words: usize, dim: usize, seed: u64) -> Self {
         Self::with_output_rows(words, words, dim, seed)
     }
@@ -93,17 +113,25 @@ impl Model {
                 *value = (unit - 0.5) / dim as f32;
             }
         }
-        Self { input, output: Matrix::zeros(output_rows, dim) }
+        Self {
+            input,
+            output: Matrix::zeros(output_rows, dim),
+        }
     }
 
-    /// Which matrix, or mean of both, serves as the word vectors. All but `Input` need an output row for each word.
+    /// Which matrix, or mean of both, serves as the word vectors. All but `Input` need an output
+    /// row for each word.
     pub fn embedding(self, which: Embedding) -> Matrix {
         match which {
             Embedding::Input => self.input,
             Embedding::Output => self.output,
             Embedding::Average => {
                 let mut average = self.input;
-                average.values.iter_mut().zip(&self.output.values).for_each(|(w, o)| *w = (*w + o) / 2.0);
+                average
+                    .values
+                    .iter_mut()
+                    .zip(&self.output.values)
+                    .for_each(|(w, o)| *w = (*w + o) / 2.0);
                 average
             }
         }
@@ -164,20 +192,32 @@ mod tests {
         assert_ne!(model, Model::new(1000, 50, 8));
         let values = model.input.values();
         let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64;
-        let variance = values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64;
+        let variance =
+            values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64;
         assert!(values.iter().all(|v| v.abs() <= 0.01));
         // 50,000 draws from ±0.01: standard error of the mean 2.6e-5, variance 0.02^2 / 12.
         assert!(mean.abs() < 1.3e-4, "{mean}");
-        assert!((variance / (0.02f64.powi(2) / 12.0) - 1.0).abs() < 0.03, "{variance}");
+        assert!(
+            (variance / (0.02f64.powi(2) / 12.0) - 1.0).abs() < 0.03,
+            "{variance}"
+        );
         assert!(model.output.values().iter().all(|&v| v == 0.0));
     }
 
     #[test]
     fn average_is_the_mean_of_both() {
-        let model =
-            Model { input: Matrix::from_values(2, vec![1.0, 2.0]), output: Matrix::from_values(2, vec![3.0, -2.0]) };
-        assert_eq!(model.clone().embedding(Embedding::Average).values(), [2.0, 0.0]);
-        assert_eq!(model.clone().embedding(Embedding::Output).values(), [3.0, -2.0]);
+        let model = Model {
+            input: Matrix::from_values(2, vec![1.0, 2.0]),
+            output: Matrix::from_values(2, vec![3.0, -2.0]),
+        };
+        assert_eq!(
+            model.clone().embedding(Embedding::Average).values(),
+            [2.0, 0.0]
+        );
+        assert_eq!(
+            model.clone().embedding(Embedding::Output).values(),
+            [3.0, -2.0]
+        );
         assert_eq!(model.embedding(Embedding::Input).values(), [1.0, 2.0]);
     }
 }

@@ -17,8 +17,12 @@ pub fn count(number: u64) -> String {
 
 /// So many of `noun`, which is given in the singular: 1 word, 2,000 words, 3 batches, 0 entries.
 pub fn plural(number: u64, noun: &str) -> String {
-    let is_sibilant = ["s", "x", "z", "tch", "sh"].iter().any(|end| noun.ends_with(end));
-    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
+    let is_sibilant = ["s", "x", "z", "tch", "sh"]
+        .iter()
+        .any(|end| noun.ends_with(end));
+    let stem = noun
+        .strip_suffix('y')
+        .filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
     let number_of = count(number);
     match stem {
         _ if number == 1 => format!("{number_of} {noun}"),
@@ -39,10 +43,15 @@ pub fn bytes(bytes: u64) -> String {
 /// Two sizes to compare: as [`bytes`] shows them, or to the byte where they would look the same.
 pub fn two_sizes(one: u64, other: u64) -> [String; 2] {
     let shown = [one, other].map(bytes);
-    if one != other && shown[0] == shown[1] { [one, other].map(|size| plural(size, "byte")) } else { shown }
+    if one != other && shown[0] == shown[1] {
+        [one, other].map(|size| plural(size, "byte"))
+    } else {
+        shown
+    }
 }
 
-/// A large number to three digits: 950, 12.3 k, 1.20 M, 45.6 G. What follows is its unit, as in `1.20 M words/s`.
+/// A large number to three digits: 950, 12.3 k, 1.20 M, 45.6 G. What follows is its unit, as in
+/// `1.20 M words/s`.
 pub fn short(number: f64) -> String {
     let (mut number, mut prefix) = (number, "");
     for next in ["k", "M", "G", "T", "P", "E"] {
@@ -63,7 +72,10 @@ pub fn short(number: f64) -> String {
 /// A time in the one or two units that matter: 374 ms, 12.5 s, 3 min 20 s, 2 h 5 min, 3 days 4 h.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
-    let (minutes, hours) = ((seconds / 60.0).round() as u64, (seconds / 3600.0).round() as u64);
+    let (minutes, hours) = (
+        (seconds / 60.0).round() as u64,
+        (seconds / 3600.0).round() as u64,
+    );
     let both = |large: String, small: u64, unit: &str| match small {
         0 => large,
         _ => format!("{large} {small} {unit}"),
@@ -73,21 +85,32 @@ pub fn duration(time: Duration) -> String {
         ..0.00995 => format!("{:.1} ms", seconds * 1e3),
         ..0.9995 => format!("{:.0} ms", seconds * 1e3),
         ..99.95 => format!("{seconds:.1} s"),
-        ..5999.5 => both(format!("{} min", seconds.round() as u64 / 60), seconds.round() as u64 % 60, "s"),
+        ..5999.5 => both(
+            format!("{} min", seconds.round() as u64 / 60),
+            seconds.round() as u64 % 60,
+            "s",
+        ),
         ..172_770.0 => both(format!("{} h", minutes / 60), minutes % 60, "min"),
         _ => both(plural(hours / 24, "day"), hours % 24, "h"),
     }
 }
 
-/// A time in seconds as [`duration`] shows it; one that nobody would wait for is shown as a century.
+/// A time in seconds as [`duration`] shows it; one that nobody would wait for is shown as a
+/// century.
 pub fn seconds(seconds: f64) -> String {
-    duration(Duration::from_secs_f64(seconds.clamp(0.0, 100.0 * 365.25 * 86_400.0)))
+    duration(Duration::from_secs_f64(
+        seconds.clamp(0.0, 100.0 * 365.25 * 86_400.0),
+    ))
 }
 
 /// A share in hundredths, with one decimal below ten of them: 4.2%, 38%.
 pub fn percent(share: f64) -> String {
     let hundredths = 100.0 * share;
-    if hundredths > 0.0 && hundredths < 9.95 { format!("{hundredths:.1}%") } else { format!("{hundredths:.0}%") }
+    if hundredths > 0.0 && hundredths < 9.95 {
+        format!("{hundredths:.1}%")
+    } else {
+        format!("{hundredths:.0}%")
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +120,18 @@ mod tests {
     #[test]
     fn thousands_are_set_apart() {
         let shown = [0, 7, 999, 1000, 12_345, 1_234_567, u64::MAX].map(count);
-        assert_eq!(shown, ["0", "7", "999", "1,000", "12,345", "1,234,567", "18,446,744,073,709,551,615"]);
+        assert_eq!(
+            shown,
+            [
+                "0",
+                "7",
+                "999",
+                "1,000",
+                "12,345",
+                "1,234,567",
+                "18,446,744,073,709,551,615"
+            ]
+        );
     }
 
     #[test]
@@ -118,9 +152,29 @@ mod tests {
 
     #[test]
     fn sizes_have_the_unit_that_fits() {
-        let shown = [0, 1, 999, 1000, 24_006_700_000, 999_499, 999_500, 4_700_000, u64::MAX].map(bytes);
-        let expected =
-            ["0 bytes", "1 byte", "999 bytes", "1.00 kB", "24.0 GB", "999 kB", "1.00 MB", "4.70 MB", "18.4 EB"];
+        let shown = [
+            0,
+            1,
+            999,
+            1000,
+            24_006_700_000,
+            999_499,
+            999_500,
+            4_700_000,
+            u64::MAX,
+        ]
+        .map(bytes);
+        let expected = [
+            "0 bytes",
+            "1 byte",
+            "999 bytes",
+            "1.00 kB",
+            "24.0 GB",
+            "999 kB",
+            "1.00 MB",
+            "4.70 MB",
+            "18.4 EB",
+        ];
         assert_eq!(shown, expected);
         assert_eq!(two_sizes(2_000_000, 1000), ["2.00 MB", "1.00 kB"]);
         assert_eq!(two_sizes(1001, 1000), ["1,001 bytes", "1,000 bytes"]);
@@ -129,7 +183,12 @@ mod tests {
     #[test]
     fn speeds_have_three_digits() {
         let shown = [0.0, 12.4, 999.4, 999.6, 9_994.0, 9_996.0, 1.204e6, 45.6e9].map(short);
-        assert_eq!(shown, ["0", "12", "999", "1.00 k", "9.99 k", "10.0 k", "1.20 M", "45.6 G"]);
+        assert_eq!(
+            shown,
+            [
+                "0", "12", "999", "1.00 k", "9.99 k", "10.0 k", "1.20 M", "45.6 G"
+            ]
+        );
     }
 
     #[test]
@@ -156,6 +215,9 @@ mod tests {
 
     #[test]
     fn small_shares_have_a_decimal() {
-        assert_eq!([0.0, 0.004, 0.0994, 0.0996, 0.376, 1.0].map(percent), ["0%", "0.4%", "9.9%", "10%", "38%", "100%"]);
+        assert_eq!(
+            [0.0, 0.004, 0.0994, 0.0996, 0.376, 1.0].map(percent),
+            ["0%", "0.4%", "9.9%", "10%", "38%", "100%"]
+        );
     }
 }

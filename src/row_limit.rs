@@ -22,28 +22,48 @@ struct Rows {
 impl Touched {
     /// The rows of `model`, which has not seen the batch yet.
     pub(crate) fn before(batch: &Batch, model: &Model) -> Self {
-        Self { input: Rows::of(&batch.center_rows, &model.input), output: Rows::of(&batch.target_rows, &model.output) }
+        Self {
+            input: Rows::of(&batch.center_rows, &model.input),
+            output: Rows::of(&batch.target_rows, &model.output),
+        }
     }
 
     /// The share of them that the batch moved by `clip`: of W or of W', whichever is larger.
     pub(crate) fn at_limit(&self, model: &Model, clip: f32) -> f64 {
-        self.input.at_limit(&model.input, clip).max(self.output.at_limit(&model.output, clip))
+        self.input
+            .at_limit(&model.input, clip)
+            .max(self.output.at_limit(&model.output, clip))
     }
 }
 
 impl Rows {
     fn of(ids: &[u32], matrix: &Matrix) -> Self {
-        let values = ids.iter().flat_map(|&id| matrix.row(id as usize)).copied().collect();
-        Self { ids: ids.to_vec(), values }
+        let values = ids
+            .iter()
+            .flat_map(|&id| matrix.row(id as usize))
+            .copied()
+            .collect();
+        Self {
+            ids: ids.to_vec(),
+            values,
+        }
     }
 
     fn at_limit(&self, now: &Matrix, clip: f32) -> f64 {
         let moved = |(&id, then): (&u32, &[f32])| {
             let square = |(now, then): (&f32, &f32)| (now - then).powi(2);
-            now.row(id as usize).iter().zip(then).map(square).sum::<f32>().sqrt()
+            now.row(id as usize)
+                .iter()
+                .zip(then)
+                .map(square)
+                .sum::<f32>()
+                .sqrt()
         };
         let rows = self.ids.iter().zip(self.values.chunks(now.dim()));
-        let limited = rows.map(moved).filter(|&length| length >= NEAR * clip).count();
+        let limited = rows
+            .map(moved)
+            .filter(|&length| length >= NEAR * clip)
+            .count();
         limited as f64 / self.ids.len().max(1) as f64
     }
 }
@@ -54,17 +74,33 @@ mod tests {
 
     #[test]
     fn rows_that_moved_as_far_as_they_may_are_counted() {
-        let batch = Batch { center_rows: vec![0, 2], target_rows: vec![0, 1, 2], ..Batch::default() };
+        let batch = Batch {
+            center_rows: vec![0, 2],
+            target_rows: vec![0, 1, 2],
+            ..Batch::default()
+        };
         let zeros = || Matrix::zeros(3, 2);
-        let touched = Touched::before(&batch, &Model { input: zeros(), output: zeros() });
+        let touched = Touched::before(
+            &batch,
+            &Model {
+                input: zeros(),
+                output: zeros(),
+            },
+        );
         // Row 1 of W is not touched, and so it does not count.
         let input = Matrix::from_values(2, vec![0.1, 0.0, 9.0, 9.0, 0.0, 0.2]);
-        let mut model = Model { input, output: zeros() };
+        let mut model = Model {
+            input,
+            output: zeros(),
+        };
         assert_eq!(touched.at_limit(&model, 0.25), 0.0);
         assert_eq!(touched.at_limit(&model, 0.2), 0.5);
         model.output.row_mut(0).copy_from_slice(&[0.15, 0.2]);
         model.output.row_mut(1).copy_from_slice(&[-0.25, 0.0]);
         assert_eq!(touched.at_limit(&model, 0.25), 2.0 / 3.0);
-        assert_eq!(Touched::before(&Batch::default(), &model).at_limit(&model, 0.25), 0.0);
+        assert_eq!(
+            Touched::before(&Batch::default(), &model).at_limit(&model, 0.25),
+            0.0
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The record of a run: a file of one JSON object a line, which `train --metrics` writes and `w2v-gpu report` reads.
+//! The record of a run: a file of one JSON object a line, which `train --metrics` writes and
+//! `w2v-gpu report` reads.
 //!
 //! | record | when | holds |
 //! |---|---|---|
@@ -8,7 +9,8 @@
 //! | `evaluated` | after it, where evaluation files were given | [`crate::event::Evaluated`] |
 //! | `end` | last, once the vectors are written | [`EndRecord`] |
 //!
-//! Durations are numbers of seconds. A run that failed, or was saved to be resumed, leaves whole lines and no `end`.
+//! Durations are numbers of seconds. A run that failed, or was saved to be resumed, leaves whole
+//! lines and no `end`.
 
 mod file;
 
@@ -24,10 +26,12 @@ pub use self::file::LogFile;
 use crate::corpus::utf8_text;
 use crate::error::{Error, Result};
 
-/// The version of the format; it rises when a reader of the old one could no longer understand the file.
+/// The version of the format; it rises when a reader of the old one could no longer understand the
+/// file.
 pub const VERSION: u64 = 1;
 
-/// Reports that a run is recorded with, each after an equal share of it; a run of fewer batches has fewer.
+/// Reports that a run is recorded with, each after an equal share of it; a run of fewer batches has
+/// fewer.
 pub const REPORTS: u32 = 200;
 
 /// No line is longer, in bytes: room for the paths of a corpus in many thousands of files.
@@ -98,7 +102,8 @@ pub struct EpochRecord {
     /// Mean loss per pair on text set aside, where some was.
     #[serde(default)]
     pub validation: Option<f64>,
-    /// Scores of the vectors as they stood, by evaluation file and measure: what the `evaluated` record adds.
+    /// Scores of the vectors as they stood, by evaluation file and measure: what the `evaluated`
+    /// record adds.
     #[serde(skip)]
     pub evaluation: BTreeMap<String, f64>,
 }
@@ -120,7 +125,8 @@ struct ScoreRecord {
 /// How a run went.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct EndRecord {
-    /// Where the vectors are: an absolute path. That of the start, unless the run was interrupted and others were there.
+    /// Where the vectors are: an absolute path. That of the start, unless the run was interrupted
+    /// and others were there.
     #[serde(default)]
     pub output: Option<String>,
     /// What was trained: [`crate::train::Summary`].
@@ -146,7 +152,8 @@ pub fn record(kind: &str, fields: &impl Serialize) -> serde_json::Result<Map<Str
 /// # Errors
 /// When it is nothing that JSON can hold as an object.
 pub fn object(fields: &impl Serialize) -> serde_json::Result<Map<String, Value>> {
-    // By way of text, where an f32 has its few digits: straight to a value it would get those of an f64.
+    // By way of text, where an f32 has its few digits: straight to a value it would get those of an
+    // f64.
     let mut fields: Map<String, Value> = serde_json::from_str(&serde_json::to_string(fields)?)?;
     fields.values_mut().for_each(durations_to_seconds);
     Ok(fields)
@@ -155,7 +162,11 @@ pub fn object(fields: &impl Serialize) -> serde_json::Result<Map<String, Value>>
 /// serde makes seconds and nanoseconds of a duration; readers want one number.
 fn durations_to_seconds(value: &mut Value) {
     let Value::Object(fields) = value else { return };
-    match (fields.len(), fields.get("secs").and_then(Value::as_f64), fields.get("nanos").and_then(Value::as_f64)) {
+    match (
+        fields.len(),
+        fields.get("secs").and_then(Value::as_f64),
+        fields.get("nanos").and_then(Value::as_f64),
+    ) {
         (2, Some(seconds), Some(nanos)) => *value = (seconds + nanos * 1e-9).into(),
         _ => fields.values_mut().for_each(durations_to_seconds),
     }
@@ -195,30 +206,59 @@ enum Record {
     End(EndRecord),
 }
 
-/// Reads the record of a run. A last line that was cut off is left out: the run was interrupted within it.
+/// Reads the record of a run. A last line that was cut off is left out: the run was interrupted
+/// within it.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read; [`Error::Format`] with the line that is no such record.
+/// [`Error::Io`] when the file cannot be read; [`Error::Format`] with the line that is no such
+/// record.
 pub fn read(path: &Path) -> Result<RunLog> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let text = utf8_text(file).map_err(Error::io("read", path))?;
-    let mut lines = Lines { input: BufReader::new(text), path, number: 0 };
+    let mut lines = Lines {
+        input: BufReader::new(text),
+        path,
+        number: 0,
+    };
     let mut log = match lines.next_record()? {
-        Some(Record::Start(start)) => RunLog { start, progress: Vec::new(), epochs: Vec::new(), end: None },
-        _ => return Err(lines.wrong("expected the start record of a file that `w2v-gpu train --metrics` wrote")),
+        Some(Record::Start(start)) => RunLog {
+            start,
+            progress: Vec::new(),
+            epochs: Vec::new(),
+            end: None,
+        },
+        _ => {
+            return Err(lines.wrong(
+                "expected the start record of a file that `w2v-gpu train --metrics` wrote",
+            ));
+        }
     };
     while let Some(record) = lines.next_record()? {
         match record {
-            _ if log.end.is_some() => return Err(lines.wrong("the file goes on after its end record")),
-            Record::Start(_) => return Err(lines.wrong("a second run starts here; give each run a file of its own")),
+            _ if log.end.is_some() => {
+                return Err(lines.wrong("the file goes on after its end record"));
+            }
+            Record::Start(_) => {
+                return Err(
+                    lines.wrong("a second run starts here; give each run a file of its own")
+                );
+            }
             Record::Progress(progress) => log.progress.push(progress),
             Record::Epoch(epoch) => log.epochs.push(epoch),
             Record::Evaluated(evaluated) => {
-                let Some(epoch) = log.epochs.iter_mut().find(|epoch| epoch.epoch == evaluated.epoch) else {
+                let Some(epoch) = log
+                    .epochs
+                    .iter_mut()
+                    .find(|epoch| epoch.epoch == evaluated.epoch)
+                else {
                     return Err(lines.wrong("scores of an epoch that has no record before them"));
                 };
-                let named = |score: ScoreRecord| Some((format!("{} ({})", score.name, score.measure), score.score?));
-                epoch.evaluation.extend(evaluated.scores.into_iter().filter_map(named));
+                let named = |score: ScoreRecord| {
+                    Some((format!("{} ({})", score.name, score.measure), score.score?))
+                };
+                epoch
+                    .evaluation
+                    .extend(evaluated.scores.into_iter().filter_map(named));
             }
             Record::End(end) => log.end = Some(end),
         }
@@ -238,25 +278,39 @@ impl Lines<'_> {
     fn next_record(&mut self) -> Result<Option<Record>> {
         let mut line = Vec::new();
         self.number += 1;
-        self.input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(Error::io("read", self.path))?;
+        self.input
+            .by_ref()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(Error::io("read", self.path))?;
         if line.len() as u64 == MAX_LINE {
             return Err(self.wrong("the line is too long for a record of a run"));
         }
         let value = match serde_json::from_slice::<Value>(&line) {
             Ok(value) => value,
             Err(_) if !line.ends_with(b"\n") => return Ok(None),
-            Err(error) => return Err(self.wrong(&format!("expected a record of a run as JSON: {error}"))),
+            Err(error) => {
+                return Err(self.wrong(&format!("expected a record of a run as JSON: {error}")));
+            }
         };
         if let Some(version) = value.get("version").filter(|&version| *version != VERSION) {
-            let why = format!("the format is version {version}, and this program reads version {VERSION}");
+            let why = format!(
+                "the format is version {version}, and this program reads version {VERSION}"
+            );
             return Err(self.wrong(&why));
         }
         let record = serde_json::from_value(value);
-        record.map(Some).map_err(|error| self.wrong(&format!("expected a record of a run: {error}")))
+        record
+            .map(Some)
+            .map_err(|error| self.wrong(&format!("expected a record of a run: {error}")))
     }
 
     fn wrong(&self, why: &str) -> Error {
-        Error::Format { path: self.path.to_owned(), place: format!("line {}", self.number), why: why.to_owned() }
+        Error::Format {
+            path: self.path.to_owned(),
+            place: format!("line {}", self.number),
+            why: why.to_owned(),
+        }
     }
 }
 
@@ -296,13 +350,21 @@ mod tests {
         write_line(&mut line, &fields).unwrap();
         let line = String::from_utf8(line).unwrap();
         assert!(
-            line.contains(r#""elapsed":1.5,"waited":0.25,"#) && line.contains(r#""lr":0.05,"#) && line.ends_with("}\n"),
+            line.contains(r#""elapsed":1.5,"waited":0.25,"#)
+                && line.contains(r#""lr":0.05,"#)
+                && line.ends_with("}\n"),
             "{line}"
         );
         let log = reading(&format!("{START}\n{line}")).unwrap();
         let read = &log.progress[0];
-        assert_eq!((read.step, read.words, read.total_words, read.pairs), (3, 4, 8, 5));
-        assert_eq!((read.lr, read.elapsed, read.words_per_second, read.loss), (0.05, 1.5, 2.5, None));
+        assert_eq!(
+            (read.step, read.words, read.total_words, read.pairs),
+            (3, 4, 8, 5)
+        );
+        assert_eq!(
+            (read.lr, read.elapsed, read.words_per_second, read.loss),
+            (0.05, 1.5, 2.5, None)
+        );
     }
 
     #[test]
@@ -315,10 +377,20 @@ mod tests {
     fn a_cut_last_line_is_an_interrupted_run() {
         let whole = format!("{START}\n{EPOCH}\n{END}\n");
         let log = reading(&whole).unwrap();
-        assert_eq!((log.epochs.len(), log.end.is_some(), log.epochs[0].validation), (1, true, None));
+        assert_eq!(
+            (
+                log.epochs.len(),
+                log.end.is_some(),
+                log.epochs[0].validation
+            ),
+            (1, true, None)
+        );
         for cut in START.len()..whole.len() {
             let log = reading(&whole[..cut]).unwrap();
-            assert!(log.epochs.len() <= 1 && (log.end.is_none() || cut == whole.len() - 1), "{cut}");
+            assert!(
+                log.epochs.len() <= 1 && (log.end.is_none() || cut == whole.len() - 1),
+                "{cut}"
+            );
         }
     }
 
@@ -326,19 +398,40 @@ mod tests {
     fn what_is_no_record_is_named_by_its_line() {
         for (text, message) in [
             ("", "line 1: expected the start record"),
-            ("the cat sat\non the mat\n", "line 1: expected a record of a run as JSON"),
+            (
+                "the cat sat\non the mat\n",
+                "line 1: expected a record of a run as JSON",
+            ),
             (END, "line 1: expected the start record"),
             (&START[..40], "line 1: expected the start record"),
-            (&format!("{START}\n{EPOCH}\n{{\n{END}\n"), "line 3: expected a record of a run as JSON"),
-            (&format!("{START}\n[]\n"), "line 2: expected a record of a run"),
-            (&format!("{START}\n{{\"record\":\"other\"}}\n"), "line 2: expected a record of a run: unknown variant"),
-            (&format!("{START}\n{START}\n"), "line 2: a second run starts here"),
-            (&format!("{START}\n{END}\n{EPOCH}\n"), "line 3: the file goes on"),
+            (
+                &format!("{START}\n{EPOCH}\n{{\n{END}\n"),
+                "line 3: expected a record of a run as JSON",
+            ),
+            (
+                &format!("{START}\n[]\n"),
+                "line 2: expected a record of a run",
+            ),
+            (
+                &format!("{START}\n{{\"record\":\"other\"}}\n"),
+                "line 2: expected a record of a run: unknown variant",
+            ),
+            (
+                &format!("{START}\n{START}\n"),
+                "line 2: a second run starts here",
+            ),
+            (
+                &format!("{START}\n{END}\n{EPOCH}\n"),
+                "line 3: the file goes on",
+            ),
             (
                 &START.replace("\"version\":1", "\"version\":2"),
                 "the format is version 2, and this program reads version 1",
             ),
-            (&"x".repeat(MAX_LINE as usize + 1), "line 1: the line is too long"),
+            (
+                &"x".repeat(MAX_LINE as usize + 1),
+                "line 1: the line is too long",
+            ),
         ] {
             let error = reading(text).unwrap_err();
             assert!(error.contains(message), "{error}");
@@ -355,10 +448,17 @@ mod tests {
         let log = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(0))).unwrap();
         // What has no score is left out.
         assert_eq!(
-            log.epochs[0].evaluation.clone().into_iter().collect::<Vec<_>>(),
+            log.epochs[0]
+                .evaluation
+                .clone()
+                .into_iter()
+                .collect::<Vec<_>>(),
             [("a (Spearman)".to_owned(), 0.5)]
         );
         let error = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(1))).unwrap_err();
-        assert!(error.contains("line 3") && error.contains("no record before"), "{error}");
+        assert!(
+            error.contains("line 3") && error.contains("no record before"),
+            "{error}"
+        );
     }
 }

@@ -14,7 +14,11 @@ pub const MIN_LR_SHARE: f64 = 1e-4;
 impl Schedule {
     /// For a run that sees `total_words` over all its epochs.
     pub fn new(lr: f64, min_lr: Option<f64>, total_words: u64) -> Self {
-        Self { lr, min_lr: min_lr.unwrap_or(lr * MIN_LR_SHARE), total_words }
+        Self {
+            lr,
+            min_lr: min_lr.unwrap_or(lr * MIN_LR_SHARE),
+            total_words,
+        }
     }
 
     /// Below this it never falls.
@@ -24,7 +28,11 @@ impl Schedule {
 
     /// The share of the run that is done once `words` were seen, 0 to 1.
     pub fn progress(&self, words: u64) -> f64 {
-        if self.total_words == 0 { 1.0 } else { words as f64 / self.total_words as f64 }
+        if self.total_words == 0 {
+            1.0
+        } else {
+            words as f64 / self.total_words as f64
+        }
     }
 
     /// The learning rate for a batch before which `words` were seen.
@@ -33,7 +41,8 @@ impl Schedule {
     }
 }
 
-/// The smallest `--batch`, in windows: a batch is made of whole stretches of [`RUN`](crate::batcher::RUN) positions.
+/// The smallest `--batch`, in windows: a batch is made of whole stretches of
+/// [`RUN`](crate::batcher::RUN) positions.
 pub const MIN_BATCH: usize = crate::batcher::RUN;
 
 /// The largest `--batch`, in windows.
@@ -42,10 +51,12 @@ pub const MAX_BATCH: usize = 1 << 20;
 /// The largest batch that [`auto_batch`] gives, in windows: larger ones cost quality on any corpus.
 const MAX_AUTO_BATCH: usize = 1 << 16;
 
-/// Windows in a batch for a run of `windows` in all: about a two-thousandth, as a power of two from 16 to 65,536.
+/// Windows in a batch for a run of `windows` in all: about a two-thousandth, as a power of two from
+/// 16 to 65,536.
 ///
-/// Smaller batches cost speed, larger ones quality: all gradients of a batch are computed before any is applied. A run of
-/// fewer than some 2,000 steps, each of which moves a row by at most `--clip`, does not get far.
+/// Smaller batches cost speed, larger ones quality: all gradients of a batch are computed before
+/// any is applied. A run of fewer than some 2,000 steps, each of which moves a row by at most
+/// `--clip`, does not get far.
 pub fn auto_batch(windows: f64) -> usize {
     let exponent = (windows / 2000.0).max(1.0).log2().round();
     (exponent.exp2() as usize).clamp(MIN_BATCH, MAX_AUTO_BATCH)

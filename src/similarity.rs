@@ -7,20 +7,28 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::format::Vectors;
 
-/// The `top` words nearest to a word, itself left out: ids with their cosine from -1 to 1, nearest first.
+/// The `top` words nearest to a word, itself left out: ids with their cosine from -1 to 1, nearest
+/// first.
 ///
 /// # Errors
-/// [`Error::UnknownWord`] when the word has no vector; [`Error::ZeroVector`] when that has no direction.
+/// [`Error::UnknownWord`] when the word has no vector; [`Error::ZeroVector`] when that has no
+/// direction.
 pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f32)>> {
     let id = with_direction(vectors, word)?;
-    Ok(nearest_to(vectors, vectors.matrix.row(id as usize), &[id], top))
+    Ok(nearest_to(
+        vectors,
+        vectors.matrix.row(id as usize),
+        &[id],
+        top,
+    ))
 }
 
-/// The `top` words that answer "a is to b as c is to ?" best: those nearest to b - a + c, each made a unit vector first
-/// (3CosAdd), the three left out. Ids with their cosine, nearest first.
+/// The `top` words that answer "a is to b as c is to ?" best: those nearest to b - a + c, each made
+/// a unit vector first (3CosAdd), the three left out. Ids with their cosine, nearest first.
 ///
 /// # Errors
-/// [`Error::UnknownWord`] for the first of the three that has no vector; [`Error::ZeroVector`] likewise.
+/// [`Error::UnknownWord`] for the first of the three that has no vector; [`Error::ZeroVector`]
+/// likewise.
 pub fn analogy(vectors: &Vectors, words: [&str; 3], top: usize) -> Result<Vec<(u32, f32)>> {
     let [a, b, c] = words.map(|word| with_direction(vectors, word));
     let ids = [a?, b?, c?];
@@ -28,7 +36,10 @@ pub fn analogy(vectors: &Vectors, words: [&str; 3], top: usize) -> Result<Vec<(u
     let mut unit = query.clone();
     for (id, sign) in ids.into_iter().zip([-1.0, 1.0, 1.0]) {
         to_unit(vectors.matrix.row(id as usize), &mut unit);
-        query.iter_mut().zip(&unit).for_each(|(sum, value)| *sum += sign * value);
+        query
+            .iter_mut()
+            .zip(&unit)
+            .for_each(|(sum, value)| *sum += sign * value);
     }
     Ok(nearest_to(vectors, &query, &ids, top))
 }
@@ -36,8 +47,15 @@ pub fn analogy(vectors: &Vectors, words: [&str; 3], top: usize) -> Result<Vec<(u
 /// The id of a word whose vector is not zero.
 fn with_direction(vectors: &Vectors, word: &str) -> Result<u32> {
     let id = vectors.id(word)?;
-    match vectors.matrix.row(id as usize).iter().all(|&value| value == 0.0) {
-        true => Err(Error::ZeroVector { word: word.to_owned() }),
+    match vectors
+        .matrix
+        .row(id as usize)
+        .iter()
+        .all(|&value| value == 0.0)
+    {
+        true => Err(Error::ZeroVector {
+            word: word.to_owned(),
+        }),
         false => Ok(id),
     }
 }
@@ -55,29 +73,43 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
 pub(crate) fn to_unit(row: &[f32], unit: &mut [f32]) {
     let length = dot(row, row).sqrt();
     if length > 0.0 && length.is_finite() {
-        unit.iter_mut().zip(row).for_each(|(unit, &value)| *unit = (f64::from(value) / length) as f32);
+        unit.iter_mut()
+            .zip(row)
+            .for_each(|(unit, &value)| *unit = (f64::from(value) / length) as f32);
     } else {
         unit.fill(0.0);
     }
 }
 
-/// The `top` words nearest to a vector, those of `exclude` left out: ids with their cosine from -1 to 1, nearest
-/// first, and the lower id first where cosines are equal.
+/// The `top` words nearest to a vector, those of `exclude` left out: ids with their cosine from -1
+/// to 1, nearest first, and the lower id first where cosines are equal.
 ///
 /// A vector of length zero has the cosine 0 to all others.
 ///
 /// # Panics
 /// When `query` is not as long as the vectors.
-pub fn nearest_to(vectors: &Vectors, query: &[f32], exclude: &[u32], top: usize) -> Vec<(u32, f32)> {
+pub fn nearest_to(
+    vectors: &Vectors,
+    query: &[f32],
+    exclude: &[u32],
+    top: usize,
+) -> Vec<(u32, f32)> {
     let matrix = &vectors.matrix;
-    assert_eq!(query.len(), matrix.dim(), "the query has the dimension of the vectors");
+    assert_eq!(
+        query.len(),
+        matrix.dim(),
+        "the query has the dimension of the vectors"
+    );
     let query_square = dot(query, query);
     let mut found: Vec<(u32, f32)> = (0..matrix.rows())
         .into_par_iter()
         .with_min_len(256)
         .map(|id| {
             let row = matrix.row(id);
-            (id as u32, cosine_of(dot(query, row), query_square, dot(row, row)))
+            (
+                id as u32,
+                cosine_of(dot(query, row), query_square, dot(row, row)),
+            )
         })
         .filter(|(id, _)| !exclude.contains(id))
         .collect();
@@ -97,10 +129,15 @@ fn nearer(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
 fn cosine_of(dot: f64, square_a: f64, square_b: f64) -> f32 {
     let cosine = dot / (square_a.sqrt() * square_b.sqrt());
     // Adding 0 turns -0 into 0, which total_cmp would tell apart.
-    if cosine.is_finite() { (cosine as f32).clamp(-1.0, 1.0) + 0.0 } else { 0.0 }
+    if cosine.is_finite() {
+        (cosine as f32).clamp(-1.0, 1.0) + 0.0
+    } else {
+        0.0
+    }
 }
 
-/// The dot product in f64, where no f32 overflows or vanishes; eight sums, so that it can be vectorized.
+/// The dot product in f64, where no f32 overflows or vanishes; eight sums, so that it can be
+/// vectorized.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
@@ -110,7 +147,11 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
             sums[lane] += f64::from(a[lane]) * f64::from(b[lane]);
         }
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+    let rest: f64 = a_rest
+        .iter()
+        .zip(b_rest)
+        .map(|(&a, &b)| f64::from(a) * f64::from(b))
+        .sum();
     sums.iter().sum::<f64>() + rest
 }
 
@@ -140,13 +181,17 @@ mod tests {
             ("far", [0.5, 0.0]),
             ("steep", [3.0, 4.0]),
         ]);
-        // far 1, slope 4/5, steep 3/5, then the right angle and the zero vector by id, and the opposite last.
+        // far 1, slope 4/5, steep 3/5, then the right angle and the zero vector by id, and the
+        // opposite last.
         let all = [(5, 1.0), (2, 0.8), (6, 0.6), (1, 0.0), (4, 0.0), (3, -1.0)];
         assert_eq!(nearest(&vectors, "right", 10).unwrap(), all);
         for top in 0..=6 {
             assert_eq!(nearest(&vectors, "right", top).unwrap(), all[..top]);
         }
-        assert_eq!(nearest_to(&vectors, &[0.0, -7.0], &[0, 2, 3, 6], 2), [(4, 0.0), (5, 0.0)]);
+        assert_eq!(
+            nearest_to(&vectors, &[0.0, -7.0], &[0, 2, 3, 6], 2),
+            [(4, 0.0), (5, 0.0)]
+        );
     }
 
     #[test]
@@ -157,32 +202,52 @@ mod tests {
         assert_eq!(found[0], (1, 1.0));
         assert!((found[1].1 + 0.5f32.sqrt()).abs() < 1e-6);
         // Vectors are finite, but sums of them may not be.
-        assert!(nearest_to(&vectors, &[f32::INFINITY, f32::NAN], &[], 3).iter().all(|n| n.1 == 0.0));
+        assert!(
+            nearest_to(&vectors, &[f32::INFINITY, f32::NAN], &[], 3)
+                .iter()
+                .all(|n| n.1 == 0.0)
+        );
     }
 
     #[test]
     fn an_unknown_word_is_named() {
         let vectors = vectors(&[("a", [1.0, 0.0])]);
-        for error in [nearest(&vectors, "b", 1).unwrap_err(), analogy(&vectors, ["a", "b", "c"], 1).unwrap_err()] {
+        for error in [
+            nearest(&vectors, "b", 1).unwrap_err(),
+            analogy(&vectors, ["a", "b", "c"], 1).unwrap_err(),
+        ] {
             assert!(matches!(error, Error::UnknownWord { word, words: 1 } if word == "b"));
         }
     }
 
     #[test]
     fn a_zero_vector_is_near_to_nothing() {
-        let vectors = vectors(&[("a", [1.0, 0.0]), ("nowhere", [0.0, -0.0]), ("b", [f32::from_bits(1), 0.0])]);
-        let errors =
-            [nearest(&vectors, "nowhere", 9).unwrap_err(), analogy(&vectors, ["a", "b", "nowhere"], 1).unwrap_err()];
+        let vectors = vectors(&[
+            ("a", [1.0, 0.0]),
+            ("nowhere", [0.0, -0.0]),
+            ("b", [f32::from_bits(1), 0.0]),
+        ]);
+        let errors = [
+            nearest(&vectors, "nowhere", 9).unwrap_err(),
+            analogy(&vectors, ["a", "b", "nowhere"], 1).unwrap_err(),
+        ];
         for error in errors {
-            assert!(matches!(&error, Error::ZeroVector { word } if word == "nowhere"), "{error}");
+            assert!(
+                matches!(&error, Error::ZeroVector { word } if word == "nowhere"),
+                "{error}"
+            );
         }
         assert_eq!(nearest(&vectors, "b", 1).unwrap(), [(0, 1.0)]);
     }
 
     #[test]
     fn an_analogy_takes_unit_vectors_and_leaves_its_words_out() {
-        let vectors =
-            vectors(&[("right", [2.0, 0.0]), ("up", [0.0, 0.1]), ("left", [-5.0, 0.0]), ("far up", [-0.1, 9.0])]);
+        let vectors = vectors(&[
+            ("right", [2.0, 0.0]),
+            ("up", [0.0, 0.1]),
+            ("left", [-5.0, 0.0]),
+            ("far up", [-0.1, 9.0]),
+        ]);
         // (0, 1) - (1, 0) + (-1, 0) = (-2, 1): of what is left only "far up".
         let found = analogy(&vectors, ["right", "up", "left"], 5).unwrap();
         assert_eq!(found.len(), 1);
@@ -190,7 +255,12 @@ mod tests {
         let expected = 9.2 / (5.0f64.sqrt() * 81.01f64.sqrt());
         assert!((f64::from(found[0].1) - expected).abs() < 1e-6);
         assert_eq!(analogy(&vectors, ["up", "right", "far up"], 0).unwrap(), []);
-        assert_eq!(analogy(&vectors, ["right", "right", "right"], 9).unwrap().len(), 3);
+        assert_eq!(
+            analogy(&vectors, ["right", "right", "right"], 9)
+                .unwrap()
+                .len(),
+            3
+        );
     }
 
     #[test]

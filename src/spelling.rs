@@ -7,11 +7,11 @@ use crate::vocab::Vocab;
 /// Nothing is spelt like a longer text, in characters.
 const MOST_CHARS: usize = 100;
 
-/// The `top` words of a vocabulary that are spelt most like `word`, the most alike first and among equals the most
-/// frequent: as ids.
+/// The `top` words of a vocabulary that are spelt most like `word`, the most alike first and among
+/// equals the most frequent: as ids.
 ///
-/// A word is alike when, case aside, one edit makes it the same, two from 4 characters on, or three from 8 on: a
-/// character left out, put in, replaced, or swapped with the next.
+/// A word is alike when, case aside, one edit makes it the same, two from 4 characters on, or three
+/// from 8 on: a character left out, put in, replaced, or swapped with the next.
 pub fn alike(vocab: &Vocab, word: &str, top: usize) -> Vec<u32> {
     let word = word.to_lowercase();
     let chars = word.chars().count();
@@ -28,7 +28,10 @@ pub fn alike(vocab: &Vocab, word: &str, top: usize) -> Vec<u32> {
         let edits = strsim::osa_distance(&word, &other.to_lowercase());
         (edits <= most && edits < chars.max(1)).then_some((edits, id))
     };
-    let mut found: Vec<(usize, u32)> = (0..vocab.len() as u32).into_par_iter().filter_map(edits).collect();
+    let mut found: Vec<(usize, u32)> = (0..vocab.len() as u32)
+        .into_par_iter()
+        .filter_map(edits)
+        .collect();
     found.sort_unstable();
     found.into_iter().map(|(_, id)| id).take(top).collect()
 }
@@ -38,9 +41,24 @@ mod tests {
     use super::*;
 
     fn suggested(word: &str) -> Vec<&'static str> {
-        let words = ["the", "paris", "parish", "Berlin", "pairs", "straße", "a", "of", "guitar", "guitars", "İstanbul"];
+        let words = [
+            "the",
+            "paris",
+            "parish",
+            "Berlin",
+            "pairs",
+            "straße",
+            "a",
+            "of",
+            "guitar",
+            "guitars",
+            "İstanbul",
+        ];
         let vocab = Vocab::from_words(words.map(|word| (word, 0))).unwrap();
-        alike(&vocab, word, 3).into_iter().map(|id| words[id as usize]).collect()
+        alike(&vocab, word, 3)
+            .into_iter()
+            .map(|id| words[id as usize])
+            .collect()
     }
 
     #[test]

@@ -52,7 +52,8 @@ struct SessionLog {
     status: i32,
 }
 
-/// `SessionLog.status` at the start of a run: TensorBoard then drops what the folder's earlier files have from that step on.
+/// `SessionLog.status` at the start of a run: TensorBoard then drops what the folder's earlier
+/// files have from that step on.
 const STARTED: i32 = 1;
 
 /// An event file that grows with a run.
@@ -62,8 +63,9 @@ pub struct EventFile<W = File> {
 }
 
 impl EventFile {
-    /// A new event file in a folder, which is made if it is not there; also says the file's path. A run that begins anew
-    /// has `first_step` 0, and takes the place of the folder's earlier runs; a resumed one goes on from that step.
+    /// A new event file in a folder, which is made if it is not there; also says the file's path. A
+    /// run that begins anew has `first_step` 0, and takes the place of the folder's earlier runs; a
+    /// resumed one goes on from that step.
     ///
     /// # Errors
     /// [`Error::Io`] when the folder or the file cannot be written.
@@ -91,13 +93,29 @@ impl<W: Write> EventFile<W> {
     ///
     /// # Errors
     /// What the file system reported.
-    pub fn scalars<'a>(&mut self, step: u64, scalars: impl IntoIterator<Item = (&'a str, f64)>) -> io::Result<()> {
-        let scalar = |(tag, value): (&str, f64)| Scalar { tag: tag.to_owned(), simple_value: Some(value as f32) };
-        self.put(step, What::Summary(Summary { value: scalars.into_iter().map(scalar).collect() }))
+    pub fn scalars<'a>(
+        &mut self,
+        step: u64,
+        scalars: impl IntoIterator<Item = (&'a str, f64)>,
+    ) -> io::Result<()> {
+        let scalar = |(tag, value): (&str, f64)| Scalar {
+            tag: tag.to_owned(),
+            simple_value: Some(value as f32),
+        };
+        self.put(
+            step,
+            What::Summary(Summary {
+                value: scalars.into_iter().map(scalar).collect(),
+            }),
+        )
     }
 
     fn put(&mut self, step: u64, what: What) -> io::Result<()> {
-        let event = Event { wall_time: now(), step: i64::try_from(step).unwrap_or(i64::MAX), what: Some(what) };
+        let event = Event {
+            wall_time: now(),
+            step: i64::try_from(step).unwrap_or(i64::MAX),
+            what: Some(what),
+        };
         self.out.write_all(&frame(&event.encode_to_vec()))?;
         self.out.flush()
     }
@@ -105,11 +123,14 @@ impl<W: Write> EventFile<W> {
 
 /// A file with a name that no other in the folder has.
 fn create_new(folder: &Path) -> Result<(File, PathBuf)> {
-    // TensorBoard reads the files of a folder in the order of their names, and knows them by "tfevents".
+    // TensorBoard reads the files of a folder in the order of their names, and knows them by
+    // "tfevents".
     let (seconds, process) = (now() as u64, std::process::id());
     let mut number = 0;
     loop {
-        let path = folder.join(format!("events.out.tfevents.{seconds:010}.{process}.{number}.w2v-gpu"));
+        let path = folder.join(format!(
+            "events.out.tfevents.{seconds:010}.{process}.{number}.w2v-gpu"
+        ));
         match File::create_new(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             created => return Ok((created.map_err(Error::io("write", &path))?, path)),
@@ -119,7 +140,9 @@ fn create_new(folder: &Path) -> Result<(File, PathBuf)> {
 
 /// Seconds since 1970.
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_secs_f64())
 }
 
 /// A TFRecord: length, checksum of the length, data, checksum of the data.
@@ -130,7 +153,10 @@ fn frame(data: &[u8]) -> Vec<u8> {
 
 /// CRC-32C, turned and shifted so that the checksum of data that hold checksums stays a good one.
 fn masked_crc(data: &[u8]) -> [u8; 4] {
-    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+    crc32c::crc32c(data)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
+        .to_le_bytes()
 }
 
 #[cfg(test)]
@@ -147,9 +173,18 @@ mod tests {
 
     #[test]
     fn an_event_has_the_bytes_that_tensorboard_gives_it() {
-        let scalar = |tag: &str, value| Scalar { tag: tag.to_owned(), simple_value: Some(value) };
-        let summary = Summary { value: vec![scalar("loss", 0.5), scalar("lr", 0.0)] };
-        let event = Event { wall_time: 1.5, step: 3, what: Some(What::Summary(summary)) };
+        let scalar = |tag: &str, value| Scalar {
+            tag: tag.to_owned(),
+            simple_value: Some(value),
+        };
+        let summary = Summary {
+            value: vec![scalar("loss", 0.5), scalar("lr", 0.0)],
+        };
+        let event = Event {
+            wall_time: 1.5,
+            step: 3,
+            what: Some(What::Summary(summary)),
+        };
         let frame = frame(&event.encode_to_vec());
         assert_eq!(frame, RECORD.concat());
         assert_eq!(Event::decode(RECORD[2]).unwrap(), event);
@@ -171,24 +206,37 @@ mod tests {
         let mut file = EventFile::begin(Vec::new(), 5).unwrap();
         file.scalars(7, [("loss", 2.0)]).unwrap();
         let events = events(&file.out);
-        let what: Vec<What> = events.iter().filter_map(|event| event.what.clone()).collect();
-        let scalar = Scalar { tag: "loss".to_owned(), simple_value: Some(2.0) };
+        let what: Vec<What> = events
+            .iter()
+            .filter_map(|event| event.what.clone())
+            .collect();
+        let scalar = Scalar {
+            tag: "loss".to_owned(),
+            simple_value: Some(2.0),
+        };
         assert_eq!(
             what,
             [
                 What::FileVersion("brain.Event:2".to_owned()),
                 What::SessionLog(SessionLog { status: STARTED }),
-                What::Summary(Summary { value: vec![scalar] }),
+                What::Summary(Summary {
+                    value: vec![scalar]
+                }),
             ]
         );
-        assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [0, 5, 7]);
+        assert_eq!(
+            events.iter().map(|event| event.step).collect::<Vec<_>>(),
+            [0, 5, 7]
+        );
         assert!(events.iter().all(|event| event.wall_time > 1.7e9));
     }
 
     #[test]
     fn files_of_one_second_are_not_one_file() {
         let folder = tempfile::tempdir().unwrap();
-        let paths: Vec<PathBuf> = (0..9).map(|_| EventFile::create(folder.path(), 0).unwrap().1).collect();
+        let paths: Vec<PathBuf> = (0..9)
+            .map(|_| EventFile::create(folder.path(), 0).unwrap().1)
+            .collect();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 9);
         assert!(paths.iter().all(|path| path.metadata().unwrap().len() > 0));
     }
@@ -196,7 +244,12 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = EventFile::create(&file.path().join("runs"), 0).unwrap_err().to_string();
-        assert!(error.contains("cannot make the folder") && error.contains("runs"), "{error}");
+        let error = EventFile::create(&file.path().join("runs"), 0)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("cannot make the folder") && error.contains("runs"),
+            "{error}"
+        );
     }
 }

@@ -16,14 +16,15 @@ use crate::model::{Embedding, Model};
 use crate::row_limit::Touched;
 use crate::schedule::Schedule;
 
-/// Above this learning rate, ten times the usual, a run is looked at for rows that always move as far as they may. Below it
-/// most rows of a small vocabulary may do so for a while, and train well.
+/// Above this learning rate, ten times the usual, a run is looked at for rows that always move as
+/// far as they may. Below it most rows of a small vocabulary may do so for a while, and train well.
 const WATCHED_LR: f64 = 0.5;
 
 /// The share of a run after which that is done.
 const WATCHED_AT: f64 = 0.9;
 
-/// A run has diverged when its mean loss is this many times that of a model whose scores are all zero.
+/// A run has diverged when its mean loss is this many times that of a model whose scores are all
+/// zero.
 const DIVERGED: f64 = 10.0;
 
 /// How a run is carried out; nothing here changes its result.
@@ -33,7 +34,8 @@ pub struct Options<'a> {
     pub batcher_threads: usize,
     /// Time between two reports.
     pub interval: Duration,
-    /// Points of the run's curves, each told after an equal share of its words; a batch makes one point at most.
+    /// Points of the run's curves, each told after an equal share of its words; a batch makes one
+    /// point at most.
     pub points: u32,
     /// Where an earlier run left off. The engine must hold its model.
     pub resume: Option<Snapshot>,
@@ -93,18 +95,20 @@ pub struct Summary {
     pub pairs: u64,
     /// Epochs trained to their end.
     pub epochs: u32,
-    /// The epoch whose model was taken, from 0: the last one, or with `patience` that of the lowest validation loss.
+    /// The epoch whose model was taken, from 0: the last one, or with `patience` that of the lowest
+    /// validation loss.
     pub model_epoch: u32,
     /// Mean loss per pair over that epoch.
     pub loss: f64,
     /// The same over the run of a model whose scores are all zero: the loss of knowing nothing.
     pub blank_loss: f64,
-    /// The share of rows, 0 to 1, that moved as far as `clip` lets them in a batch near the end. It is measured where
-    /// [`Config::lr`](crate::config::Config::lr) is far above the usual.
+    /// The share of rows, 0 to 1, that moved as far as `clip` lets them in a batch near the end. It
+    /// is measured where [`Config::lr`](crate::config::Config::lr) is far above the usual.
     pub at_limit: Option<f64>,
     /// Mean loss per pair of the sentences held out, after that epoch.
     pub validation: Option<f64>,
-    /// Time from the first batch asked for to the last one done, in all processes that took part in the run.
+    /// Time from the first batch asked for to the last one done, in all processes that took part in
+    /// the run.
     pub elapsed: Duration,
     /// Of that, time spent waiting for the batcher.
     pub waited: Duration,
@@ -112,13 +116,15 @@ pub struct Summary {
 
 /// Trains `engine` on all batches of `data`.
 ///
-/// With `patience` in the configuration the run may end early, and the model is that of the epoch with the lowest
-/// validation loss. A run that was stopped gives its model as it stands, or that of the best epoch so far. A run that was
-/// saved and resumed gives the same model as one that was not, bit for bit.
+/// With `patience` in the configuration the run may end early, and the model is that of the epoch
+/// with the lowest validation loss. A run that was stopped gives its model as it stands, or that of
+/// the best epoch so far. A run that was saved and resumed gives the same model as one that was
+/// not, bit for bit.
 ///
 /// # Errors
-/// When a batch cannot be read, the engine fails, or training diverges; [`Error::Stopped`] when it was stopped before it had
-/// learned from any pair. That a checkpoint cannot be written is no error but an event.
+/// When a batch cannot be read, the engine fails, or training diverges; [`Error::Stopped`] when it
+/// was stopped before it had learned from any pair. That a checkpoint cannot be written is no error
+/// but an event.
 pub fn train(
     data: &Dataset,
     engine: &mut dyn Engine,
@@ -165,9 +171,24 @@ struct Run<'a, F> {
 }
 
 impl<'a, F: FnMut(Event)> Run<'a, F> {
-    fn new(data: &'a Dataset, engine: &'a mut dyn Engine, options: Options<'a>, on_event: F) -> Self {
-        let Options { batcher_threads, interval, points, resume, mut saver, stop, judge } = options;
-        let (reached, best) = resume.map_or_else(Default::default, |snapshot| (snapshot.reached, snapshot.best));
+    fn new(
+        data: &'a Dataset,
+        engine: &'a mut dyn Engine,
+        options: Options<'a>,
+        on_event: F,
+    ) -> Self {
+        let Options {
+            batcher_threads,
+            interval,
+            points,
+            resume,
+            mut saver,
+            stop,
+            judge,
+        } = options;
+        let (reached, best) = resume.map_or_else(Default::default, |snapshot| {
+            (snapshot.reached, snapshot.best)
+        });
         if let Some(saver) = &mut saver {
             saver.start(reached.steps);
         }
@@ -196,7 +217,10 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     fn train(&mut self) -> Result<()> {
-        let mut batches = self.data.source.batches_from(self.batcher_threads, self.reached.words);
+        let mut batches = self
+            .data
+            .source
+            .batches_from(self.batcher_threads, self.reached.words);
         while !self.is_over() {
             self.train_epoch(&mut batches)?;
             self.end_epoch()?;
@@ -204,10 +228,12 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         self.save()
     }
 
-    /// Whether all epochs are over, or the validation loss has gone `patience` epochs without a new low.
+    /// Whether all epochs are over, or the validation loss has gone `patience` epochs without a new
+    /// low.
     fn is_over(&self) -> bool {
         let enough = |patience: u32| self.reached.since_best >= patience;
-        self.reached.epochs >= self.data.source.epochs || self.data.config.patience.is_some_and(enough)
+        self.reached.epochs >= self.data.source.epochs
+            || self.data.config.patience.is_some_and(enough)
     }
 
     fn elapsed(&self) -> Duration {
@@ -232,7 +258,10 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         let asked = Instant::now();
         let batch = batches.next().unwrap_or_else(|| {
             let why = "a thread has ended before its work was done".to_owned();
-            Err(Error::Device { doing: "making batches".to_owned(), why })
+            Err(Error::Device {
+                doing: "making batches".to_owned(),
+                why,
+            })
         });
         self.reached.waited = self.reached.waited.saturating_add(asked.elapsed());
         batch
@@ -240,7 +269,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
 
     fn step(&mut self, batch: &Batch) -> Result<()> {
         self.lr = self.schedule.lr(batch.words_before);
-        let watched = if self.is_watched(batch) { Some(Touched::before(batch, &self.engine.model()?)) } else { None };
+        let watched = if self.is_watched(batch) {
+            Some(Touched::before(batch, &self.engine.model()?))
+        } else {
+            None
+        };
         self.engine.step(batch, self.lr)?;
         if let Some(before) = watched {
             self.at_limit = Some(before.at_limit(&self.engine.model()?, self.data.config.clip));
@@ -252,13 +285,16 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         Ok(())
     }
 
-    /// Whether this is the batch at which the rows at the limit are counted, with a rate far above the usual: near the end,
-    /// where the rate has fallen to a tenth, and with `patience` at the end of each epoch, which may be the last.
+    /// Whether this is the batch at which the rows at the limit are counted, with a rate far above
+    /// the usual: near the end, where the rate has fallen to a tenth, and with `patience` at the
+    /// end of each epoch, which may be the last.
     fn is_watched(&self, batch: &Batch) -> bool {
         let done = batch.words_before + batch.words;
-        let ends_epoch = done >= (u64::from(self.reached.epochs) + 1) * self.data.source.store.tokens();
+        let ends_epoch =
+            done >= (u64::from(self.reached.epochs) + 1) * self.data.source.store.tokens();
         let is_near_end = self.at_limit.is_none() && self.schedule.progress(done) >= WATCHED_AT;
-        self.data.config.lr > WATCHED_LR && (is_near_end || ends_epoch && self.data.config.patience.is_some())
+        self.data.config.lr > WATCHED_LR
+            && (is_near_end || ends_epoch && self.data.config.patience.is_some())
     }
 
     /// Takes the loss from the engine.
@@ -271,8 +307,10 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     fn report_if_due(&mut self) -> Result<()> {
-        let (is_point, is_due) =
-            (self.curves.is_point(self.reached.words), self.last_report.elapsed() >= self.interval);
+        let (is_point, is_due) = (
+            self.curves.is_point(self.reached.words),
+            self.last_report.elapsed() >= self.interval,
+        );
         if !is_point && !is_due {
             return Ok(());
         }
@@ -293,17 +331,40 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     fn progress(&self, loss: f64) -> Progress {
-        let Reached { epochs: epoch, steps: step, words, pairs, waited, .. } = self.reached;
+        let Reached {
+            epochs: epoch,
+            steps: step,
+            words,
+            pairs,
+            waited,
+            ..
+        } = self.reached;
         let (total_words, lr, elapsed) = (self.data.total_words(), self.lr, self.elapsed());
-        Progress { epoch, step, words, total_words, pairs, loss, lr, elapsed, waited }
+        Progress {
+            epoch,
+            step,
+            words,
+            total_words,
+            pairs,
+            loss,
+            lr,
+            elapsed,
+            waited,
+        }
     }
 
-    /// Ends the epoch: its loss, that of the sentences held out, and whether it is the best one so far.
+    /// Ends the epoch: its loss, that of the sentences held out, and whether it is the best one so
+    /// far.
     fn end_epoch(&mut self) -> Result<()> {
         self.read_loss()?;
         let validation = self.validation_loss()?;
         let pairs = self.reached.loss.pairs;
-        let epoch = Epoch { epoch: self.reached.epochs, pairs, loss: self.reached.loss.take(), validation };
+        let epoch = Epoch {
+            epoch: self.reached.epochs,
+            pairs,
+            loss: self.reached.loss.take(),
+            validation,
+        };
         self.reached.latest = Some(epoch);
         self.reached.epochs += 1;
         if self.data.config.patience.is_some() {
@@ -316,7 +377,9 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
 
     /// Scores the vectors as they stand, where that was asked for.
     fn evaluate(&mut self, epoch: u32) -> Result<()> {
-        let Some(Judge { sets, embedding }) = self.judge else { return Ok(()) };
+        let Some(Judge { sets, embedding }) = self.judge else {
+            return Ok(());
+        };
         let vectors = self.engine.model()?.embedding(embedding);
         let scores = sets.evaluate(&self.data.vocab, &vectors).scores();
         (self.on_event)(Event::Evaluated(Evaluated { epoch, scores }));
@@ -325,7 +388,9 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
 
     /// The mean loss per pair of the sentences held out, at the model as it stands.
     fn validation_loss(&mut self) -> Result<Option<f64>> {
-        let Some(source) = &self.data.validation else { return Ok(None) };
+        let Some(source) = &self.data.validation else {
+            return Ok(None);
+        };
         let mut unread = Unread::new(self.data);
         let (step, lr) = (self.reached.steps, self.lr);
         let mut batches = source.batches(self.batcher_threads);
@@ -343,7 +408,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     fn keep_if_best(&mut self, epoch: Epoch) -> Result<()> {
-        if self.reached.best.is_none_or(|best| epoch.validation < best.validation) {
+        if self
+            .reached
+            .best
+            .is_none_or(|best| epoch.validation < best.validation)
+        {
             self.best = Some(Arc::new(self.engine.model()?));
             self.reached.best = Some(epoch);
             self.reached.since_best = 0;
@@ -362,11 +431,15 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             return Ok(());
         }
         self.save()?;
-        Err(Error::Stopped { step: self.reached.steps })
+        Err(Error::Stopped {
+            step: self.reached.steps,
+        })
     }
 
     fn save_if_due(&mut self) -> Result<()> {
-        let Some(saver) = &mut self.saver else { return Ok(()) };
+        let Some(saver) = &mut self.saver else {
+            return Ok(());
+        };
         let (done, due) = (saver.poll(), saver.is_due(self.reached.steps));
         done.into_iter().for_each(&mut self.on_event);
         if due { self.save() } else { Ok(()) }
@@ -380,8 +453,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         // A run that has diverged is noticed here, before it is saved.
         self.read_loss()?;
         self.reached.elapsed = self.elapsed();
-        let snapshot =
-            Snapshot { reached: self.reached, model: self.engine.model()?, best: self.best.as_ref().map(Arc::clone) };
+        let snapshot = Snapshot {
+            reached: self.reached,
+            model: self.engine.model()?,
+            best: self.best.as_ref().map(Arc::clone),
+        };
         let done = self.saver.as_mut().map(|saver| saver.begin(snapshot));
         done.into_iter().flatten().for_each(&mut self.on_event);
         Ok(())
@@ -396,18 +472,43 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn under_way(&mut self) -> Result<Option<Epoch>> {
         self.read_loss()?;
         self.reached.elapsed = self.elapsed();
-        let Reached { epochs: epoch, loss: Mean { pairs, .. }, .. } = self.reached;
+        let Reached {
+            epochs: epoch,
+            loss: Mean { pairs, .. },
+            ..
+        } = self.reached;
         let loss = self.reached.loss.take();
-        Ok((pairs > 0).then_some(Epoch { epoch, pairs, loss, validation: None }))
+        Ok((pairs > 0).then_some(Epoch {
+            epoch,
+            pairs,
+            loss,
+            validation: None,
+        }))
     }
 
     /// The model that was asked for, and how it came about.
     fn result(mut self, ending: Ending) -> Result<(Model, Summary)> {
-        let under_way = if ending == Ending::Interrupted { self.under_way()? } else { None };
-        let Reached { steps, words, pairs, epochs, blank, latest, best, elapsed, waited, .. } = self.reached;
+        let under_way = if ending == Ending::Interrupted {
+            self.under_way()?
+        } else {
+            None
+        };
+        let Reached {
+            steps,
+            words,
+            pairs,
+            epochs,
+            blank,
+            latest,
+            best,
+            elapsed,
+            waited,
+            ..
+        } = self.reached;
         let taken = best.or(under_way).or(latest).filter(|_| pairs > 0).ok_or_else(|| Error::NoPairs {
             why: format!(
-                "--sample {} thins the text out until no two words stand in one sentence; raise it, or give 0 to keep all",
+                "--sample {} thins the text out until no two words stand in one sentence; raise \
+                 it, or give 0 to keep all",
                 self.data.prepared.sample
             ),
         })?;
@@ -415,7 +516,12 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             Some(best) => Arc::unwrap_or_clone(best),
             None => self.engine.model()?,
         };
-        let Epoch { epoch: model_epoch, loss, validation, .. } = taken;
+        let Epoch {
+            epoch: model_epoch,
+            loss,
+            validation,
+            ..
+        } = taken;
         let (blank_loss, at_limit) = (blank / pairs as f64, self.at_limit);
         let summary = Summary {
             ending,
@@ -449,14 +555,20 @@ struct Curves {
 
 impl Curves {
     fn new(points: u32, total_words: u64, words: u64) -> Self {
-        let mut curves = Self { points: u64::from(points), total_words, passed: 0, loss: Mean::default() };
+        let mut curves = Self {
+            points: u64::from(points),
+            total_words,
+            passed: 0,
+            loss: Mean::default(),
+        };
         curves.passed = curves.at(words);
         curves
     }
 
     /// How many points lie within the first `words`.
     fn at(&self, words: u64) -> u64 {
-        let passed = u128::from(words) * u128::from(self.points) / u128::from(self.total_words.max(1));
+        let passed =
+            u128::from(words) * u128::from(self.points) / u128::from(self.total_words.max(1));
         passed.try_into().unwrap_or(self.points)
     }
 
@@ -483,7 +595,12 @@ struct Unread {
 
 impl Unread {
     fn new(data: &Dataset) -> Self {
-        Self { objective: data.objective(), output_rows: data.source.output_rows(), pairs: 0, blank: 0.0 }
+        Self {
+            objective: data.objective(),
+            output_rows: data.source.output_rows(),
+            pairs: 0,
+            blank: 0.0,
+        }
     }
 
     /// Adds a batch; returns its loss if all scores were zero.
@@ -500,7 +617,12 @@ impl Unread {
         let blank = std::mem::take(&mut self.blank);
         if !sum.is_finite() || sum > DIVERGED * blank.max(f64::MIN_POSITIVE) {
             let per_pair = |sum: f64| sum / pairs.max(1) as f64;
-            return Err(Error::Diverged { step, lr, loss: per_pair(sum), blank: per_pair(blank) });
+            return Err(Error::Diverged {
+                step,
+                lr,
+                loss: per_pair(sum),
+                blank: per_pair(blank),
+            });
         }
         Ok(Mean { sum, pairs })
     }
@@ -524,7 +646,14 @@ mod tests {
 
     #[test]
     fn curves_have_their_points_whatever_the_batches() {
-        assert_eq!([points(1000, 1, 0), points(1_000_000, 8, 0), points(10, 1, 0)], [200, 200, 10]);
+        assert_eq!(
+            [
+                points(1000, 1, 0),
+                points(1_000_000, 8, 0),
+                points(10, 1, 0)
+            ],
+            [200, 200, 10]
+        );
         // Half of them are told by the run before.
         assert_eq!(points(1000, 1, 500), 100);
         assert_eq!(points(u64::MAX, u64::MAX, 0), 1);

@@ -12,7 +12,8 @@ use rand::Rng;
 use tempfile::TempDir;
 use w2v_gpu::sampling::{Key, Stream};
 
-/// Said when the corpus was taken from the cache, when it was read and kept, and when what was there was of no use.
+/// Said when the corpus was taken from the cache, when it was read and kept, and when what was
+/// there was of no use.
 const TAKEN: &str = "cache: the corpus is taken from cache";
 const KEPT: &str = "cache: the corpus is kept in cache";
 const ANEW: &str = "is made anew, as ";
@@ -23,8 +24,9 @@ struct Place(TempDir);
 impl Place {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
-        let mut text: Vec<u8> =
-            (0..4000u32).flat_map(|i| format!("the w{} w{} é{i}\n", i * i % 97, i % 31).into_bytes()).collect();
+        let mut text: Vec<u8> = (0..4000u32)
+            .flat_map(|i| format!("the w{} w{} é{i}\n", i * i % 97, i % 31).into_bytes())
+            .collect();
         text.extend("long ".repeat(20_000).bytes());
         text.extend(b"\n\xff\xfe the ");
         text.extend([b'x'; 2000]);
@@ -39,8 +41,19 @@ impl Place {
     /// `train ARGS`, quick, to `v.bin`.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
-        command.current_dir(&self.0).args(["train", "-o", "v.bin", "--engine", "cpu", "--threads", "2"]);
-        command.args(["--dim", "8", "--epochs", "1", "--sample", "0"]).args(args).stdin(Stdio::null());
+        command.current_dir(&self.0).args([
+            "train",
+            "-o",
+            "v.bin",
+            "--engine",
+            "cpu",
+            "--threads",
+            "2",
+        ]);
+        command
+            .args(["--dim", "8", "--epochs", "1", "--sample", "0"])
+            .args(args)
+            .stdin(Stdio::null());
         command
     }
 
@@ -62,15 +75,22 @@ impl Place {
 
     /// The vectors of a run without a cache.
     fn expected(&self, args: &[&str]) -> Vec<u8> {
-        self.train(&[&["text.txt"], args].concat()).success().stderr(contains("cache").not());
+        self.train(&[&["text.txt"], args].concat())
+            .success()
+            .stderr(contains("cache").not());
         self.vectors()
     }
 
     /// The cached corpora.
     fn entries(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(self.path("cache")).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "corpus"));
+        let mut files: Vec<PathBuf> = fs::read_dir(self.path("cache"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "corpus")
+        });
         files
     }
 
@@ -88,7 +108,11 @@ fn stderr(assert: &Assert) -> String {
 /// The lines about the corpus, and the report without times.
 fn told(assert: &Assert) -> (Vec<String>, serde_json::Value) {
     let of_corpus = |line: &&str| line.starts_with("corpus: ") || line.starts_with("  ");
-    let lines = stderr(assert).lines().filter(of_corpus).map(str::to_owned).collect();
+    let lines = stderr(assert)
+        .lines()
+        .filter(of_corpus)
+        .map(str::to_owned)
+        .collect();
     let report: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
     (lines, report["corpus"].clone())
 }
@@ -101,15 +125,28 @@ fn vectors_and_reports_are_those_without_a_cache() {
     for options in [
         &[][..],
         &["--validation", "0.1"],
-        &["--stop-words", "stop.txt", "--keep-words", "keep.txt", "--lowercase", "--max-vocab", "60"],
+        &[
+            "--stop-words",
+            "stop.txt",
+            "--keep-words",
+            "keep.txt",
+            "--lowercase",
+            "--max-vocab",
+            "60",
+        ],
         &["--vocab-memory", "1M", "--min-count", "1"],
     ] {
         let options = [options, &["--json"]].concat();
-        let plain = place.train(&[&["text.txt"], &options[..]].concat()).success();
+        let plain = place
+            .train(&[&["text.txt"], &options[..]].concat())
+            .success();
         let expected = place.vectors();
         assert!(told(&plain).0.len() > 3, "{:?}", told(&plain));
         for line in [KEPT, TAKEN, TAKEN] {
-            let run = place.cached(&options).success().stderr(contains(line).and(contains(ANEW).not()));
+            let run = place
+                .cached(&options)
+                .success()
+                .stderr(contains(line).and(contains(ANEW).not()));
             assert_eq!(told(&run), told(&plain));
             assert!(place.vectors() == expected, "{options:?}");
         }
@@ -123,12 +160,18 @@ fn counts_of_a_file_are_cached_too() {
     fs::write(place.path("words"), "the 9\nw1 5\nw2 5\n").unwrap();
     let expected = place.expected(&["--vocab", "words"]);
     for line in [KEPT, TAKEN] {
-        place.cached(&["--vocab", "words"]).success().stderr(contains(line));
+        place
+            .cached(&["--vocab", "words"])
+            .success()
+            .stderr(contains(line));
         assert!(place.vectors() == expected);
     }
     fs::write(place.path("words"), "the 9\nw1 5\nw3 5\n").unwrap();
     let expected = place.expected(&["--vocab", "words"]);
-    place.cached(&["--vocab", "words"]).success().stderr(contains(KEPT));
+    place
+        .cached(&["--vocab", "words"])
+        .success()
+        .stderr(contains(KEPT));
     assert!(place.vectors() == expected);
 }
 
@@ -136,7 +179,11 @@ fn counts_of_a_file_are_cached_too() {
 fn options_of_training_share_a_corpus_and_others_have_their_own() {
     let place = Place::new();
     place.cached(&[]).success().stderr(contains(KEPT));
-    for options in [&["--seed", "2", "--window", "3"][..], &["--loss", "hs", "--sample", "1e-3"], &["--threads", "1"]] {
+    for options in [
+        &["--seed", "2", "--window", "3"][..],
+        &["--loss", "hs", "--sample", "1e-3"],
+        &["--threads", "1"],
+    ] {
         place.vectors();
         place.cached(options).success().stderr(contains(TAKEN));
         let vectors = place.vectors();
@@ -144,14 +191,31 @@ fn options_of_training_share_a_corpus_and_others_have_their_own() {
         place.cached(&[]).success();
     }
     assert_eq!(place.entries().len(), 1);
-    place.cached(&["--min-count", "6"]).success().stderr(contains(KEPT));
-    place.cached(&["--validation", "0.1"]).success().stderr(contains(KEPT));
-    place.cached(&["--validation", "0.1", "--seed", "2"]).success().stderr(contains(KEPT));
+    place
+        .cached(&["--min-count", "6"])
+        .success()
+        .stderr(contains(KEPT));
+    place
+        .cached(&["--validation", "0.1"])
+        .success()
+        .stderr(contains(KEPT));
+    place
+        .cached(&["--validation", "0.1", "--seed", "2"])
+        .success()
+        .stderr(contains(KEPT));
     assert_eq!(place.entries().len(), 4);
     // The words and counts themselves come out of the cache.
-    place.train(&["text.txt", "--save-vocab", "plain"]).success();
-    place.cached(&["--save-vocab", "cached"]).success().stderr(contains(TAKEN));
-    assert_eq!(fs::read(place.path("cached")).unwrap(), fs::read(place.path("plain")).unwrap());
+    place
+        .train(&["text.txt", "--save-vocab", "plain"])
+        .success();
+    place
+        .cached(&["--save-vocab", "cached"])
+        .success()
+        .stderr(contains(TAKEN));
+    assert_eq!(
+        fs::read(place.path("cached")).unwrap(),
+        fs::read(place.path("plain")).unwrap()
+    );
 }
 
 /// Bits flipped and ends cut off at drawn places, near the start as often as anywhere.
@@ -172,7 +236,10 @@ fn a_damaged_file_is_made_anew() {
             damaged.truncate(at);
         }
         fs::write(place.entry(), damaged).unwrap();
-        place.cached(&[]).success().stderr(contains(ANEW).count(1).and(contains(KEPT)));
+        place
+            .cached(&[])
+            .success()
+            .stderr(contains(ANEW).count(1).and(contains(KEPT)));
         assert!(place.vectors() == expected, "byte {at}");
         assert!(fs::read(place.entry()).unwrap() == whole, "byte {at}");
     }
@@ -193,9 +260,16 @@ fn another_corpus_is_not_taken_for_this_one() {
     let of_text = fs::read(&entry).unwrap();
     place.cached(&["--min-count", "9"]).success();
     let expected = place.vectors();
-    let other = place.entries().into_iter().find(|path| *path != entry).unwrap();
+    let other = place
+        .entries()
+        .into_iter()
+        .find(|path| *path != entry)
+        .unwrap();
     fs::write(other, of_text).unwrap();
-    place.cached(&["--min-count", "9"]).success().stderr(contains("made anew, as it is of another corpus or other"));
+    place
+        .cached(&["--min-count", "9"])
+        .success()
+        .stderr(contains("made anew, as it is of another corpus or other"));
     assert!(place.vectors() == expected);
 }
 
@@ -206,14 +280,30 @@ fn a_changed_corpus_is_read_anew_and_replaces_the_old_one() {
     let text = fs::read(place.path("text.txt")).unwrap();
     let swapped = [&b"w1 the"[..], &text[6..]].concat();
     let later = SystemTime::now() + Duration::from_secs(9);
-    let touch = |path: &Path| fs::File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
-    let changes: [(&[u8], bool); 4] = [(&text[..50_000], false), (&swapped, false), (&swapped, true), (&text, false)];
+    let touch = |path: &Path| {
+        fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(later)
+            .unwrap()
+    };
+    let changes: [(&[u8], bool); 4] = [
+        (&text[..50_000], false),
+        (&swapped, false),
+        (&swapped, true),
+        (&text, false),
+    ];
     for (text, is_touched) in changes {
         fs::write(place.path("text.txt"), text).unwrap();
         if is_touched {
             touch(&place.path("text.txt"));
         }
-        place.cached(&[]).success().stderr(contains(ANEW).and(contains("text.txt has changed")).and(contains(KEPT)));
+        place.cached(&[]).success().stderr(
+            contains(ANEW)
+                .and(contains("text.txt has changed"))
+                .and(contains(KEPT)),
+        );
         let vectors = place.vectors();
         assert!(vectors == place.expected(&[]));
         place.cached(&[]).success().stderr(contains(TAKEN));
@@ -237,13 +327,17 @@ fn a_corpus_that_changes_while_it_is_read_is_not_kept() {
         let path = place.path("text.txt");
         let corpus = Corpus::open(std::slice::from_ref(&path)).unwrap();
         let cache = Cache::open(&place.path("cache"), "--cache").unwrap();
-        let prepared = Dataset::prepare_cached(&corpus, &Config::default(), Some(&cache), |event| {
-            if matches!(event, Event::Reading { pass, .. } if pass == changed_in) {
-                fs::write(&path, "the end").unwrap();
-            }
-        });
+        let prepared =
+            Dataset::prepare_cached(&corpus, &Config::default(), Some(&cache), |event| {
+                if matches!(event, Event::Reading { pass, .. } if pass == changed_in) {
+                    fs::write(&path, "the end").unwrap();
+                }
+            });
         let error = prepared.unwrap_err().to_string();
-        assert!(error.contains("text.txt: changed while it was read: it had"), "{error}");
+        assert!(
+            error.contains("text.txt: changed while it was read: it had"),
+            "{error}"
+        );
         assert!(place.entries().is_empty());
     }
 }
@@ -254,7 +348,10 @@ fn a_run_is_resumed_with_and_without_the_cache() {
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
         [&["--batch", "512"], more].concat()
     }
-    place.cached(&with(&["--checkpoint", "run"])).success().stderr(contains(KEPT));
+    place
+        .cached(&with(&["--checkpoint", "run"]))
+        .success()
+        .stderr(contains(KEPT));
     for copy in ["plain", "damaged"] {
         fs::create_dir(place.path(copy)).unwrap();
         for entry in fs::read_dir(place.path("run")).unwrap().map(Result::unwrap) {
@@ -262,17 +359,30 @@ fn a_run_is_resumed_with_and_without_the_cache() {
         }
     }
     let expected = place.expected(&with(&["--resume", "plain", "--epochs", "2"]));
-    place.cached(&with(&["--resume", "run", "--epochs", "2"])).success().stderr(contains(TAKEN));
+    place
+        .cached(&with(&["--resume", "run", "--epochs", "2"]))
+        .success()
+        .stderr(contains(TAKEN));
     assert!(place.vectors() == expected);
     let mut damaged = fs::read(place.entry()).unwrap();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
     fs::write(place.entry(), damaged).unwrap();
-    place.cached(&with(&["--resume", "damaged", "--epochs", "2"])).success().stderr(contains(ANEW));
+    place
+        .cached(&with(&["--resume", "damaged", "--epochs", "2"]))
+        .success()
+        .stderr(contains(ANEW));
     assert!(place.vectors() == expected);
     // And the cached corpus of another run is refused like the text itself.
     place
-        .cached(&with(&["--resume", "run", "--epochs", "2", "--min-count", "9"]))
+        .cached(&with(&[
+            "--resume",
+            "run",
+            "--epochs",
+            "2",
+            "--min-count",
+            "9",
+        ]))
         .code(2)
         .stderr(contains("--min-count 5"));
 }
@@ -283,7 +393,9 @@ fn streams_are_trained_on_and_not_kept() {
     let expected = place.expected(&[]);
     let mut command = place.command(&["-", "--cache", "cache"]);
     command.stdin(fs::File::open(place.path("text.txt")).unwrap());
-    command.assert().success().stderr(contains("cache: the corpus is not kept: standard input is no file"));
+    command.assert().success().stderr(contains(
+        "cache: the corpus is not kept: standard input is no file",
+    ));
     assert!(place.vectors() == expected);
     assert!(place.entries().is_empty());
     // A list of files may come from anywhere.
@@ -302,18 +414,27 @@ fn pipes_are_trained_on_and_not_kept() {
     let expected = place.expected(&[]);
     let text = fs::read(place.path("text.txt")).unwrap();
     for name in ["text", "words"] {
-        Command::new("mkfifo").arg(place.path(name)).assert().success();
+        Command::new("mkfifo")
+            .arg(place.path(name))
+            .assert()
+            .success();
     }
     let write = |name: &str, bytes: Vec<u8>| {
         let pipe = place.path(name);
         std::thread::spawn(move || fs::write(pipe, bytes).unwrap())
     };
     let writer = write("text", text);
-    place.train(&["text", "--cache", "cache"]).success().stderr(contains("not kept: text is no file"));
+    place
+        .train(&["text", "--cache", "cache"])
+        .success()
+        .stderr(contains("not kept: text is no file"));
     writer.join().unwrap();
     assert!(place.vectors() == expected);
     let writer = write("words", b"the 9\nw1 5\n".to_vec());
-    place.cached(&["--vocab", "words"]).success().stderr(contains("not kept: words is no file"));
+    place
+        .cached(&["--vocab", "words"])
+        .success()
+        .stderr(contains("not kept: words is no file"));
     writer.join().unwrap();
     assert!(place.entries().is_empty());
 }
@@ -332,14 +453,18 @@ fn runs_at_the_same_time_share_a_folder() {
     for (output, run) in runs {
         let ended = run.wait_with_output().unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
-        assert!(ended.status.success() && !said.contains("warning") && !said.contains(ANEW), "{said}");
+        assert!(
+            ended.status.success() && !said.contains("warning") && !said.contains(ANEW),
+            "{said}"
+        );
         assert!(fs::read(place.path(&output)).unwrap() == expected);
     }
     place.cached(&[]).success().stderr(contains(TAKEN));
     assert_eq!(fs::read_dir(place.path("cache")).unwrap().count(), 2);
 }
 
-/// What a run that was killed left behind is taken away by the next one that writes, but not under a run that writes.
+/// What a run that was killed left behind is taken away by the next one that writes, but not under
+/// a run that writes.
 #[test]
 fn what_killed_runs_left_is_taken_away() {
     let place = Place::new();
@@ -363,17 +488,30 @@ fn a_folder_that_cannot_be_is_refused() {
         place.train(args).code(2).stderr(contains(why));
         assert!(!place.path("v.bin").exists());
     };
-    refused(&["text.txt", "--cache", "text.txt"], "--cache text.txt: cannot be made a folder");
-    refused(&["text.txt", "--cache", "run", "--checkpoint", "./run"], "is the folder of the checkpoints");
+    refused(
+        &["text.txt", "--cache", "text.txt"],
+        "--cache text.txt: cannot be made a folder",
+    );
+    refused(
+        &["text.txt", "--cache", "run", "--checkpoint", "./run"],
+        "is the folder of the checkpoints",
+    );
     fs::create_dir(place.path("texts")).unwrap();
     fs::copy(place.path("text.txt"), place.path("texts/a.txt")).unwrap();
-    refused(&["texts", "--cache", "texts/cache"], "lies in a folder of CORPUS");
+    refused(
+        &["texts", "--cache", "texts/cache"],
+        "lies in a folder of CORPUS",
+    );
     refused(&["texts", "--cache", "texts"], "lies in a folder of CORPUS");
     place.train(&["texts", "--cache", "texts/.cache"]).success();
-    place.train(&["texts", "--cache", "texts/.cache"]).success().stderr(contains("is taken from"));
+    place
+        .train(&["texts", "--cache", "texts/.cache"])
+        .success()
+        .stderr(contains("is taken from"));
 }
 
-/// A limit on the size of files stands for a full disk: the token store fits below it, the same with its words does not.
+/// A limit on the size of files stands for a full disk: the token store fits below it, the same
+/// with its words does not.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_costs_the_cache_and_nothing_else() {
@@ -385,9 +523,18 @@ fn a_full_disk_costs_the_cache_and_nothing_else() {
     place.vectors();
     let train = place.command(&["text.txt", "--cache", "cache", "--min-count", "1"]);
     let mut limited = Command::new("bash");
-    limited.current_dir(&place.0).args(["-c", "trap '' XFSZ; ulimit -f $0; exec \"$@\"", &kilobytes]);
-    limited.arg(train.get_program()).args(train.get_args()).stdin(Stdio::null());
-    limited.assert().success().stderr(contains("warning: the corpus is not cached: cannot write cache/"));
+    limited.current_dir(&place.0).args([
+        "-c",
+        "trap '' XFSZ; ulimit -f $0; exec \"$@\"",
+        &kilobytes,
+    ]);
+    limited
+        .arg(train.get_program())
+        .args(train.get_args())
+        .stdin(Stdio::null());
+    limited.assert().success().stderr(contains(
+        "warning: the corpus is not cached: cannot write cache/",
+    ));
     assert!(place.vectors() == expected);
     assert!(place.entries().is_empty());
     assert_eq!(fs::read_dir(place.path("cache")).unwrap().count(), 1);

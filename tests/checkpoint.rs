@@ -28,7 +28,14 @@ fn data(config: &Config) -> Dataset {
 
 /// Few words and large batches, so that the full softmax is quick too.
 fn config(loss: Loss) -> Config {
-    Config { dim: 18, epochs: 2, loss, max_vocab: Some(100), batch: Some(700), ..Config::default() }
+    Config {
+        dim: 18,
+        epochs: 2,
+        loss,
+        max_vocab: Some(100),
+        batch: Some(700),
+        ..Config::default()
+    }
 }
 
 type MakeEngine = fn(&Dataset, &Model) -> Box<dyn Engine>;
@@ -38,7 +45,11 @@ fn on_cpu(data: &Dataset, model: &Model) -> Box<dyn Engine> {
 }
 
 fn on_gpu(data: &Dataset, model: &Model) -> Box<dyn Engine> {
-    let options = GpuOptions { shader_checks: false, clip: data.config.clip, ..GpuOptions::default() };
+    let options = GpuOptions {
+        shader_checks: false,
+        clip: data.config.clip,
+        ..GpuOptions::default()
+    };
     Box::new(GpuEngine::new(gpu::select(None).unwrap(), model, data.objective(), options).unwrap())
 }
 
@@ -80,7 +91,13 @@ impl Engine for Doomed<'_> {
 }
 
 fn uninterrupted(data: &Dataset, engine: MakeEngine) -> (Model, Summary) {
-    train(data, &mut *engine(data, &data.model()), Options::default(), |_| ()).unwrap()
+    train(
+        data,
+        &mut *engine(data, &data.model()),
+        Options::default(),
+        |_| (),
+    )
+    .unwrap()
 }
 
 /// What is read from a folder, if anything.
@@ -91,11 +108,23 @@ fn load(folder: &Folder, data: &Dataset) -> Option<Checkpoint> {
     Some(loaded.checkpoint)
 }
 
-/// A part of a run, from the last checkpoint in the folder until its fate at step `left`, or to the end.
-fn part(path: &Path, data: &Dataset, engine: MakeEngine, left: u32, fate: Fate<'_>) -> Result<(Model, Summary)> {
+/// A part of a run, from the last checkpoint in the folder until its fate at step `left`, or to the
+/// end.
+fn part(
+    path: &Path,
+    data: &Dataset,
+    engine: MakeEngine,
+    left: u32,
+    fate: Fate<'_>,
+) -> Result<(Model, Summary)> {
     let folder = Folder::open(path, "--checkpoint").unwrap();
     let resume: Option<Snapshot> = load(&folder, data).map(|checkpoint| checkpoint.snapshot);
-    let engine = engine(data, resume.as_ref().map_or(&data.model(), |snapshot| &snapshot.model));
+    let engine = engine(
+        data,
+        resume
+            .as_ref()
+            .map_or(&data.model(), |snapshot| &snapshot.model),
+    );
     let never = AtomicBool::new(false);
     let stop = match fate {
         Fate::Stop(stop) => stop,
@@ -103,18 +132,39 @@ fn part(path: &Path, data: &Dataset, engine: MakeEngine, left: u32, fate: Fate<'
     };
     let mut engine = Doomed { engine, left, fate };
     let mut saver = Saver::new(folder, Fingerprint::new(data, &engine), Every::Batches(3));
-    let options =
-        Options { batcher_threads: 2, resume, saver: Some(&mut saver), stop: Some(stop), ..Options::default() };
-    train(data, &mut engine, options, |event| assert!(!matches!(event, Event::NotSaved { .. }), "{event:?}"))
+    let options = Options {
+        batcher_threads: 2,
+        resume,
+        saver: Some(&mut saver),
+        stop: Some(stop),
+        ..Options::default()
+    };
+    train(data, &mut engine, options, |event| {
+        assert!(!matches!(event, Event::NotSaved { .. }), "{event:?}")
+    })
 }
 
 fn assert_same(own: &(Model, Summary), expected: &(Model, Summary)) {
     let bits = |model: &Model| -> Vec<u32> {
-        model.input.values().iter().chain(model.output.values()).map(|value| value.to_bits()).collect()
+        model
+            .input
+            .values()
+            .iter()
+            .chain(model.output.values())
+            .map(|value| value.to_bits())
+            .collect()
     };
     assert!(bits(&own.0) == bits(&expected.0), "other vectors");
     let (own, expected) = (own.1, expected.1);
-    let counts = |summary: Summary| (summary.steps, summary.words, summary.pairs, summary.epochs, summary.model_epoch);
+    let counts = |summary: Summary| {
+        (
+            summary.steps,
+            summary.words,
+            summary.pairs,
+            summary.epochs,
+            summary.model_epoch,
+        )
+    };
     assert_eq!(counts(own), counts(expected));
     assert_eq!(own.ending, expected.ending);
     assert!((own.blank_loss - expected.blank_loss).abs() < 1e-9 * expected.blank_loss);
@@ -134,13 +184,17 @@ fn in_parts(path: &Path, data: &Dataset, engine: MakeEngine, more: u32) -> ((Mod
     unreachable!("the parts grow")
 }
 
-/// Stopped again and again, at its first batch, in the middle of an epoch, between two and in a validation pass, a run ends
-/// with the same bits.
+/// Stopped again and again, at its first batch, in the middle of an epoch, between two and in a
+/// validation pass, a run ends with the same bits.
 #[test]
 fn a_run_that_was_stopped_gives_the_same_vectors() {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         for validation in [None, Some(0.1)] {
-            let data = data(&Config { validation, patience: validation.map(|_| 1), ..config(loss) });
+            let data = data(&Config {
+                validation,
+                patience: validation.map(|_| 1),
+                ..config(loss)
+            });
             for engine in [on_cpu as MakeEngine, on_gpu] {
                 let expected = uninterrupted(&data, engine);
                 let temporary = tempfile::tempdir().unwrap();
@@ -148,19 +202,39 @@ fn a_run_that_was_stopped_gives_the_same_vectors() {
                 assert!(parts > 3, "{parts}");
                 assert_same(&own, &expected);
                 // A run that is over gives its result again.
-                let again = part(temporary.path(), &data, engine, 0, Fate::Fail(|| unreachable!())).unwrap();
+                let again = part(
+                    temporary.path(),
+                    &data,
+                    engine,
+                    0,
+                    Fate::Fail(|| unreachable!()),
+                )
+                .unwrap();
                 assert_same(&again, &expected);
             }
         }
     }
 }
 
-/// Rates so high that the loss of held-out text soon rises: the best epoch and its model outlast the stops after it.
+/// Rates so high that the loss of held-out text soon rises: the best epoch and its model outlast
+/// the stops after it.
 #[test]
 fn patience_lasts_across_stops() {
     let ns = config(Loss::Ns);
-    let rates = Config { lr: 2.0, min_lr: Some(2.0), clip: 1.0, batch: None, ..ns };
-    let data = data(&Config { dim: 30, epochs: 40, validation: Some(0.02), patience: Some(3), ..rates });
+    let rates = Config {
+        lr: 2.0,
+        min_lr: Some(2.0),
+        clip: 1.0,
+        batch: None,
+        ..ns
+    };
+    let data = data(&Config {
+        dim: 30,
+        epochs: 40,
+        validation: Some(0.02),
+        patience: Some(3),
+        ..rates
+    });
     let expected = uninterrupted(&data, on_cpu);
     assert_eq!(expected.1.epochs, expected.1.model_epoch + 4);
     assert_eq!(expected.1.ending, Ending::Early);
@@ -175,10 +249,17 @@ fn a_device_that_fails_leaves_the_last_checkpoint() {
     let data = data(&config(Loss::Ns));
     let expected = uninterrupted(&data, on_cpu);
     let temporary = tempfile::tempdir().unwrap();
-    let lost = || Error::Device { doing: "training".to_owned(), why: "it is lost".to_owned() };
-    let full = || Error::DeviceMemory { doing: "training".to_owned() };
+    let lost = || Error::Device {
+        doing: "training".to_owned(),
+        why: "it is lost".to_owned(),
+    };
+    let full = || Error::DeviceMemory {
+        doing: "training".to_owned(),
+    };
     for (left, fail) in [(8, lost as fn() -> Error), (9, full)] {
-        let error = part(temporary.path(), &data, on_cpu, left, Fate::Fail(fail)).err().unwrap();
+        let error = part(temporary.path(), &data, on_cpu, left, Fate::Fail(fail))
+            .err()
+            .unwrap();
         assert_eq!(error.to_string(), fail().to_string());
     }
     let own = part(temporary.path(), &data, on_cpu, u32::MAX, Fate::Fail(lost)).unwrap();
@@ -191,10 +272,21 @@ fn more_epochs_go_on_from_the_words_seen() {
     let temporary = tempfile::tempdir().unwrap();
     let never = AtomicBool::new(false);
     let first = data(&config(Loss::Ns));
-    part(temporary.path(), &first, on_cpu, u32::MAX, Fate::Stop(&never)).unwrap();
+    part(
+        temporary.path(),
+        &first,
+        on_cpu,
+        u32::MAX,
+        Fate::Stop(&never),
+    )
+    .unwrap();
     let folder = Folder::open(temporary.path(), "--resume").unwrap();
     let checkpoint = folder.load().unwrap().unwrap().checkpoint;
-    let longer = Config { epochs: 5, batch: None, ..config(Loss::Ns) };
+    let longer = Config {
+        epochs: 5,
+        batch: None,
+        ..config(Loss::Ns)
+    };
     let longer = data(&checkpoint.complete(&longer).unwrap());
     assert_eq!(longer.config.batch, Some(700));
     checkpoint.check(&longer).unwrap();
@@ -206,9 +298,18 @@ fn more_epochs_go_on_from_the_words_seen() {
     let schedule = w2v_gpu::schedule::Schedule::new(0.05, None, longer.total_words());
     for batch in longer.source.batches_from(1, first.total_words()) {
         let batch = batch.unwrap();
-        engine.step(&batch, schedule.lr(batch.words_before)).unwrap();
+        engine
+            .step(&batch, schedule.lr(batch.words_before))
+            .unwrap();
     }
-    let (own, summary) = part(temporary.path(), &longer, on_cpu, u32::MAX, Fate::Stop(&never)).unwrap();
+    let (own, summary) = part(
+        temporary.path(),
+        &longer,
+        on_cpu,
+        u32::MAX,
+        Fate::Stop(&never),
+    )
+    .unwrap();
     assert!(own == engine.model().unwrap());
     assert_eq!((summary.epochs, summary.words), (5, longer.total_words()));
 }
@@ -216,9 +317,20 @@ fn more_epochs_go_on_from_the_words_seen() {
 /// Numbers that no run can have reached are refused before anything is computed from them.
 #[test]
 fn a_checkpoint_that_claims_the_impossible_is_refused() {
-    let data = data(&Config { validation: Some(0.1), patience: Some(1), ..config(Loss::Ns) });
+    let data = data(&Config {
+        validation: Some(0.1),
+        patience: Some(1),
+        ..config(Loss::Ns)
+    });
     let temporary = tempfile::tempdir().unwrap();
-    part(temporary.path(), &data, on_cpu, u32::MAX, Fate::Stop(&AtomicBool::new(false))).unwrap();
+    part(
+        temporary.path(),
+        &data,
+        on_cpu,
+        u32::MAX,
+        Fate::Stop(&AtomicBool::new(false)),
+    )
+    .unwrap();
     let whole = load(&Folder::open(temporary.path(), "--resume").unwrap(), &data).unwrap();
     let forgeries: [fn(&mut Snapshot); 5] = [
         |forged| forged.reached.elapsed = Duration::from_secs(u64::MAX),
@@ -247,7 +359,10 @@ fn a_checkpoint_that_fails_does_not_end_training() {
     let mut saver = Saver::new(folder, Fingerprint::new(&data, &*engine), Every::Batches(1));
     fs::remove_dir_all(&path).unwrap();
     let mut failures = 0;
-    let options = Options { saver: Some(&mut saver), ..Options::default() };
+    let options = Options {
+        saver: Some(&mut saver),
+        ..Options::default()
+    };
     let own = train(&data, &mut *engine, options, |event| match event {
         Event::NotSaved { why } => failures += u32::from(why.contains("cannot write")),
         Event::Saved(saved) => panic!("{saved:?}"),

@@ -15,7 +15,9 @@ fn w2v() -> Command {
 /// A folder with a small text whose words come often enough.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..600).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5)).collect();
+    let text: String = (0..600)
+        .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5))
+        .collect();
     fs::write(folder.path().join("text.txt"), text).unwrap();
     folder
 }
@@ -48,10 +50,17 @@ fn trains_and_shows_neighbors() {
         .assert()
         .success()
         .stdout("")
-        .stderr(contains("engine: cpu, as asked").and(contains("epoch 1 done: loss")).and(contains(" words/s, loss")));
+        .stderr(
+            contains("engine: cpu, as asked")
+                .and(contains("epoch 1 done: loss"))
+                .and(contains(" words/s, loss")),
+        );
     let text = String::from_utf8(read(&folder, "v.txt")).unwrap();
     assert_eq!(text.lines().next(), Some("12 8"));
-    assert!(text.lines().nth(1).unwrap().starts_with("the "), "the most frequent word comes first");
+    assert!(
+        text.lines().nth(1).unwrap().starts_with("the "),
+        "the most frequent word comes first"
+    );
     w2v()
         .arg("neighbors")
         .arg(folder.path().join("v.txt"))
@@ -75,8 +84,12 @@ fn text_and_binary_hold_the_same_vectors() {
     cpu(&folder, "v.txt", &[]).assert().success();
     cpu(&folder, "v.bin", &[]).assert().success();
     let ask = |name: &str| {
-        let output =
-            w2v().arg("neighbors").arg(folder.path().join(name)).args(["cat", "the", "--json"]).output().unwrap();
+        let output = w2v()
+            .arg("neighbors")
+            .arg(folder.path().join(name))
+            .args(["cat", "the", "--json"])
+            .output()
+            .unwrap();
         assert!(output.status.success());
         output.stdout
     };
@@ -86,9 +99,15 @@ fn text_and_binary_hold_the_same_vectors() {
 #[test]
 fn the_same_file_for_any_number_of_threads_and_another_for_another_seed() {
     let folder = folder();
-    cpu(&folder, "one.bin", &["--threads", "1"]).assert().success();
-    cpu(&folder, "four.bin", &["--threads", "4"]).assert().success();
-    cpu(&folder, "seed.bin", &["--seed", "2"]).assert().success();
+    cpu(&folder, "one.bin", &["--threads", "1"])
+        .assert()
+        .success();
+    cpu(&folder, "four.bin", &["--threads", "4"])
+        .assert()
+        .success();
+    cpu(&folder, "seed.bin", &["--seed", "2"])
+        .assert()
+        .success();
     assert_eq!(read(&folder, "one.bin"), read(&folder, "four.bin"));
     assert_ne!(read(&folder, "one.bin"), read(&folder, "seed.bin"));
 }
@@ -97,16 +116,24 @@ fn the_same_file_for_any_number_of_threads_and_another_for_another_seed() {
 fn the_gpu_repeats_itself_and_agrees_with_the_cpu() {
     let folder = folder();
     for name in ["a.txt", "b.txt"] {
-        train(&folder, name, &["--engine", "gpu"]).assert().success().stderr(contains("engine: gpu, "));
+        train(&folder, name, &["--engine", "gpu"])
+            .assert()
+            .success()
+            .stderr(contains("engine: gpu, "));
     }
     cpu(&folder, "c.txt", &[]).assert().success();
     assert_eq!(read(&folder, "a.txt"), read(&folder, "b.txt"));
     let numbers = |name: &str| -> Vec<f64> {
         let text = String::from_utf8(read(&folder, name)).unwrap();
-        text.lines().skip(1).flat_map(|line| line.split(' ').skip(1)).map(|n| n.parse().unwrap()).collect()
+        text.lines()
+            .skip(1)
+            .flat_map(|line| line.split(' ').skip(1))
+            .map(|n| n.parse().unwrap())
+            .collect()
     };
     for (gpu, cpu) in numbers("a.txt").into_iter().zip(numbers("c.txt")) {
-        // Fixed point hides most differences in rounding; what is left stays far below an element of the start, 0.06.
+        // Fixed point hides most differences in rounding; what is left stays far below an element
+        // of the start, 0.06.
         assert!((gpu - cpu).abs() < 1e-4, "{gpu} {cpu}");
     }
 }
@@ -114,15 +141,38 @@ fn the_gpu_repeats_itself_and_agrees_with_the_cpu() {
 #[test]
 fn output_average_and_input_embeddings_are_what_they_say() {
     let folder = folder();
-    cpu(&folder, "in.txt", &["--save-output", folder.path().join("ctx.txt").to_str().unwrap()]).assert().success();
-    cpu(&folder, "out.txt", &["--embedding", "output"]).assert().success();
-    cpu(&folder, "avg.txt", &["--embedding", "average"]).assert().success();
+    cpu(
+        &folder,
+        "in.txt",
+        &[
+            "--save-output",
+            folder.path().join("ctx.txt").to_str().unwrap(),
+        ],
+    )
+    .assert()
+    .success();
+    cpu(&folder, "out.txt", &["--embedding", "output"])
+        .assert()
+        .success();
+    cpu(&folder, "avg.txt", &["--embedding", "average"])
+        .assert()
+        .success();
     assert_eq!(read(&folder, "ctx.txt"), read(&folder, "out.txt"));
     let second = |name: &str| -> f32 {
         let text = String::from_utf8(read(&folder, name)).unwrap();
-        text.lines().nth(1).unwrap().split(' ').nth(1).unwrap().parse().unwrap()
+        text.lines()
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
     };
-    assert_eq!((second("in.txt") + second("out.txt")) / 2.0, second("avg.txt"));
+    assert_eq!(
+        (second("in.txt") + second("out.txt")) / 2.0,
+        second("avg.txt")
+    );
 }
 
 #[test]
@@ -154,7 +204,8 @@ fn what_the_text_holds_is_accounted_for() {
     );
 }
 
-/// What is refused: exit code, and words that tell what to change. The file that was there stays as it was.
+/// What is refused: exit code, and words that tell what to change. The file that was there stays as
+/// it was.
 #[test]
 fn wrong_use_is_refused_and_what_was_there_stays() {
     let folder = folder();
@@ -179,10 +230,22 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
         (&["--no-such-flag"], 2, "--no-such-flag"),
         (&["--hs", "1"], 2, "--loss hs"),
         (&["--cbow", "0"], 2, "skip-gram is what is trained"),
-        (&["-size", "9"], 2, "names take two dashes here: the option is --dim"),
+        (
+            &["-size", "9"],
+            2,
+            "names take two dashes here: the option is --dim",
+        ),
         (&["-output", "v.bin"], 2, "the option is --output"),
-        (&["--negative", "-1"], 2, "no number below 0 has a meaning here"),
-        (&["--lr", "1e30", "--clip", "1e30"], 1, "lower --lr or --clip"),
+        (
+            &["--negative", "-1"],
+            2,
+            "no number below 0 has a meaning here",
+        ),
+        (
+            &["--lr", "1e30", "--clip", "1e30"],
+            1,
+            "lower --lr or --clip",
+        ),
     ];
     for (more, code, message) in settings {
         cpu(&folder, "v.txt", more)
@@ -205,17 +268,33 @@ fn bad_files_are_named() {
     fs::create_dir(path("texts")).unwrap();
     fs::copy(path("packed.txt"), path("texts/packed.txt")).unwrap();
     let attempts: [(PathBuf, PathBuf, &str); 11] = [
-        (path("alone.txt"), path("alone.txt"), "is a file of the corpus"),
+        (
+            path("alone.txt"),
+            path("alone.txt"),
+            "is a file of the corpus",
+        ),
         (path("missing.txt"), path("v.txt"), "missing.txt"),
         (path("texts"), path("v.txt"), "packed.txt"),
-        (folder.path().to_owned(), path("v.txt"), "lies in a folder of CORPUS"),
+        (
+            folder.path().to_owned(),
+            path("v.txt"),
+            "lies in a folder of CORPUS",
+        ),
         (path("empty.txt"), path("v.txt"), "holds no words"),
         (path("blank.txt"), path("v.txt"), "holds no words"),
         (path("packed.txt"), path("v.txt"), "is cut short"),
-        (path("alone.txt"), path("v.txt"), "no line of the corpus holds two words"),
+        (
+            path("alone.txt"),
+            path("v.txt"),
+            "no line of the corpus holds two words",
+        ),
         (path("text.txt"), path("v.docx"), ".bin"),
         (path("text.txt"), path("no/such/folder/v.txt"), "--output"),
-        (path("text.txt"), Path::new("/proc/v.txt").to_owned(), "--output"),
+        (
+            path("text.txt"),
+            Path::new("/proc/v.txt").to_owned(),
+            "--output",
+        ),
     ];
     for (corpus, out, message) in attempts {
         w2v()
@@ -237,7 +316,11 @@ fn an_unknown_adapter_lists_those_there_are() {
     train(&folder(), "v.txt", &["--adapter", "no such thing"])
         .assert()
         .code(1)
-        .stderr(contains("--adapter no such thing").and(contains("the adapters are:")).and(contains("0: ")));
+        .stderr(
+            contains("--adapter no such thing")
+                .and(contains("the adapters are:"))
+                .and(contains("0: ")),
+        );
 }
 
 /// A driver list that is empty stands for a machine without any driver.
@@ -245,31 +328,54 @@ fn an_unknown_adapter_lists_those_there_are() {
 fn without_an_adapter_auto_takes_the_cpu_and_gpu_says_what_to_install() {
     let folder = folder();
     let hide = |command: &mut Command| {
-        command.env("VK_DRIVER_FILES", "/nonexistent.json").env("VK_ICD_FILENAMES", "/nonexistent.json");
+        command
+            .env("VK_DRIVER_FILES", "/nonexistent.json")
+            .env("VK_ICD_FILENAMES", "/nonexistent.json");
     };
     let mut command = train(&folder, "v.txt", &[]);
     hide(&mut command);
     if cfg!(target_os = "linux") {
-        command.assert().success().stderr(contains("there is no hardware GPU"));
+        command
+            .assert()
+            .success()
+            .stderr(contains("there is no hardware GPU"));
         let mut command = train(&folder, "w.txt", &["--engine", "gpu"]);
         hide(&mut command);
-        command.assert().code(1).stderr(contains("mesa-vulkan-drivers").and(contains("--engine cpu")));
+        command
+            .assert()
+            .code(1)
+            .stderr(contains("mesa-vulkan-drivers").and(contains("--engine cpu")));
     }
 }
 
 #[test]
 fn devices_lists_adapters() {
-    w2v().arg("devices").assert().success().stdout(contains("0: ").and(contains("--engine auto takes")));
+    w2v()
+        .arg("devices")
+        .assert()
+        .success()
+        .stdout(contains("0: ").and(contains("--engine auto takes")));
     let output = w2v().args(["devices", "--json"]).output().unwrap();
     let adapters: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(adapters[0]["max_binding"].as_u64().unwrap() >= 1 << 27, "{adapters}");
+    assert!(
+        adapters[0]["max_binding"].as_u64().unwrap() >= 1 << 27,
+        "{adapters}"
+    );
 }
 
 #[test]
 fn help_names_every_option() {
     let output = w2v().args(["train", "--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for option in ["--dim", "--negative", "--clip", "--engine", "--adapter", "--save-output", "--shader-checks"] {
+    for option in [
+        "--dim",
+        "--negative",
+        "--clip",
+        "--engine",
+        "--adapter",
+        "--save-output",
+        "--shader-checks",
+    ] {
         assert!(help.contains(option), "{option}");
     }
 }
@@ -280,12 +386,19 @@ fn environment_variables_give_defaults_and_flags_win() {
     let dim = |command: &mut Command| {
         let output = command.args(["--json", "-q"]).output().unwrap();
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        (report["config"]["dim"].clone(), report["config"]["window"].clone())
+        (
+            report["config"]["dim"].clone(),
+            report["config"]["window"].clone(),
+        )
     };
     let mut command = cpu(&folder, "v.txt", &[]);
     command.env("W2V_GPU_DIM", "4").env("W2V_GPU_WINDOW", "3");
     assert_eq!(dim(&mut command), (8.into(), 3.into()));
-    cpu(&folder, "v.txt", &[]).env("W2V_GPU_NEGATIVE", "many").assert().code(2).stderr(contains("--negative"));
+    cpu(&folder, "v.txt", &[])
+        .env("W2V_GPU_NEGATIVE", "many")
+        .assert()
+        .code(2)
+        .stderr(contains("--negative"));
 }
 
 /// The settings written beside the vectors.
@@ -298,18 +411,37 @@ fn every_objective_trains_on_both_engines() {
     let folder = folder();
     for loss in ["ns", "hs", "softmax"] {
         // The default is not shown.
-        let shown = if loss == "ns" { "settings: --dim 8 --sample".to_owned() } else { format!("--loss {loss}") };
+        let shown = if loss == "ns" {
+            "settings: --dim 8 --sample".to_owned()
+        } else {
+            format!("--loss {loss}")
+        };
         for engine in ["cpu", "gpu"] {
-            train(&folder, "v.txt", &["--loss", loss, "--engine", engine, "--save-output"])
-                .arg(folder.path().join("o.txt"))
-                .assert()
-                .success()
-                .stderr(contains(&shown));
+            train(
+                &folder,
+                "v.txt",
+                &["--loss", loss, "--engine", engine, "--save-output"],
+            )
+            .arg(folder.path().join("o.txt"))
+            .assert()
+            .success()
+            .stderr(contains(&shown));
             let output = String::from_utf8(read(&folder, "o.txt")).unwrap();
-            // Hierarchical softmax has vectors of the tree's inner nodes, one less than words, and no words.
-            let expected = if loss == "hs" { ("11 8", "<inner-node-0>") } else { ("12 8", "the") };
+            // Hierarchical softmax has vectors of the tree's inner nodes, one less than words, and
+            // no words.
+            let expected = if loss == "hs" {
+                ("11 8", "<inner-node-0>")
+            } else {
+                ("12 8", "the")
+            };
             let mut lines = output.lines();
-            assert_eq!((lines.next().unwrap(), lines.next().unwrap().split(' ').next().unwrap()), expected);
+            assert_eq!(
+                (
+                    lines.next().unwrap(),
+                    lines.next().unwrap().split(' ').next().unwrap()
+                ),
+                expected
+            );
             assert_eq!(settings(&folder, "v.txt")["config"]["loss"], loss);
         }
     }
@@ -321,28 +453,64 @@ fn a_preset_gives_defaults_that_options_override() {
     let config = |more: &[&str]| {
         // Without the options that `train` of these tests types.
         let mut command = w2v();
-        command.arg("train").arg(folder.path().join("text.txt")).arg("-o").arg(folder.path().join("v.txt"));
-        command.args(["--engine", "cpu"]).args(more).assert().success();
+        command
+            .arg("train")
+            .arg(folder.path().join("text.txt"))
+            .arg("-o")
+            .arg(folder.path().join("v.txt"));
+        command
+            .args(["--engine", "cpu"])
+            .args(more)
+            .assert()
+            .success();
         settings(&folder, "v.txt")["config"].clone()
     };
     let gensim = config(&["--preset", "gensim"]);
-    assert_eq!((&gensim["lr"], &gensim["min_lr"], &gensim["sample"]), (&0.025.into(), &0.0001.into(), &0.001.into()));
-    assert_eq!((&gensim["negatives_per"], &gensim["dim"]), (&"pair".into(), &100.into()));
-    let fasttext = config(&["--lr", "0.1", "--preset", "fasttext", "--negatives-per", "window"]);
-    assert_eq!((&fasttext["lr"], &fasttext["ns_exponent"]), (&0.1.into(), &0.5.into()));
+    assert_eq!(
+        (&gensim["lr"], &gensim["min_lr"], &gensim["sample"]),
+        (&0.025.into(), &0.0001.into(), &0.001.into())
+    );
+    assert_eq!(
+        (&gensim["negatives_per"], &gensim["dim"]),
+        (&"pair".into(), &100.into())
+    );
+    let fasttext = config(&[
+        "--lr",
+        "0.1",
+        "--preset",
+        "fasttext",
+        "--negatives-per",
+        "window",
+    ]);
+    assert_eq!(
+        (&fasttext["lr"], &fasttext["ns_exponent"]),
+        (&0.1.into(), &0.5.into())
+    );
     assert_eq!(fasttext["negatives_per"], "window");
     let ours = config(&[]);
     // Filled in, and not left to be guessed.
-    assert_eq!((&ours["lr"], &ours["batch"], &ours["min_lr"]), (&0.05.into(), &16.into(), &5e-6.into()));
+    assert_eq!(
+        (&ours["lr"], &ours["batch"], &ours["min_lr"]),
+        (&0.05.into(), &16.into(), &5e-6.into())
+    );
 }
 
 #[test]
 fn what_an_objective_has_no_use_for_is_refused() {
     let folder = folder();
     for (more, why) in [
-        (&["--loss", "hs", "--negative", "5"][..], "--negative belongs to --loss ns"),
-        (&["--loss", "softmax", "--negatives-per", "pair"], "--negatives-per belongs to --loss ns"),
-        (&["--loss", "hs", "--no-skip-equal"], "--no-skip-equal belongs"),
+        (
+            &["--loss", "hs", "--negative", "5"][..],
+            "--negative belongs to --loss ns",
+        ),
+        (
+            &["--loss", "softmax", "--negatives-per", "pair"],
+            "--negatives-per belongs to --loss ns",
+        ),
+        (
+            &["--loss", "hs", "--no-skip-equal"],
+            "--no-skip-equal belongs",
+        ),
         (&["--loss", "hs", "--embedding", "average"], "inner nodes"),
         (&["--loss", "ns", "--negative", "0"], "positive pairs alone"),
         (&["--validation", "0.000000001"], "--validation"),
@@ -350,21 +518,33 @@ fn what_an_objective_has_no_use_for_is_refused() {
         (&["--patience", "3"], "--validation"),
         (&["--preset", "glove"], "--preset"),
     ] {
-        cpu(&folder, "v.txt", more).assert().code(2).stderr(contains(why));
+        cpu(&folder, "v.txt", more)
+            .assert()
+            .code(2)
+            .stderr(contains(why));
         assert!(!folder.path().join("v.txt").exists());
     }
     // A default is no contradiction, from wherever it comes.
-    cpu(&folder, "v.txt", &["--loss", "hs"]).env("W2V_GPU_NEGATIVE", "7").assert().success();
-    cpu(&folder, "v.txt", &["--loss", "hs", "--preset", "fasttext"]).assert().success();
+    cpu(&folder, "v.txt", &["--loss", "hs"])
+        .env("W2V_GPU_NEGATIVE", "7")
+        .assert()
+        .success();
+    cpu(&folder, "v.txt", &["--loss", "hs", "--preset", "fasttext"])
+        .assert()
+        .success();
 }
 
 #[test]
 fn the_loss_of_held_out_sentences_is_shown() {
     let folder = folder();
-    cpu(&folder, "v.txt", &["--validation", "0.2", "--patience", "1", "--epochs", "3"])
-        .assert()
-        .success()
-        .stderr(contains("of those held out").and(contains("words in sentences held out")));
+    cpu(
+        &folder,
+        "v.txt",
+        &["--validation", "0.2", "--patience", "1", "--epochs", "3"],
+    )
+    .assert()
+    .success()
+    .stderr(contains("of those held out").and(contains("words in sentences held out")));
 }
 
 #[test]
@@ -383,10 +563,16 @@ fn a_run_that_diverges_leaves_the_output_as_it_was() {
     let folder = folder();
     fs::write(folder.path().join("v.txt"), "what was there").unwrap();
     for loss in ["ns", "hs", "softmax"] {
-        cpu(&folder, "v.txt", &["--loss", loss, "--lr", "1000", "--clip", "1000", "--epochs", "9"])
-            .assert()
-            .code(1)
-            .stderr(contains("diverged").and(contains("lower --lr or --clip")));
+        cpu(
+            &folder,
+            "v.txt",
+            &[
+                "--loss", loss, "--lr", "1000", "--clip", "1000", "--epochs", "9",
+            ],
+        )
+        .assert()
+        .code(1)
+        .stderr(contains("diverged").and(contains("lower --lr or --clip")));
         assert_eq!(read(&folder, "v.txt"), b"what was there");
     }
 }
@@ -398,23 +584,36 @@ fn a_file_gives_defaults() {
     let written = |text: &str| fs::write(path("run.toml"), text).unwrap();
     let run = |more: &[&str]| {
         let mut command = w2v();
-        command.current_dir(folder.path()).args(["train", "--config", "run.toml"]).args(more);
+        command
+            .current_dir(folder.path())
+            .args(["train", "--config", "run.toml"])
+            .args(more);
         command
     };
     written(
-        "corpus = [\"text.txt\"]\noutput = \"v.txt\"\nengine = \"cpu\"\nsize = 6\nlr = 0.1\nfixed-window = true\n\
-         preset = \"fasttext\"\nquiet = true\n",
+        "corpus = [\"text.txt\"]\noutput = \"v.txt\"\nengine = \"cpu\"\nsize = 6\nlr = \
+         0.1\nfixed-window = true\npreset = \"fasttext\"\nquiet = true\n",
     );
-    // What is required may stand in the file, too. A quiet run warns, here of the subsampling that the preset brings.
+    // What is required may stand in the file, too. A quiet run warns, here of the subsampling that
+    // the preset brings.
     let one_warning = contains("warning: --sample 0.0001 keeps").and(contains("\n").count(1));
     run(&[]).assert().success().stderr(one_warning);
     let config = settings(&folder, "v.txt")["config"].clone();
-    assert_eq!((&config["dim"], &config["lr"], &config["ns_exponent"]), (&6.into(), &0.1.into(), &0.5.into()));
+    assert_eq!(
+        (&config["dim"], &config["lr"], &config["ns_exponent"]),
+        (&6.into(), &0.1.into(), &0.5.into())
+    );
     assert_eq!(config["fixed_window"], true);
     // The environment wins over the file, and what is typed over both.
-    run(&["--lr", "0.2"]).env("W2V_GPU_SEED", "9").assert().success();
+    run(&["--lr", "0.2"])
+        .env("W2V_GPU_SEED", "9")
+        .assert()
+        .success();
     let config = settings(&folder, "v.txt")["config"].clone();
-    assert_eq!((&config["lr"], &config["seed"], &config["dim"]), (&0.2.into(), &9.into(), &6.into()));
+    assert_eq!(
+        (&config["lr"], &config["seed"], &config["dim"]),
+        (&0.2.into(), &9.into(), &6.into())
+    );
     for (text, why) in [
         ("dimm = 3", "\"dimm\" is no option"),
         ("dim = \"many\"", "invalid value"),
@@ -423,45 +622,85 @@ fn a_file_gives_defaults() {
         ("config = \"other.toml\"", "is no option"),
     ] {
         written(text);
-        run(&["text.txt", "-o", "v.txt"]).assert().code(2).stderr(contains(why));
+        run(&["text.txt", "-o", "v.txt"])
+            .assert()
+            .code(2)
+            .stderr(contains(why));
     }
     // Both spellings of a name are one, and the file gives it once.
     written("min_count = 1\nmin-count = 2\n");
-    run(&["text.txt", "-o", "v.txt"]).assert().code(2).stderr(contains("under another name"));
+    run(&["text.txt", "-o", "v.txt"])
+        .assert()
+        .code(2)
+        .stderr(contains("under another name"));
     written("\u{feff}min_count = 100000\n");
-    run(&["text.txt", "-o", "v.txt"]).assert().code(1).stderr(contains("no word occurs 100,000 times"));
+    run(&["text.txt", "-o", "v.txt"])
+        .assert()
+        .code(1)
+        .stderr(contains("no word occurs 100,000 times"));
     fs::remove_file(path("run.toml")).unwrap();
-    run(&["text.txt", "-o", "v.txt"]).assert().code(1).stderr(contains("cannot read run.toml"));
+    run(&["text.txt", "-o", "v.txt"])
+        .assert()
+        .code(1)
+        .stderr(contains("cannot read run.toml"));
 }
 
-/// The settings that a run has written give the same vectors once more, and what is typed beside them wins.
+/// The settings that a run has written give the same vectors once more, and what is typed beside
+/// them wins.
 #[test]
 fn the_settings_of_a_run_are_a_file_of_defaults() {
     let folder = folder();
-    cpu(&folder, "v.txt", &["--embedding", "average", "--lr", "0.1", "--negative", "3"]).assert().success();
+    cpu(
+        &folder,
+        "v.txt",
+        &["--embedding", "average", "--lr", "0.1", "--negative", "3"],
+    )
+    .assert()
+    .success();
     let again = |out: &str, more: &[&str]| {
         let mut command = w2v();
-        command.current_dir(folder.path()).args(["train", "text.txt", "-o", out, "--engine", "cpu"]);
-        command.args(["--config", "v.txt.json"]).args(more).assert().success();
+        command
+            .current_dir(folder.path())
+            .args(["train", "text.txt", "-o", out, "--engine", "cpu"]);
+        command
+            .args(["--config", "v.txt.json"])
+            .args(more)
+            .assert()
+            .success();
     };
     again("w.txt", &[]);
     assert_eq!(read(&folder, "v.txt"), read(&folder, "w.txt"));
-    assert_eq!(settings(&folder, "v.txt")["config"], settings(&folder, "w.txt")["config"]);
+    assert_eq!(
+        settings(&folder, "v.txt")["config"],
+        settings(&folder, "w.txt")["config"]
+    );
     again("w.txt", &["--dim", "5"]);
     assert_eq!(settings(&folder, "w.txt")["config"]["dim"], 5);
     fs::write(folder.path().join("bad.json"), "{\"dim\": 5, \"dimm\": 6}").unwrap();
-    cpu(&folder, "x.txt", &["--config"]).arg(folder.path().join("bad.json")).assert().code(2).stderr(contains("dimm"));
+    cpu(&folder, "x.txt", &["--config"])
+        .arg(folder.path().join("bad.json"))
+        .assert()
+        .code(2)
+        .stderr(contains("dimm"));
 }
 
-/// One mistake, in every command that can be made to make it: wrong usage is 2, a file that is not there 1.
+/// One mistake, in every command that can be made to make it: wrong usage is 2, a file that is not
+/// there 1.
 #[test]
 fn a_mistake_has_the_same_exit_code_in_every_command() {
     let folder = folder();
     cpu(&folder, "v.bin", &[]).assert().success();
     let fails = |code: i32, what: &str, args: &str| {
         let mut command = w2v();
-        command.current_dir(folder.path()).args(args.split(' ')).timeout(std::time::Duration::from_secs(100));
-        command.assert().code(code).stdout("").stderr(contains(what).and(contains("panicked").not()));
+        command
+            .current_dir(folder.path())
+            .args(args.split(' '))
+            .timeout(std::time::Duration::from_secs(100));
+        command
+            .assert()
+            .code(code)
+            .stdout("")
+            .stderr(contains(what).and(contains("panicked").not()));
     };
     let name = "the file name";
     for args in [
@@ -475,7 +714,12 @@ fn a_mistake_has_the_same_exit_code_in_every_command() {
     ] {
         fails(2, name, args);
     }
-    for args in ["train missing -o a.bin", "vocab missing -o a", "phrases missing -o a", "bench missing --engine cpu"] {
+    for args in [
+        "train missing -o a.bin",
+        "vocab missing -o a",
+        "phrases missing -o a",
+        "bench missing --engine cpu",
+    ] {
         fails(1, "missing", args);
     }
     for args in [
@@ -491,17 +735,31 @@ fn a_mistake_has_the_same_exit_code_in_every_command() {
     ] {
         fails(1, "missing", args);
     }
-    for command in ["train text.txt -o", "vocab text.txt -o", "phrases text.txt -o", "convert v.bin"] {
+    for command in [
+        "train text.txt -o",
+        "vocab text.txt -o",
+        "phrases text.txt -o",
+        "convert v.bin",
+    ] {
         fails(2, "no folder no", &format!("{command} no/a.bin"));
     }
-    for command in ["train text.txt -o a.bin", "vocab text.txt -o a", "phrases text.txt -o a", "eval v.bin --pairs a"] {
+    for command in [
+        "train text.txt -o a.bin",
+        "vocab text.txt -o a",
+        "phrases text.txt -o a",
+        "eval v.bin --pairs a",
+    ] {
         fails(2, "--threads", &format!("{command} --threads 0"));
         fails(2, "--no-such", &format!("{command} --no-such"));
         fails(2, "below 0", &format!("{command} --threads -1"));
     }
     fails(2, "the option is --top", "neighbors v.bin cat --topn 5");
     fails(2, "w2v-gpu neighbors", "nn v.bin");
-    fails(2, "behind a command such as train", "-train text.txt -output a.bin");
+    fails(
+        2,
+        "behind a command such as train",
+        "-train text.txt -output a.bin",
+    );
 }
 
 #[test]
@@ -509,15 +767,25 @@ fn every_name_of_an_option_has_a_variable_and_others_are_warned_about() {
     let folder = folder();
     let mut command = cpu(&folder, "v.txt", &["-q"]);
     command.env("W2V_GPU_ITER", "2").env("W2V_GPU_WINDOWS", "3").assert().success().stderr(
-        "warning: the environment variable W2V_GPU_WINDOWS belongs to no option of train and is ignored; is it \
-         W2V_GPU_WINDOW that is meant?\n",
+        "warning: the environment variable W2V_GPU_WINDOWS belongs to no option of train and is \
+         ignored; is it W2V_GPU_WINDOW that is meant?\n",
     );
     let mut command = w2v();
-    command.current_dir(folder.path()).args(["train", "text.txt", "-o", "w.txt", "--engine", "cpu", "-q"]);
+    command
+        .current_dir(folder.path())
+        .args(["train", "text.txt", "-o", "w.txt", "--engine", "cpu", "-q"]);
     let ignored = contains("W2V_GPU_SIZE is ignored, as W2V_GPU_DIM is set too");
-    command.env("W2V_GPU_SIZE", "5").assert().success().stderr("");
+    command
+        .env("W2V_GPU_SIZE", "5")
+        .assert()
+        .success()
+        .stderr("");
     assert_eq!(settings(&folder, "w.txt")["config"]["dim"], 5);
-    command.env("W2V_GPU_DIM", "6").assert().success().stderr(ignored);
+    command
+        .env("W2V_GPU_DIM", "6")
+        .assert()
+        .success()
+        .stderr(ignored);
     assert_eq!(settings(&folder, "w.txt")["config"]["dim"], 6);
 }
 
@@ -555,13 +823,19 @@ fn bash_completes_commands_options_and_values() {
             .output()
             .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
     };
     for (line, expected) in [
         (&["ev"][..], "eval"),
         (&["train", "--di"], "--dim"),
         (&["train", "text.txt", "--min-c"], "--min-count"),
-        (&["train", "text.txt", "-o", "v.bin", "--loss", "s"], "softmax"),
+        (
+            &["train", "text.txt", "-o", "v.bin", "--loss", "s"],
+            "softmax",
+        ),
         (&["bench", "text.txt", "--engine", ""], "all gpu cpu"),
         (&["train", "text.txt", "--vocab", "te"], "text.txt"),
         (&["neighbors", "v.bin", "cat", "--to"], "--top"),

@@ -37,14 +37,17 @@ fn bzip2(text: &[u8]) -> Vec<u8> {
 }
 
 fn xz(text: &[u8]) -> Vec<u8> {
-    let mut out = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+    let mut out =
+        lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
     out.write_all(text).unwrap();
     out.finish().unwrap()
 }
 
 /// A text whose words come often enough.
 fn text() -> String {
-    (0..600).map(|i| format!("the cat {} sat on the mat é{}\n", i % 7, i % 5)).collect()
+    (0..600)
+        .map(|i| format!("the cat {} sat on the mat é{}\n", i % 7, i % 5))
+        .collect()
 }
 
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
@@ -65,8 +68,13 @@ fn w2v(folder: &TempDir, args: &[&str]) -> Command {
 
 /// `train ARGS -o OUT` on the CPU, quick.
 fn train(folder: &TempDir, out: &str, args: &[&str]) -> Command {
-    let mut command = w2v(folder, &["train", "-o", out, "--engine", "cpu", "--threads", "2"]);
-    command.args(["--dim", "8", "--epochs", "1", "--sample", "0"]).args(args);
+    let mut command = w2v(
+        folder,
+        &["train", "-o", out, "--engine", "cpu", "--threads", "2"],
+    );
+    command
+        .args(["--dim", "8", "--epochs", "1", "--sample", "0"])
+        .args(args);
     command
 }
 
@@ -85,10 +93,19 @@ type Taken = (Vec<(String, u64)>, Vec<u32>);
 fn taken(corpus: &Corpus) -> w2v_gpu::Result<Taken> {
     let (counts, _) = corpus.count(&Rules::default(), |_| ())?;
     let vocab = Vocab::from_counts(&counts, 1, None)?;
-    let store = corpus.encode(&vocab, Normalization::default(), None, None, |_| ())?.store;
+    let store = corpus
+        .encode(&vocab, Normalization::default(), None, None, |_| ())?
+        .store;
     let mut tokens = Vec::new();
     (0..store.blocks()).for_each(|block| store.read_block(block, &mut tokens).unwrap());
-    Ok((vocab.words().map(str::to_owned).zip(vocab.counts().iter().copied()).collect(), tokens))
+    Ok((
+        vocab
+            .words()
+            .map(str::to_owned)
+            .zip(vocab.counts().iter().copied())
+            .collect(),
+        tokens,
+    ))
 }
 
 #[test]
@@ -101,10 +118,17 @@ fn packed_text_is_what_was_packed() {
         let named = format!("text.{extension}");
         // In one piece under its name and another, and as two that were joined.
         let joined = [pack(first), pack(second)].concat();
-        let packed =
-            folder(&[(&named, &pack(text.as_bytes())), ("text.txt", &pack(text.as_bytes())), ("joined", &joined)]);
+        let packed = folder(&[
+            (&named, &pack(text.as_bytes())),
+            ("text.txt", &pack(text.as_bytes())),
+            ("joined", &joined),
+        ]);
         for name in [&named, "text.txt", "joined"] {
-            assert_eq!(taken(&open(&packed, &[name]).unwrap()).unwrap(), expected, "{extension} {name}");
+            assert_eq!(
+                taken(&open(&packed, &[name]).unwrap()).unwrap(),
+                expected,
+                "{extension} {name}"
+            );
         }
     }
 }
@@ -112,17 +136,31 @@ fn packed_text_is_what_was_packed() {
 #[test]
 fn packed_text_trains_to_the_same_vectors() {
     let text = text();
-    let packed: Vec<(String, Vec<u8>)> =
-        PACKS.iter().map(|(extension, pack)| (format!("text.{extension}"), pack(text.as_bytes()))).collect();
-    let mut files: Vec<(&str, &[u8])> = packed.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    let packed: Vec<(String, Vec<u8>)> = PACKS
+        .iter()
+        .map(|(extension, pack)| (format!("text.{extension}"), pack(text.as_bytes())))
+        .collect();
+    let mut files: Vec<(&str, &[u8])> = packed
+        .iter()
+        .map(|(name, bytes)| (&**name, &**bytes))
+        .collect();
     files.push(("text.txt", text.as_bytes()));
     let folder = folder(&files);
-    train(&folder, "plain.bin", &["text.txt"]).assert().success();
+    train(&folder, "plain.bin", &["text.txt"])
+        .assert()
+        .success();
     for (name, bytes) in &packed {
         train(&folder, "v.bin", &[name]).assert().success();
         assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"), "{name}");
-        train(&folder, "v.bin", &["-"]).write_stdin(bytes.clone()).assert().success();
-        assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"), "{name} through a pipe");
+        train(&folder, "v.bin", &["-"])
+            .write_stdin(bytes.clone())
+            .assert()
+            .success();
+        assert_eq!(
+            read(&folder, "v.bin"),
+            read(&folder, "plain.bin"),
+            "{name} through a pipe"
+        );
     }
 }
 
@@ -137,14 +175,36 @@ fn a_folder_is_all_its_files_in_order_of_their_paths() {
     ]);
     let corpus = open(&folder, &["in"]).unwrap();
     // `.` comes before `/`.
-    let words = |corpus| taken(corpus).unwrap().1.iter().map(|token| token & !w2v_gpu::corpus::END).collect::<Vec<_>>();
-    let names: Vec<_> = corpus.files().map(|path| path.strip_prefix(folder.path()).unwrap().to_owned()).collect();
-    assert_eq!(names, ["in/a.txt.gz", "in/a/z.txt", "in/b.txt"].map(PathBuf::from));
-    assert_eq!(words(&corpus), words(&open(&folder, &["in/a.txt.gz", "in/a/z.txt", "in/b.txt"]).unwrap()));
+    let words = |corpus| {
+        taken(corpus)
+            .unwrap()
+            .1
+            .iter()
+            .map(|token| token & !w2v_gpu::corpus::END)
+            .collect::<Vec<_>>()
+    };
+    let names: Vec<_> = corpus
+        .files()
+        .map(|path| path.strip_prefix(folder.path()).unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        ["in/a.txt.gz", "in/a/z.txt", "in/b.txt"].map(PathBuf::from)
+    );
+    assert_eq!(
+        words(&corpus),
+        words(&open(&folder, &["in/a.txt.gz", "in/a/z.txt", "in/b.txt"]).unwrap())
+    );
     assert_eq!(corpus.hidden().len(), 2);
     fs::write(folder.path().join("in/text"), text()).unwrap();
-    train(&folder, "v.txt", &["in"]).assert().success().stderr(contains("left out: 2 (in/.git, in/.hidden.txt)"));
-    train(&folder, "in/b.txt", &["in"]).assert().code(2).stderr(contains("is a file of the corpus"));
+    train(&folder, "v.txt", &["in"])
+        .assert()
+        .success()
+        .stderr(contains("left out: 2 (in/.git, in/.hidden.txt)"));
+    train(&folder, "in/b.txt", &["in"])
+        .assert()
+        .code(2)
+        .stderr(contains("is a file of the corpus"));
     assert_eq!(read(&folder, "in/b.txt"), b"three");
 }
 
@@ -160,21 +220,33 @@ fn a_list_names_files() {
         ("rest", b"second.gz\n"),
     ]);
     // Neither half ends within a line of its own, so the lines of both are not those of the whole.
-    train(&folder, "all.bin", &["first.txt", "second.gz"]).assert().success();
-    train(&folder, "v.bin", &["--files-from", "list"]).assert().success();
+    train(&folder, "all.bin", &["first.txt", "second.gz"])
+        .assert()
+        .success();
+    train(&folder, "v.bin", &["--files-from", "list"])
+        .assert()
+        .success();
     assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
-    train(&folder, "v.bin", &["first.txt", "--files-from", "rest"]).assert().success();
+    train(&folder, "v.bin", &["first.txt", "--files-from", "rest"])
+        .assert()
+        .success();
     assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
-    train(&folder, "v.bin", &["--files-from", "-"]).write_stdin("first.txt\nsecond.gz\n").assert().success();
+    train(&folder, "v.bin", &["--files-from", "-"])
+        .write_stdin("first.txt\nsecond.gz\n")
+        .assert()
+        .success();
     assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
 }
 
-/// Text as Windows programs write it: with byte order marks, joined with others, in UTF-16, packed, through a pipe.
+/// Text as Windows programs write it: with byte order marks, joined with others, in UTF-16, packed,
+/// through a pipe.
 #[test]
 fn byte_order_marks_and_utf16_change_no_word() {
     let text = text();
     let (first, second) = text.split_at(text.match_indices('\n').nth(300).unwrap().0 + 1);
-    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| {
+        text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>()
+    };
     let marked = |text: &str| format!("\u{feff}{text}");
     let files = [
         marked(&text).into_bytes(),
@@ -197,33 +269,54 @@ fn byte_order_marks_and_utf16_change_no_word() {
     }
     let folder = folder(&[("t", text.as_bytes()), ("utf16", &files[5])]);
     train(&folder, "plain.bin", &["t"]).assert().success();
-    train(&folder, "v.bin", &["-"]).write_stdin(files[3].clone()).assert().success();
+    train(&folder, "v.bin", &["-"])
+        .write_stdin(files[3].clone())
+        .assert()
+        .success();
     assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"));
     let report = |name: &str| {
-        let output = w2v(&folder, &["vocab", name, "-o", "words", "--json"]).output().unwrap();
+        let output = w2v(&folder, &["vocab", name, "-o", "words", "--json"])
+            .output()
+            .unwrap();
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["text"].clone()
     };
     let (words, bytes) = (report("t")["words"].clone(), files[5].len());
-    assert_eq!((&report("utf16")["words"], &report("utf16")["bytes"]), (&words, &bytes.into()));
+    assert_eq!(
+        (&report("utf16")["words"], &report("utf16")["bytes"]),
+        (&words, &bytes.into())
+    );
 }
 
-/// What is no character in UTF-16 is counted as broken bytes are; UTF-32 is refused with what converts it.
+/// What is no character in UTF-16 is counted as broken bytes are; UTF-32 is refused with what
+/// converts it.
 #[test]
 fn broken_utf16_is_counted_and_utf32_refused() {
-    let mut broken: Vec<u8> = "\u{feff}a b\n".repeat(6).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut broken: Vec<u8> = "\u{feff}a b\n"
+        .repeat(6)
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     broken.extend([0x3d, 0xd8, b'b', 0, b'a']);
-    let utf32: Vec<u8> = text().chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let utf32: Vec<u8> = text()
+        .chars()
+        .flat_map(|c| u32::from(c).to_le_bytes())
+        .collect();
     let folder = folder(&[("broken", &broken), ("utf32", &utf32)]);
     w2v(&folder, &["vocab", "broken", "-o", "-", "--min-count", "1"])
         .assert()
         .success()
         .stdout("a 6\nb 6\n\u{fffd}b\u{fffd} 1\n")
         .stderr(contains("1 word with bytes that are not UTF-8"));
-    let refused = contains("utf32: UTF-32 text is not read; convert it with `iconv -f UTF-32 -t UTF-8");
-    train(&folder, "v.bin", &["utf32"]).assert().code(1).stderr(refused);
+    let refused =
+        contains("utf32: UTF-32 text is not read; convert it with `iconv -f UTF-32 -t UTF-8");
+    train(&folder, "v.bin", &["utf32"])
+        .assert()
+        .code(1)
+        .stderr(refused);
 }
 
-/// Lists of words and of files, vocabularies and options with byte order marks, joined, and in UTF-16.
+/// Lists of words and of files, vocabularies and options with byte order marks, joined, and in
+/// UTF-16.
 #[test]
 fn byte_order_marks_and_utf16_change_no_list() {
     let lists = [
@@ -233,25 +326,58 @@ fn byte_order_marks_and_utf16_change_no_list() {
         ("vocabulary", "the 1200\r\ncat 600\r\nmat 600\r\n"),
         ("config.toml", "dim = 8\r\nmin-count = 3\r\n"),
     ];
-    let folder = folder(&[("t", text().as_bytes()), ("more", b"the cat\nzebra the zebra\n".as_slice())]);
+    let folder = folder(&[
+        ("t", text().as_bytes()),
+        ("more", b"the cat\nzebra the zebra\n".as_slice()),
+    ]);
     let made = || {
-        let words = ["--keep-words", "keep", "--stop-words", "stop", "--config", "config.toml"];
-        train(&folder, "a.txt", &[&["--files-from", "files", "-q"], &words[..]].concat()).assert().success().stderr("");
-        train(&folder, "b.txt", &["t", "--vocab", "vocabulary", "--strict"]).assert().success();
+        let words = [
+            "--keep-words",
+            "keep",
+            "--stop-words",
+            "stop",
+            "--config",
+            "config.toml",
+        ];
+        train(
+            &folder,
+            "a.txt",
+            &[&["--files-from", "files", "-q"], &words[..]].concat(),
+        )
+        .assert()
+        .success()
+        .stderr("");
+        train(
+            &folder,
+            "b.txt",
+            &["t", "--vocab", "vocabulary", "--strict"],
+        )
+        .assert()
+        .success();
         [read(&folder, "a.txt"), read(&folder, "b.txt")]
     };
     let write = |change: fn(&str) -> Vec<u8>| {
-        lists.iter().for_each(|(name, text)| fs::write(folder.path().join(name), change(text)).unwrap());
+        lists
+            .iter()
+            .for_each(|(name, text)| fs::write(folder.path().join(name), change(text)).unwrap());
     };
     write(|text| text.as_bytes().to_vec());
     let expected = made();
     write(|text| format!("\u{feff}{text}").into_bytes());
     assert_eq!(made(), expected);
-    write(|text| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect());
+    write(|text| {
+        format!("\u{feff}{text}")
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect()
+    });
     assert_eq!(made(), expected);
     // One file after another, each with its mark.
     lists[..4].iter().for_each(|(name, text)| {
-        let marked: String = text.split_inclusive('\n').map(|line| format!("\u{feff}{line}")).collect();
+        let marked: String = text
+            .split_inclusive('\n')
+            .map(|line| format!("\u{feff}{line}"))
+            .collect();
         fs::write(folder.path().join(name), marked).unwrap();
     });
     assert_eq!(made(), expected);
@@ -261,8 +387,16 @@ fn byte_order_marks_and_utf16_change_no_list() {
 #[test]
 fn a_pipe_with_a_name_is_read_once_and_kept() {
     let folder = folder(&[("text.txt", text().as_bytes())]);
-    train(&folder, "plain.bin", &["text.txt"]).assert().success();
-    assert!(std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
+    train(&folder, "plain.bin", &["text.txt"])
+        .assert()
+        .success();
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(folder.path().join("pipe"))
+            .status()
+            .unwrap()
+            .success()
+    );
     let pipe = folder.path().join("pipe");
     let writer = std::thread::spawn(move || fs::write(pipe, text()).unwrap());
     train(&folder, "v.bin", &["pipe"]).assert().success();
@@ -270,14 +404,18 @@ fn a_pipe_with_a_name_is_read_once_and_kept() {
     assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"));
 }
 
-/// The pipe is opened once the file before it was read, which is then changed before the text is read again.
+/// The pipe is opened once the file before it was read, which is then changed before the text is
+/// read again.
 #[cfg(unix)]
 #[test]
 fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
     type Change = fn(&Path, &str);
     let longer = text() + "the cat\n";
     let changes: [(Change, &str); 3] = [
-        (|file, longer| fs::write(file, longer).unwrap(), "bytes, and now has"),
+        (
+            |file, longer| fs::write(file, longer).unwrap(),
+            "bytes, and now has",
+        ),
         (|file, _| fs::write(file, "").unwrap(), "and now has 0"),
         (
             |file, longer| {
@@ -288,17 +426,30 @@ fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
         ),
     ];
     for (change, why) in changes {
-        let folder = folder(&[("a.txt", text().as_bytes()), ("text.txt", text().as_bytes())]);
+        let folder = folder(&[
+            ("a.txt", text().as_bytes()),
+            ("text.txt", text().as_bytes()),
+        ]);
         let [file, pipe] = ["text.txt", "pipe"].map(|name| folder.path().join(name));
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
         let longer = longer.clone();
         let writer = std::thread::spawn(move || {
             let mut pipe = fs::OpenOptions::new().write(true).open(pipe).unwrap();
             change(&file, &longer);
             pipe.write_all(text().as_bytes()).unwrap();
         });
-        let named = contains("error: text.txt: changed while it was read: it had").and(contains(why));
-        train(&folder, "v.bin", &["a.txt", "text.txt", "pipe"]).assert().code(1).stderr(named);
+        let named =
+            contains("error: text.txt: changed while it was read: it had").and(contains(why));
+        train(&folder, "v.bin", &["a.txt", "text.txt", "pipe"])
+            .assert()
+            .code(1)
+            .stderr(named);
         writer.join().unwrap();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
     }
@@ -330,12 +481,24 @@ fn what_is_no_text_is_refused_by_name() {
         (&["empty.zst"], 1, "empty.zst: is named as a zstd file"),
         (&["zip.txt"], 1, "zip.txt: is a zip archive"),
         (&["tar.tgz"], 1, "tar.tgz: holds a tar archive"),
-        (&["short.txt"], 1, "short.txt: is cut short: its gzip data ends at byte 300"),
-        (&["broken.gz"], 1, "broken.gz: holds broken gzip data before byte"),
+        (
+            &["short.txt"],
+            1,
+            "short.txt: is cut short: its gzip data ends at byte 300",
+        ),
+        (
+            &["broken.gz"],
+            1,
+            "broken.gz: holds broken gzip data before byte",
+        ),
         (&["hollow"], 1, "hollow: is a folder without any files"),
         (&["none.txt"], 1, "cannot open none.txt"),
         (&["--files-from", "list"], 1, "cannot open missing.txt"),
-        (&["--files-from", "zero"], 1, "zero: line 2: holds a zero byte"),
+        (
+            &["--files-from", "zero"],
+            1,
+            "zero: line 2: holds a zero byte",
+        ),
         (&["--files-from", "blank"], 1, "blank: names no files"),
         (&["--files-from", "none"], 1, "cannot read none"),
         (&["--files-from", "-"], 1, "-: names no files"),
@@ -345,7 +508,11 @@ fn what_is_no_text_is_refused_by_name() {
     ];
     for (args, code, message) in refused {
         let message = contains(message).and(contains("panicked").not());
-        train(&folder, "v.bin", args).assert().code(code).stdout("").stderr(message);
+        train(&folder, "v.bin", args)
+            .assert()
+            .code(code)
+            .stdout("")
+            .stderr(message);
         assert!(!folder.path().join("v.bin").exists());
     }
     train(&folder, "v.bin", &["-"])
@@ -358,10 +525,18 @@ fn what_is_no_text_is_refused_by_name() {
 /// A word is not split and no line joined where a chunk of a packed file ends.
 #[test]
 fn text_longer_than_a_chunk_is_packed_and_unpacked() {
-    let mut text: String = (0..700_000).map(|i| format!("w{} {}\n", i % 1000, i % 3)).collect();
+    let mut text: String = (0..700_000)
+        .map(|i| format!("w{} {}\n", i % 1000, i % 3))
+        .collect();
     text.push_str(&"x ".repeat(5 << 20));
-    let (plain, packed) = (folder(&[("t", text.as_bytes())]), folder(&[("t", &zstd(text.as_bytes()))]));
-    assert!(taken(&open(&plain, &["t"]).unwrap()).unwrap() == taken(&open(&packed, &["t"]).unwrap()).unwrap());
+    let (plain, packed) = (
+        folder(&[("t", text.as_bytes())]),
+        folder(&[("t", &zstd(text.as_bytes()))]),
+    );
+    assert!(
+        taken(&open(&plain, &["t"]).unwrap()).unwrap()
+            == taken(&open(&packed, &["t"]).unwrap()).unwrap()
+    );
 }
 
 proptest! {
@@ -398,67 +573,147 @@ proptest! {
 fn paths_are_those_given() {
     let folder = folder(&[("a b.txt", text().as_bytes())]);
     let corpus = open(&folder, &["a b.txt"]).unwrap();
-    assert_eq!(corpus.files().collect::<Vec<&Path>>(), [folder.path().join("a b.txt")]);
+    assert_eq!(
+        corpus.files().collect::<Vec<&Path>>(),
+        [folder.path().join("a b.txt")]
+    );
     assert_eq!(corpus.bytes(), text().len() as u64);
 }
 
 /// What `vocab ARGS` writes to standard output.
 fn vocab(folder: &TempDir, args: &[&str]) -> String {
-    let output = w2v(folder, &["vocab", "-o", "-"]).args(args).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = w2v(folder, &["vocab", "-o", "-"])
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn vocab_writes_words_by_falling_count_and_then_bytewise() {
-    let folder = folder(&[("t", "b a é b\nc a Z b é".as_bytes()), ("packed", &zstd("b a é b\nc a Z b é".as_bytes()))]);
-    assert_eq!(vocab(&folder, &["t", "--min-count", "1"]), "b 3\na 2\né 2\nZ 1\nc 1\n");
-    assert_eq!(vocab(&folder, &["t", "--min-count", "2"]), "b 3\na 2\né 2\n");
-    assert_eq!(vocab(&folder, &["t", "--min-count", "1", "--max-vocab", "2"]), "b 3\na 2\n");
-    assert_eq!(vocab(&folder, &["t", "packed", "--min-count", "3", "--threads", "1"]), "b 6\na 4\né 4\n");
-    let summary = w2v(&folder, &["vocab", "t", "-o", "words", "--json", "--min-count", "2"]).output().unwrap();
+    let folder = folder(&[
+        ("t", "b a é b\nc a Z b é".as_bytes()),
+        ("packed", &zstd("b a é b\nc a Z b é".as_bytes())),
+    ]);
+    assert_eq!(
+        vocab(&folder, &["t", "--min-count", "1"]),
+        "b 3\na 2\né 2\nZ 1\nc 1\n"
+    );
+    assert_eq!(
+        vocab(&folder, &["t", "--min-count", "2"]),
+        "b 3\na 2\né 2\n"
+    );
+    assert_eq!(
+        vocab(&folder, &["t", "--min-count", "1", "--max-vocab", "2"]),
+        "b 3\na 2\n"
+    );
+    assert_eq!(
+        vocab(
+            &folder,
+            &["t", "packed", "--min-count", "3", "--threads", "1"]
+        ),
+        "b 6\na 4\né 4\n"
+    );
+    let summary = w2v(
+        &folder,
+        &["vocab", "t", "-o", "words", "--json", "--min-count", "2"],
+    )
+    .output()
+    .unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&summary.stdout).unwrap();
-    assert_eq!((&summary["text"]["words"], &summary["vocabulary"]), (&9.into(), &3.into()));
-    assert_eq!((&summary["selection"]["different"], &summary["selection"]["tokens"]), (&5.into(), &7.into()));
+    assert_eq!(
+        (&summary["text"]["words"], &summary["vocabulary"]),
+        (&9.into(), &3.into())
+    );
+    assert_eq!(
+        (
+            &summary["selection"]["different"],
+            &summary["selection"]["tokens"]
+        ),
+        (&5.into(), &7.into())
+    );
     assert_eq!(read(&folder, "words"), "b 3\na 2\né 2\n".as_bytes());
     w2v(&folder, &["vocab", "-", "-o", "-", "--min-count", "3"])
         .write_stdin("a a b a")
         .assert()
         .success()
         .stdout("a 3\n")
-        .stderr(contains("4 words in 1 line; written: 1 of 2 different words, 3 occurrences"));
+        .stderr(contains(
+            "4 words in 1 line; written: 1 of 2 different words, 3 occurrences",
+        ));
 }
 
 #[test]
 fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
-    let folder = folder(&[("t", text().as_bytes()), ("more", b"the cat\nzebra the zebra\n".as_slice())]);
-    train(&folder, "counted.bin", &["t", "--save-vocab", "saved"]).assert().success();
+    let folder = folder(&[
+        ("t", text().as_bytes()),
+        ("more", b"the cat\nzebra the zebra\n".as_slice()),
+    ]);
+    train(&folder, "counted.bin", &["t", "--save-vocab", "saved"])
+        .assert()
+        .success();
     assert_eq!(read(&folder, "saved"), vocab(&folder, &["t"]).as_bytes());
-    train(&folder, "v.bin", &["t", "--vocab", "saved"]).assert().success().stderr(contains("add up to").not());
+    train(&folder, "v.bin", &["t", "--vocab", "saved"])
+        .assert()
+        .success()
+        .stderr(contains("add up to").not());
     assert_eq!(read(&folder, "v.bin"), read(&folder, "counted.bin"));
     // The text is read once, so nothing of a pipe is kept.
     let mut piped = train(&folder, "v.bin", &["-", "--vocab", "saved"]);
-    piped.write_stdin(text()).env("TMPDIR", folder.path()).assert().success();
+    piped
+        .write_stdin(text())
+        .env("TMPDIR", folder.path())
+        .assert()
+        .success();
     assert_eq!(read(&folder, "v.bin"), read(&folder, "counted.bin"));
     train(&folder, "v.txt", &["t", "more", "--vocab", "saved"])
         .assert()
         .success()
-        .stderr(contains("the counts of --vocab add up to 4,800, and this text has 4,803 of these words"));
-    train(&folder, "v.txt", &["t", "--vocab", "saved", "--max-vocab", "3"]).assert().success();
+        .stderr(contains(
+            "the counts of --vocab add up to 4,800, and this text has 4,803 of these words",
+        ));
+    train(
+        &folder,
+        "v.txt",
+        &["t", "--vocab", "saved", "--max-vocab", "3"],
+    )
+    .assert()
+    .success();
     assert!(read(&folder, "v.txt").starts_with(b"3 8\nthe "));
     fs::write(folder.path().join("other"), "x 3\ny 2\nx 1\n").unwrap();
     let refused = |args: &[&str], code, message: &str| {
-        train(&folder, "none.txt", &[&["t"], args].concat()).assert().code(code).stderr(contains(message));
+        train(&folder, "none.txt", &[&["t"], args].concat())
+            .assert()
+            .code(code)
+            .stderr(contains(message));
         assert!(!folder.path().join("none.txt").exists());
     };
     train(&folder, "v.txt", &["t", "--vocab", "other"]).assert().code(1).stderr(contains(
-        "other: 1 of 3 lines are mended or left out, the first being line 3: the word \"x\" stands in an earlier line",
+        "other: 1 of 3 lines are mended or left out, the first being line 3: the word \"x\" stands \
+         in an earlier line",
     ));
-    refused(&["--vocab", "other", "--strict"], 1, "other: line 3: the word \"x\" stands in an earlier line");
+    refused(
+        &["--vocab", "other", "--strict"],
+        1,
+        "other: line 3: the word \"x\" stands in an earlier line",
+    );
     fs::write(folder.path().join("other"), "x 9\ny 8\n").unwrap();
-    refused(&["--vocab", "other"], 1, "no word of the vocabulary occurs in the corpus");
+    refused(
+        &["--vocab", "other"],
+        1,
+        "no word of the vocabulary occurs in the corpus",
+    );
     refused(&["--vocab", "missing"], 1, "missing");
-    refused(&["--vocab", "saved", "--vocab-memory", "1G"], 2, "--vocab-memory");
+    refused(
+        &["--vocab", "saved", "--vocab-memory", "1G"],
+        2,
+        "--vocab-memory",
+    );
     refused(&["--save-vocab", "none.txt"], 2, "--output");
     refused(&["--save-vocab", "t"], 2, "is a file of the corpus");
     refused(
@@ -472,15 +727,31 @@ fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
 #[test]
 fn a_vocabulary_of_another_tool_trains_as_ours() {
     let dump = "4\nthe 1200 word\n</s> 600 word\ncat 600 word\nmat 600 word\n";
-    let folder =
-        folder(&[("t", text().as_bytes()), ("ours", b"the 1200\ncat 600\nmat 600\n"), ("theirs", dump.as_bytes())]);
-    train(&folder, "ours.bin", &["t", "--vocab", "ours"]).assert().success().stderr(contains("ours: ").not());
-    let told = contains("theirs: of 3 columns, number 1 is taken for the words and 2 for their counts")
-        .and(contains("theirs: 1 of 5 lines are mended or left out, the first being line 3: </s> stands for"));
-    train(&folder, "v.bin", &["t", "--vocab", "theirs"]).assert().success().stderr(told);
+    let folder = folder(&[
+        ("t", text().as_bytes()),
+        ("ours", b"the 1200\ncat 600\nmat 600\n"),
+        ("theirs", dump.as_bytes()),
+    ]);
+    train(&folder, "ours.bin", &["t", "--vocab", "ours"])
+        .assert()
+        .success()
+        .stderr(contains("ours: ").not());
+    let told = contains(
+        "theirs: of 3 columns, number 1 is taken for the words and 2 for their counts",
+    )
+    .and(contains(
+        "theirs: 1 of 5 lines are mended or left out, the first being line 3: </s> stands for",
+    ));
+    train(&folder, "v.bin", &["t", "--vocab", "theirs"])
+        .assert()
+        .success()
+        .stderr(told);
     assert_eq!(read(&folder, "v.bin"), read(&folder, "ours.bin"));
     let refused = contains("theirs: line 1: expected a word, a space and its count");
-    train(&folder, "v.bin", &["t", "--vocab", "theirs", "--strict"]).assert().code(1).stderr(refused);
+    train(&folder, "v.bin", &["t", "--vocab", "theirs", "--strict"])
+        .assert()
+        .code(1)
+        .stderr(refused);
 }
 
 #[test]
@@ -494,79 +765,182 @@ fn lists_keep_and_stop_words() {
     ]);
     let list = ["t", "--min-count", "2", "--keep-words", "keep"];
     assert_eq!(vocab(&folder, &list), "a 4\nb 3\nd 1\n");
-    assert_eq!(vocab(&folder, &[&list[..], &["--max-vocab", "2"]].concat()), "a 4\nd 1\n");
+    assert_eq!(
+        vocab(&folder, &[&list[..], &["--max-vocab", "2"]].concat()),
+        "a 4\nd 1\n"
+    );
     let lower = [&list[..], &["--lowercase", "--stop-words", "stop"]].concat();
     assert_eq!(vocab(&folder, &lower), "a 5\nd 1\n");
-    w2v(&folder, &["vocab", "-o", "-"]).args(&lower).assert().stderr(
-        contains("1 stop word left out, with 3 occurrences").and(contains("1 word of --keep-words not in the text")),
-    );
+    w2v(&folder, &["vocab", "-o", "-"])
+        .args(&lower)
+        .assert()
+        .stderr(
+            contains("1 stop word left out, with 3 occurrences")
+                .and(contains("1 word of --keep-words not in the text")),
+        );
     for (list, code, message) in [
-        (["--stop-words", "both"], 2, "--stop-words both: the word \"d\" is also in --keep-words"),
+        (
+            ["--stop-words", "both"],
+            2,
+            "--stop-words both: the word \"d\" is also in --keep-words",
+        ),
         (["--stop-words", "two"], 1, "two: line 2: expected one word"),
         (["--max-vocab", "0"], 2, "--max-vocab 0"),
         (["--vocab-memory", "1k"], 2, "--vocab-memory 1000"),
         (["--vocab-memory", "much"], 2, "--vocab-memory"),
-        (["-o", "keep"], 2, "-o/--output keep: is a file of the corpus, or a list"),
+        (
+            ["-o", "keep"],
+            2,
+            "-o/--output keep: is a file of the corpus, or a list",
+        ),
         (["--min-count", "9"], 0, ""),
     ] {
         let mut command = w2v(&folder, &["vocab", "-o", "-", "t", "--keep-words", "keep"]);
-        command.args(list).assert().code(code).stderr(contains(message));
+        command
+            .args(list)
+            .assert()
+            .code(code)
+            .stderr(contains(message));
     }
     fs::write(folder.path().join("both"), "a\nb\n").unwrap();
-    let mut command = w2v(&folder, &["vocab", "-o", "-", "t", "--keep-words", "both", "--max-vocab", "1"]);
-    command.assert().code(2).stderr(contains("--max-vocab 1: --keep-words keeps 2 words"));
+    let mut command = w2v(
+        &folder,
+        &[
+            "vocab",
+            "-o",
+            "-",
+            "t",
+            "--keep-words",
+            "both",
+            "--max-vocab",
+            "1",
+        ],
+    );
+    command
+        .assert()
+        .code(2)
+        .stderr(contains("--max-vocab 1: --keep-words keeps 2 words"));
 }
 
 #[test]
 fn words_are_taken_in_the_form_asked_for() {
-    let folder = folder(&[("t", "Été été E\u{301}te\u{301} ÉTÉ e\u{301}te\u{301}".as_bytes())]);
+    let folder = folder(&[(
+        "t",
+        "Été été E\u{301}te\u{301} ÉTÉ e\u{301}te\u{301}".as_bytes(),
+    )]);
     let one = |more: &[&str]| vocab(&folder, &[&["t", "--min-count", "1"], more].concat());
     assert_eq!(one(&[]).lines().count(), 5);
     assert_eq!(
         one(&["--lowercase"]),
-        "e\u{301}te\u{301} 2\nété 3\n".lines().rev().map(|l| format!("{l}\n")).collect::<String>()
+        "e\u{301}te\u{301} 2\nété 3\n"
+            .lines()
+            .rev()
+            .map(|l| format!("{l}\n"))
+            .collect::<String>()
     );
     assert_eq!(one(&["--nfc"]), "Été 2\nété 2\nÉTÉ 1\n");
     assert_eq!(one(&["--nfc", "--lowercase"]), "été 5\n");
-    let args = ["t", "--nfc", "--lowercase", "--min-count", "1", "--keep-words", "keep"];
+    let args = [
+        "t",
+        "--nfc",
+        "--lowercase",
+        "--min-count",
+        "1",
+        "--keep-words",
+        "keep",
+    ];
     fs::write(folder.path().join("keep"), "E\u{301}TE\u{301}").unwrap();
     assert_eq!(vocab(&folder, &args), "été 5\n");
     fs::write(folder.path().join("t"), "Été x\nété X\n".repeat(9)).unwrap();
-    train(&folder, "v.txt", &["t", "--lowercase"]).assert().success();
+    train(&folder, "v.txt", &["t", "--lowercase"])
+        .assert()
+        .success();
     assert!(read(&folder, "v.txt").starts_with(b"2 8\nx "));
 }
 
-/// Limited memory: the same words for any number of threads, no count too high or too low by more than is said, and the
-/// frequent ones all there.
+/// Limited memory: the same words for any number of threads, no count too high or too low by more
+/// than is said, and the frequent ones all there.
 #[test]
 fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
-    // 12 MB, so three chunks: words of falling frequency, and at the end of each line one that comes once.
-    let text: String = (0u64..600_000).map(|i| format!("w{} w{} {i}\n", i % 97, i * i % 1009)).collect();
+    // 12 MB, so three chunks: words of falling frequency, and at the end of each line one that
+    // comes once.
+    let text: String = (0u64..600_000)
+        .map(|i| format!("w{} w{} {i}\n", i % 97, i * i % 1009))
+        .collect();
     let folder = folder(&[("t", text.as_bytes())]);
     let counts = |text: &str| -> std::collections::HashMap<String, u64> {
-        let word = |line: &str| line.split_once(' ').map(|(word, count)| (word.to_owned(), count.parse().unwrap()));
+        let word = |line: &str| {
+            line.split_once(' ')
+                .map(|(word, count)| (word.to_owned(), count.parse().unwrap()))
+        };
         text.lines().filter_map(word).collect()
     };
     let exact = counts(&vocab(&folder, &["t", "--min-count", "1"]));
     let limited = |threads: &str, memory: &str| {
-        let args = ["t", "-o", "out", "--min-count", "20", "--vocab-memory", memory, "--json", "--threads", threads];
+        let args = [
+            "t",
+            "-o",
+            "out",
+            "--min-count",
+            "20",
+            "--vocab-memory",
+            memory,
+            "--json",
+            "--threads",
+            threads,
+        ];
         let output = w2v(&folder, &["vocab"]).args(args).output().unwrap();
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let bound = report["selection"]["undercount"].as_u64().unwrap();
-        (String::from_utf8(read(&folder, "out")).unwrap(), bound, String::from_utf8(output.stderr).unwrap())
+        (
+            String::from_utf8(read(&folder, "out")).unwrap(),
+            bound,
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     let (one, bound, stderr) = limited("1", "1M");
-    assert!(bound > 0 && bound < 20 && stderr.contains("counts may be low, each by at most"), "{bound} {stderr}");
+    assert!(
+        bound > 0 && bound < 20 && stderr.contains("counts may be low, each by at most"),
+        "{bound} {stderr}"
+    );
     assert_eq!(limited("3", "1M").0, one);
     let found = counts(&one);
     for (word, &count) in &exact {
         let low = found.get(word).copied().unwrap_or(0);
-        assert!(low <= count && (count <= low + bound || count < 20 + bound), "{word} {low} {count}");
+        assert!(
+            low <= count && (count <= low + bound || count < 20 + bound),
+            "{word} {low} {count}"
+        );
     }
     assert!(found.len() >= 97);
     let (whole, bound, _) = limited("2", "1G");
-    assert_eq!((bound, counts(&whole).values().sum::<u64>()), (0, exact.values().filter(|count| **count >= 20).sum()));
-    let mut command = w2v(&folder, &["vocab", "t", "-o", "-", "--min-count", "1", "--vocab-memory", "1M", "-q"]);
-    command.assert().success().stderr(predicate::str::starts_with("warning: counts may be low by"));
-    train(&folder, "v.bin", &["t", "--vocab-memory", "1M", "--min-count", "20"]).assert().success();
+    assert_eq!(
+        (bound, counts(&whole).values().sum::<u64>()),
+        (0, exact.values().filter(|count| **count >= 20).sum())
+    );
+    let mut command = w2v(
+        &folder,
+        &[
+            "vocab",
+            "t",
+            "-o",
+            "-",
+            "--min-count",
+            "1",
+            "--vocab-memory",
+            "1M",
+            "-q",
+        ],
+    );
+    command
+        .assert()
+        .success()
+        .stderr(predicate::str::starts_with("warning: counts may be low by"));
+    train(
+        &folder,
+        "v.bin",
+        &["t", "--vocab-memory", "1M", "--min-count", "20"],
+    )
+    .assert()
+    .success();
 }

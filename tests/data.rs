@@ -17,6 +17,9 @@ fn the_generator_makes_the_bundled_files() {
     assert!(status.success());
     for name in ["corpus.txt", "analogies.txt"] {
         let bundled = std::fs::read(root.join("data").join(name)).unwrap();
-        assert!(std::fs::read(made(name)).unwrap() == bundled, "{name} differs; see data/README.md");
+        assert!(
+            std::fs::read(made(name)).unwrap() == bundled,
+            "{name} differs; see data/README.md"
+        );
     }
 }

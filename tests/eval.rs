@@ -28,13 +28,18 @@ const QUESTIONS: &str = ": capitals\n\
     norway oslo small smaller\n\
     norway oslo small south\n";
 
-/// Cosines: athens greece .71, oslo norway .71, greece norway 0, south oslo -1.0; people rank them alike.
-const PAIRS: &str =
-    "# comment\nword1,word2,score\nAthens,Greece,9\noslo,norway,9\ngreece,norway,5\nsouth,oslo,1\na,b,3\n";
+/// Cosines: athens greece .71, oslo norway .71, greece norway 0, south oslo -1.0; people rank them
+/// alike.
+const PAIRS: &str = "# \
+                     comment\nword1,word2,score\nAthens,Greece,9\noslo,norway,9\ngreece,norway,5\nsouth,oslo,1\na,b,3\n";
 
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [("v.txt", VECTORS), ("questions.txt", QUESTIONS), ("pairs.csv", PAIRS)] {
+    for (name, text) in [
+        ("v.txt", VECTORS),
+        ("questions.txt", QUESTIONS),
+        ("pairs.csv", PAIRS),
+    ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
     folder
@@ -43,20 +48,36 @@ fn folder() -> TempDir {
 /// `eval v.txt` in the folder, then `more`.
 fn eval(folder: &TempDir, more: &[&str]) -> Command {
     let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command.current_dir(folder.path()).args(["eval", "v.txt"]).args(more);
+    command
+        .current_dir(folder.path())
+        .args(["eval", "v.txt"])
+        .args(more);
     command
 }
 
 fn json(folder: &TempDir, more: &[&str]) -> Value {
-    let output = eval(folder, &[more, &["--json"]].concat()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = eval(folder, &[more, &["--json"]].concat())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[test]
 fn prints_scores_and_coverage() {
     let folder = folder();
-    eval(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt"]).assert().success().stderr("").stdout(
+    eval(
+        &folder,
+        &["--pairs", "pairs.csv", "--analogies", "questions.txt"],
+    )
+    .assert()
+    .success()
+    .stderr("")
+    .stdout(
         "pairs among 8 words  found  Spearman  Pearson\n\
              pairs.csv              4/5    1.0000   0.9961\n\
              \n\
@@ -67,21 +88,43 @@ fn prints_scores_and_coverage() {
              \x20 syntactic                2/2  0.5000 (1/2)\n\
              questions.txt              4/5  0.7500 (3/4)\n",
     );
-    eval(&folder, &["--analogies", "questions.txt", "--method", "3cosmul"])
-        .assert()
-        .success()
-        .stdout(contains("3CosMul").and(contains("3CosAdd").not()));
+    eval(
+        &folder,
+        &["--analogies", "questions.txt", "--method", "3cosmul"],
+    )
+    .assert()
+    .success()
+    .stdout(contains("3CosMul").and(contains("3CosAdd").not()));
 }
 
 #[test]
 fn json_has_everything() {
     let folder = folder();
-    let report = json(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt", "--method", "both"]);
-    assert_eq!((&report["protocol"], &report["restrict_vocab"]), (&"gensim".into(), &300_000.into()));
+    let report = json(
+        &folder,
+        &[
+            "--pairs",
+            "pairs.csv",
+            "--analogies",
+            "questions.txt",
+            "--method",
+            "both",
+        ],
+    );
+    assert_eq!(
+        (&report["protocol"], &report["restrict_vocab"]),
+        (&"gensim".into(), &300_000.into())
+    );
     assert_eq!((&report["words"], &report["dim"]), (&8.into(), &3.into()));
     let pairs = &report["pairs"][0];
-    assert_eq!((&pairs["found"], &pairs["total"], &pairs["among"]), (&4.into(), &5.into(), &8.into()));
-    assert_eq!((&pairs["score_column"], &report["analogies"][0]["among"]), (&3.into(), &8.into()));
+    assert_eq!(
+        (&pairs["found"], &pairs["total"], &pairs["among"]),
+        (&4.into(), &5.into(), &8.into())
+    );
+    assert_eq!(
+        (&pairs["score_column"], &report["analogies"][0]["among"]),
+        (&3.into(), &8.into())
+    );
     assert!((report["pairs"][0]["spearman"].as_f64().unwrap() - 1.0).abs() < 1e-9);
     assert!(report["pairs"][0]["pearson"].as_f64().unwrap() > 0.9);
     let analogies = &report["analogies"][0];
@@ -97,70 +140,136 @@ fn several_files_may_be_given_at_once_or_one_by_one() {
     let folder = folder();
     let at_once = json(&folder, &["--pairs", "pairs.csv", "pairs.csv"]);
     assert_eq!(at_once["pairs"].as_array().unwrap().len(), 2);
-    assert_eq!(at_once, json(&folder, &["--pairs", "pairs.csv", "--pairs", "pairs.csv"]));
+    assert_eq!(
+        at_once,
+        json(&folder, &["--pairs", "pairs.csv", "--pairs", "pairs.csv"])
+    );
 }
 
 #[test]
 fn protocols_differ_in_case_and_in_unknown_words() {
     let folder = folder();
     let counts = |more: &[&str]| {
-        let total = &json(&folder, &[&["--analogies", "questions.txt"], more].concat())["analogies"][0]["total"];
-        (total["found"].as_u64().unwrap(), total["counted"].as_u64().unwrap())
+        let total = &json(&folder, &[&["--analogies", "questions.txt"], more].concat())["analogies"]
+            [0]["total"];
+        (
+            total["found"].as_u64().unwrap(),
+            total["counted"].as_u64().unwrap(),
+        )
     };
     assert_eq!(counts(&["--protocol", "gensim"]), (4, 4));
     assert_eq!(counts(&["--protocol", "word2vec"]), (4, 4));
     assert_eq!(counts(&["--protocol", "hyperwords"]), (4, 5));
     assert_eq!(counts(&["--restrict-vocab", "4"]), (2, 2));
     assert_eq!(counts(&["--restrict-vocab", "0"]), (4, 4));
-    let among =
-        |more: &[&str]| json(&folder, &[&["--analogies", "questions.txt"], more].concat())["restrict_vocab"].clone();
+    let among = |more: &[&str]| {
+        json(&folder, &[&["--analogies", "questions.txt"], more].concat())["restrict_vocab"].clone()
+    };
     assert_eq!(among(&["--protocol", "gensim"]), 300_000);
     assert_eq!(among(&["--protocol", "word2vec"]), 30_000);
     assert_eq!(among(&["--protocol", "hyperwords"]), Value::Null);
-    let report = json(&folder, &["--pairs", "pairs.csv", "--protocol", "hyperwords"]);
+    let report = json(
+        &folder,
+        &["--pairs", "pairs.csv", "--protocol", "hyperwords"],
+    );
     assert_eq!(report["restrict_vocab"], Value::Null);
-    // Ranks 4.5 4.5 3 1 2 of people against 4.5 4.5 2.5 1 2.5 of the vectors, "a" and "b" having the similarity 0.
-    assert!((report["pairs"][0]["spearman"].as_f64().unwrap() - 9.0 / (9.5f64 * 9.0).sqrt()).abs() < 1e-9);
+    // Ranks 4.5 4.5 3 1 2 of people against 4.5 4.5 2.5 1 2.5 of the vectors, "a" and "b" having
+    // the similarity 0.
+    assert!(
+        (report["pairs"][0]["spearman"].as_f64().unwrap() - 9.0 / (9.5f64 * 9.0).sqrt()).abs()
+            < 1e-9
+    );
 }
 
-/// Cosines: athens greece .71, greece norway 0, oslo south -1.0; the means of the raters rank them alike, the first rater
-/// does not.
+/// Cosines: athens greece .71, greece norway 0, oslo south -1.0; the means of the raters rank them
+/// alike, the first rater does not.
 #[test]
 fn the_score_is_the_mean_of_the_raters_or_the_column_asked_for() {
     let folder = folder();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    let rows = "athens, greece, 5, 10, 9, 8.0\ngreece, norway, 9, 3, 3, 5.0\noslo, south, 1, 2, 0, 1.0\n";
+    let rows =
+        "athens, greece, 5, 10, 9, 8.0\ngreece, norway, 9, 3, 3, 5.0\noslo, south, 1, 2, 0, 1.0\n";
     write("mean.csv", rows);
-    write("named.csv", &format!("word1, word2, anna, ben, eve, average\n{rows}"));
-    write("unnamed.csv", &rows.replace(", 8.0", ", x").replace(", 5.0", ", y").replace(", 1.0", ", z"));
+    write(
+        "named.csv",
+        &format!("word1, word2, anna, ben, eve, average\n{rows}"),
+    );
+    write(
+        "unnamed.csv",
+        &rows
+            .replace(", 8.0", ", x")
+            .replace(", 5.0", ", y")
+            .replace(", 1.0", ", z"),
+    );
     let score = |more: &[&str]| {
         let set = json(&folder, &[&["--pairs"], more].concat())["pairs"][0].clone();
-        ((set["spearman"].as_f64().unwrap() * 1e9).round() / 1e9, set["score_column"].as_u64().unwrap())
+        (
+            (set["spearman"].as_f64().unwrap() * 1e9).round() / 1e9,
+            set["score_column"].as_u64().unwrap(),
+        )
     };
     assert_eq!([score(&["mean.csv"]), score(&["named.csv"])], [(1.0, 6); 2]);
     assert_eq!(
-        [score(&["named.csv", "--score-column", "Anna"]), score(&["mean.csv", "--score-column", "3"])],
+        [
+            score(&["named.csv", "--score-column", "Anna"]),
+            score(&["mean.csv", "--score-column", "3"])
+        ],
         [(0.5, 3); 2]
     );
-    eval(&folder, &["--pairs", "named.csv"]).assert().success().stderr("");
-    eval(&folder, &["--pairs", "unnamed.csv"]).assert().success().stdout(contains("0.5000")).stderr(contains(
-        "unnamed.csv: the score is taken from column 3, the first of 3 columns of numbers; --score-column takes another",
-    ));
+    eval(&folder, &["--pairs", "named.csv"])
+        .assert()
+        .success()
+        .stderr("");
+    eval(&folder, &["--pairs", "unnamed.csv"])
+        .assert()
+        .success()
+        .stdout(contains("0.5000"))
+        .stderr(contains(
+            "unnamed.csv: the score is taken from column 3, the first of 3 columns of numbers; \
+         --score-column takes another",
+        ));
     eval(&folder, &["--pairs", "named.csv", "--score-column", "zoe"])
         .assert()
         .code(2)
-        .stderr(contains("--score-column zoe: named.csv: there is no column").and(contains("anna, ben, eve, average")));
+        .stderr(
+            contains("--score-column zoe: named.csv: there is no column")
+                .and(contains("anna, ben, eve, average")),
+        );
 }
 
 #[test]
 fn a_score_of_few_pairs_or_questions_is_warned_about() {
     let folder = folder();
-    eval(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt"]).assert().success().stderr("");
-    let few = ["--pairs", "pairs.csv", "--analogies", "questions.txt", "--restrict-vocab", "3"];
-    let warning = "warning: questions.txt: only 0 of 5 questions have all their words among 3 words";
-    eval(&folder, &few).assert().success().stderr(contains(warning).and(contains("pairs.csv").not()));
-    fs::write(folder.path().join("few.tsv"), "athens\tgreece\t3\noslo\tsouth\t1\na\tb\t1\nc\td\t2\ne\tf\t2\n").unwrap();
-    eval(&folder, &["--pairs", "few.tsv"]).assert().success().stderr(contains("few.tsv: only 2 of 5 pairs have all"));
+    eval(
+        &folder,
+        &["--pairs", "pairs.csv", "--analogies", "questions.txt"],
+    )
+    .assert()
+    .success()
+    .stderr("");
+    let few = [
+        "--pairs",
+        "pairs.csv",
+        "--analogies",
+        "questions.txt",
+        "--restrict-vocab",
+        "3",
+    ];
+    let warning =
+        "warning: questions.txt: only 0 of 5 questions have all their words among 3 words";
+    eval(&folder, &few)
+        .assert()
+        .success()
+        .stderr(contains(warning).and(contains("pairs.csv").not()));
+    fs::write(
+        folder.path().join("few.tsv"),
+        "athens\tgreece\t3\noslo\tsouth\t1\na\tb\t1\nc\td\t2\ne\tf\t2\n",
+    )
+    .unwrap();
+    eval(&folder, &["--pairs", "few.tsv"])
+        .assert()
+        .success()
+        .stderr(contains("few.tsv: only 2 of 5 pairs have all"));
 }
 
 /// As Windows writes them, and joined there.
@@ -172,9 +281,24 @@ fn byte_order_marks_and_utf16_change_no_score() {
     type Change = fn(&str) -> Vec<u8>;
     let changes: [Change; 4] = [
         |text| format!("\u{feff}{text}").into_bytes(),
-        |text| text.split_inclusive('\n').map(|line| format!("\u{feff}{line}")).collect::<String>().into_bytes(),
-        |text| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        |text| text.replace('\n', "\r\n").encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        |text| {
+            text.split_inclusive('\n')
+                .map(|line| format!("\u{feff}{line}"))
+                .collect::<String>()
+                .into_bytes()
+        },
+        |text| {
+            format!("\u{feff}{text}")
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect()
+        },
+        |text| {
+            text.replace('\n', "\r\n")
+                .encode_utf16()
+                .flat_map(u16::to_be_bytes)
+                .collect()
+        },
     ];
     for change in changes {
         for (name, text) in [("pairs.csv", PAIRS), ("questions.txt", QUESTIONS)] {
@@ -187,46 +311,77 @@ fn byte_order_marks_and_utf16_change_no_score() {
 #[test]
 fn any_number_of_threads_gives_the_same() {
     let folder = folder();
-    let arguments = ["--pairs", "pairs.csv", "--analogies", "questions.txt", "--method", "both"];
+    let arguments = [
+        "--pairs",
+        "pairs.csv",
+        "--analogies",
+        "questions.txt",
+        "--method",
+        "both",
+    ];
     let one = json(&folder, &[&arguments[..], &["--threads", "1"]].concat());
-    assert_eq!(json(&folder, &[&arguments[..], &["--threads", "5"]].concat()), one);
+    assert_eq!(
+        json(&folder, &[&arguments[..], &["--threads", "5"]].concat()),
+        one
+    );
 }
 
 #[test]
 fn a_folder_of_analogies_is_read_file_by_file() {
     let folder = folder();
     fs::create_dir_all(folder.path().join("bats/E")).unwrap();
-    fs::write(folder.path().join("bats/E/E01.txt"), "greece\tathens\nnorway\tosloo/oslo\n").unwrap();
+    fs::write(
+        folder.path().join("bats/E/E01.txt"),
+        "greece\tathens\nnorway\tosloo/oslo\n",
+    )
+    .unwrap();
     eval(&folder, &["--analogies", "bats"])
         .assert()
         .success()
-        .stdout(contains("\n  E01                      1/2  1.0000 (1/1)\n").and(contains("semantic").not()));
+        .stdout(
+            contains("\n  E01                      1/2  1.0000 (1/1)\n")
+                .and(contains("semantic").not()),
+        );
 }
 
 #[test]
 fn vectors_without_the_words_are_no_result() {
     let folder = folder();
-    fs::write(folder.path().join("other.tsv"), "uno\tdos\t3\ntres\tcuatro\t4\n").unwrap();
+    fs::write(
+        folder.path().join("other.tsv"),
+        "uno\tdos\t3\ntres\tcuatro\t4\n",
+    )
+    .unwrap();
     eval(&folder, &["--pairs", "other.tsv"])
         .assert()
         .code(1)
         .stdout(contains("other.tsv              0/2         -        -"))
-        .stderr(contains("nothing could be evaluated").and(contains("\"athens\"")).and(contains("ignores case")));
-    eval(&folder, &["--pairs", "other.tsv", "--protocol", "hyperwords"])
-        .assert()
-        .code(1)
-        .stderr(contains("--protocol gensim ignores case"));
+        .stderr(
+            contains("nothing could be evaluated")
+                .and(contains("\"athens\""))
+                .and(contains("ignores case")),
+        );
+    eval(
+        &folder,
+        &["--pairs", "other.tsv", "--protocol", "hyperwords"],
+    )
+    .assert()
+    .code(1)
+    .stderr(contains("--protocol gensim ignores case"));
     // One that can be evaluated is enough.
     eval(&folder, &["--pairs", "other.tsv", "pairs.csv"])
         .assert()
         .success()
         .stdout(contains("0/2").and(contains("4/5")));
     fs::write(folder.path().join("v.txt"), "1 3\nelsewhere 1 0 0\n").unwrap();
-    eval(&folder, &["--pairs", "pairs.csv", "--analogies", "questions.txt"])
-        .assert()
-        .code(1)
-        .stdout(contains("0/5"))
-        .stderr(contains("\"elsewhere\""));
+    eval(
+        &folder,
+        &["--pairs", "pairs.csv", "--analogies", "questions.txt"],
+    )
+    .assert()
+    .code(1)
+    .stdout(contains("0/5"))
+    .stderr(contains("\"elsewhere\""));
 }
 
 #[test]
@@ -234,10 +389,18 @@ fn scores_or_cosines_that_are_all_the_same_are_told() {
     let folder = folder();
     let same_scores = "athens\tgreece\t3\noslo\tsouth\t3\ngreece\tnorway\t3\n";
     let same_cosines = "athens\tgreece\t3\ngreece\tathens\t2\n";
-    for (text, found) in [(same_scores, "3 pairs found of same.tsv"), (same_cosines, "2 pairs found of same.tsv")] {
+    for (text, found) in [
+        (same_scores, "3 pairs found of same.tsv"),
+        (same_cosines, "2 pairs found of same.tsv"),
+    ] {
         fs::write(folder.path().join("same.tsv"), text).unwrap();
-        let told = contains(found).and(contains("all the same")).and(contains("too few words").not());
-        eval(&folder, &["--pairs", "same.tsv"]).assert().code(1).stderr(told);
+        let told = contains(found)
+            .and(contains("all the same"))
+            .and(contains("too few words").not());
+        eval(&folder, &["--pairs", "same.tsv"])
+            .assert()
+            .code(1)
+            .stderr(told);
     }
 }
 
@@ -261,32 +424,86 @@ fn wrong_files_are_named_with_the_place() {
     for (flag, file, why) in [
         ("--pairs", "nowhere", "cannot open nowhere"),
         ("--pairs", "empty", "empty: the file: holds no word pairs"),
-        ("--pairs", "bad", "bad: line 2: expected two words and a score"),
-        ("--pairs", "latin1", "latin1: line 2: holds bytes that are not UTF-8"),
-        ("--pairs", "questions.txt", "questions.txt: line 1: expected two words"),
-        ("--pairs", "folder", "cannot read folder: it is a folder; pairs are in files"),
-        ("--analogies", "empty", "empty: the file: holds no analogies"),
-        ("--analogies", "pairs.csv", "pairs.csv: line 2: expected four words"),
-        ("--analogies", "folder", "cannot read folder: the folder holds no .txt files"),
+        (
+            "--pairs",
+            "bad",
+            "bad: line 2: expected two words and a score",
+        ),
+        (
+            "--pairs",
+            "latin1",
+            "latin1: line 2: holds bytes that are not UTF-8",
+        ),
+        (
+            "--pairs",
+            "questions.txt",
+            "questions.txt: line 1: expected two words",
+        ),
+        (
+            "--pairs",
+            "folder",
+            "cannot read folder: it is a folder; pairs are in files",
+        ),
+        (
+            "--analogies",
+            "empty",
+            "empty: the file: holds no analogies",
+        ),
+        (
+            "--analogies",
+            "pairs.csv",
+            "pairs.csv: line 2: expected four words",
+        ),
+        (
+            "--analogies",
+            "folder",
+            "cannot read folder: the folder holds no .txt files",
+        ),
     ] {
-        eval(&folder, &[flag, file]).assert().code(1).stdout("").stderr(contains(why));
+        eval(&folder, &[flag, file])
+            .assert()
+            .code(1)
+            .stdout("")
+            .stderr(contains(why));
     }
     fs::write(path("v.txt"), "2 1\na NaN\nb 1\n").unwrap();
-    eval(&folder, &["--pairs", "pairs.csv"]).assert().code(1).stdout("").stderr(contains("v.txt: line 2"));
+    eval(&folder, &["--pairs", "pairs.csv"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("v.txt: line 2"));
 }
 
 #[test]
 fn nothing_to_evaluate_by_is_wrong_usage() {
     let folder = folder();
-    eval(&folder, &[]).assert().code(2).stderr(contains("--pairs").and(contains("--analogies")));
-    for wrong in [&["--threads", "0"][..], &["--protocol", "x"], &["--method", "x"], &["--restrict-vocab", "x"]] {
-        eval(&folder, &[&["--pairs", "pairs.csv"], wrong].concat()).assert().code(2).stderr(contains(wrong[0]));
+    eval(&folder, &[])
+        .assert()
+        .code(2)
+        .stderr(contains("--pairs").and(contains("--analogies")));
+    for wrong in [
+        &["--threads", "0"][..],
+        &["--protocol", "x"],
+        &["--method", "x"],
+        &["--restrict-vocab", "x"],
+    ] {
+        eval(&folder, &[&["--pairs", "pairs.csv"], wrong].concat())
+            .assert()
+            .code(2)
+            .stderr(contains(wrong[0]));
     }
 }
 
 #[test]
 fn names_from_files_are_escaped() {
     let folder = folder();
-    fs::write(folder.path().join("questions.txt"), ": \u{1b}[2J\u{202e}\ngreece athens norway oslo\n").unwrap();
-    eval(&folder, &["--analogies", "questions.txt"]).assert().success().stdout(contains("\n  \\u{1b}[2J\\u{202e} "));
+    fs::write(
+        folder.path().join("questions.txt"),
+        ": \u{1b}[2J\u{202e}\ngreece athens norway oslo\n",
+    )
+    .unwrap();
+    eval(&folder, &["--analogies", "questions.txt"])
+        .assert()
+        .success()
+        .stdout(contains("\n  \\u{1b}[2J\\u{202e} "));
 }

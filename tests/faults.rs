@@ -1,4 +1,5 @@
-//! What goes wrong around a run, through the real binary: `docs/faults.md` has the whole list, and a test here keeps it true.
+//! What goes wrong around a run, through the real binary: `docs/faults.md` has the whole list, and
+//! a test here keeps it true.
 
 mod common;
 
@@ -15,7 +16,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_w2v-gpu");
 /// A folder with a small text whose words come often enough.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..600).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5)).collect();
+    let text: String = (0..600)
+        .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5))
+        .collect();
     fs::write(folder.path().join("text.txt"), text).unwrap();
     folder
 }
@@ -27,14 +30,18 @@ fn w2v(folder: &TempDir, args: &[&str]) -> Command {
 }
 
 /// Options of `train` that make it quick.
-const QUICK: [&str; 8] = ["--engine", "cpu", "--dim", "8", "--epochs", "1", "--sample", "0"];
+const QUICK: [&str; 8] = [
+    "--engine", "cpu", "--dim", "8", "--epochs", "1", "--sample", "0",
+];
 
 fn train(folder: &TempDir, args: &[&str]) -> Command {
     w2v(folder, &[&["train"], args, &QUICK].concat())
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = entries.collect();
     names.sort();
     names
@@ -43,9 +50,13 @@ fn names(folder: &Path) -> Vec<String> {
 /// The files of the sources that hold tests.
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["src", "tests"].into_iter().flat_map(|folder| walkdir::WalkDir::new(root.join(folder)));
+    let files = ["src", "tests"]
+        .into_iter()
+        .flat_map(|folder| walkdir::WalkDir::new(root.join(folder)));
     let paths = files.map(|entry| entry.unwrap().into_path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
 }
 
 #[test]
@@ -55,37 +66,62 @@ fn every_test_named_in_the_table_of_faults_is_there() {
     let sources: Vec<(String, String)> = sources()
         .into_iter()
         .map(|path| {
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .replace('\\', "/");
             (name, fs::read_to_string(&path).unwrap())
         })
         .collect();
     let mut rows = 0;
-    for line in page.lines().filter(|line| line.starts_with("| ") && line.contains("::")) {
+    for line in page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("::"))
+    {
         rows += 1;
-        let tests = line.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap();
+        let tests = line
+            .trim_end_matches(['|', ' '])
+            .rsplit('|')
+            .next()
+            .unwrap();
         for test in tests.split('`').skip(1).step_by(2) {
-            let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{test} is no `file::name`"));
-            let source = sources.iter().find(|(path, _)| path == file).unwrap_or_else(|| panic!("no file {file}"));
+            let (file, name) = test
+                .split_once("::")
+                .unwrap_or_else(|| panic!("{test} is no `file::name`"));
+            let source = sources
+                .iter()
+                .find(|(path, _)| path == file)
+                .unwrap_or_else(|| panic!("no file {file}"));
             assert!(source.1.contains(&format!("fn {name}(")), "no test {test}");
         }
     }
     assert!(rows >= 40, "{rows} rows");
 }
 
-/// A program as text: what are no words of UTF-8 in it are told of, and no zero byte or escape code gets into a word.
+/// A program as text: what are no words of UTF-8 in it are told of, and no zero byte or escape code
+/// gets into a word.
 #[test]
 fn a_binary_file_is_read_as_text_and_said_to_be_broken() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);
-    let mut binary: Vec<u8> = (0..40_000u32).flat_map(|i| (i.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
+    let mut binary: Vec<u8> = (0..40_000u32)
+        .flat_map(|i| (i.wrapping_mul(2_654_435_761)).to_le_bytes())
+        .collect();
     binary.extend(b"\0the\0cat\0\x1b[2Jsat\0".repeat(50));
     fs::write(path("program"), binary).unwrap();
     train(&folder, &["program", "-o", "v.txt"])
         .assert()
         .success()
-        .stderr(contains("words with bytes that are not UTF-8, replaced by U+FFFD"));
+        .stderr(contains(
+            "words with bytes that are not UTF-8, replaced by U+FFFD",
+        ));
     let vectors = fs::read_to_string(path("v.txt")).unwrap();
-    assert!(vectors.lines().any(|line| line.starts_with("cat ")) && vectors.lines().any(|l| l.starts_with("[2Jsat ")));
+    assert!(
+        vectors.lines().any(|line| line.starts_with("cat "))
+            && vectors.lines().any(|l| l.starts_with("[2Jsat "))
+    );
     assert!(!vectors.contains(|c: char| c.is_control() && c != '\n'));
 }
 
@@ -95,7 +131,12 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
     let folder = folder();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
     let turned = "\u{202e}drow";
-    write("turned.txt", format!("{turned} the cat\nthe {turned}\n").repeat(50).as_bytes());
+    write(
+        "turned.txt",
+        format!("{turned} the cat\nthe {turned}\n")
+            .repeat(50)
+            .as_bytes(),
+    );
     fs::create_dir(folder.path().join("in")).unwrap();
     write("in/.\u{1b}]0;hidden", b"x");
     write("in/plain.txt", b"the cat\n");
@@ -108,13 +149,36 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
     write("broken.toml", b"dim = \x1b[2J\n");
     write("run.jsonl", b"{\"record\":\"\\u001b[2J\"}\n");
     write("pairs", b"the\x1b[2J cat many\nthe cat \x1b[2J\n");
-    write("analogies", format!(": \u{1b}[2J\nthe cat {turned} the\n").as_bytes());
+    write(
+        "analogies",
+        format!(": \u{1b}[2J\nthe cat {turned} the\n").as_bytes(),
+    );
     write("esc.txt", b"1 1\n\x1b[2J 1\n");
-    train(&folder, &["turned.txt", "-o", "v\u{1b}[2J.txt"]).assert().success();
-    train(&folder, &["turned.txt", "-o", "v.txt"]).assert().success();
+    train(&folder, &["turned.txt", "-o", "v\u{1b}[2J.txt"])
+        .assert()
+        .success();
+    train(&folder, &["turned.txt", "-o", "v.txt"])
+        .assert()
+        .success();
     let runs: [&[&str]; 18] = [
-        &["train", "turned.txt", "-o", "v\u{1b}[2J.txt", "--engine", "cpu"],
-        &["train", "in", "-o", "w.txt", "--min-count", "1", "--engine", "cpu"],
+        &[
+            "train",
+            "turned.txt",
+            "-o",
+            "v\u{1b}[2J.txt",
+            "--engine",
+            "cpu",
+        ],
+        &[
+            "train",
+            "in",
+            "-o",
+            "w.txt",
+            "--min-count",
+            "1",
+            "--engine",
+            "cpu",
+        ],
         &["train", "\u{1b}[31m.gz", "-o", "w.txt"],
         &["train", "--files-from", "list", "-o", "w.txt"],
         &["train", "turned.txt", "--vocab", "words", "-o", "w.txt"],
@@ -134,16 +198,38 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
     ];
     for args in runs {
         let output = w2v(&folder, args).output().unwrap();
-        assert!(!output.stderr.is_empty() || !output.stdout.is_empty(), "{args:?}");
+        assert!(
+            !output.stderr.is_empty() || !output.stdout.is_empty(),
+            "{args:?}"
+        );
         for shown in [&output.stdout, &output.stderr] {
             let shown = std::str::from_utf8(shown).unwrap();
-            assert!(!shown.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{args:?}: {shown:?}");
+            assert!(
+                !shown.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'),
+                "{args:?}: {shown:?}"
+            );
         }
     }
     // To a file or a pipe words go as they are; no control character is ever a part of one.
-    let output = w2v(&folder, &["vocab", "turned.txt", "words", "-o", "-", "--min-count", "1"]).output().unwrap();
+    let output = w2v(
+        &folder,
+        &[
+            "vocab",
+            "turned.txt",
+            "words",
+            "-o",
+            "-",
+            "--min-count",
+            "1",
+        ],
+    )
+    .output()
+    .unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
-    assert!(shown.contains(turned) && !shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    assert!(
+        shown.contains(turned) && !shown.contains(|c: char| c.is_control() && c != '\n'),
+        "{shown:?}"
+    );
 }
 
 /// A folder for temporary files that takes none.
@@ -151,13 +237,21 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
 #[test]
 fn a_folder_for_temporary_files_that_takes_none_is_named() {
     let folder = folder();
-    for (tmpdir, input) in [("/proc", "text.txt"), ("/nowhere", "text.txt"), ("/proc", "-")] {
+    for (tmpdir, input) in [
+        ("/proc", "text.txt"),
+        ("/nowhere", "text.txt"),
+        ("/proc", "-"),
+    ] {
         train(&folder, &[input, "-o", "v.txt"])
             .env("TMPDIR", tmpdir)
             .write_stdin("the cat\n".repeat(9))
             .assert()
             .code(1)
-            .stderr(contains("cannot create").or(contains("set TMPDIR")).and(contains(tmpdir)));
+            .stderr(
+                contains("cannot create")
+                    .or(contains("set TMPDIR"))
+                    .and(contains(tmpdir)),
+            );
     }
     assert_eq!(names(folder.path()), ["text.txt"]);
 }
@@ -169,11 +263,22 @@ fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
     let folder = folder();
     let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
     fs::write(folder.path().join("words.txt"), words).unwrap();
-    train(&folder, &["text.txt", "-o", "v.txt"]).assert().success();
+    train(&folder, &["text.txt", "-o", "v.txt"])
+        .assert()
+        .success();
     let expected = fs::read(folder.path().join("v.txt")).unwrap();
     fs::remove_file(folder.path().join("v.txt")).unwrap();
     let train = ["train", "text.txt", "-o", "v.txt", "--json"];
-    let saved = ["train", "text.txt", "-o", "-", "--to", "txt", "--checkpoint", "run"];
+    let saved = [
+        "train",
+        "text.txt",
+        "-o",
+        "-",
+        "--to",
+        "txt",
+        "--checkpoint",
+        "run",
+    ];
     for args in [
         &[&train[..], &QUICK].concat(),
         &[&saved[..], &QUICK].concat(),
@@ -183,18 +288,29 @@ fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
         &["devices"],
     ] {
         let mut child = Command::new(PROGRAM);
-        child.current_dir(folder.path()).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        child
+            .current_dir(folder.path())
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = child.spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !said.contains("panicked") && !said.contains("pipe"), "{args:?}: {said}");
+        assert!(
+            output.status.success() && !said.contains("panicked") && !said.contains("pipe"),
+            "{args:?}: {said}"
+        );
     }
     assert_eq!(fs::read(folder.path().join("v.txt")).unwrap(), expected);
     // Nor are messages that nobody reads.
     fs::remove_file(folder.path().join("v.txt")).unwrap();
     let mut child = Command::new(PROGRAM);
-    let child = child.current_dir(folder.path()).args([&train[..4], &QUICK].concat()).stderr(Stdio::piped());
+    let child = child
+        .current_dir(folder.path())
+        .args([&train[..4], &QUICK].concat())
+        .stderr(Stdio::piped());
     let mut child = child.spawn().unwrap();
     drop(child.stderr.take());
     assert!(child.wait().unwrap().success());
@@ -208,15 +324,23 @@ fn a_reader_that_leaves_a_named_pipe_is_a_failure() {
     let folder = folder();
     let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
     fs::write(folder.path().join("words.txt"), words).unwrap();
-    Command::new("mkfifo").arg(folder.path().join("v.txt")).assert().success();
+    Command::new("mkfifo")
+        .arg(folder.path().join("v.txt"))
+        .assert()
+        .success();
     let mut reader = std::process::Command::new("head");
-    let reader = reader.args(["-c", "1", "v.txt"]).current_dir(&folder).stdout(std::process::Stdio::null());
+    let reader = reader
+        .args(["-c", "1", "v.txt"])
+        .current_dir(&folder)
+        .stdout(std::process::Stdio::null());
     let mut reader = reader.spawn().unwrap();
     let output = train(&folder, &["words.txt", "-o", "v.txt", "--min-count", "1"]).output();
     // It may have nothing to read, and would wait for ever.
     reader.kill().unwrap();
     reader.wait().unwrap();
-    assert_cmd::assert::Assert::new(output.unwrap()).code(1).stderr(contains("error: cannot write v.txt"));
+    assert_cmd::assert::Assert::new(output.unwrap())
+        .code(1)
+        .stderr(contains("error: cannot write v.txt"));
 }
 
 /// What the next run on the same folder would take for text.
@@ -224,7 +348,11 @@ fn a_reader_that_leaves_a_named_pipe_is_a_failure() {
 fn nothing_is_written_where_it_would_be_read_as_text() {
     let folder = folder();
     fs::create_dir_all(folder.path().join("texts/deep")).unwrap();
-    fs::copy(folder.path().join("text.txt"), folder.path().join("texts/text.txt")).unwrap();
+    fs::copy(
+        folder.path().join("text.txt"),
+        folder.path().join("texts/text.txt"),
+    )
+    .unwrap();
     let before = names(folder.path());
     for (flag, place) in [
         ("-o/--output", "texts/v.bin"),
@@ -234,24 +362,51 @@ fn nothing_is_written_where_it_would_be_read_as_text() {
         ("--metrics", "texts/run.jsonl"),
         ("--tensorboard", "texts/board"),
     ] {
-        let args = if flag == "-o/--output" { vec![place] } else { vec!["v.bin", flag, place] };
-        let why = "lies in a folder of CORPUS, where the next run would read it as text; name a place elsewhere";
+        let args = if flag == "-o/--output" {
+            vec![place]
+        } else {
+            vec!["v.bin", flag, place]
+        };
+        let why = "lies in a folder of CORPUS, where the next run would read it as text; name a \
+                   place elsewhere";
         train(&folder, &[&["texts", "-o"], &args[..]].concat())
             .assert()
             .code(2)
             .stderr(contains(format!("{flag} {place}: {why}")));
     }
-    assert_eq!((names(folder.path()), names(&folder.path().join("texts")).len()), (before, 2));
+    assert_eq!(
+        (
+            names(folder.path()),
+            names(&folder.path().join("texts")).len()
+        ),
+        (before, 2)
+    );
     // Hidden ones are not read.
-    train(&folder, &["texts", "-o", "v.bin", "--checkpoint", "texts/.run"]).assert().success();
+    train(
+        &folder,
+        &["texts", "-o", "v.bin", "--checkpoint", "texts/.run"],
+    )
+    .assert()
+    .success();
     // Standard output is in no folder.
     let texts = || {
         let mut command = Command::new(PROGRAM);
-        command.current_dir(folder.path().join("texts")).args(["train", "."]).args(QUICK);
+        command
+            .current_dir(folder.path().join("texts"))
+            .args(["train", "."])
+            .args(QUICK);
         command
     };
-    texts().args(["-o", "-", "--to", "txt"]).assert().success().stdout(contains("\ncat "));
-    texts().args(["-o", "../w.bin", "--save-vocab", "-"]).assert().success().stdout(contains("cat "));
+    texts()
+        .args(["-o", "-", "--to", "txt"])
+        .assert()
+        .success()
+        .stdout(contains("\ncat "));
+    texts()
+        .args(["-o", "../w.bin", "--save-vocab", "-"])
+        .assert()
+        .success()
+        .stdout(contains("cat "));
 }
 
 /// A limit on the size of files stands for a full disk.
@@ -263,7 +418,10 @@ mod full {
     fn limited(folder: &TempDir, kilobytes: u32, args: &[&str]) -> Command {
         let limit = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\"");
         let mut command = Command::new("bash");
-        command.current_dir(folder.path()).args(["-c", &limit, "bash", PROGRAM]).args(args);
+        command
+            .current_dir(folder.path())
+            .args(["-c", &limit, "bash", PROGRAM])
+            .args(args);
         command
     }
 
@@ -274,18 +432,35 @@ mod full {
         let words: String = (0..3000).map(|i| format!("word{i} ")).collect();
         fs::write(path("words.txt"), words).unwrap();
         let train = |output| {
-            [&["train", "words.txt", "-o", output, "--min-count", "1"], &QUICK[..], &["--dim", "100"]].concat()
+            [
+                &["train", "words.txt", "-o", output, "--min-count", "1"],
+                &QUICK[..],
+                &["--dim", "100"],
+            ]
+            .concat()
         };
         w2v(&folder, &train("large.bin")).assert().success();
         let before = names(folder.path());
         let old = ["old.txt", "old.npy", "old.vocab"];
-        old.iter().for_each(|name| fs::write(path(name), "old").unwrap());
+        old.iter()
+            .for_each(|name| fs::write(path(name), "old").unwrap());
         for output in ["old.txt", "old.npy"] {
-            let full = || contains("cannot write ").and(contains(output)).and(contains("too large"));
-            limited(&folder, 500, &["convert", "large.bin", output]).assert().code(1).stderr(full());
-            limited(&folder, 500, &train(output)).assert().code(1).stderr(full());
+            let full = || {
+                contains("cannot write ")
+                    .and(contains(output))
+                    .and(contains("too large"))
+            };
+            limited(&folder, 500, &["convert", "large.bin", output])
+                .assert()
+                .code(1)
+                .stderr(full());
+            limited(&folder, 500, &train(output))
+                .assert()
+                .code(1)
+                .stderr(full());
         }
-        old.iter().for_each(|name| assert_eq!(fs::read(path(name)).unwrap(), b"old"));
+        old.iter()
+            .for_each(|name| assert_eq!(fs::read(path(name)).unwrap(), b"old"));
         let mut after: Vec<String> = before.into_iter().chain(old.map(str::to_owned)).collect();
         after.sort();
         assert_eq!(names(folder.path()), after);
@@ -298,7 +473,10 @@ mod full {
         limited(&folder, 8, &train("text.txt"))
             .assert()
             .code(1)
-            .stderr(contains("cannot write the token store to").and(contains("set TMPDIR to a larger disk")));
+            .stderr(
+                contains("cannot write the token store to")
+                    .and(contains("set TMPDIR to a larger disk")),
+            );
         limited(&folder, 8, &train("-"))
             .write_stdin(fs::read(folder.path().join("text.txt")).unwrap())
             .assert()
@@ -327,34 +505,58 @@ mod killed {
 
     /// Whether a process has written a part of a file without a name.
     fn is_writing(run: &Child, folder: &Path) -> bool {
-        let descriptors = fs::read_dir(format!("/proc/{}/fd", run.id())).into_iter().flatten().flatten();
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", run.id()))
+            .into_iter()
+            .flatten()
+            .flatten();
         descriptors.map(|entry| entry.path()).any(|path| {
             let target = fs::read_link(&path).unwrap_or_default();
-            let unnamed = target.to_string_lossy().ends_with(" (deleted)") && target.starts_with(folder);
+            let unnamed =
+                target.to_string_lossy().ends_with(" (deleted)") && target.starts_with(folder);
             unnamed && fs::metadata(&path).is_ok_and(|metadata| metadata.len() > SOME)
         })
     }
 
-    /// Runs a command and sends it a signal in the middle of its output; none where files need names.
+    /// Runs a command and sends it a signal in the middle of its output; none where files need
+    /// names.
     fn end_within_output(folder: &TempDir, args: &[&str], signal: &str) -> Option<ExitStatus> {
         let_children_be_interrupted();
         let mut run = Command::new(PROGRAM);
-        run.current_dir(folder.path()).args(args).stdin(Stdio::null()).stderr(Stdio::null());
+        run.current_dir(folder.path())
+            .args(args)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
         let mut run = run.spawn().unwrap();
         let (path, started) = (folder.path().canonicalize().unwrap(), Instant::now());
         while !is_writing(&run, &path) {
-            assert!(started.elapsed() < Duration::from_secs(120), "it does not begin to write");
+            assert!(
+                started.elapsed() < Duration::from_secs(120),
+                "it does not begin to write"
+            );
             if names(&path).iter().any(|name| name.ends_with(".tmp")) {
                 run.kill().unwrap();
                 run.wait().unwrap();
                 let (how, mode) = (OFlags::TMPFILE | OFlags::RDWR, Mode::RWXU);
-                assert!(open(&path, how, mode).is_err(), "a name, where none is needed");
-                eprintln!("skipped: {} is on a file system where files need names", path.display());
+                assert!(
+                    open(&path, how, mode).is_err(),
+                    "a name, where none is needed"
+                );
+                eprintln!(
+                    "skipped: {} is on a file system where files need names",
+                    path.display()
+                );
                 return None;
             }
-            assert!(run.try_wait().unwrap().is_none(), "{args:?} was over too soon");
+            assert!(
+                run.try_wait().unwrap().is_none(),
+                "{args:?} was over too soon"
+            );
         }
-        Command::new("kill").arg(format!("-{signal}")).arg(run.id().to_string()).status().unwrap();
+        Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(run.id().to_string())
+            .status()
+            .unwrap();
         Some(run.wait().unwrap())
     }
 
@@ -365,18 +567,32 @@ mod killed {
         let words: Vec<String> = (0..40_000).map(|i| format!("word{i}")).collect();
         let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 1))).unwrap();
         let values = (0..40_000 * 100).map(|i| (i as f32 * 0.37).sin()).collect();
-        format::write(&path("large.bin"), &vocab, &Matrix::from_values(100, values)).unwrap();
+        format::write(
+            &path("large.bin"),
+            &vocab,
+            &Matrix::from_values(100, values),
+        )
+        .unwrap();
         fs::write(path("words.txt"), words.join(" ")).unwrap();
         fs::write(path("v.txt"), "old").unwrap();
         let before = names(folder.path());
         let convert = &["convert", "large.bin", "v.txt"][..];
         let train = ["train", "words.txt", "-o", "v.txt", "--min-count", "1"];
         let train = [&train[..], &QUICK, &["--dim", "100"]].concat();
-        for (args, signal, number) in
-            [(convert, "KILL", 9), (convert, "INT", 2), (convert, "TERM", 15), (&train, "KILL", 9)]
-        {
-            let Some(status) = end_within_output(&folder, args, signal) else { return };
-            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(number), "{args:?}");
+        for (args, signal, number) in [
+            (convert, "KILL", 9),
+            (convert, "INT", 2),
+            (convert, "TERM", 15),
+            (&train, "KILL", 9),
+        ] {
+            let Some(status) = end_within_output(&folder, args, signal) else {
+                return;
+            };
+            assert_eq!(
+                std::os::unix::process::ExitStatusExt::signal(&status),
+                Some(number),
+                "{args:?}"
+            );
             assert_eq!(fs::read(path("v.txt")).unwrap(), b"old");
             assert_eq!(names(folder.path()), before, "{args:?}");
         }

@@ -14,10 +14,13 @@ use w2v_gpu::model::Model;
 /// A folder with a text of twelve words: the, cat, sat, on, mat and the digits from 0 to 6.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..600).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5)).collect();
+    let text: String = (0..600)
+        .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5))
+        .collect();
     fs::write(folder.path().join("text.txt"), text).unwrap();
     // Of these six words four are in the text.
-    let given = "6 4\ncat 1 2 3 4\nzebra 9 9 9 9\nthe -1 0.5 0.25 0\n6 0.1 0.2 0.3 0.4\nThe 7 7 7 7\non 0 0 0 1\n";
+    let given = "6 4\ncat 1 2 3 4\nzebra 9 9 9 9\nthe -1 0.5 0.25 0\n6 0.1 0.2 0.3 0.4\nThe 7 7 7 \
+                 7\non 0 0 0 1\n";
     fs::write(folder.path().join("given.txt"), given).unwrap();
     folder
 }
@@ -25,8 +28,10 @@ fn folder() -> TempDir {
 /// `train text.txt` in the folder on the CPU with four dimensions, then `more`.
 fn train(folder: &TempDir, more: &[&str]) -> Command {
     let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    let options =
-        ["train", "text.txt", "--dim", "4", "--epochs", "2", "--sample", "0", "--batch", "256", "--engine", "cpu"];
+    let options = [
+        "train", "text.txt", "--dim", "4", "--epochs", "2", "--sample", "0", "--batch", "256",
+        "--engine", "cpu",
+    ];
     command.current_dir(folder).args(options).args(more);
     command
 }
@@ -42,7 +47,8 @@ fn bytes(path: &Path) -> Vec<u8> {
 /// A rate too low for an f32: what is written is what the run started from.
 const STILL: [&str; 4] = ["--lr", "1e-60", "--min-lr", "0"];
 
-/// The row of a word is that of the file where it has one, and otherwise the one that it always starts from.
+/// The row of a word is that of the file where it has one, and otherwise the one that it always
+/// starts from.
 fn assert_starts_from(vectors: &Vectors, given: &Vectors, otherwise: impl Fn(usize) -> Vec<f32>) {
     for (id, word) in vectors.vocab.words().enumerate() {
         let expected = match given.vocab.id(word.as_bytes()) {
@@ -56,16 +62,42 @@ fn assert_starts_from(vectors: &Vectors, given: &Vectors, otherwise: impl Fn(usi
 #[test]
 fn shared_words_start_from_their_vectors() {
     let folder = folder();
-    let args = ["-o", "v.bin", "--save-output", "c.bin", "--init", "given.txt", "--json"];
-    let assert = train(&folder, &[&args[..], &STILL].concat()).assert().success();
-    let assert = assert.stderr(contains("init: 4 of 12 words start from the 6 vectors given, the others as usual"));
+    let args = [
+        "-o",
+        "v.bin",
+        "--save-output",
+        "c.bin",
+        "--init",
+        "given.txt",
+        "--json",
+    ];
+    let assert = train(&folder, &[&args[..], &STILL].concat())
+        .assert()
+        .success();
+    let assert = assert.stderr(contains(
+        "init: 4 of 12 words start from the 6 vectors given, the others as usual",
+    ));
     let report: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
-    assert_eq!((&report["init"]["input"]["matched"], &report["init"]["input"]["words"]), (&4.into(), &6.into()));
+    assert_eq!(
+        (
+            &report["init"]["input"]["matched"],
+            &report["init"]["input"]["words"]
+        ),
+        (&4.into(), &6.into())
+    );
     assert!(report["init"]["output"].is_null());
     assert_eq!(report["config"]["init"], "given.txt");
     let usual = Model::new(12, 4, 1);
-    assert_starts_from(&read(&folder, "v.bin"), &read(&folder, "given.txt"), |id| usual.input.row(id).to_vec());
-    assert!(read(&folder, "c.bin").matrix.values().iter().all(|&value| value == 0.0));
+    assert_starts_from(&read(&folder, "v.bin"), &read(&folder, "given.txt"), |id| {
+        usual.input.row(id).to_vec()
+    });
+    assert!(
+        read(&folder, "c.bin")
+            .matrix
+            .values()
+            .iter()
+            .all(|&value| value == 0.0)
+    );
 }
 
 /// Both matrices, in every format that is written.
@@ -76,13 +108,24 @@ fn both_matrices_start_from_given_vectors() {
         let name = format!("given-{format}.{format}");
         let given = read(&folder, "given.txt");
         format::write(&folder.path().join(&name), &given.vocab, &given.matrix).unwrap();
-        let args = ["-o", "v.bin", "--save-output", "c.bin", "--init", &name, "--init-output", &name];
+        let args = [
+            "-o",
+            "v.bin",
+            "--save-output",
+            "c.bin",
+            "--init",
+            &name,
+            "--init-output",
+            &name,
+        ];
         train(&folder, &[&args[..], &STILL].concat())
             .assert()
             .success()
             .stderr(contains("init: 4 of 12").and(contains("init of W': 4 of 12")));
         let usual = Model::new(12, 4, 1);
-        assert_starts_from(&read(&folder, "v.bin"), &given, |id| usual.input.row(id).to_vec());
+        assert_starts_from(&read(&folder, "v.bin"), &given, |id| {
+            usual.input.row(id).to_vec()
+        });
         assert_starts_from(&read(&folder, "c.bin"), &given, |_| vec![0.0; 4]);
     }
 }
@@ -96,31 +139,50 @@ fn given_vectors_are_read_as_by_every_command() {
     let rows = text.splitn(2, |&byte| byte == b'\n').nth(1).unwrap();
     fs::write(path("given"), rows).unwrap();
     fs::write(path("given.vec.zst"), zstd::encode_all(&*text, 1).unwrap()).unwrap();
-    let odd = [b"9 4\nnew york 1 1 1 1\n", rows, "cat 5 5 5 5\n\u{a0} 1 1 1 1\n".as_bytes()].concat();
+    let odd = [
+        b"9 4\nnew york 1 1 1 1\n",
+        rows,
+        "cat 5 5 5 5\n\u{a0} 1 1 1 1\n".as_bytes(),
+    ]
+    .concat();
     fs::write(path("odd.txt"), odd).unwrap();
     let start = |name: &str, more: &[&str]| {
         let mut command = train(&folder, &[&["-o", name], more, &STILL].concat());
         command.write_stdin(&*text).assert()
     };
     start("v.bin", &["--init", "given.txt"]).success();
-    for more in
-        [&["--init", "given.vec.zst"][..], &["--init", "given", "--from", "glove"], &["--init", "-", "--from", "vec"]]
-    {
-        start("w.bin", more).success().stderr(contains("init: 4 of 12 words start from the 6 vectors given"));
+    for more in [
+        &["--init", "given.vec.zst"][..],
+        &["--init", "given", "--from", "glove"],
+        &["--init", "-", "--from", "vec"],
+    ] {
+        start("w.bin", more).success().stderr(contains(
+            "init: 4 of 12 words start from the 6 vectors given",
+        ));
         assert!(bytes(&path("v.bin")) == bytes(&path("w.bin")), "{more:?}");
     }
-    let told = "odd.txt: words kept that hold whitespace or control characters: 2 (first: line 2, \"new york\"); rows left \
-                out whose word stands in an earlier row: 1 (first: line 9, \"cat\"); --strict refuses such a file";
-    start("w.bin", &["--init", "odd.txt"]).success().stderr(contains(told));
+    let told = "odd.txt: words kept that hold whitespace or control characters: 2 (first: line 2, \
+                \"new york\"); rows left out whose word stands in an earlier row: 1 (first: line \
+                9, \"cat\"); --strict refuses such a file";
+    start("w.bin", &["--init", "odd.txt"])
+        .success()
+        .stderr(contains(told));
     assert!(bytes(&path("v.bin")) == bytes(&path("w.bin")));
     let refused = "odd.txt: line 2: the word \"new york\" holds the whitespace";
     start("w.bin", &["--init", "odd.txt", "--strict"])
         .code(1)
         .stderr(contains(refused).and(contains("corpus: ").not()));
     let both = ["--init", "-", "--init-output", "-", "--from", "vec"];
-    start("w.bin", &both).code(2).stderr(contains("standard input can be read once"));
-    let mut command = train(&folder, &["-", "-o", "w.bin", "--init", "-", "--from", "vec"]);
-    command.assert().code(2).stderr(contains("--init -: standard input cannot be both the text and vectors"));
+    start("w.bin", &both)
+        .code(2)
+        .stderr(contains("standard input can be read once"));
+    let mut command = train(
+        &folder,
+        &["-", "-o", "w.bin", "--init", "-", "--from", "vec"],
+    );
+    command.assert().code(2).stderr(contains(
+        "--init -: standard input cannot be both the text and vectors",
+    ));
 }
 
 #[test]
@@ -129,7 +191,9 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
     train(&folder, &["-o", "v.bin"]).assert().success();
     let expected = bytes(&folder.path().join("v.bin"));
     let files = fs::read_dir(&folder).unwrap().count();
-    let output = train(&folder, &["-o", "-", "--to", "bin"]).assert().success();
+    let output = train(&folder, &["-o", "-", "--to", "bin"])
+        .assert()
+        .success();
     assert!(output.get_output().stdout == expected);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
     train(&folder, &["-o", "-"])
@@ -137,19 +201,37 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
         .failure()
         .stderr(contains("standard output has no name").and(contains("--to FORMAT")));
     for (more, why) in [
-        (&["-o", "-", "--to", "txt", "--json"][..], "-o/--output -: --json goes to standard output as well"),
-        (&["-o", "w.txt", "--save-output", "-"], "--save-output -: standard output is for -o alone"),
+        (
+            &["-o", "-", "--to", "txt", "--json"][..],
+            "-o/--output -: --json goes to standard output as well",
+        ),
+        (
+            &["-o", "w.txt", "--save-output", "-"],
+            "--save-output -: standard output is for -o alone",
+        ),
         (
             &["-o", "-", "--to", "txt", "--save-vocab", "-"],
             "-o/--output -: --save-vocab goes to standard output as well",
         ),
-        (&["-o", "w.txt", "--save-vocab", "-", "--json"], "--save-vocab -: --json goes to standard output as well"),
-        (&["-o", "w.txt", "--metrics", "-"], "--metrics -: a record does not go to standard output; name a file"),
+        (
+            &["-o", "w.txt", "--save-vocab", "-", "--json"],
+            "--save-vocab -: --json goes to standard output as well",
+        ),
+        (
+            &["-o", "w.txt", "--metrics", "-"],
+            "--metrics -: a record does not go to standard output; name a file",
+        ),
     ] {
-        train(&folder, more).assert().code(2).stdout("").stderr(contains(why));
+        train(&folder, more)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(contains(why));
     }
     // A dry run writes neither.
-    let planned = train(&folder, &["-o", "-", "--to", "txt", "--json", "--dry-run"]).assert().success();
+    let planned = train(&folder, &["-o", "-", "--to", "txt", "--json", "--dry-run"])
+        .assert()
+        .success();
     assert!(planned.get_output().stdout.starts_with(b"{"));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
 }
@@ -158,7 +240,9 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
 fn a_start_makes_a_difference_and_the_same_one_each_time() {
     let folder = folder();
     let vectors = |name: &str, more: &[&str]| {
-        train(&folder, &[&["-o", name], more].concat()).assert().success();
+        train(&folder, &[&["-o", name], more].concat())
+            .assert()
+            .success();
         bytes(&folder.path().join(name))
     };
     let usual = vectors("usual.bin", &[]);
@@ -166,37 +250,82 @@ fn a_start_makes_a_difference_and_the_same_one_each_time() {
     assert!(started != usual);
     assert!(vectors("again.bin", &["--init", "given.txt", "--threads", "1"]) == started);
     // On the vectors of a run another one goes on.
-    train(&folder, &["-o", "more.bin", "--init", "usual.bin"]).assert().success().stderr(contains("12 of 12 words"));
-    // Hierarchical softmax has words in W alone.
-    train(&folder, &["-o", "hs.bin", "--init", "given.txt", "--loss", "hs"]).assert().success();
-    train(&folder, &["-o", "v.bin", "--init-output", "given.txt", "--loss", "hs"])
+    train(&folder, &["-o", "more.bin", "--init", "usual.bin"])
         .assert()
-        .code(2)
-        .stderr(contains("--init-output given.txt: with --loss hs W' has rows of the tree's inner nodes"));
+        .success()
+        .stderr(contains("12 of 12 words"));
+    // Hierarchical softmax has words in W alone.
+    train(
+        &folder,
+        &["-o", "hs.bin", "--init", "given.txt", "--loss", "hs"],
+    )
+    .assert()
+    .success();
+    train(
+        &folder,
+        &["-o", "v.bin", "--init-output", "given.txt", "--loss", "hs"],
+    )
+    .assert()
+    .code(2)
+    .stderr(contains(
+        "--init-output given.txt: with --loss hs W' has rows of the tree's inner nodes",
+    ));
 }
 
 #[test]
 fn what_cannot_be_started_from_is_refused_before_any_work() {
     let folder = folder();
-    fs::write(folder.path().join("short.txt"), "2 3\ncat 1 2 3\nthe 1 2 3\n").unwrap();
+    fs::write(
+        folder.path().join("short.txt"),
+        "2 3\ncat 1 2 3\nthe 1 2 3\n",
+    )
+    .unwrap();
     fs::write(folder.path().join("foreign.txt"), "1 4\nchat 1 2 3 4\n").unwrap();
-    fs::write(folder.path().join("nan.txt"), "2 4\ncat 1 2 3 4\nthe 1 nan 3 4\n").unwrap();
+    fs::write(
+        folder.path().join("nan.txt"),
+        "2 4\ncat 1 2 3 4\nthe 1 nan 3 4\n",
+    )
+    .unwrap();
     for (file, code, why) in [
-        ("short.txt", 2, "short.txt: holds vectors of 3 dimensions, and those of the run have 4; add --dim 3"),
-        ("foreign.txt", 2, "holds 1 word, none among the 12 of the vocabulary"),
-        ("nan.txt", 1, "nan.txt: line 3: value 2 is \"nan\", not a finite"),
+        (
+            "short.txt",
+            2,
+            "short.txt: holds vectors of 3 dimensions, and those of the run have 4; add --dim 3",
+        ),
+        (
+            "foreign.txt",
+            2,
+            "holds 1 word, none among the 12 of the vocabulary",
+        ),
+        (
+            "nan.txt",
+            1,
+            "nan.txt: line 3: value 2 is \"nan\", not a finite",
+        ),
         ("absent.txt", 1, "absent.txt"),
         ("text.md", 2, "must end in one of"),
     ] {
         for flag in ["--init", "--init-output"] {
-            train(&folder, &["-o", "v.bin", flag, file]).assert().code(code).stderr(contains(why));
+            train(&folder, &["-o", "v.bin", flag, file])
+                .assert()
+                .code(code)
+                .stderr(contains(why));
             // A dry run finds the same.
-            train(&folder, &["-o", "v.bin", flag, file, "--dry-run"]).assert().code(code).stderr(contains(why));
+            train(&folder, &["-o", "v.bin", flag, file, "--dry-run"])
+                .assert()
+                .code(code)
+                .stderr(contains(why));
         }
     }
     // The dimensions are known before the text is read.
-    train(&folder, &["-o", "v.bin", "--init", "short.txt"]).assert().code(2).stderr(contains("corpus: ").not());
-    train(&folder, &["-o", "given.txt", "--init", "given.txt"]).assert().code(2).stderr(contains("would be replaced"));
+    train(&folder, &["-o", "v.bin", "--init", "short.txt"])
+        .assert()
+        .code(2)
+        .stderr(contains("corpus: ").not());
+    train(&folder, &["-o", "given.txt", "--init", "given.txt"])
+        .assert()
+        .code(2)
+        .stderr(contains("would be replaced"));
     assert!(!folder.path().join("v.bin").exists());
 }
 
@@ -205,19 +334,38 @@ fn a_resumed_run_has_its_start_in_the_checkpoint() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);
     let init = ["--init", "given.txt"];
-    let go_on = |more: &[&str]| train(&folder, &[&["-o", "v.bin", "--resume", "run"], more].concat()).assert();
-    train(&folder, &[&["-o", "v.bin", "--checkpoint", "run"], &init[..]].concat()).assert().success();
+    let go_on = |more: &[&str]| {
+        train(
+            &folder,
+            &[&["-o", "v.bin", "--resume", "run"], more].concat(),
+        )
+        .assert()
+    };
+    train(
+        &folder,
+        &[&["-o", "v.bin", "--checkpoint", "run"], &init[..]].concat(),
+    )
+    .assert()
+    .success();
     let expected = bytes(&path("v.bin"));
     go_on(&init).success();
     assert!(bytes(&path("v.bin")) == expected);
 
-    go_on(&[]).code(2).stderr(contains("--init given.txt, and this one no --init"));
+    go_on(&[])
+        .code(2)
+        .stderr(contains("--init given.txt, and this one no --init"));
     fs::copy(path("given.txt"), path("other.txt")).unwrap();
-    go_on(&["--init", "other.txt"]).code(2).stderr(contains("--init given.txt, and this one --init other.txt"));
-    go_on(&[&init[..], &["--init-output", "given.txt"]].concat()).code(2).stderr(contains("no --init-output"));
+    go_on(&["--init", "other.txt"])
+        .code(2)
+        .stderr(contains("--init given.txt, and this one --init other.txt"));
+    go_on(&[&init[..], &["--init-output", "given.txt"]].concat())
+        .code(2)
+        .stderr(contains("no --init-output"));
     let text = fs::read_to_string(path("given.txt")).unwrap();
     fs::write(path("given.txt"), text.replace("0.25", "0.26")).unwrap();
-    go_on(&init).code(2).stderr(contains("--init given.txt: holds other vectors than when the run"));
+    go_on(&init).code(2).stderr(contains(
+        "--init given.txt: holds other vectors than when the run",
+    ));
     // Without the file there is nothing to compare, and nothing is missed.
     fs::remove_file(path("given.txt")).unwrap();
     fs::remove_file(path("v.bin")).unwrap();

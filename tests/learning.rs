@@ -1,4 +1,5 @@
-//! Training learns what is in the text: the known optimum on a tiny corpus, the planted structure on the bundled one.
+//! Training learns what is in the text: the known optimum on a tiny corpus, the planted structure
+//! on the bundled one.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,10 @@ fn trained(
 }
 
 fn options() -> Options<'static> {
-    Options { batcher_threads: 2, ..Options::default() }
+    Options {
+        batcher_threads: 2,
+        ..Options::default()
+    }
 }
 
 fn on_cpu(model: &Model, objective: Objective) -> Box<dyn Engine> {
@@ -48,7 +52,10 @@ fn on_cpu(model: &Model, objective: Objective) -> Box<dyn Engine> {
 }
 
 fn on_gpu(model: &Model, objective: Objective) -> Box<dyn Engine> {
-    let options = GpuOptions { shader_checks: false, ..GpuOptions::default() };
+    let options = GpuOptions {
+        shader_checks: false,
+        ..GpuOptions::default()
+    };
     Box::new(GpuEngine::new(gpu::select(None).unwrap(), model, objective, options).unwrap())
 }
 
@@ -56,8 +63,8 @@ fn on_gpu(model: &Model, objective: Objective) -> Box<dyn Engine> {
 const WORDS: usize = 12;
 const WINDOW: usize = 2;
 
-/// A text whose words follow near words, near ones more often, so that pairs are of very different frequency; and how
-/// often each (center, context) pair occurs in it.
+/// A text whose words follow near words, near ones more often, so that pairs are of very different
+/// frequency; and how often each (center, context) pair occurs in it.
 fn tiny_corpus(folder: &Path) -> (PathBuf, [[f64; WORDS]; WORDS]) {
     let mut rng = Key::new(11, 0, Stream::Windows).at(0);
     let mut draw = |n: u64| (rng.next_u64() % n) as usize;
@@ -74,7 +81,14 @@ fn tiny_corpus(folder: &Path) -> (PathBuf, [[f64; WORDS]; WORDS]) {
         .collect();
     let text: String = sentences
         .iter()
-        .map(|sentence| sentence.iter().map(|word| format!("w{word}")).collect::<Vec<_>>().join(" ") + "\n")
+        .map(|sentence| {
+            sentence
+                .iter()
+                .map(|word| format!("w{word}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+                + "\n"
+        })
         .collect();
     let path = folder.join("tiny.txt");
     std::fs::write(&path, text).unwrap();
@@ -112,18 +126,31 @@ fn tiny_row(data: &Dataset, word: usize) -> usize {
 }
 
 fn product(model: &Model, center: usize, target: usize) -> f64 {
-    model.input.row(center).iter().zip(model.output.row(target)).map(|(a, b)| f64::from(a * b)).sum()
+    model
+        .input
+        .row(center)
+        .iter()
+        .zip(model.output.row(target))
+        .map(|(a, b)| f64::from(a * b))
+        .sum()
 }
 
-/// With as many dimensions as words, W[x]·W'[c] tends to the shifted PMI (Levy and Goldberg 2014). Where a negative
-/// that equals the context is skipped, that is log[ #(x,c) / (K (#(x) - #(x,c)) Pn(c)) ]; where it is kept, the original
-/// log[ #(x,c) / (K #(x) Pn(c)) ]. Whether negatives are drawn for a window or a pair does not matter.
+/// With as many dimensions as words, W[x]·W'[c] tends to the shifted PMI (Levy and Goldberg 2014).
+/// Where a negative that equals the context is skipped, that is log[ #(x,c) / (K (#(x) - #(x,c))
+/// Pn(c)) ]; where it is kept, the original log[ #(x,c) / (K #(x) Pn(c)) ]. Whether negatives are
+/// drawn for a window or a pair does not matter.
 #[test]
 fn products_tend_to_the_shifted_pmi() {
     let folder = tempfile::tempdir().unwrap();
     let (path, pairs) = tiny_corpus(folder.path());
-    for (negatives_per, no_skip_equal) in [(NegativesPer::Window, false), (NegativesPer::Pair, true)] {
-        let config = Config { negatives_per, no_skip_equal, ..tiny_config(Loss::Ns) };
+    for (negatives_per, no_skip_equal) in
+        [(NegativesPer::Window, false), (NegativesPer::Pair, true)]
+    {
+        let config = Config {
+            negatives_per,
+            no_skip_equal,
+            ..tiny_config(Loss::Ns)
+        };
         let (data, model, _) = trained(&path, &config, on_cpu);
         let noise: HashMap<&str, f64> = data
             .vocab
@@ -134,8 +161,16 @@ fn products_tend_to_the_shifted_pmi() {
         let total: f64 = noise.values().sum();
         let (mut learned, mut expected) = (Vec::new(), Vec::new());
         for (center, of_center) in pairs.iter().enumerate() {
-            for (context, &seen) in of_center.iter().enumerate().filter(|&(_, &seen)| seen > 0.0) {
-                learned.push(product(&model, tiny_row(&data, center), tiny_row(&data, context)));
+            for (context, &seen) in of_center
+                .iter()
+                .enumerate()
+                .filter(|&(_, &seen)| seen > 0.0)
+            {
+                learned.push(product(
+                    &model,
+                    tiny_row(&data, center),
+                    tiny_row(&data, context),
+                ));
                 let skipped = if no_skip_equal { 0.0 } else { seen };
                 let draws = 3.0 * (of_center.iter().sum::<f64>() - skipped);
                 expected.push((seen / (draws * noise[&*format!("w{context}")] / total)).ln());
@@ -143,13 +178,14 @@ fn products_tend_to_the_shifted_pmi() {
         }
         let r = correlation(&learned, &expected);
         assert!(r > 0.97, "correlation {r} over {} pairs", learned.len());
-        let bias = (learned.iter().sum::<f64>() - expected.iter().sum::<f64>()) / learned.len() as f64;
+        let bias =
+            (learned.iter().sum::<f64>() - expected.iter().sum::<f64>()) / learned.len() as f64;
         assert!(bias.abs() < 0.15, "the products are {bias} off on average");
     }
 }
 
-/// Both kinds of softmax reproduce how often each context follows each center: the loss comes down to the conditional
-/// entropy, and the probabilities to the frequencies.
+/// Both kinds of softmax reproduce how often each context follows each center: the loss comes down
+/// to the conditional entropy, and the probabilities to the frequencies.
 #[test]
 fn softmaxes_tend_to_the_conditional_distribution() {
     let folder = tempfile::tempdir().unwrap();
@@ -158,28 +194,50 @@ fn softmaxes_tend_to_the_conditional_distribution() {
     let mut entropy = 0.0;
     for of_center in &pairs {
         let sum: f64 = of_center.iter().sum();
-        entropy -= of_center.iter().filter(|&&n| n > 0.0).map(|n| n / total * (n / sum).ln()).sum::<f64>();
+        entropy -= of_center
+            .iter()
+            .filter(|&&n| n > 0.0)
+            .map(|n| n / total * (n / sum).ln())
+            .sum::<f64>();
     }
     for loss in [Loss::Hs, Loss::Softmax] {
-        let (data, model, losses) = trained(&path, &Config { lr: 0.03, ..tiny_config(loss) }, on_cpu);
+        let (data, model, losses) = trained(
+            &path,
+            &Config {
+                lr: 0.03,
+                ..tiny_config(loss)
+            },
+            on_cpu,
+        );
         let reached = losses[losses.len() - 1];
-        assert!(reached > entropy - 1e-3 && reached < 1.01 * entropy, "{loss:?}: {reached}, the entropy is {entropy}");
+        assert!(
+            reached > entropy - 1e-3 && reached < 1.01 * entropy,
+            "{loss:?}: {reached}, the entropy is {entropy}"
+        );
         for (center, of_center) in pairs.iter().enumerate() {
             let (x, sum) = (tiny_row(&data, center), of_center.iter().sum::<f64>());
             let share = |context: usize| match &*data.source.targets {
                 Targets::Path(tree) => tree
                     .path(context as u32)
                     .iter()
-                    .map(|node| sigmoid(product(&model, x, node.slot()) * if node.label() { 1.0 } else { -1.0 }))
+                    .map(|node| {
+                        sigmoid(
+                            product(&model, x, node.slot()) * if node.label() { 1.0 } else { -1.0 },
+                        )
+                    })
                     .product(),
                 _ => {
-                    let scores: Vec<f64> = (0..WORDS).map(|word| product(&model, x, word)).collect();
+                    let scores: Vec<f64> =
+                        (0..WORDS).map(|word| product(&model, x, word)).collect();
                     (scores[context] - log_sum_exp(&scores)).exp()
                 }
             };
             for (context, seen) in of_center.iter().enumerate() {
                 let (share, seen) = (share(tiny_row(&data, context)), seen / sum);
-                assert!((share - seen).abs() < 0.02, "{loss:?}: p(w{context}|w{center}) is {share}, seen {seen}");
+                assert!(
+                    (share - seen).abs() < 0.02,
+                    "{loss:?}: p(w{context}|w{center}) is {share}, seen {seen}"
+                );
             }
         }
     }
@@ -188,13 +246,16 @@ fn softmaxes_tend_to_the_conditional_distribution() {
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     let (ma, mb) = (mean(a), mean(b));
-    let product =
-        |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 { x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum() };
+    let product = |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 {
+        x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum()
+    };
     product(a, ma, b, mb) / (product(a, ma, a, ma) * product(b, mb, b, mb)).sqrt()
 }
 
 fn bundled(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data")
+        .join(name)
 }
 
 /// Share of the bundled questions `a b c d` whose nearest word to b - a + c is d.
@@ -202,13 +263,20 @@ fn analogy_accuracy(vectors: &Vectors) -> f64 {
     let text = std::fs::read_to_string(bundled("analogies.txt")).unwrap();
     let (mut right, mut asked) = (0, 0);
     for line in text.lines().filter(|line| !line.starts_with(':')) {
-        let ids: Vec<u32> = line.split(' ').map(|word| vectors.id(word).unwrap()).collect();
+        let ids: Vec<u32> = line
+            .split(' ')
+            .map(|word| vectors.id(word).unwrap())
+            .collect();
         let unit = |id: u32| {
             let row = vectors.matrix.row(id as usize);
             let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
             row.iter().map(move |v| v / length)
         };
-        let query: Vec<f32> = unit(ids[1]).zip(unit(ids[0])).zip(unit(ids[2])).map(|((b, a), c)| b - a + c).collect();
+        let query: Vec<f32> = unit(ids[1])
+            .zip(unit(ids[0]))
+            .zip(unit(ids[2]))
+            .map(|((b, a), c)| b - a + c)
+            .collect();
         right += usize::from(nearest_to(vectors, &query, &ids[..3], 1)[0].0 == ids[3]);
         asked += 1;
     }
@@ -216,13 +284,24 @@ fn analogy_accuracy(vectors: &Vectors) -> f64 {
 }
 
 fn learns_the_planted_structure(engine: impl FnOnce(&Model, Objective) -> Box<dyn Engine>) {
-    let config = Config { dim: 50, sample: Some(1e-3), ..Config::default() };
+    let config = Config {
+        dim: 50,
+        sample: Some(1e-3),
+        ..Config::default()
+    };
     let (data, model, losses) = trained(&bundled("corpus.txt"), &config, engine);
     assert_eq!(losses.len(), 5);
-    assert!(losses.is_sorted_by(|a, b| a > b), "the loss should fall in every epoch: {losses:?}");
-    let vectors = Vectors { vocab: data.vocab, matrix: model.input };
+    assert!(
+        losses.is_sorted_by(|a, b| a > b),
+        "the loss should fall in every epoch: {losses:?}"
+    );
+    let vectors = Vectors {
+        vocab: data.vocab,
+        matrix: model.input,
+    };
     let accuracy = analogy_accuracy(&vectors);
-    // gensim reaches .96 with these settings; an untrained model answers one question in fifteen hundred.
+    // gensim reaches .96 with these settings; an untrained model answers one question in fifteen
+    // hundred.
     assert!(accuracy > 0.85, "{accuracy} of the analogies");
 }
 
@@ -240,13 +319,17 @@ fn learns_the_bundled_corpus_on_the_gpu() {
 #[test]
 fn learns_the_bundled_corpus_in_halves() {
     learns_the_planted_structure(|model, objective| {
-        let options = GpuOptions { shader_checks: false, storage: Storage::F16, ..GpuOptions::default() };
+        let options = GpuOptions {
+            shader_checks: false,
+            storage: Storage::F16,
+            ..GpuOptions::default()
+        };
         Box::new(GpuEngine::new(gpu::select(None).unwrap(), model, objective, options).unwrap())
     });
 }
 
-/// The validation loss of the last epoch is what the reference computes from the model and the sentences held out; and
-/// what is held out is not trained on.
+/// The validation loss of the last epoch is what the reference computes from the model and the
+/// sentences held out; and what is held out is not trained on.
 #[test]
 fn the_validation_loss_is_that_of_the_saved_model() {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
@@ -261,7 +344,10 @@ fn the_validation_loss_is_that_of_the_saved_model() {
         };
         let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
         let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
-        assert_eq!(data.prepared.tokens + data.prepared.held_out, data.vocab.tokens());
+        assert_eq!(
+            data.prepared.tokens + data.prepared.held_out,
+            data.vocab.tokens()
+        );
         for engine in [on_cpu, on_gpu] {
             let mut engine = engine(&data.model(), data.objective());
             let mut seen = Vec::new();
@@ -279,13 +365,18 @@ fn the_validation_loss_is_that_of_the_saved_model() {
                 reference.step(&batch, 0.0).unwrap();
             }
             let expected = reference.take_loss().unwrap() / pairs as f64;
-            assert!(pairs > 100 && (seen[1] - expected).abs() < 1e-5 * expected, "{} {expected}", seen[1]);
+            assert!(
+                pairs > 100 && (seen[1] - expected).abs() < 1e-5 * expected,
+                "{} {expected}",
+                seen[1]
+            );
             assert_eq!(summary.validation, Some(seen[1]));
         }
     }
 }
 
-/// Rates so high that the loss of held-out text soon rises: the run stops, and gives the model of its best epoch.
+/// Rates so high that the loss of held-out text soon rises: the run stops, and gives the model of
+/// its best epoch.
 #[test]
 fn patience_ends_a_run_and_keeps_the_best_model() {
     let config = Config {
@@ -309,14 +400,25 @@ fn patience_ends_a_run_and_keeps_the_best_model() {
         }
     })
     .unwrap();
-    let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+    let best = (0..losses.len())
+        .min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
+        .unwrap();
     assert_eq!(losses.len(), best + 4, "{losses:?}");
-    assert_eq!((summary.epochs as usize, summary.model_epoch as usize), (best + 4, best));
+    assert_eq!(
+        (summary.epochs as usize, summary.model_epoch as usize),
+        (best + 4, best)
+    );
     assert_eq!(summary.validation, Some(losses[best]));
     assert!(summary.words < data.total_words());
-    // The same run cut off after that epoch has the same model: nothing else depends on how many epochs there are.
+    // The same run cut off after that epoch has the same model: nothing else depends on how many
+    // epochs there are.
     assert!(model != engine.model().unwrap());
-    let shorter = Config { epochs: best as u32 + 1, patience: None, batch: data.config.batch, ..config };
+    let shorter = Config {
+        epochs: best as u32 + 1,
+        patience: None,
+        batch: data.config.batch,
+        ..config
+    };
     let data = Dataset::prepare(&corpus, &shorter, |_| ()).unwrap();
     let mut engine = on_cpu(&data.model(), data.objective());
     let (again, _) = train(&data, &mut *engine, options(), |_| ()).unwrap();
@@ -326,23 +428,47 @@ fn patience_ends_a_run_and_keeps_the_best_model() {
 #[test]
 fn shares_that_leave_nothing_are_refused() {
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
-    for (share, why) in [(1e-12, "of those held out"), (1.0 - 1e-12, "no sentence to train on")] {
-        let config = Config { validation: Some(share), ..Config::default() };
-        let error = Dataset::prepare(&corpus, &config, |_| ()).unwrap_err().to_string();
-        assert!(error.contains("--validation") && error.contains(why), "{error}");
+    for (share, why) in [
+        (1e-12, "of those held out"),
+        (1.0 - 1e-12, "no sentence to train on"),
+    ] {
+        let config = Config {
+            validation: Some(share),
+            ..Config::default()
+        };
+        let error = Dataset::prepare(&corpus, &config, |_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("--validation") && error.contains(why),
+            "{error}"
+        );
     }
 }
 
-/// A learning rate and a row limit far too large: the loss rises far above that of knowing nothing, which ends the run.
+/// A learning rate and a row limit far too large: the loss rises far above that of knowing nothing,
+/// which ends the run.
 #[test]
 fn the_loss_rises_when_training_diverges() {
-    let config = Config { dim: 20, lr: 50.0, clip: 50.0, epochs: 1, sample: Some(1e-3), ..Config::default() };
+    let config = Config {
+        dim: 20,
+        lr: 50.0,
+        clip: 50.0,
+        epochs: 1,
+        sample: Some(1e-3),
+        ..Config::default()
+    };
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
     let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2).unwrap();
     let error = train(&data, &mut engine, options(), |_| ()).unwrap_err();
-    let Error::Diverged { loss, blank, .. } = error else { panic!("{error}") };
+    let Error::Diverged { loss, blank, .. } = error else {
+        panic!("{error}")
+    };
     // Knowing nothing, each of up to six targets costs log 2.
-    assert!(blank <= 6.0 * 2f64.ln() && (loss.is_nan() || loss > 10.0 * blank), "{loss} {blank}");
+    assert!(
+        blank <= 6.0 * 2f64.ln() && (loss.is_nan() || loss > 10.0 * blank),
+        "{loss} {blank}"
+    );
     assert!(error.to_string().contains("--lr"), "{error}");
 }

@@ -12,7 +12,9 @@ use tempfile::TempDir;
 /// A folder with a small text whose words come often enough.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..3000).map(|i| format!("the cat {} sat on the mat {} once{i}\n", i % 7, i % 5)).collect();
+    let text: String = (0..3000)
+        .map(|i| format!("the cat {} sat on the mat {} once{i}\n", i % 7, i % 5))
+        .collect();
     fs::write(folder.path().join("text.txt"), text).unwrap();
     folder
 }
@@ -22,7 +24,10 @@ fn train(folder: &Path, more: &[&str]) -> Command {
     let mut command = Command::cargo_bin("w2v-gpu").unwrap();
     command
         .current_dir(folder)
-        .args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8", "--epochs", "2", "--sample", "0"])
+        .args([
+            "train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8", "--epochs", "2",
+            "--sample", "0",
+        ])
         .args(["-q", "--batch", "64"])
         .args(more);
     command
@@ -31,7 +36,9 @@ fn train(folder: &Path, more: &[&str]) -> Command {
 fn records(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.ends_with('\n'));
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Scores after each epoch: shown, recorded, and the last ones those of `eval` on the file written.
@@ -41,10 +48,28 @@ fn vectors_are_scored_after_each_epoch() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let data = |name: &str| format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"));
     let w2v = || Command::cargo_bin("w2v-gpu").unwrap();
-    std::fs::write(path("pairs.tsv"), "dog\tcat\t9\ndog\tguitar\t1\ncat\tyen\t2\nking\tqueen\t8\n").unwrap();
+    std::fs::write(
+        path("pairs.tsv"),
+        "dog\tcat\t9\ndog\tguitar\t1\ncat\tyen\t2\nking\tqueen\t8\n",
+    )
+    .unwrap();
     w2v()
-        .args(["train", &data("corpus.txt"), "-o", &path("v.bin"), "--engine", "cpu", "--epochs", "2"])
-        .args(["--eval-pairs", &path("pairs.tsv"), "--eval-analogies", &data("analogies.txt")])
+        .args([
+            "train",
+            &data("corpus.txt"),
+            "-o",
+            &path("v.bin"),
+            "--engine",
+            "cpu",
+            "--epochs",
+            "2",
+        ])
+        .args([
+            "--eval-pairs",
+            &path("pairs.tsv"),
+            "--eval-analogies",
+            &data("analogies.txt"),
+        ])
         .args(["--metrics", &path("run.jsonl"), "--embedding", "average"])
         .assert()
         .success()
@@ -53,21 +78,45 @@ fn vectors_are_scored_after_each_epoch() {
                 .and(contains("(4/4 among ").and(contains("words), analogies 3CosAdd"))),
         );
     let text = std::fs::read_to_string(path("run.jsonl")).unwrap();
-    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let scores: Vec<&Value> =
-        records.iter().filter(|record| record["record"] == "evaluated").map(|record| &record["scores"]).collect();
+    let records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let scores: Vec<&Value> = records
+        .iter()
+        .filter(|record| record["record"] == "evaluated")
+        .map(|record| &record["scores"])
+        .collect();
     assert_eq!(scores.len(), 2);
     let out = w2v()
-        .args(["eval", &path("v.bin"), "--pairs", &path("pairs.tsv"), "--analogies", &data("analogies.txt"), "--json"])
+        .args([
+            "eval",
+            &path("v.bin"),
+            "--pairs",
+            &path("pairs.tsv"),
+            "--analogies",
+            &data("analogies.txt"),
+            "--json",
+        ])
         .output()
         .unwrap();
     let report: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(scores[1][0]["score"], report["pairs"][0]["spearman"]);
-    assert_eq!(scores[1][1]["score"], report["analogies"][0]["total"]["3cosadd"]["accuracy"]);
+    assert_eq!(
+        scores[1][1]["score"],
+        report["analogies"][0]["total"]["3cosadd"]["accuracy"]
+    );
     assert!(scores[1][1]["score"].as_f64().unwrap() > scores[0][1]["score"].as_f64().unwrap());
     // A file that is not there is found out before any work.
     w2v()
-        .args(["train", &data("corpus.txt"), "-o", &path("w.bin"), "--eval-pairs", &path("nowhere")])
+        .args([
+            "train",
+            &data("corpus.txt"),
+            "-o",
+            &path("w.bin"),
+            "--eval-pairs",
+            &path("nowhere"),
+        ])
         .assert()
         .code(1)
         .stderr(contains("nowhere").and(contains("counting").not()));
@@ -79,15 +128,28 @@ fn a_run_is_recorded_line_by_line() {
     let folder = folder();
     let path = folder.path().join("run.jsonl");
     fs::write(&path, "an earlier run\n").unwrap();
-    let output = train(folder.path(), &["--metrics", "run.jsonl", "--json"]).output().unwrap();
+    let output = train(folder.path(), &["--metrics", "run.jsonl", "--json"])
+        .output()
+        .unwrap();
     assert!(output.status.success());
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let records = records(&path);
-    let of = |kind: &str| records.iter().filter(|record| record["record"] == kind).collect::<Vec<_>>();
+    let of = |kind: &str| {
+        records
+            .iter()
+            .filter(|record| record["record"] == kind)
+            .collect::<Vec<_>>()
+    };
 
     let start = &records[0];
-    assert_eq!((&start["record"], &start["version"]), (&"start".into(), &1.into()));
-    assert_eq!(start["program"], concat!("w2v-gpu ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        (&start["record"], &start["version"]),
+        (&"start".into(), &1.into())
+    );
+    assert_eq!(
+        start["program"],
+        concat!("w2v-gpu ", env!("CARGO_PKG_VERSION"))
+    );
     assert!(start["started"].as_str().unwrap().ends_with('Z'));
     assert!(start["engine"].as_str().unwrap().starts_with("cpu"));
     assert!(start["hardware"]["cores"].as_u64().unwrap() > 0);
@@ -95,10 +157,19 @@ fn a_run_is_recorded_line_by_line() {
     let written = Path::new(start["output"].as_str().unwrap());
     assert!(written.is_absolute() && written.is_file());
     let config = &start["config"];
-    assert_eq!((&config["batch"], &config["dim"], &config["lr"]), (&64.into(), &8.into(), &0.05.into()));
+    assert_eq!(
+        (&config["batch"], &config["dim"], &config["lr"]),
+        (&64.into(), &8.into(), &0.05.into())
+    );
     assert_eq!(config["min_lr"], 0.05 * 1e-4);
     // 3000 words occur once and are left out.
-    assert_eq!((&start["prepared"]["text"]["words"], &start["prepared"]["tokens"]), (&27_000.into(), &24_000.into()));
+    assert_eq!(
+        (
+            &start["prepared"]["text"]["words"],
+            &start["prepared"]["tokens"]
+        ),
+        (&27_000.into(), &24_000.into())
+    );
 
     // However short the run is, and however little it shows.
     let progress = of("progress");
@@ -115,7 +186,13 @@ fn a_run_is_recorded_line_by_line() {
         assert!(number("loss")[1] > 0.0 && number("lr")[1] < 0.05);
     }
     let epochs = of("epoch");
-    assert_eq!(epochs.iter().map(|epoch| epoch["epoch"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(
+        epochs
+            .iter()
+            .map(|epoch| epoch["epoch"].as_u64().unwrap())
+            .collect::<Vec<_>>(),
+        [0, 1]
+    );
     let end = records.last().unwrap();
     assert_eq!(end["record"], "end");
     assert_eq!(end["training"]["loss"], summary["training"]["loss"]);
@@ -130,14 +207,24 @@ fn recording_leaves_the_vectors_as_they_are() {
     let folder = folder();
     train(folder.path(), &[]).assert().success();
     let vectors = fs::read(folder.path().join("v.bin")).unwrap();
-    train(folder.path(), &["--metrics", "run.jsonl", "--tensorboard", "board"]).assert().success();
+    train(
+        folder.path(),
+        &["--metrics", "run.jsonl", "--tensorboard", "board"],
+    )
+    .assert()
+    .success();
     assert_eq!(fs::read(folder.path().join("v.bin")).unwrap(), vectors);
 }
 
 #[test]
 fn a_run_that_fails_leaves_whole_lines_and_no_end() {
     let folder = folder();
-    train(folder.path(), &["--metrics", "run.jsonl", "--lr", "1e30", "--clip", "1e30"]).assert().code(1);
+    train(
+        folder.path(),
+        &["--metrics", "run.jsonl", "--lr", "1e30", "--clip", "1e30"],
+    )
+    .assert()
+    .code(1);
     let records = records(&folder.path().join("run.jsonl"));
     assert_eq!(records[0]["record"], "start");
     assert!(records.iter().all(|record| record["record"] != "end"));
@@ -151,7 +238,9 @@ fn lines(folder: &Path, name: &str) -> Vec<Value> {
 fn shape(records: &[Value]) -> (Vec<u64>, Vec<u64>, usize) {
     let numbers = |kind: &str, name: &str| -> Vec<u64> {
         let of_kind = records.iter().filter(|record| record["record"] == kind);
-        of_kind.map(|record| record[name].as_u64().unwrap()).collect()
+        of_kind
+            .map(|record| record[name].as_u64().unwrap())
+            .collect()
     };
     let (steps, epochs) = (numbers("progress", "step"), numbers("epoch", "epoch"));
     let others = records.len() - steps.len() - epochs.len();
@@ -162,22 +251,44 @@ fn shape(records: &[Value]) -> (Vec<u64>, Vec<u64>, usize) {
 fn a_resumed_run_adds_to_its_record() {
     let folder = folder();
     let path = folder.path();
-    train(path, &["--metrics", "run.jsonl", "--checkpoint", "run"]).assert().success();
+    train(path, &["--metrics", "run.jsonl", "--checkpoint", "run"])
+        .assert()
+        .success();
     let before = lines(path, "run.jsonl");
-    train(path, &["--metrics", "run.jsonl", "--resume", "run", "--epochs", "3"]).assert().success();
+    train(
+        path,
+        &["--metrics", "run.jsonl", "--resume", "run", "--epochs", "3"],
+    )
+    .assert()
+    .success();
     let (first, second) = (shape(&before), shape(&lines(path, "run.jsonl")));
     assert_eq!((first.1, second.1), (vec![0, 1], vec![0, 1, 2]));
     assert_eq!((second.0[..200].to_vec(), second.2), (first.0, 2));
-    assert!(second.0.len() > 250 && second.0.is_sorted_by(|a, b| a < b), "{:?}", second.0);
+    assert!(
+        second.0.len() > 250 && second.0.is_sorted_by(|a, b| a < b),
+        "{:?}",
+        second.0
+    );
     // The curves of the page go over all epochs.
     let mut report = Command::cargo_bin("w2v-gpu").unwrap();
-    report.current_dir(path).args(["report", "run.jsonl", "-o", "run.html"]).assert().success();
+    report
+        .current_dir(path)
+        .args(["report", "run.jsonl", "-o", "run.html"])
+        .assert()
+        .success();
     let page = fs::read_to_string(path.join("run.html")).unwrap();
     let (_, data) = page.split_once(r#"id="data">"#).unwrap();
     let data: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
-    let epochs: Vec<f64> =
-        data["points"].as_array().unwrap().iter().map(|point| point["epoch"].as_f64().unwrap()).collect();
-    assert!((epochs[199] - 2.0).abs() < 1e-9 && (epochs.last().unwrap() - 3.0).abs() < 1e-9, "{epochs:?}");
+    let epochs: Vec<f64> = data["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|point| point["epoch"].as_f64().unwrap())
+        .collect();
+    assert!(
+        (epochs[199] - 2.0).abs() < 1e-9 && (epochs.last().unwrap() - 3.0).abs() < 1e-9,
+        "{epochs:?}"
+    );
 }
 
 /// What a run that fails would have replaced.
@@ -185,20 +296,40 @@ fn a_resumed_run_adds_to_its_record() {
 fn a_run_that_fails_replaces_no_file() {
     let folder = folder();
     let path = folder.path();
-    let files = ["--metrics", "run.jsonl", "--save-vocab", "words", "--save-output", "c.bin"];
+    let files = [
+        "--metrics",
+        "run.jsonl",
+        "--save-vocab",
+        "words",
+        "--save-output",
+        "c.bin",
+    ];
     train(path, &files).assert().success();
     let names = ["run.jsonl", "words", "c.bin", "v.bin", "v.bin.json"];
     let read = || names.map(|name| fs::read(path.join(name)).unwrap());
     let before = read();
-    fs::write(path.join("text.txt"), fs::read_to_string(path.join("text.txt")).unwrap().repeat(2)).unwrap();
-    train(path, &[&files[..], &["--lr", "1e30", "--clip", "1e30"]].concat()).assert().code(1);
+    fs::write(
+        path.join("text.txt"),
+        fs::read_to_string(path.join("text.txt")).unwrap().repeat(2),
+    )
+    .unwrap();
+    train(
+        path,
+        &[&files[..], &["--lr", "1e30", "--clip", "1e30"]].concat(),
+    )
+    .assert()
+    .code(1);
     assert!(read() == before);
     let failed = lines(path, "run.jsonl.1");
-    assert!(failed[0]["record"] == "start" && failed.iter().all(|record| record["record"] != "end"));
+    assert!(
+        failed[0]["record"] == "start" && failed.iter().all(|record| record["record"] != "end")
+    );
     // The next run that is whole takes the name.
     train(path, &files).assert().success();
     let records = lines(path, "run.jsonl");
-    assert!(records[0]["prepared"]["tokens"] == 48_000 && records.last().unwrap()["record"] == "end");
+    assert!(
+        records[0]["prepared"]["tokens"] == 48_000 && records.last().unwrap()["record"] == "end"
+    );
 }
 
 /// On the terminal, in the summary, in the record and on the page.
@@ -211,33 +342,77 @@ fn an_early_end_is_told_everywhere() {
         command.current_dir(&folder).args(args);
         command
     };
-    let rates = ["--dim", "20", "--epochs", "40", "--lr", "2", "--min-lr", "2", "--clip", "1", "--max-vocab", "300"];
-    let output = w2v(&["train", corpus, "-o", "v.bin", "--engine", "cpu", "--metrics", "run.jsonl", "--json"])
-        .args(rates)
-        .args(["--validation", "0.05", "--patience", "1"])
-        .output()
-        .unwrap();
+    let rates = [
+        "--dim",
+        "20",
+        "--epochs",
+        "40",
+        "--lr",
+        "2",
+        "--min-lr",
+        "2",
+        "--clip",
+        "1",
+        "--max-vocab",
+        "300",
+    ];
+    let output = w2v(&[
+        "train",
+        corpus,
+        "-o",
+        "v.bin",
+        "--engine",
+        "cpu",
+        "--metrics",
+        "run.jsonl",
+        "--json",
+    ])
+    .args(rates)
+    .args(["--validation", "0.05", "--patience", "1"])
+    .output()
+    .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let training = &summary["training"];
     let kept = training["model_epoch"].as_u64().unwrap();
-    assert_eq!((&training["ending"], training["epochs"].as_u64()), (&"early".into(), Some(kept + 2)));
-    let told = format!("stopped early after epoch {} of 40, as --patience 1 asks; the vectors are those of", kept + 2);
+    assert_eq!(
+        (&training["ending"], training["epochs"].as_u64()),
+        (&"early".into(), Some(kept + 2))
+    );
+    let told = format!(
+        "stopped early after epoch {} of 40, as --patience 1 asks; the vectors are those of",
+        kept + 2
+    );
     assert!(said.contains(&told), "{said}");
 
     let records = records(&folder.path().join("run.jsonl"));
-    let epochs: Vec<&Value> = records.iter().filter(|record| record["record"] == "epoch").collect();
+    let epochs: Vec<&Value> = records
+        .iter()
+        .filter(|record| record["record"] == "epoch")
+        .collect();
     let best = epochs[kept as usize];
     assert_eq!(epochs.len() as u64, kept + 2);
-    assert!(epochs.iter().all(|epoch| epoch["validation"].as_f64() >= best["validation"].as_f64()));
-    w2v(&["report", "run.jsonl", "-o", "run.html"]).assert().success();
+    assert!(
+        epochs
+            .iter()
+            .all(|epoch| epoch["validation"].as_f64() >= best["validation"].as_f64())
+    );
+    w2v(&["report", "run.jsonl", "-o", "run.html"])
+        .assert()
+        .success();
     let page = fs::read_to_string(folder.path().join("run.html")).unwrap();
     let end = &records.last().unwrap()["training"];
     for name in ["ending", "model_epoch", "loss", "validation"] {
         assert_eq!(end[name], training[name]);
-        assert!(page.contains(&format!("\"{name}\":{}", training[name])), "{name}");
+        assert!(
+            page.contains(&format!("\"{name}\":{}", training[name])),
+            "{name}"
+        );
     }
-    assert_eq!((&end["loss"], &end["validation"]), (&best["loss"], &best["validation"]));
+    assert_eq!(
+        (&end["loss"], &end["validation"]),
+        (&best["loss"], &best["validation"])
+    );
 }
 
 /// A rate that the row limit hides, one that teaches nothing, and the usual one.
@@ -246,16 +421,31 @@ fn a_run_that_cannot_have_learned_says_so() {
     let folder = folder();
     let trained = |more: &[&str]| {
         let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-        command.current_dir(&folder).args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8"]);
-        let output = command.args(["--sample", "0", "--batch", "64"]).args(more).output().unwrap();
+        command.current_dir(&folder).args([
+            "train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8",
+        ]);
+        let output = command
+            .args(["--sample", "0", "--batch", "64"])
+            .args(more)
+            .output()
+            .unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
     let patience = ["--validation", "0.1", "--patience", "1"];
     for lr in ["1e9", "100"] {
-        for more in [&["--epochs", "1"][..], &["--epochs", "9"], &patience, &["--loss", "hs"], &["--loss", "softmax"]] {
+        for more in [
+            &["--epochs", "1"][..],
+            &["--epochs", "9"],
+            &patience,
+            &["--loss", "hs"],
+            &["--loss", "softmax"],
+        ] {
             let said = trained(&[&["--lr", lr], more].concat());
-            assert!(said.contains("is too high") && said.contains("lower --lr"), "{lr} {more:?}: {said}");
+            assert!(
+                said.contains("is too high") && said.contains("lower --lr"),
+                "{lr} {more:?}: {said}"
+            );
         }
     }
     assert!(trained(&["--lr", "1e-9"]).contains("warning: nothing was learned: the loss is"));
@@ -265,13 +455,29 @@ fn a_run_that_cannot_have_learned_says_so() {
 #[test]
 fn tensorboard_gets_a_file_of_its_own_kind() {
     let folder = folder();
-    train(folder.path(), &["--tensorboard", "runs/one"]).assert().success();
-    let files: Vec<_> = fs::read_dir(folder.path().join("runs/one")).unwrap().map(|entry| entry.unwrap()).collect();
+    train(folder.path(), &["--tensorboard", "runs/one"])
+        .assert()
+        .success();
+    let files: Vec<_> = fs::read_dir(folder.path().join("runs/one"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .collect();
     assert_eq!(files.len(), 1);
     assert!(files[0].file_name().to_string_lossy().contains("tfevents"));
     let bytes = fs::read(files[0].path()).unwrap();
-    for tag in ["brain.Event:2", "train/loss", "train/lr", "train/words_per_second", "epoch/loss"] {
-        assert!(bytes.windows(tag.len()).any(|window| window == tag.as_bytes()), "{tag}");
+    for tag in [
+        "brain.Event:2",
+        "train/loss",
+        "train/lr",
+        "train/words_per_second",
+        "epoch/loss",
+    ] {
+        assert!(
+            bytes
+                .windows(tag.len())
+                .any(|window| window == tag.as_bytes()),
+            "{tag}"
+        );
     }
 }
 
@@ -280,13 +486,31 @@ fn files_that_cannot_be_written_are_refused_before_any_work() {
     let folder = folder();
     fs::write(folder.path().join("file"), "precious").unwrap();
     for (more, message) in [
-        (["--metrics", "text.txt"], "--metrics text.txt: is a file of the corpus"),
-        (["--metrics", "v.bin"], "--metrics v.bin: is a file of the corpus or of the vectors"),
-        (["--metrics", "./v.bin"], "--metrics ./v.bin: is a file of the corpus or of the vectors"),
+        (
+            ["--metrics", "text.txt"],
+            "--metrics text.txt: is a file of the corpus",
+        ),
+        (
+            ["--metrics", "v.bin"],
+            "--metrics v.bin: is a file of the corpus or of the vectors",
+        ),
+        (
+            ["--metrics", "./v.bin"],
+            "--metrics ./v.bin: is a file of the corpus or of the vectors",
+        ),
         (["--metrics", "."], "--metrics .: is the name of a folder"),
-        (["--metrics", "no/run.jsonl"], "--metrics no/run.jsonl: there is no folder no"),
-        (["--tensorboard", "file"], "--tensorboard file: file is a file; name a folder"),
-        (["--tensorboard", "file/runs"], "--tensorboard file/runs: file is a file"),
+        (
+            ["--metrics", "no/run.jsonl"],
+            "--metrics no/run.jsonl: there is no folder no",
+        ),
+        (
+            ["--tensorboard", "file"],
+            "--tensorboard file: file is a file; name a folder",
+        ),
+        (
+            ["--tensorboard", "file/runs"],
+            "--tensorboard file/runs: file is a file",
+        ),
     ] {
         train(folder.path(), &more)
             .assert()
@@ -303,6 +527,9 @@ fn files_that_cannot_be_written_are_refused_before_any_work() {
 #[test]
 fn a_full_disk_is_noticed_before_training() {
     let folder = folder();
-    train(folder.path(), &["--metrics", "/dev/full"]).assert().code(1).stderr(contains("cannot write /dev/full"));
+    train(folder.path(), &["--metrics", "/dev/full"])
+        .assert()
+        .code(1)
+        .stderr(contains("cannot write /dev/full"));
     assert!(!folder.path().join("v.bin").exists());
 }

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let vectors = "6 3\nathens 1 1 0\ngreece 0 1 0\noslo 1 0 1\nnorway 0 0 1\nd'or -1 0.5 0\n\u{202e}evil\\ -1 0 0\n";
+    let vectors = "6 3\nathens 1 1 0\ngreece 0 1 0\noslo 1 0 1\nnorway 0 0 1\nd'or -1 0.5 \
+                   0\n\u{202e}evil\\ -1 0 0\n";
     fs::write(folder.path().join("v.txt"), vectors).unwrap();
     folder
 }
@@ -27,24 +28,41 @@ fn neighbors_of_several_words() {
     w2v(&folder, &["neighbors", "v.txt", "athens", "d'or", "-n", "2"]).assert().success().stderr("").stdout(
         "athens\n  greece  0.7071\n  oslo    0.5000\nd'or\n  \\u{202e}evil\\\\  0.8944\n  greece          0.4472\n",
     );
-    w2v(&folder, &["neighbors", "v.txt", "oslo", "--top", "1", "--json"])
-        .assert()
-        .success()
-        .stdout("{\"word\":\"oslo\",\"neighbors\":[{\"word\":\"norway\",\"cosine\":0.70710677}]}\n");
+    w2v(
+        &folder,
+        &["neighbors", "v.txt", "oslo", "--top", "1", "--json"],
+    )
+    .assert()
+    .success()
+    .stdout("{\"word\":\"oslo\",\"neighbors\":[{\"word\":\"norway\",\"cosine\":0.70710677}]}\n");
 }
 
 #[test]
 fn the_answer_to_an_analogy_is_not_among_its_words() {
     let folder = folder();
-    // (1, 1, 0) / 2^.5 - (0, 1, 0) + (0, 0, 1) = (.7071, -.2929, 1) is 1.2593 long; times (1, 0, 1) / 2^.5 it is 1.2071.
-    w2v(&folder, &["analogy", "v.txt", "greece", "athens", "norway", "norway", "oslo", "greece", "-n1"])
-        .assert()
-        .success()
-        .stderr("")
-        .stdout("athens - greece + norway\n  oslo  0.9586\noslo - norway + greece\n  athens  0.9586\n");
-    let output = w2v(&folder, &["analogy", "v.txt", "greece", "athens", "norway", "--json"]).output().unwrap();
+    // (1, 1, 0) / 2^.5 - (0, 1, 0) + (0, 0, 1) = (.7071, -.2929, 1) is 1.2593 long; times (1, 0, 1)
+    // / 2^.5 it is 1.2071.
+    w2v(
+        &folder,
+        &[
+            "analogy", "v.txt", "greece", "athens", "norway", "norway", "oslo", "greece", "-n1",
+        ],
+    )
+    .assert()
+    .success()
+    .stderr("")
+    .stdout("athens - greece + norway\n  oslo  0.9586\noslo - norway + greece\n  athens  0.9586\n");
+    let output = w2v(
+        &folder,
+        &["analogy", "v.txt", "greece", "athens", "norway", "--json"],
+    )
+    .output()
+    .unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&answer["a"], &answer["b"], &answer["c"]), (&"greece".into(), &"athens".into(), &"norway".into()));
+    assert_eq!(
+        (&answer["a"], &answer["b"], &answer["c"]),
+        (&"greece".into(), &"athens".into(), &"norway".into())
+    );
     assert_eq!(answer["answers"].as_array().unwrap().len(), 3);
     assert_eq!(answer["answers"][0]["word"], "oslo");
 }
@@ -52,31 +70,46 @@ fn the_answer_to_an_analogy_is_not_among_its_words() {
 #[test]
 fn unknown_words_are_answered_with_what_is_spelt_alike() {
     let folder = folder();
-    w2v(&folder, &["neighbors", "v.txt", "xyzzy", "athens", "Atehns"])
-        .assert()
-        .code(1)
-        .stdout(contains("athens\n"))
-        .stderr(
-            contains("\"xyzzy\"")
-                .and(contains("\"Atehns\" is not among the 6 words of the vectors; spelt alike: athens\n")),
-        );
+    w2v(
+        &folder,
+        &["neighbors", "v.txt", "xyzzy", "athens", "Atehns"],
+    )
+    .assert()
+    .code(1)
+    .stdout(contains("athens\n"))
+    .stderr(contains("\"xyzzy\"").and(contains(
+        "\"Atehns\" is not among the 6 words of the vectors; spelt alike: athens\n",
+    )));
     w2v(&folder, &["analogy", "v.txt", "athens", "grece", "oslo"])
         .assert()
         .code(1)
         .stderr(contains("spelt alike: greece"));
-    w2v(&folder, &["neighbors", "v.txt", "xevil"]).assert().code(1).stderr(contains("\u{202e}").not());
+    w2v(&folder, &["neighbors", "v.txt", "xevil"])
+        .assert()
+        .code(1)
+        .stderr(contains("\u{202e}").not());
 }
 
 #[test]
 fn a_zero_vector_has_no_neighbours_and_that_is_said() {
     let folder = folder();
-    fs::write(folder.path().join("zero.txt"), "3 2\na 1 0\nnowhere 0 -0\nb 1 1\n").unwrap();
+    fs::write(
+        folder.path().join("zero.txt"),
+        "3 2\na 1 0\nnowhere 0 -0\nb 1 1\n",
+    )
+    .unwrap();
     w2v(&folder, &["neighbors", "zero.txt", "nowhere", "a", "-n1"])
         .assert()
         .code(1)
         .stdout("a\n  b  0.7071\n")
-        .stderr(contains("the vector of \"nowhere\" is zero: it has no direction"));
-    w2v(&folder, &["analogy", "zero.txt", "a", "b", "nowhere"]).assert().code(1).stdout("").stderr(contains("is zero"));
+        .stderr(contains(
+            "the vector of \"nowhere\" is zero: it has no direction",
+        ));
+    w2v(&folder, &["analogy", "zero.txt", "a", "b", "nowhere"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("is zero"));
 }
 
 #[test]
@@ -84,16 +117,32 @@ fn vectors_come_from_standard_input_where_the_questions_do_not() {
     let folder = folder();
     let vectors = fs::read(folder.path().join("v.txt")).unwrap();
     let ask = |args: &[&str]| w2v(&folder, args).write_stdin(&*vectors).assert();
-    ask(&["neighbors", "-", "oslo", "-n1", "--from", "txt"]).success().stdout("oslo\n  norway  0.7071\n").stderr("");
-    ask(&["analogy", "-", "greece", "athens", "norway", "-n1", "--from", "txt"]).success().stdout(contains("oslo"));
-    ask(&["neighbors", "-", "oslo"])
-        .failure()
-        .stderr(contains("standard input has no name that tells the format; give --from"));
+    ask(&["neighbors", "-", "oslo", "-n1", "--from", "txt"])
+        .success()
+        .stdout("oslo\n  norway  0.7071\n")
+        .stderr("");
+    ask(&[
+        "analogy", "-", "greece", "athens", "norway", "-n1", "--from", "txt",
+    ])
+    .success()
+    .stdout(contains("oslo"));
+    ask(&["neighbors", "-", "oslo"]).failure().stderr(contains(
+        "standard input has no name that tells the format; give --from",
+    ));
     for command in ["neighbors", "analogy"] {
-        ask(&[command, "-", "--from", "txt"]).code(2).stderr(contains("both the vectors and the questions"));
+        ask(&[command, "-", "--from", "txt"])
+            .code(2)
+            .stderr(contains("both the vectors and the questions"));
     }
-    fs::write(folder.path().join("pairs"), "athens greece 3\nathens oslo 2\nathens norway 1\n").unwrap();
-    ask(&["eval", "-", "--from", "txt", "--pairs", "pairs"]).success().stdout(contains("3/3")).stderr("");
+    fs::write(
+        folder.path().join("pairs"),
+        "athens greece 3\nathens oslo 2\nathens norway 1\n",
+    )
+    .unwrap();
+    ask(&["eval", "-", "--from", "txt", "--pairs", "pairs"])
+        .success()
+        .stdout(contains("3/3"))
+        .stderr("");
 }
 
 #[test]
@@ -104,29 +153,51 @@ fn every_line_of_stdin_is_a_question() {
         .assert()
         .code(1)
         .stdout("athens\n  greece  0.7071\noslo\n  norway  0.7071\ngreece\n  athens  0.7071\noslo\n  norway  0.7071\n")
-        .stderr(contains("spelt alike: norway").and(contains("\"nor\\u{1b}way\"")).and(contains("2 of the questions")));
+        .stderr(contains("spelt alike: norway").and(contains("\"nor\\u{1b}way\"")).and(contains("2 \
+                                                                                                 of \
+                                                                                                 the \
+                                                                                                 questions")));
     w2v(&folder, &["neighbors", "v.txt"])
         .write_stdin(&b"\xff\xfe\n"[..])
         .assert()
         .code(1)
         .stderr(contains("not among"));
-    w2v(&folder, &["neighbors", "v.txt"]).write_stdin("").assert().success().stdout("").stderr("");
+    w2v(&folder, &["neighbors", "v.txt"])
+        .write_stdin("")
+        .assert()
+        .success()
+        .stdout("")
+        .stderr("");
     let output = w2v(&folder, &["analogy", "v.txt", "--json"])
         .write_stdin("greece athens norway\nathens oslo\nnorway oslo greece\n")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("give three words for each question, not 2"));
-    let answers: Vec<Value> =
-        output.stdout.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    assert_eq!(answers.iter().map(|answer| &answer["answers"][0]["word"]).collect::<Vec<_>>(), ["oslo", "athens"]);
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("give three words for each question, not 2")
+    );
+    let answers: Vec<Value> = output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect();
+    assert_eq!(
+        answers
+            .iter()
+            .map(|answer| &answer["answers"][0]["word"])
+            .collect::<Vec<_>>(),
+        ["oslo", "athens"]
+    );
 }
 
 /// As PowerShell hands on what it read.
 #[test]
 fn questions_in_utf16_are_answered() {
     let folder = folder();
-    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| {
+        text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>()
+    };
     for mark in ["", "\u{feff}"] {
         for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
             w2v(&folder, &["neighbors", "v.txt", "-n1"])
@@ -137,42 +208,93 @@ fn questions_in_utf16_are_answered() {
                 .stderr("");
         }
     }
-    let utf32: Vec<u8> = "athens\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
-    w2v(&folder, &["neighbors", "v.txt"]).write_stdin(utf32).assert().code(1).stderr(contains("iconv -f UTF-32"));
+    let utf32: Vec<u8> = "athens\n"
+        .chars()
+        .flat_map(|c| u32::from(c).to_le_bytes())
+        .collect();
+    w2v(&folder, &["neighbors", "v.txt"])
+        .write_stdin(utf32)
+        .assert()
+        .code(1)
+        .stderr(contains("iconv -f UTF-32"));
 }
 
 #[test]
 fn wrong_usage_is_2_and_wrong_files_are_1() {
     let folder = folder();
-    w2v(&folder, &["analogy", "v.txt", "athens", "oslo"]).assert().code(2).stderr(contains("three words"));
-    w2v(&folder, &["neighbors", "v.txt", "athens", "-n", "0"]).assert().code(2).stderr(contains("--top"));
-    w2v(&folder, &["neighbors"]).assert().code(2).stderr(contains("VECTORS"));
+    w2v(&folder, &["analogy", "v.txt", "athens", "oslo"])
+        .assert()
+        .code(2)
+        .stderr(contains("three words"));
+    w2v(&folder, &["neighbors", "v.txt", "athens", "-n", "0"])
+        .assert()
+        .code(2)
+        .stderr(contains("--top"));
+    w2v(&folder, &["neighbors"])
+        .assert()
+        .code(2)
+        .stderr(contains("VECTORS"));
     for command in ["neighbors", "analogy"] {
-        w2v(&folder, &[command, "none.bin", "a", "b", "c"]).assert().code(1).stderr(contains("cannot open none.bin"));
+        w2v(&folder, &[command, "none.bin", "a", "b", "c"])
+            .assert()
+            .code(1)
+            .stderr(contains("cannot open none.bin"));
     }
     fs::write(folder.path().join("nan.txt"), "1 1\na NaN\n").unwrap();
-    w2v(&folder, &["analogy", "nan.txt", "a", "a", "a"]).assert().code(1).stderr(contains("nan.txt: line 2"));
+    w2v(&folder, &["analogy", "nan.txt", "a", "a", "a"])
+        .assert()
+        .code(1)
+        .stderr(contains("nan.txt: line 2"));
 }
 
 #[test]
 fn completions_for_every_shell() {
     let folder = folder();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let script = w2v(&folder, &["completions", shell]).assert().success().stderr("");
-        script.stdout(contains("w2v-gpu").and(contains("restrict-vocab")).and(contains("hyperwords")));
+        let script = w2v(&folder, &["completions", shell])
+            .assert()
+            .success()
+            .stderr("");
+        script.stdout(
+            contains("w2v-gpu")
+                .and(contains("restrict-vocab"))
+                .and(contains("hyperwords")),
+        );
     }
-    w2v(&folder, &["completions", "csh"]).assert().code(2).stderr(contains("zsh"));
+    w2v(&folder, &["completions", "csh"])
+        .assert()
+        .code(2)
+        .stderr(contains("zsh"));
 }
 
 #[test]
 fn a_page_of_the_manual_for_the_program_and_each_command() {
     let folder = folder();
-    w2v(&folder, &["man"]).assert().success().stdout(contains(".TH w2v-gpu 1").and(contains("w2v\\-gpu\\-eval(1)")));
-    for command in ["train", "devices", "eval", "neighbors", "analogy", "completions"] {
-        let page = w2v(&folder, &["man", command]).assert().success().stderr("");
+    w2v(&folder, &["man"])
+        .assert()
+        .success()
+        .stdout(contains(".TH w2v-gpu 1").and(contains("w2v\\-gpu\\-eval(1)")));
+    for command in [
+        "train",
+        "devices",
+        "eval",
+        "neighbors",
+        "analogy",
+        "completions",
+    ] {
+        let page = w2v(&folder, &["man", command])
+            .assert()
+            .success()
+            .stderr("");
         page.stdout(contains(format!(".TH w2v-gpu-{command} 1")).and(contains(".SH SYNOPSIS")));
         w2v(&folder, &[command, "--help"]).assert().success();
     }
-    w2v(&folder, &["man", "nothing"]).assert().code(2).stderr(contains("is none of train, devices"));
-    w2v(&folder, &["--help"]).assert().success().stdout(contains("  man ").not());
+    w2v(&folder, &["man", "nothing"])
+        .assert()
+        .code(2)
+        .stderr(contains("is none of train, devices"));
+    w2v(&folder, &["--help"])
+        .assert()
+        .success()
+        .stdout(contains("  man ").not());
 }

@@ -1,4 +1,5 @@
-//! `report`, through the real binary. What the page does in a browser is tested by `tests/report.sh`.
+//! `report`, through the real binary. What the page does in a browser is tested by
+//! `tests/report.sh`.
 
 use std::fs;
 use std::path::Path;
@@ -15,28 +16,60 @@ fn w2v(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// A folder with the record of a run, `run.jsonl`, and its vectors, `v.txt`; the text holds what a page could trip over.
+/// A folder with the record of a run, `run.jsonl`, and its vectors, `v.txt`; the text holds what a
+/// page could trip over.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let line = |i: usize| {
-        format!("the </script><script>alert(1)</script> &amp; \"'` {{data}} été 猫 w{} cat w{}\n", i % 9, i % 7)
+        format!(
+            "the </script><script>alert(1)</script> &amp; \"'` {{data}} été 猫 w{} cat w{}\n",
+            i % 9,
+            i % 7
+        )
     };
-    fs::write(folder.path().join("text.txt"), (0..600).map(line).collect::<String>()).unwrap();
-    w2v(folder.path(), &["train", "text.txt", "-o", "v.txt", "--engine", "cpu", "--dim", "8", "--epochs", "2", "-q"])
-        .args(["--sample", "0", "--batch", "64", "--log-every", "0.001", "--metrics", "run.jsonl"])
-        .assert()
-        .success();
+    fs::write(
+        folder.path().join("text.txt"),
+        (0..600).map(line).collect::<String>(),
+    )
+    .unwrap();
+    w2v(
+        folder.path(),
+        &[
+            "train", "text.txt", "-o", "v.txt", "--engine", "cpu", "--dim", "8", "--epochs", "2",
+            "-q",
+        ],
+    )
+    .args([
+        "--sample",
+        "0",
+        "--batch",
+        "64",
+        "--log-every",
+        "0.001",
+        "--metrics",
+        "run.jsonl",
+    ])
+    .assert()
+    .success();
     folder
 }
 
 /// What the page's script is given.
 fn data(page: &str) -> Value {
-    let (_, rest) = page.split_once(r#"<script type="application/json" id="data">"#).unwrap();
+    let (_, rest) = page
+        .split_once(r#"<script type="application/json" id="data">"#)
+        .unwrap();
     serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
 }
 
 fn report(folder: &Path, args: &[&str]) -> String {
-    w2v(folder, &[&["report", "run.jsonl", "-o", "run.html"], args].concat()).assert().success().stdout("");
+    w2v(
+        folder,
+        &[&["report", "run.jsonl", "-o", "run.html"], args].concat(),
+    )
+    .assert()
+    .success()
+    .stdout("");
     fs::read_to_string(folder.join("run.html")).unwrap()
 }
 
@@ -49,34 +82,76 @@ fn the_page_holds_the_run_and_its_words() {
     assert_eq!(data["epochs"].as_array().unwrap().len(), 2);
     assert!(data["end"]["training"]["loss"].as_f64().unwrap() > 0.0);
     let points = data["points"].as_array().unwrap();
-    assert!(points.windows(2).all(|pair| pair[0]["epoch"].as_f64() < pair[1]["epoch"].as_f64()), "{points:?}");
+    assert!(
+        points
+            .windows(2)
+            .all(|pair| pair[0]["epoch"].as_f64() < pair[1]["epoch"].as_f64()),
+        "{points:?}"
+    );
     assert!(points.last().unwrap()["epoch"].as_f64().unwrap() <= 2.0);
 
-    let words: Vec<&str> = data["map"]["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let words: Vec<&str> = data["map"]["words"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap())
+        .collect();
     let vectors = fs::read_to_string(folder.path().join("v.txt")).unwrap();
-    assert_eq!(words, vectors.lines().skip(1).map(|line| line.split_once(' ').unwrap().0).collect::<Vec<_>>());
+    assert_eq!(
+        words,
+        vectors
+            .lines()
+            .skip(1)
+            .map(|line| line.split_once(' ').unwrap().0)
+            .collect::<Vec<_>>()
+    );
     for layout in ["pca", "tsne"] {
         assert_eq!(data["map"][layout].as_array().unwrap().len(), words.len());
     }
     // The neighbours are those of the command.
-    let output = w2v(folder.path(), &["neighbors", "v.txt", "cat", "--json"]).output().unwrap();
+    let output = w2v(folder.path(), &["neighbors", "v.txt", "cat", "--json"])
+        .output()
+        .unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     let id = words.iter().position(|&word| word == "cat").unwrap();
     let near = data["map"]["neighbors"][id].as_array().unwrap();
-    let near: Vec<&str> = near.iter().map(|entry| words[entry[0].as_u64().unwrap() as usize]).collect();
+    let near: Vec<&str> = near
+        .iter()
+        .map(|entry| words[entry[0].as_u64().unwrap() as usize])
+        .collect();
     let expected = answer["neighbors"].as_array().unwrap();
-    assert_eq!(near, expected.iter().map(|entry| entry["word"].as_str().unwrap()).collect::<Vec<_>>());
+    assert_eq!(
+        near,
+        expected
+            .iter()
+            .map(|entry| entry["word"].as_str().unwrap())
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
 fn nothing_in_the_data_is_markup_and_nothing_is_fetched() {
     let folder = folder();
     let page = report(folder.path(), &[]);
-    assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (3, 3));
+    assert_eq!(
+        (
+            page.matches("<script").count(),
+            page.matches("</script").count()
+        ),
+        (3, 3)
+    );
     let words = data(&page)["map"]["words"].clone();
-    assert!(words.as_array().unwrap().contains(&"</script><script>alert(1)</script>".into()));
+    assert!(
+        words
+            .as_array()
+            .unwrap()
+            .contains(&"</script><script>alert(1)</script>".into())
+    );
     for fetched in ["src=", "@import", "url(", "<link rel=\"stylesheet"] {
-        assert!(!page.split_once("<script>").unwrap().0.contains(fetched), "{fetched}");
+        assert!(
+            !page.split_once("<script>").unwrap().0.contains(fetched),
+            "{fetched}"
+        );
     }
     assert!(page.contains("default-src 'none'"));
 }
@@ -85,7 +160,9 @@ fn nothing_in_the_data_is_markup_and_nothing_is_fetched() {
 fn the_same_run_gives_the_same_page() {
     let folder = folder();
     let page = report(folder.path(), &[]);
-    let again = w2v(folder.path(), &["report", "run.jsonl", "-o", "again.html"]).env("RAYON_NUM_THREADS", "3").output();
+    let again = w2v(folder.path(), &["report", "run.jsonl", "-o", "again.html"])
+        .env("RAYON_NUM_THREADS", "3")
+        .output();
     assert!(again.unwrap().status.success());
     assert!(page == fs::read_to_string(folder.path().join("again.html")).unwrap());
 }
@@ -93,7 +170,13 @@ fn the_same_run_gives_the_same_page() {
 #[test]
 fn the_map_has_the_words_asked_for() {
     let folder = folder();
-    assert_eq!(data(&report(folder.path(), &["--words", "5"]))["map"]["words"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        data(&report(folder.path(), &["--words", "5"]))["map"]["words"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
     fs::write(folder.path().join("other.vec"), "2 1\nx 1\ny -1\n").unwrap();
     let other = data(&report(folder.path(), &["--vectors", "other.vec"]));
     assert_eq!(other["map"]["words"], serde_json::json!(["x", "y"]));
@@ -106,7 +189,10 @@ fn a_run_that_wrote_to_standard_output_has_a_page() {
     let folder = folder();
     w2v(
         folder.path(),
-        &["train", "text.txt", "-o", "-", "--to", "txt", "--engine", "cpu", "--dim", "8", "--epochs", "1"],
+        &[
+            "train", "text.txt", "-o", "-", "--to", "txt", "--engine", "cpu", "--dim", "8",
+            "--epochs", "1",
+        ],
     )
     .args(["--sample", "0", "--metrics", "run.jsonl"])
     .assert()
@@ -114,10 +200,16 @@ fn a_run_that_wrote_to_standard_output_has_a_page() {
     w2v(folder.path(), &["report", "run.jsonl", "-o", "run.html"])
         .assert()
         .success()
-        .stderr("the run wrote its vectors to standard output, so there is no map; --vectors FILE gives it one\n");
+        .stderr(
+            "the run wrote its vectors to standard output, so there is no map; --vectors FILE \
+                 gives it one\n",
+        );
     let data = data(&fs::read_to_string(folder.path().join("run.html")).unwrap());
     assert!(data["map"].is_null());
-    assert_eq!((&data["start"]["output"], &data["end"]["output"]), (&"-".into(), &"-".into()));
+    assert_eq!(
+        (&data["start"]["output"], &data["end"]["output"]),
+        (&"-".into(), &"-".into())
+    );
     report(folder.path(), &["--vectors", "v.txt"]);
 }
 
@@ -132,7 +224,10 @@ fn an_interrupted_run_has_a_page() {
         .success()
         .stderr(contains("did not finish").and(contains("--vectors")));
     let page = fs::read_to_string(folder.path().join("run.html")).unwrap();
-    assert_eq!((&data(&page)["map"], &data(&page)["end"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&data(&page)["map"], &data(&page)["end"]),
+        (&Value::Null, &Value::Null)
+    );
     // Vectors that were named are shown all the same.
     assert!(data(&report(folder.path(), &["--vectors", "v.txt"]))["map"].is_object());
 }
@@ -149,23 +244,67 @@ fn what_cannot_be_reported_is_named() {
     write("three.txt", "2 3\nx 1 2 3\ny 3 2 1\n");
     write("another.jsonl", &run.replace("v.txt", "three.txt"));
     let attempts: [(&[&str], i32, &str); 14] = [
-        (&["none.jsonl", "-o", "precious.html"], 1, "cannot open none.jsonl"),
-        (&["text.txt", "-o", "precious.html"], 1, "text.txt: line 1: expected a record of a run as JSON"),
-        (&["v.txt", "-o", "precious.html"], 1, "v.txt: line 1: expected"),
-        (&["broken.jsonl", "-o", "precious.html"], 1, "broken.jsonl: line 2: expected a record"),
+        (
+            &["none.jsonl", "-o", "precious.html"],
+            1,
+            "cannot open none.jsonl",
+        ),
+        (
+            &["text.txt", "-o", "precious.html"],
+            1,
+            "text.txt: line 1: expected a record of a run as JSON",
+        ),
+        (
+            &["v.txt", "-o", "precious.html"],
+            1,
+            "v.txt: line 1: expected",
+        ),
+        (
+            &["broken.jsonl", "-o", "precious.html"],
+            1,
+            "broken.jsonl: line 2: expected a record",
+        ),
         (
             &["gone.jsonl", "-o", "precious.html"],
             1,
             "gone.txt: No such file or directory (os error 2); name them with --vectors",
         ),
-        (&["another.jsonl", "-o", "precious.html"], 1, "three.txt has 2 words and 3 dimensions, not those of the run"),
-        (&["run.jsonl", "-o", "precious.html", "--vectors", "none.bin"], 1, "none.bin"),
-        (&["run.jsonl", "-o", "precious.html", "--vectors", "text.txt"], 1, "text.txt: line 1: expected the header"),
-        (&["run.jsonl", "-o", "precious.html", "--words", "1"], 2, "--words 1"),
-        (&["run.jsonl", "-o", "precious.html", "--words", "100000"], 2, "--words 100000"),
-        (&["run.jsonl", "-o", "run.pdf"], 2, "name a file that ends in .html"),
+        (
+            &["another.jsonl", "-o", "precious.html"],
+            1,
+            "three.txt has 2 words and 3 dimensions, not those of the run",
+        ),
+        (
+            &["run.jsonl", "-o", "precious.html", "--vectors", "none.bin"],
+            1,
+            "none.bin",
+        ),
+        (
+            &["run.jsonl", "-o", "precious.html", "--vectors", "text.txt"],
+            1,
+            "text.txt: line 1: expected the header",
+        ),
+        (
+            &["run.jsonl", "-o", "precious.html", "--words", "1"],
+            2,
+            "--words 1",
+        ),
+        (
+            &["run.jsonl", "-o", "precious.html", "--words", "100000"],
+            2,
+            "--words 100000",
+        ),
+        (
+            &["run.jsonl", "-o", "run.pdf"],
+            2,
+            "name a file that ends in .html",
+        ),
         (&["run.jsonl", "-o", "."], 2, "is the name of a folder"),
-        (&["own.html", "-o", "own.html"], 2, "-o/--output own.html: is the record of the run"),
+        (
+            &["own.html", "-o", "own.html"],
+            2,
+            "-o/--output own.html: is the record of the run",
+        ),
         (&["run.jsonl"], 2, "--output"),
     ];
     for (args, code, message) in attempts {
@@ -175,6 +314,12 @@ fn what_cannot_be_reported_is_named() {
             .stdout("")
             .stderr(contains(message).and(contains("panicked").not()));
     }
-    assert_eq!(fs::read(folder.path().join("precious.html")).unwrap(), b"precious");
-    assert_eq!(fs::read_to_string(folder.path().join("own.html")).unwrap(), run);
+    assert_eq!(
+        fs::read(folder.path().join("precious.html")).unwrap(),
+        b"precious"
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("own.html")).unwrap(),
+        run
+    );
 }

@@ -31,7 +31,10 @@ struct Place {
 
 impl Place {
     fn new(engine: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), engine }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            engine,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -41,8 +44,22 @@ impl Place {
     /// `train` on the bundled corpus, then `more`.
     fn train(&self, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
-        command.current_dir(&self.folder).arg("train").arg(bundled_corpus());
-        command.args(["-o", "v.bin", "--dim", "20", "--epochs", "3", "--batch", "512", "--engine", self.engine]);
+        command
+            .current_dir(&self.folder)
+            .arg("train")
+            .arg(bundled_corpus());
+        command.args([
+            "-o",
+            "v.bin",
+            "--dim",
+            "20",
+            "--epochs",
+            "3",
+            "--batch",
+            "512",
+            "--engine",
+            self.engine,
+        ]);
         command.args(more).stdin(Stdio::null());
         command
     }
@@ -57,16 +74,24 @@ impl Place {
     }
 
     fn checkpoints(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.path("run")) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.path("run")) else {
+            return Vec::new();
+        };
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "checkpoint"));
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "checkpoint")
+        });
         paths.sort();
         paths
     }
 
     /// The vectors and their settings.
     fn output(&self) -> (Vec<u8>, Vec<u8>) {
-        (fs::read(self.path("v.bin")).unwrap(), fs::read(self.path("v.bin.json")).unwrap())
+        (
+            fs::read(self.path("v.bin")).unwrap(),
+            fs::read(self.path("v.bin.json")).unwrap(),
+        )
     }
 
     fn is_clean(&self) -> bool {
@@ -75,7 +100,10 @@ impl Place {
 }
 
 fn has_temporary_file(folder: &Path) -> bool {
-    let mut files = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let mut files = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path());
     files.any(|path| path.extension().is_some_and(|extension| extension == "tmp"))
 }
 
@@ -90,13 +118,16 @@ fn reference(engine: &'static str) -> ((Vec<u8>, Vec<u8>), Duration) {
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(120), "waited in vain until {what}");
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "waited in vain until {what}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Kills a run for each seed at a moment drawn by it, some of them twice, and lets it go on. Says how many of them had a
-/// checkpoint to go on from.
+/// Kills a run for each seed at a moment drawn by it, some of them twice, and lets it go on. Says
+/// how many of them had a checkpoint to go on from.
 fn kill_and_resume(engine: &'static str, seeds: Range<u64>) -> usize {
     let (expected, duration) = reference(engine);
     let mut resumed = 0;
@@ -104,7 +135,11 @@ fn kill_and_resume(engine: &'static str, seeds: Range<u64>) -> usize {
         let mut rng = Key::new(seed, 0, Stream::Windows).at(0);
         let place = Place::new(engine);
         for _ in 0..1 + seed % 3 / 2 {
-            let resume: &[&str] = if place.checkpoints().is_empty() { &[] } else { &["--resume", "run"] };
+            let resume: &[&str] = if place.checkpoints().is_empty() {
+                &[]
+            } else {
+                &["--resume", "run"]
+            };
             let mut run = place.saved(resume).stderr(Stdio::null()).spawn().unwrap();
             // From a tenth of the time an uninterrupted run takes to the whole of it.
             let share = 0.1 + 0.9 * f64::from(rng.next_u32()) / 2f64.powi(32);
@@ -113,14 +148,23 @@ fn kill_and_resume(engine: &'static str, seeds: Range<u64>) -> usize {
             run.wait().unwrap();
         }
         if place.checkpoints().is_empty() {
-            place.saved(&["--resume", "run"]).assert().code(2).stderr(contains("--resume run: "));
+            place
+                .saved(&["--resume", "run"])
+                .assert()
+                .code(2)
+                .stderr(contains("--resume run: "));
             place.saved(&[]).assert().success();
         } else {
             resumed += 1;
-            place.saved(&["--resume", "run"]).assert().success().stderr(contains("goes on after batch"));
+            place
+                .saved(&["--resume", "run"])
+                .assert()
+                .success()
+                .stderr(contains("goes on after batch"));
         }
         assert!(place.output() == expected, "other vectors with seed {seed}");
-        // A half-written checkpoint has been taken away. That of the vectors nobody but who killed the run knows of.
+        // A half-written checkpoint has been taken away. That of the vectors nobody but who killed
+        // the run knows of.
         assert!(place.checkpoints().len() <= 2 && !has_temporary_file(&place.path("run")));
     }
     resumed
@@ -135,8 +179,14 @@ fn killed_runs_go_on_to_the_same_file() {
 #[test]
 #[ignore = "takes minutes: 50 kills"]
 fn fifty_killed_runs_go_on_to_the_same_file() {
-    let (on_cpu, on_gpu) = (kill_and_resume("cpu", 100..140), kill_and_resume("gpu", 200..210));
-    println!("went on from a checkpoint: {on_cpu} of 40 on the CPU, {on_gpu} of 10 on the GPU; the others began anew");
+    let (on_cpu, on_gpu) = (
+        kill_and_resume("cpu", 100..140),
+        kill_and_resume("gpu", 200..210),
+    );
+    println!(
+        "went on from a checkpoint: {on_cpu} of 40 on the CPU, {on_gpu} of 10 on the GPU; the \
+         others began anew"
+    );
     assert!(on_cpu >= 20 && on_gpu >= 5);
 }
 
@@ -149,29 +199,58 @@ fn a_run_that_is_over_is_written_again_and_goes_on_for_more_epochs() {
     place.assert(&["--resume", "run"]).success();
     assert!(place.output() == expected);
     // Threads do not matter, nor does which engine `auto` would take.
-    place.assert(&["--resume", "run", "--threads", "1", "--engine", "auto"]).success().stderr(contains("engine: cpu"));
+    place
+        .assert(&["--resume", "run", "--threads", "1", "--engine", "auto"])
+        .success()
+        .stderr(contains("engine: cpu"));
     assert!(place.output().0 == expected.0);
     place
         .assert(&["--resume", "run", "--epochs", "4"])
         .success()
-        .stderr(contains("3 epochs done").and(contains("epoch 4 done")).and(contains("epoch 3 done").not()));
+        .stderr(
+            contains("3 epochs done")
+                .and(contains("epoch 4 done"))
+                .and(contains("epoch 3 done").not()),
+        );
     assert!(place.output().0 != expected.0);
-    place.assert(&["--resume", "run"]).code(2).stderr(contains("--epochs 4, and this one --epochs 3"));
+    place
+        .assert(&["--resume", "run"])
+        .code(2)
+        .stderr(contains("--epochs 4, and this one --epochs 3"));
 }
 
 #[test]
 fn another_run_is_refused_and_named() {
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
-    let checkpoints = || place.checkpoints().into_iter().map(fs::read).map(Result::unwrap).collect::<Vec<_>>();
+    let checkpoints = || {
+        place
+            .checkpoints()
+            .into_iter()
+            .map(fs::read)
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+    };
     let before = checkpoints();
     let refused = |more: &[&str], why: &str| {
         place.assert(more).code(2).stderr(contains(why));
     };
-    refused(&["--resume", "run", "--lr", "0.1"], "has --lr 0.05, and this one --lr 0.1");
-    refused(&["--resume", "run", "--fixed-window"], "no --fixed-window, and this one --fixed-window");
-    refused(&["--resume", "run", "--loss", "hs"], "--loss ns, and this one --loss hs");
-    refused(&["--checkpoint", "run"], "go on from them with --resume run");
+    refused(
+        &["--resume", "run", "--lr", "0.1"],
+        "has --lr 0.05, and this one --lr 0.1",
+    );
+    refused(
+        &["--resume", "run", "--fixed-window"],
+        "no --fixed-window, and this one --fixed-window",
+    );
+    refused(
+        &["--resume", "run", "--loss", "hs"],
+        "--loss ns, and this one --loss hs",
+    );
+    refused(
+        &["--checkpoint", "run"],
+        "go on from them with --resume run",
+    );
     refused(&["--checkpoint-every", "5"], "add --checkpoint DIR");
     refused(&["--checkpoint", "new", "--checkpoint-every", "5x"], "10m");
     refused(&["--checkpoint", "v.bin"], "--checkpoint v.bin");
@@ -184,16 +263,30 @@ fn another_run_is_refused_and_named() {
     let text = fs::read_to_string(bundled_corpus()).unwrap();
     let (first, rest) = text.split_once('\n').unwrap();
     for (text, why) in [
-        (format!("{rest}{first}\n"), "in another order or other lines"),
+        (
+            format!("{rest}{first}\n"),
+            "in another order or other lines",
+        ),
         (text.clone() + "the\n", "another vocabulary"),
     ] {
         fs::write(place.path("other.txt"), text).unwrap();
         let mut command = place.train(&["--resume", "run"]);
         let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
         let corpus = bundled_corpus();
-        let arguments = arguments.into_iter().map(|arg| if *arg == *corpus { "other.txt".into() } else { arg });
+        let arguments = arguments.into_iter().map(|arg| {
+            if *arg == *corpus {
+                "other.txt".into()
+            } else {
+                arg
+            }
+        });
         command = Command::new(command.get_program());
-        command.current_dir(&place.folder).args(arguments).assert().code(2).stderr(contains(why));
+        command
+            .current_dir(&place.folder)
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stderr(contains(why));
     }
     assert!(checkpoints() == before);
 }
@@ -204,18 +297,25 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_used() {
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
     let checkpoints = place.checkpoints();
-    let [before, newest] = &checkpoints[..] else { panic!("{checkpoints:?}") };
+    let [before, newest] = &checkpoints[..] else {
+        panic!("{checkpoints:?}")
+    };
     let bytes = fs::read(newest).unwrap();
     fs::write(newest, &bytes[..bytes.len() - 1]).unwrap();
     fs::remove_file(place.path("v.bin")).unwrap();
     place.assert(&["--resume", "run"]).success().stderr(
-        contains("warning: ").and(contains("damaged")).and(contains(before.file_name().unwrap().to_str().unwrap())),
+        contains("warning: ")
+            .and(contains("damaged"))
+            .and(contains(before.file_name().unwrap().to_str().unwrap())),
     );
     assert!(place.output() == expected);
     for path in place.checkpoints() {
         fs::write(path, "w2v-ckpt").unwrap();
     }
-    place.assert(&["--resume", "run"]).code(1).stderr(contains("no other checkpoint there is whole"));
+    place
+        .assert(&["--resume", "run"])
+        .code(1)
+        .stderr(contains("no other checkpoint there is whole"));
 }
 
 /// How 16-bit floats are rounded depends on nothing that a resumed run does not have.
@@ -230,9 +330,18 @@ fn a_killed_run_in_halves_goes_on_to_the_same_file() {
     wait_until("there is a checkpoint", || !place.checkpoints().is_empty());
     run.kill().unwrap();
     run.wait().unwrap();
-    assert!(!place.path("v.bin").exists(), "the run was over before it could be killed");
-    place.assert(&["--max-vocab", "200", "--resume", "run"]).code(2).stderr(contains("--storage f16"));
-    place.assert(&[&more[..], &["--resume", "run"]].concat()).success().stderr(contains("goes on after batch"));
+    assert!(
+        !place.path("v.bin").exists(),
+        "the run was over before it could be killed"
+    );
+    place
+        .assert(&["--max-vocab", "200", "--resume", "run"])
+        .code(2)
+        .stderr(contains("--storage f16"));
+    place
+        .assert(&[&more[..], &["--resume", "run"]].concat())
+        .success()
+        .stderr(contains("goes on after batch"));
     assert!(place.output() == expected);
 }
 
@@ -240,15 +349,29 @@ fn a_killed_run_in_halves_goes_on_to_the_same_file() {
 #[test]
 fn another_engine_goes_on_with_a_warning() {
     let place = Place::new("gpu");
-    place.assert(&["--checkpoint", "run", "--max-vocab", "100", "--epochs", "1"]).success();
+    place
+        .assert(&["--checkpoint", "run", "--max-vocab", "100", "--epochs", "1"])
+        .success();
     let goes_on = |engine: &str| {
-        place.assert(&["--resume", "run", "--max-vocab", "100", "--epochs", "1", "--engine", engine]).success()
+        place
+            .assert(&[
+                "--resume",
+                "run",
+                "--max-vocab",
+                "100",
+                "--epochs",
+                "1",
+                "--engine",
+                engine,
+            ])
+            .success()
     };
     goes_on("auto").stderr(contains("engine: gpu").and(contains("warning").not()));
     goes_on("cpu").stderr(contains("engine: cpu").and(contains("warning: the run was on gpu ")));
 }
 
-/// The folder of the vectors is gone when they are to be written: they can be had from the checkpoint.
+/// The folder of the vectors is gone when they are to be written: they can be had from the
+/// checkpoint.
 #[test]
 fn vectors_that_cannot_be_written_are_in_the_checkpoint() {
     let place = Place::new("cpu");
@@ -256,17 +379,27 @@ fn vectors_that_cannot_be_written_are_in_the_checkpoint() {
     let expected = place.output();
     fs::remove_file(place.path("v.bin")).unwrap();
     fs::create_dir(place.path("out")).unwrap();
-    let mut run = place.saved(&[&LONGER[..], &["-o", "out/v.bin"]].concat()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut run = place
+        .saved(&[&LONGER[..], &["-o", "out/v.bin"]].concat())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     wait_until("there is a checkpoint", || !place.checkpoints().is_empty());
     fs::remove_dir_all(place.path("out")).unwrap();
     let stderr = std::io::read_to_string(run.stderr.take().unwrap()).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(1));
-    assert!(stderr.contains("error: cannot write out/v.bin") && stderr.contains("--resume run"), "{stderr}");
-    place.assert(&[&LONGER[..], &["--resume", "run"]].concat()).success();
+    assert!(
+        stderr.contains("error: cannot write out/v.bin") && stderr.contains("--resume run"),
+        "{stderr}"
+    );
+    place
+        .assert(&[&LONGER[..], &["--resume", "run"]].concat())
+        .success();
     assert!(place.output() == expected);
 }
 
-/// Killed, and resumed: every line of the record once, as far as the last checkpoint and from there on.
+/// Killed, and resumed: every line of the record once, as far as the last checkpoint and from there
+/// on.
 #[test]
 fn the_record_of_a_killed_run_goes_on() {
     let place = Place::new("cpu");
@@ -276,14 +409,28 @@ fn the_record_of_a_killed_run_goes_on() {
         let text = fs::read_to_string(place.path("run.jsonl")).unwrap_or_default();
         text.matches(r#""record":"epoch""#).count()
     };
-    wait_until("an epoch is recorded and saved", || epochs() > 1 && !place.checkpoints().is_empty());
+    wait_until("an epoch is recorded and saved", || {
+        epochs() > 1 && !place.checkpoints().is_empty()
+    });
     run.kill().unwrap();
     run.wait().unwrap();
-    assert!(!place.path("v.bin").exists(), "the run was over before it could be killed");
-    place.saved(&[&more[..], &["--resume", "run"]].concat()).assert().success();
+    assert!(
+        !place.path("v.bin").exists(),
+        "the run was over before it could be killed"
+    );
+    place
+        .saved(&[&more[..], &["--resume", "run"]].concat())
+        .assert()
+        .success();
     let log = w2v_gpu::run_log::read(&place.path("run.jsonl")).unwrap();
     assert!(log.end.is_some());
-    assert_eq!(log.epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+    assert_eq!(
+        log.epochs
+            .iter()
+            .map(|epoch| epoch.epoch)
+            .collect::<Vec<_>>(),
+        (0..20).collect::<Vec<_>>()
+    );
     assert!(log.progress.is_sorted_by(|a, b| a.step < b.step));
     assert_eq!(log.progress.len(), 200);
 }
@@ -295,9 +442,18 @@ fn a_resume_waits_a_moment_for_the_folder() {
     place.saved(&[]).assert().success();
     let lock = fs::File::open(place.path("run/lock")).unwrap();
     lock.lock().unwrap();
-    let mut run = place.train(&["--resume", "run"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
-    said.find(|line| line.contains("run: another process has these checkpoints; waiting up to 5 s")).unwrap();
+    let mut run = place
+        .train(&["--resume", "run"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    said.find(|line| {
+        line.contains("run: another process has these checkpoints; waiting up to 5 s")
+    })
+    .unwrap();
     drop(lock);
     assert!(said.any(|line| line.contains("goes on after batch")));
     said.for_each(drop);
@@ -310,20 +466,31 @@ mod signals {
     use super::*;
 
     fn send(signal: &str, run: &Child) {
-        Command::new("kill").arg(format!("-{signal}")).arg(run.id().to_string()).assert().success();
+        Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(run.id().to_string())
+            .assert()
+            .success();
     }
 
     /// Starts a run that signals stop, as at a terminal.
     fn start(mut command: Command) -> Child {
         let_children_be_interrupted();
-        command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// Waits until the process handles SIGTERM itself, which it does from the first batch on.
     fn wait_for_training(run: &Child) {
         let handles = || {
             let status = fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            let caught = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigCgt:"))
+                .unwrap();
             u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (15 - 1) != 0
         };
         wait_until("it trains", handles);
@@ -350,7 +517,10 @@ mod signals {
             send(signal, &run);
             let (ended, said) = end(run);
             assert_eq!(ended, Some(code), "{said}");
-            assert!(said.contains("stopped after batch") && said.contains("--resume run goes on"), "{said}");
+            assert!(
+                said.contains("stopped after batch") && said.contains("--resume run goes on"),
+                "{said}"
+            );
             assert!(!place.path("v.bin").exists() && place.is_clean());
             option = "--resume";
         }
@@ -363,9 +533,22 @@ mod signals {
 
     /// Starts a run that takes long, and sends it a signal when it has trained a while.
     fn interrupted(place: &Place, signal: &str, more: &[&str]) -> (Option<i32>, String) {
-        let more = [&["--epochs", "1000", "--log-every", "0.01", "--metrics", "run.jsonl"], more].concat();
+        let more = [
+            &[
+                "--epochs",
+                "1000",
+                "--log-every",
+                "0.01",
+                "--metrics",
+                "run.jsonl",
+            ],
+            more,
+        ]
+        .concat();
         let mut run = start(place.train(&more));
-        let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let mut lines = BufReader::new(run.stderr.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
         lines.find(|line| line.starts_with("training:")).unwrap();
         send(signal, &run);
         let said = lines.map(|line| line + "\n").collect();
@@ -382,12 +565,25 @@ mod signals {
         for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
             let (ended, said) = interrupted(&place, signal, &CONTEXTS);
             assert_eq!(ended, Some(code), "{said}");
-            assert!(said.contains("the vectors so far are in v.bin, and v.bin.json says"), "{said}");
+            assert!(
+                said.contains("the vectors so far are in v.bin, and v.bin.json says"),
+                "{said}"
+            );
             let vectors = w2v_gpu::format::read(&place.path("v.bin")).unwrap();
-            assert!(vectors.vocab.len() > 1000 && vectors.matrix.values().iter().all(|value| value.is_finite()));
+            assert!(
+                vectors.vocab.len() > 1000
+                    && vectors
+                        .matrix
+                        .values()
+                        .iter()
+                        .all(|value| value.is_finite())
+            );
             let settings = settings(&place, "v.bin.json");
             assert_eq!(settings["interrupted"], true);
-            assert!((0.0..0.9).contains(&settings["trained_share"].as_f64().unwrap()), "{settings}");
+            assert!(
+                (0.0..0.9).contains(&settings["trained_share"].as_f64().unwrap()),
+                "{settings}"
+            );
             assert!(place.path("c.npy").exists() && place.is_clean());
         }
         // A run that is finished says nothing of the kind.
@@ -399,19 +595,44 @@ mod signals {
     fn vectors_of_a_finished_run_are_not_replaced_by_those_of_an_interrupted_one() {
         let place = Place::new("cpu");
         let more = [&CONTEXTS[..], &["--save-vocab", "words"]].concat();
-        place.train(&more).args(["--metrics", "run.jsonl"]).assert().success();
-        let names = ["v.bin", "v.bin.json", "c.npy", "c.vocab", "words", "run.jsonl"];
+        place
+            .train(&more)
+            .args(["--metrics", "run.jsonl"])
+            .assert()
+            .success();
+        let names = [
+            "v.bin",
+            "v.bin.json",
+            "c.npy",
+            "c.vocab",
+            "words",
+            "run.jsonl",
+        ];
         let read = || names.map(|name| fs::read(place.path(name)).unwrap());
         let before = read();
         for _ in 0..2 {
             let (_, said) = interrupted(&place, "TERM", &more);
-            assert!(said.contains("are in v.interrupted.bin, as v.bin is there and not of an"), "{said}");
-            assert!(said.contains("the record of this run, which did not end, stays in run.jsonl."), "{said}");
+            assert!(
+                said.contains("are in v.interrupted.bin, as v.bin is there and not of an"),
+                "{said}"
+            );
+            assert!(
+                said.contains("the record of this run, which did not end, stays in run.jsonl."),
+                "{said}"
+            );
             assert!(read() == before);
-            assert_eq!(settings(&place, "v.interrupted.bin.json")["interrupted"], true);
+            assert_eq!(
+                settings(&place, "v.interrupted.bin.json")["interrupted"],
+                true
+            );
         }
         assert!(
-            ["c.interrupted.npy", "c.interrupted.vocab", "words.interrupted"].map(|name| place.path(name).exists())
+            [
+                "c.interrupted.npy",
+                "c.interrupted.vocab",
+                "words.interrupted"
+            ]
+            .map(|name| place.path(name).exists())
                 == [true; 3]
         );
         assert!(!place.path("v.interrupted2.bin").exists());
@@ -424,8 +645,13 @@ mod signals {
         place.assert(&more).success();
         let before = fs::read(place.path("v")).unwrap();
         let (code, said) = interrupted(&place, "TERM", &more);
-        assert!(code == Some(143) && said.contains("are in v.interrupted, as v is there"), "{said}");
-        assert!(fs::read(place.path("v")).unwrap() == before && place.path("v.interrupted").exists());
+        assert!(
+            code == Some(143) && said.contains("are in v.interrupted, as v is there"),
+            "{said}"
+        );
+        assert!(
+            fs::read(place.path("v")).unwrap() == before && place.path("v.interrupted").exists()
+        );
     }
 
     /// The vectors are those of an interrupted run, and may go; what lies beside them is another's.
@@ -436,7 +662,10 @@ mod signals {
         for name in ["c.npy", "c.vocab"] {
             fs::write(place.path(name), "precious").unwrap();
             let (_, said) = interrupted(&place, "TERM", &CONTEXTS);
-            assert!(said.contains(&format!("are in v.interrupted.bin, as {name} is there")), "{said}");
+            assert!(
+                said.contains(&format!("are in v.interrupted.bin, as {name} is there")),
+                "{said}"
+            );
             assert_eq!(fs::read(place.path(name)).unwrap(), b"precious");
             fs::remove_file(place.path(name)).unwrap();
         }
@@ -449,24 +678,39 @@ mod signals {
         let place = Place::new("cpu");
         let train = place.train(&["--epochs", "1000"]);
         let mut ignoring = Command::new("bash");
-        ignoring.current_dir(&place.folder).args(["-c", "trap '' INT HUP; exec \"$@\"", "bash"]);
-        let run = ignoring.arg(train.get_program()).args(train.get_args()).stderr(Stdio::piped()).spawn().unwrap();
+        ignoring
+            .current_dir(&place.folder)
+            .args(["-c", "trap '' INT HUP; exec \"$@\"", "bash"]);
+        let run = ignoring
+            .arg(train.get_program())
+            .args(train.get_args())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         wait_for_training(&run);
-        ["INT", "INT", "HUP", "HUP", "TERM"].into_iter().for_each(|signal| send(signal, &run));
+        ["INT", "INT", "HUP", "HUP", "TERM"]
+            .into_iter()
+            .for_each(|signal| send(signal, &run));
         let (code, said) = end(run);
         assert_eq!(code, Some(143));
-        assert!(!said.contains("SIGINT") && !said.contains("SIGHUP"), "{said}");
+        assert!(
+            !said.contains("SIGINT") && !said.contains("SIGHUP"),
+            "{said}"
+        );
     }
 
     /// A batch that takes many seconds: the second signal does not wait for it.
     #[test]
     fn the_second_signal_stops_at_once() {
         let place = Place::new("cpu");
-        let words: String = (0..60_000u64).map(|i| format!("w{} ", i * i % 29_989)).collect();
+        let words: String = (0..60_000u64)
+            .map(|i| format!("w{} ", i * i % 29_989))
+            .collect();
         fs::write(place.path("text.txt"), words).unwrap();
         let mut run = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
-        run.current_dir(&place.folder)
-            .args(["train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--loss", "softmax"]);
+        run.current_dir(&place.folder).args([
+            "train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--loss", "softmax",
+        ]);
         run.args([
             "--dim",
             "500",
@@ -486,18 +730,25 @@ mod signals {
         // Until the batch has begun.
         std::thread::sleep(Duration::from_millis(200));
         send("TERM", &run);
-        let mut said = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
-        said.find(|line| line.contains("a second one stops at once")).unwrap();
+        let mut said = BufReader::new(run.stderr.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        said.find(|line| line.contains("a second one stops at once"))
+            .unwrap();
         let started = Instant::now();
         send("INT", &run);
         assert!(!said.any(|line| line.contains("stopped after batch")));
         assert_eq!(run.wait().unwrap().code(), Some(130));
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            started.elapsed()
+        );
         assert!(place.is_clean() && place.checkpoints().is_empty());
     }
 
-    /// A limit on the size of files stands for a full disk: the token store and the vectors fit below it, checkpoints of
-    /// both matrices do not.
+    /// A limit on the size of files stands for a full disk: the token store and the vectors fit
+    /// below it, checkpoints of both matrices do not.
     #[test]
     fn a_full_disk_costs_the_checkpoint_and_nothing_else() {
         let place = Place::new("cpu");
@@ -505,10 +756,17 @@ mod signals {
         let expected = place.output();
         let train = place.saved(&["--dim", "300"]);
         let mut limited = Command::new("bash");
-        limited.current_dir(&place.folder).args(["-c", "trap '' XFSZ; ulimit -f 2500; exec \"$@\"", "bash"]);
+        limited.current_dir(&place.folder).args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 2500; exec \"$@\"",
+            "bash",
+        ]);
         limited.arg(train.get_program()).args(train.get_args());
         let warning = "warning: no checkpoint this time: cannot write run/";
-        limited.assert().success().stderr(contains(warning).and(contains(" could not be written; the last")));
+        limited
+            .assert()
+            .success()
+            .stderr(contains(warning).and(contains(" could not be written; the last")));
         assert!(place.output() == expected);
         assert!(place.checkpoints().is_empty() && place.is_clean());
     }

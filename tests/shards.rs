@@ -7,34 +7,84 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use w2v_gpu::format;
 
-/// 200,000 words x 300 dimensions: matrices of 240 MB each. Software adapters bind 128 MB; others may take these whole.
-/// The vectors are those of the CPU engine.
+/// 200,000 words x 300 dimensions: matrices of 240 MB each. Software adapters bind 128 MB; others
+/// may take these whole. The vectors are those of the CPU engine.
 #[test]
 fn matrices_of_240_megabytes_agree_with_the_cpu() {
     let folder = tempfile::tempdir().unwrap();
-    // All words differ. One in twenty stands in a sentence, the others alone, so that there is little to train.
+    // All words differ. One in twenty stands in a sentence, the others alone, so that there is
+    // little to train.
     let text: String = (0..200_000)
-        .map(|word| format!("w{word}{}", if word / 10 % 20 == 0 && word % 10 < 9 { " " } else { "\n" }))
+        .map(|word| {
+            format!(
+                "w{word}{}",
+                if word / 10 % 20 == 0 && word % 10 < 9 {
+                    " "
+                } else {
+                    "\n"
+                }
+            )
+        })
         .collect();
     std::fs::write(folder.path().join("text.txt"), text).unwrap();
     let train = |engine: &str, more: &[&str]| {
         let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-        command.current_dir(&folder).args(["train", "text.txt", "-o", &format!("{engine}.bin"), "--engine", engine]);
-        command.args(["--dim", "300", "--min-count", "1", "--sample", "0", "--epochs", "1", "--lr", "2"]);
+        command.current_dir(&folder).args([
+            "train",
+            "text.txt",
+            "-o",
+            &format!("{engine}.bin"),
+            "--engine",
+            engine,
+        ]);
+        command.args([
+            "--dim",
+            "300",
+            "--min-count",
+            "1",
+            "--sample",
+            "0",
+            "--epochs",
+            "1",
+            "--lr",
+            "2",
+        ]);
         command.args(["--window", "2", "--negative", "2"]);
-        command.args(["--save-output", &format!("{engine}-output.bin")]).args(more).assert().success()
+        command
+            .args(["--save-output", &format!("{engine}-output.bin")])
+            .args(more)
+            .assert()
+            .success()
     };
-    train("cpu", &[]).stderr(contains("matrices of 200,000 and 200,000 rows x 300 (480 MB)"));
+    train("cpu", &[]).stderr(contains(
+        "matrices of 200,000 and 200,000 rows x 300 (480 MB)",
+    ));
     train("gpu", &["--shader-checks", "false", "-v"])
         .stderr(contains("Shards { count: 2").or(contains("software").not()));
     for what in ["", "-output"] {
-        let read = |engine: &str| format::read(Path::new(&folder.path().join(format!("{engine}{what}.bin")))).unwrap();
+        let read = |engine: &str| {
+            format::read(Path::new(
+                &folder.path().join(format!("{engine}{what}.bin")),
+            ))
+            .unwrap()
+        };
         let (own, expected) = (read("gpu"), read("cpu"));
         assert!(own.vocab.words().eq(expected.vocab.words()));
         let mut moved = 0;
-        for (at, (own, expected)) in own.matrix.values().iter().zip(expected.matrix.values()).enumerate() {
+        for (at, (own, expected)) in own
+            .matrix
+            .values()
+            .iter()
+            .zip(expected.matrix.values())
+            .enumerate()
+        {
             // As in `engine::tests`.
-            assert!((own - expected).abs() < 2e-4, "row {}, element {}: {own} {expected}", at / 300, at % 300);
+            assert!(
+                (own - expected).abs() < 2e-4,
+                "row {}, element {}: {own} {expected}",
+                at / 300,
+                at % 300
+            );
             moved += usize::from(expected.abs() > 1e-3);
         }
         assert!(moved > 500_000, "little was trained: {moved} elements");

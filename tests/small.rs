@@ -1,4 +1,5 @@
-//! Small corpora: few words, few lines, and what is said where there is next to nothing to train on.
+//! Small corpora: few words, few lines, and what is said where there is next to nothing to train
+//! on.
 
 use std::fs;
 
@@ -19,15 +20,18 @@ fn folder(text: &str) -> TempDir {
 /// `train text.txt -o v.vec` in the folder on the CPU, then `more`.
 fn train(folder: &TempDir, more: &[&str]) -> Command {
     let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command.current_dir(folder).args(["train", "text.txt", "-o", "v.vec", "--engine", "cpu"]).args(more);
+    command
+        .current_dir(folder)
+        .args(["train", "text.txt", "-o", "v.vec", "--engine", "cpu"])
+        .args(more);
     command
 }
 
 /// Nodes of a community, of which the graph has several, one after the other on a ring.
 const COMMUNITY: u64 = 20;
 
-/// Random walks on a graph: ten of 40 steps from each node. Nodes are joined to the five behind them in their own community,
-/// and one node of each community to one of the next.
+/// Random walks on a graph: ten of 40 steps from each node. Nodes are joined to the five behind
+/// them in their own community, and one node of each community to one of the next.
 fn walks(communities: u64) -> String {
     let mut rng = SplitMix64::seed_from_u64(7);
     let nodes = communities * COMMUNITY;
@@ -56,27 +60,41 @@ fn walks(communities: u64) -> String {
 
 /// The share of each node's five nearest that are of its own community.
 fn purity(vectors: &Vectors) -> f64 {
-    let words: Vec<u64> = vectors.vocab.words().map(|word| word.parse().unwrap()).collect();
+    let words: Vec<u64> = vectors
+        .vocab
+        .words()
+        .map(|word| word.parse().unwrap())
+        .collect();
     let row = |id: usize| vectors.matrix.row(id);
     let cosine = |a: usize, b: usize| {
-        let product = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+        let product =
+            |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(x * y)).sum::<f64>();
         product(row(a), row(b)) / (product(row(a), row(a)) * product(row(b), row(b))).sqrt()
     };
     let own = |id: usize| {
         let mut others: Vec<usize> = (0..words.len()).filter(|&other| other != id).collect();
         others.sort_by(|&a, &b| cosine(id, b).total_cmp(&cosine(id, a)));
-        others[..5].iter().filter(|&&other| words[other] / COMMUNITY == words[id] / COMMUNITY).count()
+        others[..5]
+            .iter()
+            .filter(|&&other| words[other] / COMMUNITY == words[id] / COMMUNITY)
+            .count()
     };
     (0..words.len()).map(own).sum::<usize>() as f64 / (5 * words.len()) as f64
 }
 
-/// With the defaults, one epoch over walks on 40 and on 400 nodes tells their communities apart. A subsampling of 1e-4 would
-/// throw away nine of ten steps, and batches of 256 windows leave too few steps to learn from.
+/// With the defaults, one epoch over walks on 40 and on 400 nodes tells their communities apart. A
+/// subsampling of 1e-4 would throw away nine of ten steps, and batches of 256 windows leave too few
+/// steps to learn from.
 #[test]
 fn the_defaults_learn_from_few_words() {
     for communities in [2, 20] {
         let folder = folder(&walks(communities));
-        train(&folder, &["--min-count", "0", "--epochs", "1", "--window", "10"]).assert().success();
+        train(
+            &folder,
+            &["--min-count", "0", "--epochs", "1", "--window", "10"],
+        )
+        .assert()
+        .success();
         let purity = purity(&format::read(&folder.path().join("v.vec")).unwrap());
         assert!(purity > 0.95, "{purity} of {communities} communities");
     }
@@ -85,18 +103,30 @@ fn the_defaults_learn_from_few_words() {
 #[test]
 fn forty_short_lines_are_trained_on() {
     let folder = folder(&"copper wire carries current\ncopper coin carries value\n".repeat(20));
-    train(&folder, &[]).assert().success().stderr(contains("over 0 pairs").not().and(contains("warning").not()));
+    train(&folder, &[]).assert().success().stderr(
+        contains("over 0 pairs")
+            .not()
+            .and(contains("warning").not()),
+    );
 }
 
 #[test]
 fn a_subsampling_that_leaves_next_to_nothing_is_named() {
     let folder = folder(&walks(2));
-    let assert = train(&folder, &["--sample", "1e-5", "--epochs", "1"]).assert().success();
+    let assert = train(&folder, &["--sample", "1e-5", "--epochs", "1"])
+        .assert()
+        .success();
     assert.stderr(contains("warning: --sample 0.00001 keeps").and(contains("auto is 0.025")));
     // The warning is all that a quiet run says.
-    let quiet = train(&folder, &["--sample", "1e-5", "--epochs", "1", "-q"]).output().unwrap();
+    let quiet = train(&folder, &["--sample", "1e-5", "--epochs", "1", "-q"])
+        .output()
+        .unwrap();
     let said = String::from_utf8(quiet.stderr).unwrap();
-    assert!(said.contains("warning: --sample") && said.lines().all(|line| line.starts_with("warning: ")), "{said}");
+    assert!(
+        said.contains("warning: --sample")
+            && said.lines().all(|line| line.starts_with("warning: ")),
+        "{said}"
+    );
 }
 
 #[test]
@@ -114,20 +144,45 @@ fn a_vocabulary_that_leaves_next_to_nothing_is_named() {
 fn what_leaves_no_pair_is_named() {
     let nothing = || contains("nothing to train on").and(contains("vocabulary is empty").not());
     let toy = folder(&"copper wire\n".repeat(20));
-    train(&toy, &["--sample", "1e-12"]).assert().code(1).stderr(nothing().and(contains("--sample 0.000000000001")));
+    train(&toy, &["--sample", "1e-12"])
+        .assert()
+        .code(1)
+        .stderr(nothing().and(contains("--sample 0.000000000001")));
     let single_words = folder(&"copper\nwire\n".repeat(20));
-    train(&single_words, &[]).assert().code(1).stderr(nothing().and(contains("a line is a sentence")));
+    train(&single_words, &[])
+        .assert()
+        .code(1)
+        .stderr(nothing().and(contains("a line is a sentence")));
     let one_word = folder(&"copper copper\n".repeat(20));
-    train(&one_word, &[]).assert().code(1).stderr(nothing().and(contains("only one word")));
+    train(&one_word, &[])
+        .assert()
+        .code(1)
+        .stderr(nothing().and(contains("only one word")));
 }
 
-/// Batches are stretches of whole runs: a size that cannot be is refused, and not replaced in silence.
+/// Batches are stretches of whole runs: a size that cannot be is refused, and not replaced in
+/// silence.
 #[test]
 fn a_batch_has_a_run_at_least() {
     let folder = folder(&walks(2));
-    train(&folder, &["--batch", "15"]).assert().failure().stderr(contains("--batch 15").and(contains("16 to 1048576")));
-    train(&folder, &["--batch", "16", "--epochs", "1"]).assert().success();
-    train(&folder, &["--batch", "1048576", "--epochs", "1"]).assert().success();
-    train(&folder, &["--batch", "auto", "--sample", "auto", "--epochs", "1"]).assert().success();
-    train(&folder, &["--batch", "some"]).assert().code(2).stderr(contains("nor is it auto"));
+    train(&folder, &["--batch", "15"])
+        .assert()
+        .failure()
+        .stderr(contains("--batch 15").and(contains("16 to 1048576")));
+    train(&folder, &["--batch", "16", "--epochs", "1"])
+        .assert()
+        .success();
+    train(&folder, &["--batch", "1048576", "--epochs", "1"])
+        .assert()
+        .success();
+    train(
+        &folder,
+        &["--batch", "auto", "--sample", "auto", "--epochs", "1"],
+    )
+    .assert()
+    .success();
+    train(&folder, &["--batch", "some"])
+        .assert()
+        .code(2)
+        .stderr(contains("nor is it auto"));
 }

@@ -11,10 +11,14 @@ use tempfile::TempDir;
 use w2v_gpu::format;
 
 fn train(folder: &TempDir, out: &str, more: &[&str]) -> Assert {
-    let text: String = (0..600).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5)).collect();
+    let text: String = (0..600)
+        .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5))
+        .collect();
     fs::write(folder.path().join("text.txt"), text).unwrap();
     let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command.current_dir(folder).args(["train", "text.txt", "-o", out, "--dim", "10", "--epochs", "1", "--sample", "0"]);
+    command.current_dir(folder).args([
+        "train", "text.txt", "-o", out, "--dim", "10", "--epochs", "1", "--sample", "0",
+    ]);
     command.args(more).assert()
 }
 
@@ -25,7 +29,9 @@ fn every_objective_trains_in_halves() {
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     for loss in ["ns", "hs", "softmax"] {
         let halves = ["--engine", "gpu", "--storage", "f16", "--loss", loss];
-        train(&folder, "a.bin", &halves).success().stderr(contains("--storage f16"));
+        train(&folder, "a.bin", &halves)
+            .success()
+            .stderr(contains("--storage f16"));
         train(&folder, "b.bin", &halves).success();
         assert!(read("a.bin") == read("b.bin"));
         let vectors = format::read(Path::new(&folder.path().join("a.bin"))).unwrap();
@@ -41,7 +47,8 @@ fn every_objective_trains_in_halves() {
 fn the_cpu_has_no_halves() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |more: &[&str]| train(&folder, "a.bin", more).code(2);
-    refused(&["--storage", "f16", "--engine", "cpu"]).stderr(contains("--storage f16: is for the GPU"));
+    refused(&["--storage", "f16", "--engine", "cpu"])
+        .stderr(contains("--storage f16: is for the GPU"));
     refused(&["--storage", "f8"]).stderr(contains("f32").and(contains("f16")));
     assert!(!folder.path().join("a.bin").exists());
 }

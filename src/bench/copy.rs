@@ -12,8 +12,8 @@ const BYTES: usize = 256 << 20;
 /// A measurement lasts at least this long.
 const ENOUGH: Duration = Duration::from_millis(100);
 
-/// Bytes per second that so many threads read and write when each copies its own part of a large memory: twice what they
-/// copy.
+/// Bytes per second that so many threads read and write when each copies its own part of a large
+/// memory: twice what they copy.
 ///
 /// # Errors
 /// [`Error::Device`] when the threads cannot be started.
@@ -21,14 +21,25 @@ pub fn copy_bandwidth(threads: usize) -> Result<f64> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
-        .map_err(|error| Error::Device { doing: "starting threads".to_owned(), why: error.to_string() })?;
+        .map_err(|error| Error::Device {
+            doing: "starting threads".to_owned(),
+            why: error.to_string(),
+        })?;
     let part = BYTES / threads;
-    let mut parts: Vec<(Vec<u8>, Vec<u8>)> =
-        pool.install(|| (0..threads).into_par_iter().map(|_| (vec![1; part], vec![2; part])).collect());
+    let mut parts: Vec<(Vec<u8>, Vec<u8>)> = pool.install(|| {
+        (0..threads)
+            .into_par_iter()
+            .map(|_| (vec![1; part], vec![2; part]))
+            .collect()
+    });
     let started = Instant::now();
     let mut copies = 0;
     while copies < 3 || started.elapsed() < ENOUGH {
-        pool.install(|| parts.par_iter_mut().for_each(|(from, to)| to.copy_from_slice(from)));
+        pool.install(|| {
+            parts
+                .par_iter_mut()
+                .for_each(|(from, to)| to.copy_from_slice(from))
+        });
         copies += 1;
     }
     Ok(2.0 * (part * threads * copies) as f64 / started.elapsed().as_secs_f64())

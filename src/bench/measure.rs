@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::schedule::Schedule;
 
-/// Of an engine's time, what each measurement takes; the rest is for starting it and finding out how fast it is.
+/// Of an engine's time, what each measurement takes; the rest is for starting it and finding out
+/// how fast it is.
 const PLAIN_SHARE: f64 = 0.45;
 const END_TO_END_SHARE: f64 = 0.2;
 const STAGES_SHARE: f64 = 0.15;
@@ -22,7 +23,8 @@ const CALIBRATION_SHARE: f64 = 0.04;
 pub struct Measured {
     /// What it runs on.
     pub engine: String,
-    /// Words of the corpus trained in a second, those dropped by subsampling included, on batches made beforehand.
+    /// Words of the corpus trained in a second, those dropped by subsampling included, on batches
+    /// made beforehand.
     pub words_per_second: f64,
     /// The same in pairs.
     pub pairs_per_second: f64,
@@ -38,7 +40,8 @@ pub struct Measured {
     pub end_to_end: EndToEnd,
     /// Where the time goes, in a measurement of its own.
     pub stages: Vec<Stage>,
-    /// Share of the time in which the device was busy, on batches made beforehand; none where it cannot tell.
+    /// Share of the time in which the device was busy, on batches made beforehand; none where it
+    /// cannot tell.
     pub busy: Option<f64>,
     /// Bytes that the algorithm moves for a word: see [`Traffic`].
     pub bytes_per_word: f64,
@@ -69,7 +72,8 @@ pub struct EndToEnd {
     pub batcher_threads: usize,
     /// Share of the time in which the engine waited for a batch.
     pub waiting: f64,
-    /// Share of the time in which the device was busy, from the time that its stages take for a word.
+    /// Share of the time in which the device was busy, from the time that its stages take for a
+    /// word.
     pub busy: Option<f64>,
 }
 
@@ -82,7 +86,8 @@ pub struct Stage {
     pub on_device: bool,
     /// Nanoseconds for a word.
     pub nanoseconds_per_word: f64,
-    /// Share of the time measured. The host and a device work at the same time, so that shares of both add up to more than 1.
+    /// Share of the time measured. The host and a device work at the same time, so that shares of
+    /// both add up to more than 1.
     pub share: f64,
     /// Bytes that it moves for a word, if that is most of what it does.
     pub bytes_per_word: Option<f64>,
@@ -98,7 +103,8 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Starts an engine, and lets it train on a batch without learning: what is done once is not measured.
+    /// Starts an engine, and lets it train on a batch without learning: what is done once is not
+    /// measured.
     pub(super) fn start(bench: &'a Bench, candidate: &Candidate, measure: bool) -> Result<Self> {
         let mut engine = candidate.start(bench, measure)?;
         let config = &bench.data.config;
@@ -106,7 +112,11 @@ impl<'a> Run<'a> {
         engine.step(&bench.batches[0], 0.0)?;
         engine.take_loss()?;
         engine.stages()?;
-        Ok(Self { bench, engine, schedule })
+        Ok(Self {
+            bench,
+            engine,
+            schedule,
+        })
     }
 
     /// Time for a batch, found in about `time` by steps that learn nothing.
@@ -119,17 +129,32 @@ impl<'a> Run<'a> {
     /// Words trained in a second, found in about `time`.
     pub(super) fn words_per_second(&mut self, time: Duration) -> Result<f64> {
         let (count, took) = self.double(time, Self::step)?;
-        let words: u64 = self.bench.batches.iter().cycle().take(count).map(|batch| batch.words).sum();
+        let words: u64 = self
+            .bench
+            .batches
+            .iter()
+            .cycle()
+            .take(count)
+            .map(|batch| batch.words)
+            .sum();
         Ok(words as f64 / took.as_secs_f64())
     }
 
-    /// Takes a batch, then twice as many and so on, until most of the time is over; gives how many and how long it was for the
-    /// last round.
-    fn double(&mut self, time: Duration, step: impl Fn(&mut Self, &Batch) -> Result<()>) -> Result<(usize, Duration)> {
+    /// Takes a batch, then twice as many and so on, until most of the time is over; gives how many
+    /// and how long it was for the last round.
+    fn double(
+        &mut self,
+        time: Duration,
+        step: impl Fn(&mut Self, &Batch) -> Result<()>,
+    ) -> Result<(usize, Duration)> {
         let (mut count, batches) = (1, &self.bench.batches);
         loop {
             let started = Instant::now();
-            batches.iter().cycle().take(count).try_for_each(|batch| step(self, batch))?;
+            batches
+                .iter()
+                .cycle()
+                .take(count)
+                .try_for_each(|batch| step(self, batch))?;
             self.engine.take_loss()?;
             let took = started.elapsed();
             if took > time / 3 || count >= 1 << 16 {
@@ -140,11 +165,16 @@ impl<'a> Run<'a> {
     }
 
     fn step(&mut self, batch: &Batch) -> Result<()> {
-        self.engine.step(batch, self.schedule.lr(batch.words_before))
+        self.engine
+            .step(batch, self.schedule.lr(batch.words_before))
     }
 
     /// Trains on so many of the batches made beforehand, and over and over if need be.
-    fn train(&mut self, count: u64, mut on_batch: impl FnMut(&Batch)) -> Result<(Duration, Vec<Loss>)> {
+    fn train(
+        &mut self,
+        count: u64,
+        mut on_batch: impl FnMut(&Batch),
+    ) -> Result<(Duration, Vec<Loss>)> {
         let bench = self.bench;
         let (mut losses, mut sum, mut pairs) = (Vec::new(), 0.0, 0);
         let started = Instant::now();
@@ -154,7 +184,10 @@ impl<'a> Run<'a> {
             pairs += batch.pairs();
             if is_mark(done) || done == count {
                 sum += self.engine.take_loss()?;
-                losses.push(Loss { batches: done, per_pair: sum / pairs as f64 });
+                losses.push(Loss {
+                    batches: done,
+                    per_pair: sum / pairs as f64,
+                });
             }
         }
         Ok((started.elapsed(), losses))
@@ -166,7 +199,9 @@ impl<'a> Run<'a> {
         let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
         while work.batches < most && (work.batches == 0 || started.elapsed() < time) {
             let asked = Instant::now();
-            let Some(batch) = batches.next().transpose()? else { break };
+            let Some(batch) = batches.next().transpose()? else {
+                break;
+            };
             waited += asked.elapsed();
             self.step(&batch)?;
             work.add(&batch);
@@ -183,12 +218,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether the loss is read after so many batches: at 1, 2, 3, 4, 6, 8, 12 and so on, as engines differ in how far they get.
+/// Whether the loss is read after so many batches: at 1, 2, 3, 4, 6, 8, 12 and so on, as engines
+/// differ in how far they get.
 fn is_mark(batches: u64) -> bool {
     batches.is_power_of_two() || (batches.is_multiple_of(3) && (batches / 3).is_power_of_two())
 }
 
-/// Batches that an engine trains on at least, however little time there is: with fewer nothing is seen of learning.
+/// Batches that an engine trains on at least, however little time there is: with fewer nothing is
+/// seen of learning.
 const LEAST_BATCHES: u64 = 3;
 
 /// How many batches fit into a time, and a few where none do.
@@ -212,13 +249,18 @@ pub(super) fn measure(
     let mut run = Run::start(bench, candidate, false)?;
     let each = run.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
     // Of what is left after starting, once more for the stages.
-    let left = ends.saturating_duration_since(Instant::now()).div_f64(1.0 - CALIBRATION_SHARE);
+    let left = ends
+        .saturating_duration_since(Instant::now())
+        .div_f64(1.0 - CALIBRATION_SHARE);
     bench.tell(format!("{name}: training on ready batches"), on_event);
     let mut work = Work::default();
-    let (elapsed, losses) = run.train(fitting(left.mul_f64(PLAIN_SHARE), each), |batch| work.add(batch))?;
+    let (elapsed, losses) = run.train(fitting(left.mul_f64(PLAIN_SHARE), each), |batch| {
+        work.add(batch)
+    })?;
     bench.tell(format!("{name}: training end to end"), on_event);
     let time = left.mul_f64(END_TO_END_SHARE);
-    let mut end_to_end = run.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
+    let mut end_to_end =
+        run.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
     let engine = run.engine.describe();
     drop(run);
 
@@ -238,7 +280,10 @@ pub(super) fn measure(
     let stages: Vec<Stage> = times
         .into_iter()
         .map(|stage| {
-            let (seconds, bytes) = (stage.time.as_secs_f64(), traffic.of_stage(&stage.name).map(|bytes| bytes as f64));
+            let (seconds, bytes) = (
+                stage.time.as_secs_f64(),
+                traffic.of_stage(&stage.name).map(|bytes| bytes as f64),
+            );
             Stage {
                 nanoseconds_per_word: seconds * 1e9 / words,
                 share: seconds / took.as_secs_f64(),
@@ -250,7 +295,13 @@ pub(super) fn measure(
         })
         .collect();
     let has_device_times = stages.iter().any(|stage| stage.on_device);
-    let on_device = |value: fn(&Stage) -> f64| stages.iter().filter(|stage| stage.on_device).map(value).sum::<f64>();
+    let on_device = |value: fn(&Stage) -> f64| {
+        stages
+            .iter()
+            .filter(|stage| stage.on_device)
+            .map(value)
+            .sum::<f64>()
+    };
     let busy = has_device_times.then(|| on_device(|stage| stage.share).min(1.0));
     let seconds_per_word = on_device(|stage| stage.nanoseconds_per_word) * 1e-9;
     end_to_end.busy = busy.map(|_| (seconds_per_word * end_to_end.words_per_second).min(1.0));
@@ -284,10 +335,24 @@ pub(super) fn keep_common_loss(entries: &mut [Entry]) {
             Outcome::Failed { .. } => None,
         })
         .collect();
-    let of = |measured: &Measured, batches| measured.losses.iter().copied().find(|loss| loss.batches == batches);
-    let Some(first) = measured.first() else { return };
-    let common = first.losses.iter().rev().find(|loss| measured.iter().all(|m| of(m, loss.batches).is_some()));
-    let Some(batches) = common.map(|loss| loss.batches) else { return };
+    let of = |measured: &Measured, batches| {
+        measured
+            .losses
+            .iter()
+            .copied()
+            .find(|loss| loss.batches == batches)
+    };
+    let Some(first) = measured.first() else {
+        return;
+    };
+    let common = first
+        .losses
+        .iter()
+        .rev()
+        .find(|loss| measured.iter().all(|m| of(m, loss.batches).is_some()));
+    let Some(batches) = common.map(|loss| loss.batches) else {
+        return;
+    };
     for measured in &mut measured {
         measured.loss = of(measured, batches).unwrap_or(measured.loss);
     }

@@ -1,7 +1,7 @@
 //! Engines side by side: how fast each trains on the same batches, and where its time goes.
 //!
-//! Batches are made beforehand, so that the batcher's time counts against no engine; how fast it is, and how fast each
-//! engine trains with it at work, is measured by itself.
+//! Batches are made beforehand, so that the batcher's time counts against no engine; how fast it
+//! is, and how fast each engine trains with it at work, is measured by itself.
 
 mod copy;
 mod measure;
@@ -29,7 +29,8 @@ use crate::model::{Model, Storage};
 /// Bytes of batches that are made beforehand. Engines that get through them begin again.
 const BATCH_BYTES: usize = 512 << 20;
 
-/// Of the time that is left, the share that measuring the batcher takes at most, and making batches likewise.
+/// Of the time that is left, the share that measuring the batcher takes at most, and making batches
+/// likewise.
 const BATCHER_SHARE: f64 = 0.06;
 
 /// An engine to be measured.
@@ -83,7 +84,8 @@ pub struct Bench {
 pub struct BatcherSpeed {
     /// Threads that make batches, beside one that reads ahead.
     pub threads: usize,
-    /// Words of the corpus, those dropped by subsampling included, for which batches were made in a second.
+    /// Words of the corpus, those dropped by subsampling included, for which batches were made in a
+    /// second.
     pub words_per_second: f64,
     /// Windows made in a second.
     pub windows_per_second: f64,
@@ -172,10 +174,25 @@ impl Candidate {
     fn start(&self, bench: &Bench, measure: bool) -> Result<Box<dyn Engine>> {
         let (model, objective) = (&bench.model, bench.data.objective());
         Ok(match self {
-            Self::Cpu { threads } => Box::new(CpuEngine::new(model, objective, bench.data.config.clip, *threads)?),
-            Self::Gpu { selected, options, .. } => {
-                let options = GpuOptions { measure, ..*options };
-                Box::new(GpuEngine::new(Selected::clone(selected), model, objective, options)?)
+            Self::Cpu { threads } => Box::new(CpuEngine::new(
+                model,
+                objective,
+                bench.data.config.clip,
+                *threads,
+            )?),
+            Self::Gpu {
+                selected, options, ..
+            } => {
+                let options = GpuOptions {
+                    measure,
+                    ..*options
+                };
+                Box::new(GpuEngine::new(
+                    Selected::clone(selected),
+                    model,
+                    objective,
+                    options,
+                )?)
             }
         })
     }
@@ -192,24 +209,42 @@ impl Candidate {
             Self::Cpu { .. } => Storage::F32.bytes(),
             Self::Gpu { options, .. } => options.storage.bytes(),
         };
-        Shape { dim: bench.data.config.dim, bytes, output_rows: bench.data.source.output_rows() }
+        Shape {
+            dim: bench.data.config.dim,
+            bytes,
+            output_rows: bench.data.source.output_rows(),
+        }
     }
 }
 
 impl Bench {
-    /// Makes batches on `threads` threads. What is measured should be over `budget` after `started`.
+    /// Makes batches on `threads` threads. What is measured should be over `budget` after
+    /// `started`.
     ///
     /// # Errors
     /// When the text cannot be read, or no two words of it stand in a sentence.
-    pub fn new(data: Dataset, threads: usize, started: Instant, budget: Duration) -> Result<(Self, BatcherSpeed)> {
+    pub fn new(
+        data: Dataset,
+        threads: usize,
+        started: Instant,
+        budget: Duration,
+    ) -> Result<(Self, BatcherSpeed)> {
         let model = data.model();
-        let mut bench = Self { data, model, batches: Vec::new(), started, budget };
+        let mut bench = Self {
+            data,
+            model,
+            batches: Vec::new(),
+            started,
+            budget,
+        };
         let speed = bench.measure_batcher(threads)?;
         bench.make_batches(threads)?;
         if bench.work().pairs == 0 {
-            let why = "no two words of the vocabulary stand in one sentence of what is read; raise --sample (0 keeps all) or \
-                       --text";
-            return Err(Error::NoPairs { why: why.to_owned() });
+            let why = "no two words of the vocabulary stand in one sentence of what is read; raise \
+                       --sample (0 keeps all) or --text";
+            return Err(Error::NoPairs {
+                why: why.to_owned(),
+            });
         }
         Ok((bench, speed))
     }
@@ -221,17 +256,23 @@ impl Bench {
         work
     }
 
-    /// Measures one engine after the other, each in an equal part of the time that is left. One that fails does not hinder
-    /// the others.
+    /// Measures one engine after the other, each in an equal part of the time that is left. One
+    /// that fails does not hinder the others.
     pub fn compare(&self, candidates: &[Candidate], on_event: &mut dyn FnMut(Event)) -> Vec<Entry> {
         let mut entries = Vec::new();
         for (at, candidate) in candidates.iter().enumerate() {
             let share = self.left().div_f64((candidates.len() - at) as f64);
             let outcome = match measure::measure(self, candidate, share, on_event) {
                 Ok(measured) => Outcome::Measured(Box::new(measured)),
-                Err(error) => Outcome::Failed { error: error.to_string() },
+                Err(error) => Outcome::Failed {
+                    error: error.to_string(),
+                },
             };
-            entries.push(Entry { name: candidate.name(), hardware_gpu: candidate.is_hardware_gpu(), outcome });
+            entries.push(Entry {
+                name: candidate.name(),
+                hardware_gpu: candidate.is_hardware_gpu(),
+                outcome,
+            });
         }
         measure::keep_common_loss(&mut entries);
         entries
@@ -241,7 +282,11 @@ impl Bench {
     ///
     /// # Errors
     /// When the text cannot be read any more.
-    pub fn sweep(&mut self, candidates: &[Candidate], on_event: &mut dyn FnMut(Event)) -> Result<Vec<Sweep>> {
+    pub fn sweep(
+        &mut self,
+        candidates: &[Candidate],
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Vec<Sweep>> {
         sweep::sweep(self, candidates, on_event)
     }
 
@@ -250,7 +295,11 @@ impl Bench {
     }
 
     fn tell(&self, what: String, on_event: &mut dyn FnMut(Event)) {
-        on_event(Event::Measuring(Measuring { what, elapsed: self.started.elapsed(), budget: self.budget }));
+        on_event(Event::Measuring(Measuring {
+            what,
+            elapsed: self.started.elapsed(),
+            budget: self.budget,
+        }));
     }
 
     fn measure_batcher(&self, threads: usize) -> Result<BatcherSpeed> {
@@ -265,8 +314,13 @@ impl Bench {
             }
         }
         let seconds = started.elapsed().as_secs_f64();
-        let (words_per_second, windows_per_second) = (work.words as f64 / seconds, work.windows as f64 / seconds);
-        Ok(BatcherSpeed { threads, words_per_second, windows_per_second })
+        let (words_per_second, windows_per_second) =
+            (work.words as f64 / seconds, work.windows as f64 / seconds);
+        Ok(BatcherSpeed {
+            threads,
+            words_per_second,
+            windows_per_second,
+        })
     }
 
     /// The first batches of the run, as many as time, memory and the first epoch allow.
@@ -294,10 +348,14 @@ impl Bench {
 /// The fastest GPU against the CPU, where both were measured.
 pub fn gpu_over_cpu(entries: &[Entry]) -> Option<Ratio> {
     let measured = |gpu: bool| {
-        entries.iter().filter_map(move |entry| match &entry.outcome {
-            Outcome::Measured(measured) if entry.name.starts_with("gpu") == gpu => Some((entry, &**measured)),
-            _ => None,
-        })
+        entries
+            .iter()
+            .filter_map(move |entry| match &entry.outcome {
+                Outcome::Measured(measured) if entry.name.starts_with("gpu") == gpu => {
+                    Some((entry, &**measured))
+                }
+                _ => None,
+            })
     };
     let (_, cpu) = measured(false).next()?;
     let (entry, gpu) = measured(true).max_by(|(entry, own), (other, others)| {

@@ -35,7 +35,8 @@ pub enum Knob {
     Batch,
 }
 
-/// All values of one setting on one engine; the others stay as they are, or as an earlier sweep found them best.
+/// All values of one setting on one engine; the others stay as they are, or as an earlier sweep
+/// found them best.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sweep {
     /// The engine's kind, and the adapter's name.
@@ -65,13 +66,20 @@ pub(super) fn sweep(
     candidates: &[Candidate],
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<Sweep>> {
-    let mut left: usize =
-        candidates.iter().map(|candidate| own_values(candidate).1.len() + RUNS.len() + BATCHES.len()).sum();
+    let mut left: usize = candidates
+        .iter()
+        .map(|candidate| own_values(candidate).1.len() + RUNS.len() + BATCHES.len())
+        .sum();
     let mut sweeps = Vec::new();
     let mut tuned = candidates.to_vec();
     for candidate in &mut tuned {
         let (knob, values) = own_values(candidate);
-        let mut sweep = Sweep { name: candidate.name(), knob, trials: Vec::new(), best: None };
+        let mut sweep = Sweep {
+            name: candidate.name(),
+            knob,
+            trials: Vec::new(),
+            best: None,
+        };
         for value in values {
             bench.tell(format!("{}: {} {value}", sweep.name, knob.name()), on_event);
             trial(bench, &mut sweep, &with(candidate, value), value, left);
@@ -83,18 +91,30 @@ pub(super) fn sweep(
         }
         sweeps.push(sweep);
     }
-    // All engines on the same batches before the next ones are made. Runs come back to what training has, the last value.
+    // All engines on the same batches before the next ones are made. Runs come back to what
+    // training has, the last value.
     let set_run: fn(&mut Dataset, usize) = Dataset::set_run;
-    for (knob, values, set) in [(Knob::Run, &RUNS[..], set_run), (Knob::Batch, &BATCHES[..], Dataset::set_batch)] {
+    for (knob, values, set) in [
+        (Knob::Run, &RUNS[..], set_run),
+        (Knob::Batch, &BATCHES[..], Dataset::set_batch),
+    ] {
         let mut by_value: Vec<Sweep> = tuned
             .iter()
-            .map(|candidate| Sweep { name: candidate.name(), knob, trials: Vec::new(), best: None })
+            .map(|candidate| Sweep {
+                name: candidate.name(),
+                knob,
+                trials: Vec::new(),
+                best: None,
+            })
             .collect();
         for &value in values {
             set(&mut bench.data, value);
             bench.make_batches(rayon::current_num_threads())?;
             for (candidate, sweep) in tuned.iter().zip(&mut by_value) {
-                bench.tell(format!("{}: {} {value} windows", sweep.name, knob.name()), on_event);
+                bench.tell(
+                    format!("{}: {} {value} windows", sweep.name, knob.name()),
+                    on_event,
+                );
                 trial(bench, sweep, candidate, value, left);
                 left -= 1;
             }
@@ -123,7 +143,13 @@ fn own_values(candidate: &Candidate) -> (Knob, Vec<usize>) {
     match *candidate {
         Candidate::Cpu { threads } => {
             let doubled = std::iter::successors(Some(1), |threads| Some(threads * 2));
-            (Knob::Threads, doubled.take_while(|&value| value < threads).chain([threads]).collect())
+            (
+                Knob::Threads,
+                doubled
+                    .take_while(|&value| value < threads)
+                    .chain([threads])
+                    .collect(),
+            )
         }
         Candidate::Gpu { .. } => (Knob::Lanes, LANES.map(|lanes| lanes as usize).to_vec()),
     }
@@ -139,19 +165,34 @@ fn with(candidate: &Candidate, value: usize) -> Candidate {
     candidate
 }
 
-/// Trains for a part of the time left, of which `left` trials are to have an equal part each. Where none is left, one trial is
-/// enough.
+/// Trains for a part of the time left, of which `left` trials are to have an equal part each. Where
+/// none is left, one trial is enough.
 fn trial(bench: &Bench, sweep: &mut Sweep, candidate: &Candidate, value: usize, left: usize) {
     let share = bench.left().div_f64(left as f64);
-    let tried = sweep.trials.iter().any(|trial| trial.words_per_second.is_some());
+    let tried = sweep
+        .trials
+        .iter()
+        .any(|trial| trial.words_per_second.is_some());
     let trial = if share.is_zero() && tried {
-        Trial { value, words_per_second: None, error: Some("no time was left; give more --seconds".to_owned()) }
+        Trial {
+            value,
+            words_per_second: None,
+            error: Some("no time was left; give more --seconds".to_owned()),
+        }
     } else {
-        let speed =
-            Run::start(bench, candidate, false).and_then(|mut run| run.words_per_second(share.mul_f64(TRAINING_SHARE)));
+        let speed = Run::start(bench, candidate, false)
+            .and_then(|mut run| run.words_per_second(share.mul_f64(TRAINING_SHARE)));
         match speed {
-            Ok(speed) => Trial { value, words_per_second: Some(speed), error: None },
-            Err(error) => Trial { value, words_per_second: None, error: Some(error.to_string()) },
+            Ok(speed) => Trial {
+                value,
+                words_per_second: Some(speed),
+                error: None,
+            },
+            Err(error) => Trial {
+                value,
+                words_per_second: None,
+                error: Some(error.to_string()),
+            },
         }
     };
     sweep.trials.push(trial);

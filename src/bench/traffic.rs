@@ -1,9 +1,10 @@
 //! How many bytes the algorithm moves: a model of what each stage of a step reads and writes.
 //!
-//! Counted are rows, each once for every use that has to name it anew: the centers of a run and the targets of its windows,
-//! whose rows are read once and to whose sums is added once (a read and a write); then each touched row, which is read and written, as is its sum, which
-//! is cleared. Caches may serve a part of that: a bandwidth above that of a copy says that they do. What lies between is
-//! left out as small: offsets, losses, and everything that stays in registers.
+//! Counted are rows, each once for every use that has to name it anew: the centers of a run and the
+//! targets of its windows, whose rows are read once and to whose sums is added once (a read and a
+//! write); then each touched row, which is read and written, as is its sum, which is cleared.
+//! Caches may serve a part of that: a bandwidth above that of a copy says that they do. What lies
+//! between is left out as small: offsets, losses, and everything that stays in registers.
 
 use super::Shape;
 use crate::batch::Batch;
@@ -28,7 +29,10 @@ impl Traffic {
     pub fn of(batch: &Batch, objective: Objective, shape: Shape) -> Self {
         let (row, sums) = (shape.row_bytes(), shape.dim as u64 * WORD);
         let (centers, targets) = (batch.run_centers.len() as u64, batch.targets.len() as u64);
-        let (center_rows, target_rows) = (batch.center_rows.len() as u64, batch.target_rows.len() as u64);
+        let (center_rows, target_rows) = (
+            batch.center_rows.len() as u64,
+            batch.target_rows.len() as u64,
+        );
         let moved = |rows: u64| rows * 2 * (row + sums);
         match objective {
             Objective::Sigmoid => Self {
@@ -36,7 +40,8 @@ impl Traffic {
                 apply_input: moved(center_rows),
                 apply_output: moved(target_rows),
             },
-            // Each product reads two matrices and writes the third; the scores are turned into errors in their place.
+            // Each product reads two matrices and writes the third; the scores are turned into
+            // errors in their place.
             Objective::Softmax => {
                 let words = shape.output_rows as u64;
                 let (scores, centers) = (center_rows * words * WORD, center_rows);
@@ -45,7 +50,11 @@ impl Traffic {
                     + 2 * scores
                     + (scores + words * row + centers * sums)
                     + (scores + centers * row + words * sums);
-                Self { window: products, apply_input: moved(centers), apply_output: moved(words) }
+                Self {
+                    window: products,
+                    apply_input: moved(centers),
+                    apply_output: moved(words),
+                }
             }
         }
     }
@@ -55,8 +64,8 @@ impl Traffic {
         self.window + self.apply_input + self.apply_output
     }
 
-    /// What a stage moves, by the name that an engine gives it; of a stage that moves a part of a half, or next to nothing,
-    /// there is no figure.
+    /// What a stage moves, by the name that an engine gives it; of a stage that moves a part of a
+    /// half, or next to nothing, there is no figure.
     pub fn of_stage(self, name: &str) -> Option<u64> {
         match name {
             "window" => Some(self.window),
@@ -86,13 +95,28 @@ mod tests {
     fn rows_by_hand() {
         // A run of two windows: centers 0 and 1, targets 2 + 1, which are rows 3, 4 and 0 of W'.
         let batch = batch_of(9, &[(vec![0, 1], vec![3, 4]), (vec![1], vec![0])]);
-        let shape = Shape { dim: 10, bytes: 4, output_rows: 9 };
+        let shape = Shape {
+            dim: 10,
+            bytes: 4,
+            output_rows: 9,
+        };
         let traffic = Traffic::of(&batch, Objective::Sigmoid, shape);
-        // A row or its sum has 40 bytes: a center of the run, or a target, takes three of them and an index.
-        assert_eq!(traffic, Traffic { window: 5 * 124, apply_input: 2 * 160, apply_output: 3 * 160 });
+        // A row or its sum has 40 bytes: a center of the run, or a target, takes three of them and
+        // an index.
+        assert_eq!(
+            traffic,
+            Traffic {
+                window: 5 * 124,
+                apply_input: 2 * 160,
+                apply_output: 3 * 160
+            }
+        );
         assert_eq!(traffic.of_stage("apply"), Some(5 * 160));
         assert_eq!(traffic.of_stage("apply fixed-point sums: W"), Some(2 * 160));
-        assert_eq!(traffic.of_stage("apply fixed-point sums: W'"), Some(3 * 160));
+        assert_eq!(
+            traffic.of_stage("apply fixed-point sums: W'"),
+            Some(3 * 160)
+        );
         assert_eq!(traffic.of_stage("loss"), None);
         let half = Traffic::of(&batch, Objective::Sigmoid, Shape { bytes: 2, ..shape });
         assert_eq!(half.window, 5 * 104);

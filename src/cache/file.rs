@@ -10,8 +10,9 @@
 //! | | header: JSON, with a CRC-32C of each block of words |
 //! | | the words trained on, then those held out: `u32`, block after block |
 //!
-//! Numbers are in the byte order of the machine, to which a version of the other order is another version. Before anything is
-//! used, the length of the file is compared with what the header announces, and all checksums with what they are of.
+//! Numbers are in the byte order of the machine, to which a version of the other order is another
+//! version. Before anything is used, the length of the file is compared with what the header
+//! announces, and all checksums with what they are of.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -27,8 +28,8 @@ use crate::vocab::{Selection, Vocab};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"w2v-text");
 
-/// To be raised with every change of the bytes or of what they mean: how text becomes words, sentences and blocks, and how a
-/// vocabulary is chosen.
+/// To be raised with every change of the bytes or of what they mean: how text becomes words,
+/// sentences and blocks, and how a vocabulary is chosen.
 const VERSION: u64 = 2;
 
 /// Magic, version, length of the header, its checksum, and that of these four.
@@ -59,7 +60,15 @@ impl Header {
 
 /// Writes what a corpus holds.
 pub(super) fn write(key: &Key, contents: &Contents, out: &mut dyn Write) -> io::Result<()> {
-    let Contents { vocab, selection, encoded: Encoded { store, held_out, report } } = contents;
+    let Contents {
+        vocab,
+        selection,
+        encoded: Encoded {
+            store,
+            held_out,
+            report,
+        },
+    } = contents;
     let header = serde_json::to_vec(&Header {
         key: key.clone(),
         text: *report,
@@ -75,7 +84,9 @@ pub(super) fn write(key: &Key, contents: &Contents, out: &mut dyn Write) -> io::
     for store in std::iter::once(store).chain(held_out) {
         for block in 0..store.blocks() {
             tokens.clear();
-            store.read_block(block, &mut tokens).map_err(io::Error::other)?;
+            store
+                .read_block(block, &mut tokens)
+                .map_err(io::Error::other)?;
             out.write_all(bytemuck::cast_slice(&tokens))?;
         }
     }
@@ -86,7 +97,13 @@ pub(super) fn write(key: &Key, contents: &Contents, out: &mut dyn Write) -> io::
 fn preamble(header: &[u8]) -> Preamble {
     let start = [MAGIC, VERSION, header.len() as u64, xxh3_64(header)];
     let [magic, version, length, checksum] = start;
-    [magic, version, length, checksum, xxh3_64(bytemuck::cast_slice(&start))]
+    [
+        magic,
+        version,
+        length,
+        checksum,
+        xxh3_64(bytemuck::cast_slice(&start)),
+    ]
 }
 
 /// Reads what a corpus holds, if there is such a file and it is of this key.
@@ -113,10 +130,17 @@ pub(super) fn read(path: &Path, key: &Key) -> Result<Option<Contents>, String> {
     let held_out_start = start + header.store.tokens() * 4;
     let encoded = Encoded {
         store: store(start, header.store)?,
-        held_out: header.held_out.map(|index| store(held_out_start, index)).transpose()?,
+        held_out: header
+            .held_out
+            .map(|index| store(held_out_start, index))
+            .transpose()?,
         report: header.text,
     };
-    Ok(Some(Contents { vocab, selection: header.selection, encoded }))
+    Ok(Some(Contents {
+        vocab,
+        selection: header.selection,
+        encoded,
+    }))
 }
 
 /// The header of a file of `size` bytes, with which it agrees.
@@ -126,7 +150,8 @@ fn read_header(file: &mut File, size: u64) -> Result<Header, String> {
     if size < begin {
         return Err(CUT.to_owned());
     }
-    file.read_exact(bytemuck::cast_slice_mut(&mut start)).map_err(unreadable)?;
+    file.read_exact(bytemuck::cast_slice_mut(&mut start))
+        .map_err(unreadable)?;
     let [magic, version, length, checksum, own_checksum] = start;
     if magic != MAGIC {
         return Err("it is no cached corpus".to_owned());
@@ -145,7 +170,8 @@ fn read_header(file: &mut File, size: u64) -> Result<Header, String> {
     if checksum != xxh3_64(&bytes) {
         return Err(DAMAGED.to_owned());
     }
-    let header: Header = serde_json::from_slice(&bytes).map_err(|error| format!("{DAMAGED}: {error}"))?;
+    let header: Header =
+        serde_json::from_slice(&bytes).map_err(|error| format!("{DAMAGED}: {error}"))?;
     let is_sound = header.store.is_sound() && header.held_out.as_ref().is_none_or(Index::is_sound);
     match header.body() + begin + length {
         _ if !is_sound => Err(DAMAGED.to_owned()),
@@ -160,7 +186,8 @@ fn vocabulary(header: &Header) -> Option<Vocab> {
     let words: Vec<&str> = header.words.split('\n').collect();
     let vocab = Vocab::from_words(words.iter().copied().zip(header.counts.iter().copied())).ok()?;
     let add = |sum: u64, &count: &u64| sum.checked_add(count);
-    (words.len() == header.counts.len() && header.counts.iter().try_fold(0, add).is_some()).then_some(vocab)
+    (words.len() == header.counts.len() && header.counts.iter().try_fold(0, add).is_some())
+        .then_some(vocab)
 }
 
 /// Reads all blocks, and says whether they are what was written.
@@ -168,8 +195,13 @@ fn verify(store: &TokenStore, vocab: &Vocab) -> Result<(), String> {
     let mut tokens = Vec::new();
     for block in 0..store.blocks() {
         tokens.clear();
-        store.read_block(block, &mut tokens).map_err(|_| DAMAGED.to_owned())?;
-        if tokens.iter().any(|token| (token & !END) as usize >= vocab.len()) {
+        store
+            .read_block(block, &mut tokens)
+            .map_err(|_| DAMAGED.to_owned())?;
+        if tokens
+            .iter()
+            .any(|token| (token & !END) as usize >= vocab.len())
+        {
             return Err(DAMAGED.to_owned());
         }
     }
@@ -190,11 +222,15 @@ mod tests {
     use crate::corpus::{Corpus, HeldOut};
     use crate::vocab::Rules;
 
-    /// Whatever text can hold: words of any form, lines too long, bytes that are no text, in several blocks.
+    /// Whatever text can hold: words of any form, lines too long, bytes that are no text, in
+    /// several blocks.
     fn text() -> Vec<u8> {
-        let mut text = b"\xef\xbb\xbfA a\tb\xef\xbb\xbfb\x0bb \xff\xc3 \xc3\xa9 e\xcc\x81 \xe2\x80\xa8z\r\n\n".to_vec();
-        (0..60_000u32)
-            .for_each(|i| text.extend(format!("w{}{}", i * i % 997, if i % 9 == 0 { '\n' } else { ' ' }).bytes()));
+        let mut text =
+            b"\xef\xbb\xbfA a\tb\xef\xbb\xbfb\x0bb \xff\xc3 \xc3\xa9 e\xcc\x81 \xe2\x80\xa8z\r\n\n"
+                .to_vec();
+        (0..60_000u32).for_each(|i| {
+            text.extend(format!("w{}{}", i * i % 997, if i % 9 == 0 { '\n' } else { ' ' }).bytes())
+        });
         text.extend("long ".repeat(40_000).bytes());
         text.extend([b'x'; 2000]);
         text
@@ -205,13 +241,25 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text()).unwrap();
         let corpus = Corpus::open(&[file.path().to_owned()]).unwrap();
-        let config = Config { validation: Some(0.05), ..Config::default() };
+        let config = Config {
+            validation: Some(0.05),
+            ..Config::default()
+        };
         let rules = Rules::default();
         let (counts, _) = corpus.count(&rules, |_| ()).unwrap();
         let (vocab, selection) = Vocab::select(&counts, 1, None, &rules).unwrap();
         let held_out = Some(HeldOut::new(0.05, 1));
-        let encoded = corpus.encode(&vocab, rules.normalization, held_out, None, |_| ()).unwrap();
-        (Key::new(&corpus, &config, &rules).unwrap(), Contents { vocab, selection, encoded })
+        let encoded = corpus
+            .encode(&vocab, rules.normalization, held_out, None, |_| ())
+            .unwrap();
+        (
+            Key::new(&corpus, &config, &rules).unwrap(),
+            Contents {
+                vocab,
+                selection,
+                encoded,
+            },
+        )
     }
 
     fn bytes(key: &Key, contents: &Contents) -> Vec<u8> {
@@ -236,9 +284,16 @@ mod tests {
     fn what_is_written_is_read() {
         let (key, contents) = contents();
         let read = read_bytes(&bytes(&key, &contents), &key).unwrap().unwrap();
-        assert!(read.vocab.words().eq(contents.vocab.words()) && read.vocab.counts() == contents.vocab.counts());
-        assert_eq!((read.selection, read.encoded.report), (contents.selection, contents.encoded.report));
-        let stores = |contents: Contents| [contents.encoded.store, contents.encoded.held_out.unwrap()];
+        assert!(
+            read.vocab.words().eq(contents.vocab.words())
+                && read.vocab.counts() == contents.vocab.counts()
+        );
+        assert_eq!(
+            (read.selection, read.encoded.report),
+            (contents.selection, contents.encoded.report)
+        );
+        let stores =
+            |contents: Contents| [contents.encoded.store, contents.encoded.held_out.unwrap()];
         for (now, then) in stores(read).iter().zip(&stores(contents)) {
             assert_eq!(now.index(), then.index());
             assert_eq!(tokens(now), tokens(then));
@@ -251,11 +306,24 @@ mod tests {
     fn the_version_is_that_of_how_text_is_read() {
         let (_, contents) = contents();
         let mut hash = Xxh3::new();
-        contents.vocab.words().for_each(|word| hash.update(format!("{word}\n").as_bytes()));
-        contents.vocab.counts().iter().for_each(|count| hash.update(&count.to_le_bytes()));
-        for store in [&contents.encoded.store, contents.encoded.held_out.as_ref().unwrap()] {
-            (0..=store.blocks()).for_each(|block| hash.update(&store.block_start(block).to_le_bytes()));
-            tokens(store).iter().for_each(|token| hash.update(&token.to_le_bytes()));
+        contents
+            .vocab
+            .words()
+            .for_each(|word| hash.update(format!("{word}\n").as_bytes()));
+        contents
+            .vocab
+            .counts()
+            .iter()
+            .for_each(|count| hash.update(&count.to_le_bytes()));
+        for store in [
+            &contents.encoded.store,
+            contents.encoded.held_out.as_ref().unwrap(),
+        ] {
+            (0..=store.blocks())
+                .for_each(|block| hash.update(&store.block_start(block).to_le_bytes()));
+            tokens(store)
+                .iter()
+                .for_each(|token| hash.update(&token.to_le_bytes()));
         }
         hash.update(format!("{:?}{:?}", contents.encoded.report, contents.selection).as_bytes());
         assert_eq!(
@@ -280,8 +348,8 @@ mod tests {
         assert_eq!(why(b""), CUT);
     }
 
-    /// A header with true checksums that promises more than the file holds, or what cannot be, is refused before anything
-    /// is allocated.
+    /// A header with true checksums that promises more than the file holds, or what cannot be, is
+    /// refused before anything is allocated.
     #[test]
     fn a_lying_header_is_refused() {
         let (key, contents) = contents();
@@ -291,10 +359,17 @@ mod tests {
             let mut header = serde_json::from_slice(&whole[40..40 + length]).unwrap();
             change(&mut header);
             let header = serde_json::to_vec(&header).unwrap();
-            [bytemuck::cast_slice(&preamble(&header)), &header[..], &whole[40 + length..]].concat()
+            [
+                bytemuck::cast_slice(&preamble(&header)),
+                &header[..],
+                &whole[40 + length..],
+            ]
+            .concat()
         };
         read_bytes(&header(&|_| ()), &key).unwrap().unwrap();
-        let refused = |change: &dyn Fn(&mut serde_json::Value)| read_bytes(&header(change), &key).unwrap_err();
+        let refused = |change: &dyn Fn(&mut serde_json::Value)| {
+            read_bytes(&header(change), &key).unwrap_err()
+        };
         refused(&|header| header["store"]["starts"][1] = u64::MAX.into());
         refused(&|header| header["store"]["starts"] = vec![0u64].into());
         refused(&|header| header["held_out"] = serde_json::Value::Null);
@@ -308,7 +383,10 @@ mod tests {
         });
         let start = [MAGIC, VERSION, u64::MAX, 0];
         let lying = [&start[..], &[xxh3_64(bytemuck::cast_slice(&start))]].concat();
-        assert_eq!(read_bytes(bytemuck::cast_slice(&lying), &key).unwrap_err(), CUT);
+        assert_eq!(
+            read_bytes(bytemuck::cast_slice(&lying), &key).unwrap_err(),
+            CUT
+        );
     }
 
     #[test]

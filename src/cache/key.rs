@@ -13,7 +13,8 @@ use crate::config::Config;
 use crate::corpus::{Corpus, STDIN, Stamp};
 use crate::vocab::Rules;
 
-/// Settings that come into play once a corpus is encoded. Any other setting makes another cached corpus.
+/// Settings that come into play once a corpus is encoded. Any other setting makes another cached
+/// corpus.
 const OF_TRAINING: [&str; 19] = [
     "dim",
     "window",
@@ -96,7 +97,9 @@ impl Key {
             (now.path == then.path && now != then).then(|| format!("{} has changed", now.path))
         };
         let changed = self.files.iter().zip(&then.files).find_map(changed);
-        (self != then).then(|| changed.unwrap_or_else(|| "it is of another corpus or other options".to_owned()))
+        (self != then).then(|| {
+            changed.unwrap_or_else(|| "it is of another corpus or other options".to_owned())
+        })
     }
 }
 
@@ -110,14 +113,21 @@ impl TextFile {
         File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
         hash.update(&head);
         let modified = modified.and_then(nanoseconds);
-        Ok(Self { path: place.to_string_lossy().into_owned(), bytes, modified, head: hash.digest() })
+        Ok(Self {
+            path: place.to_string_lossy().into_owned(),
+            bytes,
+            modified,
+            head: hash.digest(),
+        })
     }
 }
 
 fn nanoseconds(time: SystemTime) -> Option<i64> {
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_nanos()).ok(),
-        Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|nanoseconds| -nanoseconds),
+        Err(before) => i64::try_from(before.duration().as_nanos())
+            .ok()
+            .map(|nanoseconds| -nanoseconds),
     }
 }
 
@@ -138,9 +148,14 @@ fn digest_of_file(path: &Path) -> Result<u64, String> {
 }
 
 fn unknown(path: &Path) -> String {
-    let name = if path.as_os_str() == STDIN { "standard input".to_owned() } else { path.display().to_string() };
+    let name = if path.as_os_str() == STDIN {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
     format!(
-        "{name} is no file, and cannot be known again when it comes once more; write it to a file to have it cached"
+        "{name} is no file, and cannot be known again when it comes once more; write it to a file \
+         to have it cached"
     )
 }
 
@@ -159,13 +174,21 @@ mod tests {
     }
 
     fn open(files: &[&Path]) -> Corpus {
-        Corpus::open(&files.iter().map(|&path| path.to_owned()).collect::<Vec<_>>()).unwrap()
+        Corpus::open(
+            &files
+                .iter()
+                .map(|&path| path.to_owned())
+                .collect::<Vec<_>>(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn settings_of_training_are_settings() {
         let settings = Config::default().settings();
-        OF_TRAINING.iter().for_each(|name| assert!(settings.contains_key(*name), "{name}"));
+        OF_TRAINING
+            .iter()
+            .for_each(|name| assert!(settings.contains_key(*name), "{name}"));
     }
 
     #[test]
@@ -175,34 +198,87 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
             Some(folder.path().join(name))
         };
-        let [text, list_of_words, other_list] = ["text", "list", "other"].map(|name| list(name, name).unwrap());
+        let [text, list_of_words, other_list] =
+            ["text", "list", "other"].map(|name| list(name, name).unwrap());
         let corpus = open(&[&text]);
         let base = key(&corpus, &Config::default());
-        let words = |words| Config { words, ..Config::default() };
-        let keep = |list: &Path| words(WordOptions { keep_words: Some(list.to_owned()), ..WordOptions::default() });
+        let words = |words| Config {
+            words,
+            ..Config::default()
+        };
+        let keep = |list: &Path| {
+            words(WordOptions {
+                keep_words: Some(list.to_owned()),
+                ..WordOptions::default()
+            })
+        };
         let others = [
-            Config { min_count: 6, ..Config::default() },
-            Config { max_vocab: Some(9), ..Config::default() },
-            Config { vocab: Some(list_of_words.clone()), ..Config::default() },
-            Config { vocab: Some(other_list.clone()), ..Config::default() },
-            Config { validation: Some(0.1), ..Config::default() },
-            Config { validation: Some(0.1), seed: 2, ..Config::default() },
-            words(WordOptions { lowercase: true, ..WordOptions::default() }),
-            words(WordOptions { nfc: true, ..WordOptions::default() }),
-            words(WordOptions { vocab_memory: Some(1 << 30), ..WordOptions::default() }),
-            words(WordOptions { stop_words: Some(list_of_words.clone()), ..WordOptions::default() }),
+            Config {
+                min_count: 6,
+                ..Config::default()
+            },
+            Config {
+                max_vocab: Some(9),
+                ..Config::default()
+            },
+            Config {
+                vocab: Some(list_of_words.clone()),
+                ..Config::default()
+            },
+            Config {
+                vocab: Some(other_list.clone()),
+                ..Config::default()
+            },
+            Config {
+                validation: Some(0.1),
+                ..Config::default()
+            },
+            Config {
+                validation: Some(0.1),
+                seed: 2,
+                ..Config::default()
+            },
+            words(WordOptions {
+                lowercase: true,
+                ..WordOptions::default()
+            }),
+            words(WordOptions {
+                nfc: true,
+                ..WordOptions::default()
+            }),
+            words(WordOptions {
+                vocab_memory: Some(1 << 30),
+                ..WordOptions::default()
+            }),
+            words(WordOptions {
+                stop_words: Some(list_of_words.clone()),
+                ..WordOptions::default()
+            }),
             keep(&list_of_words),
             keep(&other_list),
         ];
-        let mut names: Vec<String> = others.iter().map(|config| key(&corpus, config).file_name()).collect();
+        let mut names: Vec<String> = others
+            .iter()
+            .map(|config| key(&corpus, config).file_name())
+            .collect();
         names.push(base.file_name());
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), others.len() + 1);
         // And whatever does not, does not; nor does the name of a list, or the order in it.
-        let training = Config { seed: 2, dim: 9, loss: Loss::Hs, sample: Some(0.0), epochs: 1, ..Config::default() };
+        let training = Config {
+            seed: 2,
+            dim: 9,
+            loss: Loss::Hs,
+            sample: Some(0.0),
+            epochs: 1,
+            ..Config::default()
+        };
         assert_eq!(key(&corpus, &training), base);
-        let (one, two) = (list("one", "a\nb\n").unwrap(), list("two", "b\n\na").unwrap());
+        let (one, two) = (
+            list("one", "a\nb\n").unwrap(),
+            list("two", "b\n\na").unwrap(),
+        );
         assert_eq!(key(&corpus, &keep(&one)), key(&corpus, &keep(&two)));
         // The same list with something else in it.
         let before = key(&corpus, &keep(&one));
@@ -217,7 +293,12 @@ mod tests {
         let written = UNIX_EPOCH + std::time::Duration::from_nanos(1_700_000_000_123_456_789);
         let write = |name: &str, text: &str, time: SystemTime| {
             fs::write(path(name), text).unwrap();
-            File::options().write(true).open(path(name)).unwrap().set_modified(time).unwrap();
+            File::options()
+                .write(true)
+                .open(path(name))
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
             key(&open(&[&path(name)]), &Config::default())
         };
         let base = write("a", "a b", written);
@@ -230,15 +311,24 @@ mod tests {
             write("a", "a b", UNIX_EPOCH - second),
         ] {
             assert_eq!(other.file_name(), base.file_name());
-            assert_eq!(other.difference(&base).unwrap(), format!("{} has changed", base.files[0].path));
+            assert_eq!(
+                other.difference(&base).unwrap(),
+                format!("{} has changed", base.files[0].path)
+            );
         }
         assert_eq!(write("a", "a b", written), base);
         let other = write("b", "a b", written);
         assert_ne!(other.file_name(), base.file_name());
         let (ab, ba) = ([path("a"), path("b")], [path("b"), path("a")]);
-        let of = |files: &[std::path::PathBuf; 2]| key(&open(&[&files[0], &files[1]]), &Config::default());
+        let of = |files: &[std::path::PathBuf; 2]| {
+            key(&open(&[&files[0], &files[1]]), &Config::default())
+        };
         assert_ne!(of(&ab).file_name(), of(&ba).file_name());
-        assert!(base.difference(&of(&ab)).unwrap().contains("another corpus"));
+        assert!(
+            base.difference(&of(&ab))
+                .unwrap()
+                .contains("another corpus")
+        );
         assert!(base.difference(&other).unwrap().contains("another corpus"));
         assert_eq!(base.difference(&base), None);
     }

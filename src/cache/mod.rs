@@ -1,14 +1,16 @@
-//! The cache of a corpus: what counting and encoding gave, kept in a folder for the next run on the same text.
+//! The cache of a corpus: what counting and encoding gave, kept in a folder for the next run on the
+//! same text.
 //!
 //! | file | does |
 //! |---|---|
 //! | `key` | says what a cached corpus was read from, and how |
 //! | `file` | one as bytes, with checksums |
 //!
-//! The corpus and the options name the file, so that each way of reading a corpus has one, which is replaced when its text
-//! has changed. A file is used only if it is whole and its key is that of the run; otherwise the corpus is read as if there
-//! were none. Files appear whole or not at all, and whoever reads one keeps it, whatever happens to its name: any number of
-//! runs may share a folder.
+//! The corpus and the options name the file, so that each way of reading a corpus has one, which is
+//! replaced when its text has changed. A file is used only if it is whole and its key is that of
+//! the run; otherwise the corpus is read as if there were none. Files appear whole or not at all,
+//! and whoever reads one keeps it, whatever happens to its name: any number of runs may share a
+//! folder.
 
 mod file;
 mod key;
@@ -41,13 +43,17 @@ impl Cache {
             value: folder.display().to_string(),
             why: format!("cannot be made a folder: {error}; name another one"),
         })?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
-    /// What `corpus` holds: as it was kept, or else by `read`, and then kept. The files of `config` have been read as `rules`.
+    /// What `corpus` holds: as it was kept, or else by `read`, and then kept. The files of `config`
+    /// have been read as `rules`.
     ///
     /// # Errors
-    /// Those of `read`. What goes wrong with the cache is told as an [`Event::Cached`], and the run goes on without.
+    /// Those of `read`. What goes wrong with the cache is told as an [`Event::Cached`], and the run
+    /// goes on without.
     pub(crate) fn contents<E: FnMut(Event)>(
         &self,
         corpus: &Corpus,
@@ -70,13 +76,17 @@ impl Cache {
                 return Ok(contents);
             }
             Ok(None) => {}
-            Err(why) => on_event(Event::Cached(Cached::Rejected { path: path.clone(), why })),
+            Err(why) => on_event(Event::Cached(Cached::Rejected {
+                path: path.clone(),
+                why,
+            })),
         }
         let contents = read(on_event)?;
         // What was read must be what the key was made of.
         let is_same = Key::new(corpus, config, rules).as_ref() == Ok(&key);
         let saved = if is_same {
-            self.save(&path, &key, &contents).map_err(|error| error.to_string())
+            self.save(&path, &key, &contents)
+                .map_err(|error| error.to_string())
         } else {
             Err("a file that was read has changed since".to_owned())
         };
@@ -94,10 +104,15 @@ impl Cache {
         Ok(fs::metadata(path).map_or(0, |metadata| metadata.len()))
     }
 
-    /// Held while a file is written. Who finds that nobody else writes takes away what killed processes have left.
+    /// Held while a file is written. Who finds that nobody else writes takes away what killed
+    /// processes have left.
     fn writing(&self) -> Option<File> {
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(self.folder.join("cache.lock")).ok()?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.folder.join("cache.lock"))
+            .ok()?;
         if lock.try_lock().is_ok() {
             sweep(&self.folder);
             lock.unlock().ok()?;

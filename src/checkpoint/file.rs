@@ -9,8 +9,9 @@
 //! | | W, W', and with `patience` those of the best epoch: the largest element so far, then row after row, all f32 |
 //! | 8 | XXH3 of everything before |
 //!
-//! All numbers are little-endian. The version is read before anything else is trusted, the length of the file is compared
-//! with what the header announces before anything is allocated, and nothing is used before the checksum has been compared.
+//! All numbers are little-endian. The version is read before anything else is trusted, the length
+//! of the file is compared with what the header announces before anything is allocated, and nothing
+//! is used before the checksum has been compared.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -49,16 +50,23 @@ struct Header {
 }
 
 impl Header {
-    /// Floats of all matrices, the largest element of each included, unless there are more than a file can hold.
+    /// Floats of all matrices, the largest element of each included, unless there are more than a
+    /// file can hold.
     fn floats(&self) -> Option<u64> {
         let rows = (self.input_rows as u64).checked_add(self.output_rows as u64)?;
-        rows.checked_mul(self.dim as u64)?.checked_add(2)?.checked_mul(1 + u64::from(self.has_best))
+        rows.checked_mul(self.dim as u64)?
+            .checked_add(2)?
+            .checked_mul(1 + u64::from(self.has_best))
     }
 }
 
 /// Writes a checkpoint.
 pub(super) fn write(run: &Fingerprint, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
-    let Snapshot { reached, model, best } = snapshot;
+    let Snapshot {
+        reached,
+        model,
+        best,
+    } = snapshot;
     let header = serde_json::to_vec(&Header {
         run: run.clone(),
         reached: *reached,
@@ -68,7 +76,10 @@ pub(super) fn write(run: &Fingerprint, snapshot: &Snapshot, out: &mut dyn Write)
         has_best: best.is_some(),
     })?;
     let length = u32::try_from(header.len()).map_err(io::Error::other)?;
-    let mut out = Hashed { inner: out, hash: Xxh3::new() };
+    let mut out = Hashed {
+        inner: out,
+        hash: Xxh3::new(),
+    };
     out.write_all(&MAGIC)?;
     out.write_all(&VERSION.to_le_bytes())?;
     out.write_all(&length.to_le_bytes())?;
@@ -86,19 +97,27 @@ pub(super) fn write(run: &Fingerprint, snapshot: &Snapshot, out: &mut dyn Write)
 /// Reads a checkpoint.
 ///
 /// # Errors
-/// [`Error::Format`] when it is damaged, [`Error::Setting`] when another version of the program wrote it, [`Error::Io`] when
-/// it cannot be read.
+/// [`Error::Format`] when it is damaged, [`Error::Setting`] when another version of the program
+/// wrote it, [`Error::Io`] when it cannot be read.
 pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let file = File::open(path).map_err(Error::io("read", path))?;
     let size = file.metadata().map_err(Error::io("read", path))?.len();
-    let damaged = |place: String, why: String| Error::Format { path: path.to_owned(), place, why };
+    let damaged = |place: String, why: String| Error::Format {
+        path: path.to_owned(),
+        place,
+        why,
+    };
     let ends = |error: io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            damaged(format!("byte {size}"), "the checkpoint ends here, unfinished".to_owned())
-        }
+        io::ErrorKind::UnexpectedEof => damaged(
+            format!("byte {size}"),
+            "the checkpoint ends here, unfinished".to_owned(),
+        ),
         _ => Error::io("read", path)(error),
     };
-    let mut file = Hashed { inner: BufReader::with_capacity(1 << 20, file), hash: Xxh3::new() };
+    let mut file = Hashed {
+        inner: BufReader::with_capacity(1 << 20, file),
+        hash: Xxh3::new(),
+    };
 
     let (mut magic, mut version, mut length) = ([0; 8], [0; 4], [0; 4]);
     file.read_exact(&mut magic).map_err(ends)?;
@@ -108,21 +127,42 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     file.read_exact(&mut version).map_err(ends)?;
     let version = u32::from_le_bytes(version);
     if version != VERSION {
-        let why = format!("another version of w2v-gpu wrote it (format {version}, not {VERSION}); go on with that one");
-        return Err(Error::Setting { flag: "--resume", value: path.display().to_string(), why });
+        let why = format!(
+            "another version of w2v-gpu wrote it (format {version}, not {VERSION}); go on with \
+             that one"
+        );
+        return Err(Error::Setting {
+            flag: "--resume",
+            value: path.display().to_string(),
+            why,
+        });
     }
     file.read_exact(&mut length).map_err(ends)?;
     let length = u64::from(u32::from_le_bytes(length));
     if PREAMBLE + length + CHECKSUM > size {
-        return Err(damaged(format!("byte {size}"), "the checkpoint ends here, within its header".to_owned()));
+        return Err(damaged(
+            format!("byte {size}"),
+            "the checkpoint ends here, within its header".to_owned(),
+        ));
     }
     let mut header = vec![0; length as usize];
     file.read_exact(&mut header).map_err(ends)?;
-    let header: Header = serde_json::from_slice(&header)
-        .map_err(|error| damaged(format!("byte {PREAMBLE}"), format!("the header is damaged: {error}")))?;
-    let expected = header.floats().and_then(|floats| floats.checked_mul(4)?.checked_add(PREAMBLE + length + CHECKSUM));
+    let header: Header = serde_json::from_slice(&header).map_err(|error| {
+        damaged(
+            format!("byte {PREAMBLE}"),
+            format!("the header is damaged: {error}"),
+        )
+    })?;
+    let expected = header.floats().and_then(|floats| {
+        floats
+            .checked_mul(4)?
+            .checked_add(PREAMBLE + length + CHECKSUM)
+    });
     if header.dim == 0 || expected != Some(size) {
-        return Err(damaged(format!("byte {size}"), "the file has not the length that its header gives".to_owned()));
+        return Err(damaged(
+            format!("byte {size}"),
+            "the file has not the length that its header gives".to_owned(),
+        ));
     }
 
     let mut model = || -> io::Result<Model> {
@@ -132,14 +172,29 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
         })
     };
     let own = model().map_err(ends)?;
-    let best = if header.has_best { Some(Arc::new(model().map_err(ends)?)) } else { None };
+    let best = if header.has_best {
+        Some(Arc::new(model().map_err(ends)?))
+    } else {
+        None
+    };
     let mut checksum = [0; CHECKSUM as usize];
     file.inner.read_exact(&mut checksum).map_err(ends)?;
     if u64::from_le_bytes(checksum) != file.hash.digest() {
-        return Err(damaged(format!("byte {}", size - CHECKSUM), "the checksum is not that of the content".to_owned()));
+        return Err(damaged(
+            format!("byte {}", size - CHECKSUM),
+            "the checksum is not that of the content".to_owned(),
+        ));
     }
-    let snapshot = Snapshot { reached: header.reached, model: own, best };
-    Ok(Checkpoint { path: path.to_owned(), run: header.run, snapshot })
+    let snapshot = Snapshot {
+        reached: header.reached,
+        model: own,
+        best,
+    };
+    Ok(Checkpoint {
+        path: path.to_owned(),
+        run: header.run,
+        snapshot,
+    })
 }
 
 fn write_floats(values: &[f32], out: &mut dyn Write) -> io::Result<()> {
@@ -232,13 +287,22 @@ mod tests {
             if let Some(best) = &mut snapshot.best {
                 let Model { input, output } = best.as_ref().clone();
                 let (low, high) = (input.largest(), 2.0 * output.largest());
-                *best = Arc::new(Model { input: input.having_reached(low), output: output.having_reached(high) });
+                *best = Arc::new(Model {
+                    input: input.having_reached(low),
+                    output: output.having_reached(high),
+                });
             }
             let read = read_bytes(&bytes(&snapshot)).unwrap();
             assert_eq!(read.run, of(&Config::default()));
             assert_eq!(read.snapshot, snapshot);
             assert_eq!(
-                read.snapshot.model.input.row(1).iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+                read.snapshot
+                    .model
+                    .input
+                    .row(1)
+                    .iter()
+                    .map(|v| v.to_bits())
+                    .collect::<Vec<_>>(),
                 odd.map(f32::to_bits)
             );
         }
@@ -249,18 +313,34 @@ mod tests {
         let mut bytes = bytes(&snapshot(1, false));
         bytes[8] += 1;
         let error = read_bytes(&bytes).unwrap_err();
-        assert!(matches!(error, Error::Setting { .. }) && error.to_string().contains("another version"), "{error}");
+        assert!(
+            matches!(error, Error::Setting { .. }) && error.to_string().contains("another version"),
+            "{error}"
+        );
     }
 
-    /// A header that promises more than the file holds, by any factor, is refused before anything is allocated.
+    /// A header that promises more than the file holds, by any factor, is refused before anything
+    /// is allocated.
     #[test]
     fn a_lying_header_is_refused() {
         for dim in [0, 1 << 40, usize::MAX] {
             let reached = Reached::default();
             let run = of(&Config::default());
-            let header = Header { run, reached, dim, input_rows: usize::MAX, output_rows: 1, has_best: true };
+            let header = Header {
+                run,
+                reached,
+                dim,
+                input_rows: usize::MAX,
+                output_rows: 1,
+                has_best: true,
+            };
             let header = serde_json::to_vec(&header).unwrap();
-            let mut bytes = [MAGIC.as_slice(), &VERSION.to_le_bytes(), &(header.len() as u32).to_le_bytes()].concat();
+            let mut bytes = [
+                MAGIC.as_slice(),
+                &VERSION.to_le_bytes(),
+                &(header.len() as u32).to_le_bytes(),
+            ]
+            .concat();
             bytes.extend(header);
             bytes.extend([0; 8]);
             assert!(matches!(read_bytes(&bytes), Err(Error::Format { .. })));

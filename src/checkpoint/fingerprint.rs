@@ -65,17 +65,24 @@ impl Fingerprint {
     /// The settings given, and what they leave to be chosen as it was chosen then.
     ///
     /// # Errors
-    /// What that run has: the settings that would change the vectors, each as it was then and is now.
+    /// What that run has: the settings that would change the vectors, each as it was then and is
+    /// now.
     pub(super) fn complete(&self, config: &Config) -> Result<Config, String> {
         let then = |name| self.settings.get(name).cloned().unwrap_or_default();
         let config = Config {
             sample: config.sample.or_else(|| then("sample").as_f64()),
-            batch: config.batch.or_else(|| then("batch").as_u64().and_then(|batch| batch.try_into().ok())),
+            batch: config.batch.or_else(|| {
+                then("batch")
+                    .as_u64()
+                    .and_then(|batch| batch.try_into().ok())
+            }),
             min_lr: config.min_lr.or_else(|| then("min_lr").as_f64()),
             ..config.clone()
         };
         let now = config.settings();
-        let has_grown = |name: &str, then: &Value, now: &Value| name == "epochs" && now.as_u64() > then.as_u64();
+        let has_grown = |name: &str, then: &Value, now: &Value| {
+            name == "epochs" && now.as_u64() > then.as_u64()
+        };
         let matters = |name: &str| config.loss == Loss::Ns || !Config::OF_NEGATIVES.contains(&name);
         let (mut were, mut are) = (Vec::new(), Vec::new());
         for (name, now) in &now {
@@ -90,7 +97,9 @@ impl Fingerprint {
             return Ok(config);
         }
         let (were, are) = (were.join(" and "), are.join(" and "));
-        Err(format!("{were}, and this one {are}: give the options of then"))
+        Err(format!(
+            "{were}, and this one {are}: give the options of then"
+        ))
     }
 
     /// Whether `data` is what the run was on.
@@ -101,17 +110,25 @@ impl Fingerprint {
         self.complete(&data.config)?;
         let (then, now) = (self.vocabulary, of_vocabulary(&data.vocab));
         if then != now {
-            let how = if then.words == now.words { ", but others or others as often" } else { "" };
+            let how = if then.words == now.words {
+                ", but others or others as often"
+            } else {
+                ""
+            };
             return Err(format!(
-                "another vocabulary, of {}, and this one {}{how}: give the CORPUS of then, and the options with which it was \
-                 read",
+                "another vocabulary, of {}, and this one {}{how}: give the CORPUS of then, and the \
+                 options with which it was read",
                 plural(then.words, "word"),
                 count(now.words)
             ));
         }
-        if self.corpus != of_text(&data.source) || self.held_out != data.validation.as_deref().map(of_text) {
+        if self.corpus != of_text(&data.source)
+            || self.held_out != data.validation.as_deref().map(of_text)
+        {
             return Err(
-                "the words of CORPUS in another order or other lines: give its files as they were then".to_owned()
+                "the words of CORPUS in another order or other lines: give its files as they were \
+                 then"
+                    .to_owned(),
             );
         }
         Ok(())
@@ -136,11 +153,17 @@ fn of_vocabulary(vocab: &Vocab) -> Digest {
         hash.update(word.as_bytes());
         hash.update(&count.to_le_bytes());
     }
-    Digest { words: vocab.len() as u64, hash: hash.digest() }
+    Digest {
+        words: vocab.len() as u64,
+        hash: hash.digest(),
+    }
 }
 
 fn of_text(source: &Source) -> Digest {
-    Digest { words: source.store.tokens(), hash: source.store.digest() }
+    Digest {
+        words: source.store.tokens(),
+        hash: source.store.digest(),
+    }
 }
 
 #[cfg(test)]
@@ -163,26 +186,74 @@ pub(super) mod tests {
 
     #[test]
     fn what_would_change_the_vectors_is_named() {
-        let resolved = Config { batch: Some(512), min_lr: Some(5e-6), ..Config::default() };
+        let resolved = Config {
+            batch: Some(512),
+            min_lr: Some(5e-6),
+            ..Config::default()
+        };
         let run = of(&resolved);
         // What is left to be chosen is as it was, and there may be more epochs.
         assert_eq!(run.complete(&Config::default()).unwrap(), resolved);
-        assert_eq!(run.complete(&Config { epochs: 9, ..Config::default() }).unwrap().batch, Some(512));
+        assert_eq!(
+            run.complete(&Config {
+                epochs: 9,
+                ..Config::default()
+            })
+            .unwrap()
+            .batch,
+            Some(512)
+        );
         for (config, expected) in [
-            (Config { epochs: 4, ..Config::default() }, "--epochs 5, and this one --epochs 4"),
-            (Config { batch: Some(256), ..Config::default() }, "--batch 512, and this one --batch 256"),
-            (Config { max_vocab: Some(9), ..Config::default() }, "no --max-vocab, and this one --max-vocab 9"),
             (
-                Config { fixed_window: true, seed: 2, ..Config::default() },
+                Config {
+                    epochs: 4,
+                    ..Config::default()
+                },
+                "--epochs 5, and this one --epochs 4",
+            ),
+            (
+                Config {
+                    batch: Some(256),
+                    ..Config::default()
+                },
+                "--batch 512, and this one --batch 256",
+            ),
+            (
+                Config {
+                    max_vocab: Some(9),
+                    ..Config::default()
+                },
+                "no --max-vocab, and this one --max-vocab 9",
+            ),
+            (
+                Config {
+                    fixed_window: true,
+                    seed: 2,
+                    ..Config::default()
+                },
                 "--seed 1 and no --fixed-window, and this one",
             ),
-            (Config { lr: 0.1 + 0.2, ..Config::default() }, "--lr 0.05, and this one --lr 0.30000000000000004"),
+            (
+                Config {
+                    lr: 0.1 + 0.2,
+                    ..Config::default()
+                },
+                "--lr 0.05, and this one --lr 0.30000000000000004",
+            ),
         ] {
             let why = run.complete(&config).unwrap_err();
             assert!(why.starts_with(expected), "{why}");
         }
         // Without negatives their settings do not matter.
-        let run = of(&Config { loss: Loss::Hs, ..resolved });
-        run.complete(&Config { loss: Loss::Hs, negative: 9, ..Config::default() }).unwrap();
+        let run = of(&Config {
+            loss: Loss::Hs,
+            ..resolved
+        });
+        run.complete(&Config {
+            loss: Loss::Hs,
+            negative: 9,
+            ..Config::default()
+        })
+        .unwrap();
     }
 }

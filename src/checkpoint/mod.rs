@@ -1,4 +1,5 @@
-//! Checkpoints: a run saved between two batches, from which another process goes on as if nothing had happened.
+//! Checkpoints: a run saved between two batches, from which another process goes on as if nothing
+//! had happened.
 //!
 //! | file | does |
 //! |---|---|
@@ -7,8 +8,9 @@
 //! | `folder` | the last two of a run, and which of them is whole |
 //! | `saver` | when to save, and the thread that writes |
 //!
-//! The place in the corpus is the number of words seen: from it the batcher finds the next batch, because every draw is a
-//! function of (seed, epoch, position). The learning rate follows from it too.
+//! The place in the corpus is the number of words seen: from it the batcher finds the next batch,
+//! because every draw is a function of (seed, epoch, position). The learning rate follows from it
+//! too.
 
 mod file;
 mod fingerprint;
@@ -105,13 +107,15 @@ impl Mean {
 }
 
 impl Checkpoint {
-    /// The settings of a run that goes on from here: those given, and what they leave to be chosen as it was chosen then.
+    /// The settings of a run that goes on from here: those given, and what they leave to be chosen
+    /// as it was chosen then.
     ///
-    /// More `epochs` may be given. The learning rate then falls over all of them, from where the words seen so far are on
-    /// that longer way; the size of a batch stays as it was.
+    /// More `epochs` may be given. The learning rate then falls over all of them, from where the
+    /// words seen so far are on that longer way; the size of a batch stays as it was.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the settings that would change the vectors, each as it was then and is now.
+    /// [`Error::Setting`] with the settings that would change the vectors, each as it was then and
+    /// is now.
     pub fn complete(&self, config: &Config) -> Result<Config> {
         self.run.complete(config).map_err(|why| self.refusal(&why))
     }
@@ -119,23 +123,36 @@ impl Checkpoint {
     /// Whether a run on `data` may go on from here.
     ///
     /// # Errors
-    /// [`Error::Setting`] with what differs, then and now; as [`Format::read`](crate::format::Format::read) for the vectors
-    /// that it started from.
+    /// [`Error::Setting`] with what differs, then and now; as
+    /// [`Format::read`](crate::format::Format::read) for the vectors that it started from.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         self.run.check(data).map_err(|why| self.refusal(&why))?;
         self.run.init().check(&data.config)?;
-        if self.snapshot.fits(data) { Ok(()) } else { Err(self.refusal("parts that do not fit together")) }
+        if self.snapshot.fits(data) {
+            Ok(())
+        } else {
+            Err(self.refusal("parts that do not fit together"))
+        }
     }
 
     fn refusal(&self, why: &str) -> Error {
-        let why = format!("the run there has {why}, or start anew with another folder for --checkpoint");
-        Error::Setting { flag: "--resume", value: self.path.display().to_string(), why }
+        let why =
+            format!("the run there has {why}, or start anew with another folder for --checkpoint");
+        Error::Setting {
+            flag: "--resume",
+            value: self.path.display().to_string(),
+            why,
+        }
     }
 }
 
 impl Snapshot {
     fn fits(&self, data: &Dataset) -> bool {
-        let Self { reached, model, best } = self;
+        let Self {
+            reached,
+            model,
+            best,
+        } = self;
         let fits = |model: &Model| {
             let (input, output) = (&model.input, &model.output);
             let dims = input.dim() == data.config.dim && output.dim() == data.config.dim;
@@ -163,12 +180,20 @@ mod tests {
 
     /// A run of nothing, after some steps.
     pub(super) fn snapshot(steps: u64, with_best: bool) -> Snapshot {
-        let epoch = Epoch { epoch: 1, pairs: 7, loss: 0.1 + 0.2, validation: Some(1.0 / 3.0) };
+        let epoch = Epoch {
+            epoch: 1,
+            pairs: 7,
+            loss: 0.1 + 0.2,
+            validation: Some(1.0 / 3.0),
+        };
         Snapshot {
             reached: Reached {
                 steps,
                 words: u64::MAX,
-                loss: Mean { sum: 2f64.sqrt(), pairs: 3 },
+                loss: Mean {
+                    sum: 2f64.sqrt(),
+                    pairs: 3,
+                },
                 best: with_best.then_some(epoch),
                 elapsed: Duration::new(3, 999_999_999),
                 ..Reached::default()

@@ -14,8 +14,9 @@ use super::vectors;
 
 /// Prints the words that answer "A is to B as C is to ?", those nearest to B - A + C
 ///
-/// The three vectors are made equally long first (3CosAdd), and the three words are no answers. Without words it asks
-/// for them on a terminal, and elsewhere reads them from stdin and answers line by line.
+/// The three vectors are made equally long first (3CosAdd), and the three words are no answers.
+/// Without words it asks for them on a terminal, and elsewhere reads them from stdin and answers
+/// line by line.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "w2v-gpu analogy [OPTIONS] <VECTORS> [A B C]...",
@@ -25,7 +26,8 @@ use super::vectors;
   w2v-gpu analogy vectors.bin --json < questions.txt"
 )]
 pub(crate) struct Args {
-    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for standard input
+    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for
+    /// standard input
     vectors: PathBuf,
     /// Three words for each question
     #[arg(value_name = "A B C")]
@@ -39,13 +41,20 @@ pub(crate) struct Args {
 /// Prints the answers to every question whose words have vectors, then fails if some have none.
 pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(why) = not_threes(&args.words) {
-        return Err(Error::Setting { flag: "A B C", value: args.words.join(" "), why }.into());
+        return Err(Error::Setting {
+            flag: "A B C",
+            value: args.words.join(" "),
+            why,
+        }
+        .into());
     }
     vectors::check_stdin(&args.vectors, &args.words)?;
     let vectors = vectors::read(&args.vectors, args.reading)?;
-    query::ask(&args.words, "A B C> ", |words, mut out| match not_threes(words) {
-        Some(why) => Ok(vec![format!("{:?}: {why}", words.join(" "))]),
-        None => print(words, &args.display, &vectors, &mut out),
+    query::ask(&args.words, "A B C> ", |words, mut out| {
+        match not_threes(words) {
+            Some(why) => Ok(vec![format!("{:?}: {why}", words.join(" "))]),
+            None => print(words, &args.display, &vectors, &mut out),
+        }
     })
 }
 
@@ -60,17 +69,33 @@ struct Answer<'a> {
 
 /// What is wrong with a number of words that make no whole questions.
 fn not_threes(words: &[String]) -> Option<String> {
-    (!words.len().is_multiple_of(3)).then(|| format!("give three words for each question, not {}", words.len()))
+    (!words.len().is_multiple_of(3))
+        .then(|| format!("give three words for each question, not {}", words.len()))
 }
 
 /// Prints the answers, and returns what has none.
-fn print(words: &[String], display: &Display, vectors: &Vectors, out: &mut impl Write) -> Result<Vec<String>> {
+fn print(
+    words: &[String],
+    display: &Display,
+    vectors: &Vectors,
+    out: &mut impl Write,
+) -> Result<Vec<String>> {
     let mut unanswered = Vec::new();
     for [a, b, c] in words.as_chunks::<3>().0 {
         match similarity::analogy(vectors, [a, b, c], display.top.get()) {
             Ok(found) => {
                 let answers = query::neighbors(vectors, found);
-                display.print(&Answer { a, b, c, answers: &answers }, &format!("{b} - {a} + {c}"), &answers, out)?;
+                display.print(
+                    &Answer {
+                        a,
+                        b,
+                        c,
+                        answers: &answers,
+                    },
+                    &format!("{b} - {a} + {c}"),
+                    &answers,
+                    out,
+                )?;
             }
             Err(error) => unanswered.push(query::why_not(vectors, &error)),
         }

@@ -15,7 +15,8 @@ const SHORTEST: usize = 5;
 /// Between two drawings of the same work: faster than anybody reads.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Lines at the bottom of the terminal that are drawn anew. Where stderr is no terminal nothing is drawn.
+/// Lines at the bottom of the terminal that are drawn anew. Where stderr is no terminal nothing is
+/// drawn.
 pub(super) struct Bar {
     terminal: Term,
     /// What is on the terminal now.
@@ -30,11 +31,18 @@ impl Bar {
     /// Shows nothing yet.
     pub(super) fn new() -> Self {
         let (terminal, now) = (Term::buffered_stderr(), Instant::now());
-        Self { terminal, lines: Vec::new(), name: String::new(), started: now, drawn: now }
+        Self {
+            terminal,
+            lines: Vec::new(),
+            name: String::new(),
+            started: now,
+            drawn: now,
+        }
     }
 
-    /// Draws how much of some work is done: a share from 0 to 1 where that is known, then as many of the figures as there
-    /// is room for, the first before the others, and below them one more line if it is not empty.
+    /// Draws how much of some work is done: a share from 0 to 1 where that is known, then as many
+    /// of the figures as there is room for, the first before the others, and below them one more
+    /// line if it is not empty.
     pub(super) fn draw(&mut self, name: &str, share: Option<f64>, figures: &[String], below: &str) {
         if self.name != name {
             self.name = name.to_owned();
@@ -54,7 +62,11 @@ impl Bar {
 
     /// Time since some work was first drawn.
     pub(super) fn elapsed(&self, name: &str) -> Duration {
-        if self.name == name { self.started.elapsed() } else { Duration::ZERO }
+        if self.name == name {
+            self.started.elapsed()
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Takes the bar away while something is printed.
@@ -115,7 +127,9 @@ fn line(columns: usize, name: &str, share: Option<f64>, figures: &[String]) -> S
         }
         text = longer;
     }
-    let Some(share) = share.filter(|_| width(&text) + room <= columns) else { return cut(&text, columns) };
+    let Some(share) = share.filter(|_| width(&text) + room <= columns) else {
+        return cut(&text, columns);
+    };
     let length = (columns - width(&text) - 1).min(LONGEST);
     let (before, after) = text.split_at(name.len());
     format!("{before} {}{after}", blocks(length, share))
@@ -132,7 +146,14 @@ mod tests {
     use super::*;
 
     fn figures() -> Vec<String> {
-        ["epoch 2 of 5", "loss 2.1234", "3 min 20 s left", "1.23 M words/s"].map(str::to_owned).to_vec()
+        [
+            "epoch 2 of 5",
+            "loss 2.1234",
+            "3 min 20 s left",
+            "1.23 M words/s",
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 
     #[test]
@@ -141,13 +162,19 @@ mod tests {
             for share in [None, Some(0.0), Some(0.5), Some(1.0), Some(2.0)] {
                 let line = line(columns, "training", share, &figures());
                 assert!(width(&line) <= columns, "{columns} {line}");
-                assert!(columns < 40 || line.contains("epoch 2 of 5"), "{columns} {line}");
+                assert!(
+                    columns < 40 || line.contains("epoch 2 of 5"),
+                    "{columns} {line}"
+                );
             }
         }
         let shown = |columns| line(columns, "training", Some(0.5), &figures());
         assert_eq!(shown(10), "training …");
         assert_eq!(shown(20), "training ███░░░░ 50%");
-        assert_eq!(shown(79), "training ███░░░ 50%, epoch 2 of 5, loss 2.1234, 3 min 20 s left, 1.23 M words/s");
+        assert_eq!(
+            shown(79),
+            "training ███░░░ 50%, epoch 2 of 5, loss 2.1234, 3 min 20 s left, 1.23 M words/s"
+        );
         assert_eq!(line(12, "counting pairs", None, &[]), "counting pa…");
     }
 
@@ -157,6 +184,9 @@ mod tests {
         assert_eq!(left(0.25, 10.0).unwrap(), "30.0 s left");
         assert_eq!(left(1.0, 10.0).unwrap(), "0 s left");
         assert_eq!((left(0.0, 10.0), left(0.5, 0.1)), (None, None));
-        assert_eq!(bytes_per_second(10_000_000, Duration::from_secs(4)).unwrap(), "2.50 MB/s");
+        assert_eq!(
+            bytes_per_second(10_000_000, Duration::from_secs(4)).unwrap(),
+            "2.50 MB/s"
+        );
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 use w2v_gpu::Error;
 use w2v_gpu::bench::{
-    BatcherSpeed, Bench, Candidate, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work, gpu_over_cpu,
+    BatcherSpeed, Bench, Candidate, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work,
+    gpu_over_cpu,
 };
 use w2v_gpu::config::Config;
 use w2v_gpu::corpus::Corpus;
@@ -24,14 +25,16 @@ use super::terminal::table;
 use super::text::{CorpusArgs, left_out_line};
 use super::train::threads;
 
-/// Without --text, bytes of text for each second of --seconds: a part of the time is enough to count and encode them.
+/// Without --text, bytes of text for each second of --seconds: a part of the time is enough to
+/// count and encode them.
 const TEXT_PER_SECOND: f64 = 8e6;
 
 /// Compares the engines and adapters there are: speed, where the time goes, loss
 ///
-/// The CPU engine and every adapter, software too, train on the same batches, made beforehand from the beginning of CORPUS;
-/// then with the batcher at work, as in training. Kernels are timed by timestamp queries where the adapter has them. Options
-/// that shape the work are those of train. Words are words of the corpus, those dropped by subsampling included.
+/// The CPU engine and every adapter, software too, train on the same batches, made beforehand from
+/// the beginning of CORPUS; then with the batcher at work, as in training. Kernels are timed by
+/// timestamp queries where the adapter has them. Options that shape the work are those of train.
+/// Words are words of the corpus, those dropped by subsampling included.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
@@ -49,20 +52,31 @@ pub(crate) struct Args {
     /// Read only so much of the text, such as 500M [default: 8M for each of --seconds]
     #[arg(long, value_name = "SIZE")]
     text: Option<ByteSize>,
-    /// Instead of comparing, try widths of workgroups, numbers of threads, and windows in a run and in a batch, and name the
-    /// best
+    /// Instead of comparing, try widths of workgroups, numbers of threads, and windows in a run and
+    /// in a batch, and name the best
     #[arg(long)]
     sweep: bool,
     #[command(flatten)]
     config: Config,
     /// What is measured
-    #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "Hardware")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "ENGINE",
+        help_heading = "Hardware"
+    )]
     engine: Engines,
     /// Of the GPUs this one alone: its index or a part of its name, as `w2v-gpu devices` lists them
     #[arg(long, value_name = "NAME|INDEX", help_heading = "Hardware")]
     adapter: Option<String>,
     /// Threads of the CPU engine and of the batcher [default: one for each core]
-    #[arg(long, visible_alias = "workers", value_name = "N", help_heading = "Hardware")]
+    #[arg(
+        long,
+        visible_alias = "workers",
+        value_name = "N",
+        help_heading = "Hardware"
+    )]
     threads: Option<usize>,
     /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
@@ -112,15 +126,27 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let candidates = candidates(args, threads)?;
     let mut display = Display::new(args.quiet, None);
     let corpus = Corpus::open(&args.corpus.paths()?)?;
-    left_out_line(&corpus).iter().for_each(|line| display.line(line));
+    left_out_line(&corpus)
+        .iter()
+        .for_each(|line| display.line(line));
 
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-    let most = args.text.map_or((args.seconds * TEXT_PER_SECOND) as u64, |size| size.as_u64());
-    let mut data = Dataset::prepare(&corpus.head(most), &args.config, |event| display.show(&event))?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()?;
+    let most = args
+        .text
+        .map_or((args.seconds * TEXT_PER_SECOND) as u64, |size| {
+            size.as_u64()
+        });
+    let mut data = Dataset::prepare(&corpus.head(most), &args.config, |event| {
+        display.show(&event)
+    })?;
     let (corpus, share) = (data.prepared, share(&data.prepared, &corpus));
     if args.config.batch.is_none() {
         // The batch of a run on the whole corpus.
-        data.set_batch(auto_batch(corpus.kept / share * f64::from(args.config.epochs)));
+        data.set_batch(auto_batch(
+            corpus.kept / share * f64::from(args.config.epochs),
+        ));
     }
     let config = data.config.clone();
     let (mut bench, batcher) = Bench::new(data, threads, started, budget)?;
@@ -157,7 +183,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 impl Report {
     fn has_result(&self) -> bool {
-        self.engines.iter().any(|entry| matches!(entry.outcome, Outcome::Measured(_)))
+        self.engines
+            .iter()
+            .any(|entry| matches!(entry.outcome, Outcome::Measured(_)))
             || self.sweeps.iter().any(|sweep| sweep.best.is_some())
     }
 }
@@ -167,7 +195,11 @@ fn budget(seconds: f64) -> Result<Duration, Error> {
         return Ok(Duration::from_secs_f64(seconds));
     }
     let why = "measure for 1 second to a day; 30 is usual".to_owned();
-    Err(Error::Setting { flag: "--seconds", value: seconds.to_string(), why })
+    Err(Error::Setting {
+        flag: "--seconds",
+        value: seconds.to_string(),
+        why,
+    })
 }
 
 /// What will be measured, the CPU first.
@@ -178,8 +210,13 @@ fn candidates(args: &Args, threads: usize) -> Result<Vec<Candidate>, Error> {
     }
     let adapters = match (args.engine, &args.adapter) {
         (Engines::Cpu, Some(adapter)) => {
-            let why = "names a GPU, but --engine cpu was asked for; leave one of the two out".to_owned();
-            return Err(Error::Setting { flag: "--adapter", value: adapter.clone(), why });
+            let why =
+                "names a GPU, but --engine cpu was asked for; leave one of the two out".to_owned();
+            return Err(Error::Setting {
+                flag: "--adapter",
+                value: adapter.clone(),
+                why,
+            });
         }
         (Engines::Cpu, None) => Vec::new(),
         (_, Some(adapter)) => vec![gpu::select(Some(adapter))?],
@@ -193,8 +230,18 @@ fn candidates(args: &Args, threads: usize) -> Result<Vec<Candidate>, Error> {
             adapters
         }
     };
-    let Config { clip, storage, seed, .. } = args.config;
-    let options = GpuOptions { clip, storage, seed, ..GpuOptions::default() };
+    let Config {
+        clip,
+        storage,
+        seed,
+        ..
+    } = args.config;
+    let options = GpuOptions {
+        clip,
+        storage,
+        seed,
+        ..GpuOptions::default()
+    };
     candidates.extend(adapters.into_iter().map(|selected| Candidate::Gpu {
         selected: Box::new(selected),
         options,
@@ -212,19 +259,41 @@ fn share(prepared: &Prepared, corpus: &Corpus) -> f64 {
 }
 
 fn machine() -> Machine {
-    let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
+    let system =
+        System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
     let processor = system.map_or_else(
         |_| String::new(),
-        |system| system.cpus().first().map_or_else(String::new, |cpu| cpu.brand().trim().to_owned()),
+        |system| {
+            system
+                .cpus()
+                .first()
+                .map_or_else(String::new, |cpu| cpu.brand().trim().to_owned())
+        },
     );
-    Machine { processor, threads: std::thread::available_parallelism().map_or(1, usize::from) }
+    Machine {
+        processor,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    }
 }
 
 fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if let Some(Ratio { gpu, engine, end_to_end }) = &report.gpu_over_cpu {
-        writeln!(out, "GPU / CPU: {engine:.2} on ready batches, {end_to_end:.2} end to end ({gpu})\n")?;
+    if let Some(Ratio {
+        gpu,
+        engine,
+        end_to_end,
+    }) = &report.gpu_over_cpu
+    {
+        writeln!(
+            out,
+            "GPU / CPU: {engine:.2} on ready batches, {end_to_end:.2} end to end ({gpu})\n"
+        )?;
     }
-    let Report { batcher, batches, machine, .. } = report;
+    let Report {
+        batcher,
+        batches,
+        machine,
+        ..
+    } = report;
     writeln!(
         out,
         "{} with {}; {} of the corpus, {} of about {} ({})",
@@ -252,7 +321,10 @@ fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
         print_sweep(sweep, out)?;
     }
     if !report.sweeps.is_empty() {
-        writeln!(out, "A batch is one step: large ones are fast, but cost quality (see --batch).")?;
+        writeln!(
+            out,
+            "A batch is one step: large ones are fast, but cost quality (see --batch)."
+        )?;
     }
     writeln!(out, "measured in {}", seconds(report.seconds))
 }
@@ -270,35 +342,61 @@ fn comparison(entries: &[Entry]) -> Vec<Vec<String>> {
         return Vec::new();
     }
     let row = |name: &str, cell: &dyn Fn(&Measured) -> String| -> Vec<String> {
-        [name.to_owned()].into_iter().chain(measured.iter().map(|(_, measured)| cell(measured))).collect()
+        [name.to_owned()]
+            .into_iter()
+            .chain(measured.iter().map(|(_, measured)| cell(measured)))
+            .collect()
     };
-    let mut rows: Vec<Vec<String>> =
-        vec![[String::new()].into_iter().chain(measured.iter().map(|(entry, _)| entry.name.clone())).collect()];
+    let mut rows: Vec<Vec<String>> = vec![
+        [String::new()]
+            .into_iter()
+            .chain(measured.iter().map(|(entry, _)| entry.name.clone()))
+            .collect(),
+    ];
     rows.push(row("words/s", &|m| short(m.words_per_second)));
     rows.push(row("pairs/s", &|m| short(m.pairs_per_second)));
     rows.push(row("windows/s", &|m| short(m.windows_per_second)));
-    rows.push(row("end to end, words/s", &|m| short(m.end_to_end.words_per_second)));
-    rows.push(row("  waiting for batches", &|m| percent(m.end_to_end.waiting)));
+    rows.push(row("end to end, words/s", &|m| {
+        short(m.end_to_end.words_per_second)
+    }));
+    rows.push(row("  waiting for batches", &|m| {
+        percent(m.end_to_end.waiting)
+    }));
     rows.push(row("  device busy", &|m| share_or_dash(m.end_to_end.busy)));
     rows.push(row("device busy", &|m| share_or_dash(m.busy)));
     rows.push(row("bytes a word", &|m| format!("{:.0}", m.bytes_per_word)));
     rows.push(row("  bandwidth", &|m| bandwidth(m.bytes_per_second)));
     rows.push(row("  of a copy", &|m| bandwidth(m.copy_bytes_per_second)));
-    rows.push(row("  share", &|m| percent(m.bytes_per_second / m.copy_bytes_per_second)));
+    rows.push(row("  share", &|m| {
+        percent(m.bytes_per_second / m.copy_bytes_per_second)
+    }));
     let batches = measured[0].1.loss.batches;
-    rows.push(row(&format!("loss per pair, {}", plural(batches, "batch")), &|m| format!("{:.5}", m.loss.per_pair)));
-    rows.push(row("nanoseconds a word, stage by stage", &|_| String::new()));
+    rows.push(row(
+        &format!("loss per pair, {}", plural(batches, "batch")),
+        &|m| format!("{:.5}", m.loss.per_pair),
+    ));
+    rows.push(row("nanoseconds a word, stage by stage", &|_| {
+        String::new()
+    }));
     for name in stage_names(&measured) {
         let (device, host) = (format!("  {name}"), format!("  {name} (host)"));
         let of = |m: &Measured| m.stages.iter().find(|stage| stage.name == name).cloned();
-        let on_device = measured.iter().filter_map(|(_, m)| of(m)).any(|stage| stage.on_device);
-        rows.push(row(if on_device { &device } else { &host }, &|m| match of(m) {
-            None => "-".to_owned(),
-            Some(stage) => match stage.bytes_per_second {
-                None => format!("{:.1}", stage.nanoseconds_per_word),
-                Some(bytes) => format!("{:.1} ({})", stage.nanoseconds_per_word, bandwidth(bytes)),
+        let on_device = measured
+            .iter()
+            .filter_map(|(_, m)| of(m))
+            .any(|stage| stage.on_device);
+        rows.push(row(
+            if on_device { &device } else { &host },
+            &|m| match of(m) {
+                None => "-".to_owned(),
+                Some(stage) => match stage.bytes_per_second {
+                    None => format!("{:.1}", stage.nanoseconds_per_word),
+                    Some(bytes) => {
+                        format!("{:.1} ({})", stage.nanoseconds_per_word, bandwidth(bytes))
+                    }
+                },
             },
-        }));
+        ));
     }
     rows
 }
@@ -315,19 +413,38 @@ fn stage_names(measured: &[(&Entry, &Measured)]) -> Vec<String> {
 }
 
 fn print_sweep(sweep: &Sweep, out: &mut impl Write) -> io::Result<()> {
-    let Sweep { name, knob, trials, best } = sweep;
+    let Sweep {
+        name,
+        knob,
+        trials,
+        best,
+    } = sweep;
     let knob = match knob {
         Knob::Lanes => "width of workgroups",
         Knob::Threads => "threads",
         Knob::Run => "windows in a run",
         Knob::Batch => "windows in a batch",
     };
-    let mut rows = vec![vec![format!("{name}, {knob}"), "words/s".to_owned(), String::new()]];
-    rows.extend(trials.iter().map(|Trial { value, words_per_second, error }| {
-        let speed = words_per_second.map_or_else(|| "-".to_owned(), short);
-        let note = if *best == Some(*value) { "best" } else { error.as_deref().unwrap_or_default() };
-        vec![format!("  {value}"), speed, note.to_owned()]
-    }));
+    let mut rows = vec![vec![
+        format!("{name}, {knob}"),
+        "words/s".to_owned(),
+        String::new(),
+    ]];
+    rows.extend(trials.iter().map(
+        |Trial {
+             value,
+             words_per_second,
+             error,
+         }| {
+            let speed = words_per_second.map_or_else(|| "-".to_owned(), short);
+            let note = if *best == Some(*value) {
+                "best"
+            } else {
+                error.as_deref().unwrap_or_default()
+            };
+            vec![format!("  {value}"), speed, note.to_owned()]
+        },
+    ));
     table(&rows, out)?;
     writeln!(out)
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use w2v_gpu::Error;
-use w2v_gpu::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Loaded, Reached, Saver, Snapshot};
+use w2v_gpu::checkpoint::{
+    Checkpoint, Every, Fingerprint, Folder, Loaded, Reached, Saver, Snapshot,
+};
 use w2v_gpu::config::Config;
 use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
@@ -28,8 +30,8 @@ pub(super) struct Checkpoints {
     /// How often: a time such as 30s, 10m or 2h, or a number of batches [default: 10m]
     #[arg(long, value_name = "TIME|BATCHES", help_heading = "Checkpoints")]
     checkpoint_every: Option<Every>,
-    /// Go on with the run saved in DIR, with its CORPUS and options, to the same vectors as without a break; goes on saving
-    /// there. More --epochs may be given
+    /// Go on with the run saved in DIR, with its CORPUS and options, to the same vectors as without
+    /// a break; goes on saving there. More --epochs may be given
     #[arg(long, value_name = "DIR", help_heading = "Checkpoints")]
     resume: Option<PathBuf>,
 }
@@ -37,13 +39,21 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// The folders that were named.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
-        self.checkpoint.iter().chain(&self.resume).map(PathBuf::as_path)
+        self.checkpoint
+            .iter()
+            .chain(&self.resume)
+            .map(PathBuf::as_path)
     }
 
     /// The same with the flags that named them.
     pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
-        let named = [("--checkpoint", &self.checkpoint), ("--resume", &self.resume)];
-        named.into_iter().filter_map(|(flag, folder)| Some((flag, folder.clone()?)))
+        let named = [
+            ("--checkpoint", &self.checkpoint),
+            ("--resume", &self.resume),
+        ];
+        named
+            .into_iter()
+            .filter_map(|(flag, folder)| Some((flag, folder.clone()?)))
     }
 
     /// Where checkpoints go.
@@ -66,11 +76,21 @@ pub(super) struct Session {
 impl Session {
     /// Opens the folders, and reads the checkpoint to go on from.
     pub(super) fn open(args: &Checkpoints, display: &mut Display) -> Result<Self, Error> {
-        let Checkpoints { checkpoint, checkpoint_every, resume } = args;
+        let Checkpoints {
+            checkpoint,
+            checkpoint_every,
+            resume,
+        } = args;
         if checkpoint_every.is_some() && checkpoint.is_none() && resume.is_none() {
-            let (value, why) =
-                ("without --checkpoint".to_owned(), "say where to save: add --checkpoint DIR".to_owned());
-            return Err(Error::Setting { flag: "--checkpoint-every", value, why });
+            let (value, why) = (
+                "without --checkpoint".to_owned(),
+                "say where to save: add --checkpoint DIR".to_owned(),
+            );
+            return Err(Error::Setting {
+                flag: "--checkpoint-every",
+                value,
+                why,
+            });
         }
         let (mut folder, mut resumed, mut last) = (None, None, None);
         if let Some(path) = resume {
@@ -79,11 +99,19 @@ impl Session {
             (folder, resumed) = (Some(opened), Some(loaded));
         }
         if let Some(path) = checkpoint
-            && !resume.as_ref().is_some_and(|resume| is_same_folder(resume, path))
+            && !resume
+                .as_ref()
+                .is_some_and(|resume| is_same_folder(resume, path))
         {
             folder = Some(open_empty(path, display)?);
         }
-        Ok(Self { folder, every: checkpoint_every.unwrap_or_default(), resumed, last, failures: Vec::new() })
+        Ok(Self {
+            folder,
+            every: checkpoint_every.unwrap_or_default(),
+            resumed,
+            last,
+            failures: Vec::new(),
+        })
     }
 
     fn checkpoint(&self) -> Option<&Checkpoint> {
@@ -92,12 +120,16 @@ impl Session {
 
     /// The settings, completed by those of the run that is resumed.
     pub(super) fn complete(&self, config: &Config) -> Result<Config, Error> {
-        self.checkpoint().map_or_else(|| Ok(config.clone()), |checkpoint| checkpoint.complete(config))
+        self.checkpoint().map_or_else(
+            || Ok(config.clone()),
+            |checkpoint| checkpoint.complete(config),
+        )
     }
 
     /// Whether the run that is resumed is on this data.
     pub(super) fn check(&self, data: &Dataset) -> Result<(), Error> {
-        self.checkpoint().map_or(Ok(()), |checkpoint| checkpoint.check(data))
+        self.checkpoint()
+            .map_or(Ok(()), |checkpoint| checkpoint.check(data))
     }
 
     /// The vectors that the run which is resumed started from.
@@ -112,32 +144,44 @@ impl Session {
 
     /// The model that the run goes on from.
     pub(super) fn model(&self) -> Option<&Model> {
-        self.checkpoint().map(|checkpoint| &checkpoint.snapshot.model)
+        self.checkpoint()
+            .map(|checkpoint| &checkpoint.snapshot.model)
     }
 
     /// Says where the run goes on, and what is not as it was.
     pub(super) fn announce(&self, engine: &dyn Engine, display: &mut Display) {
-        let Some(Loaded { checkpoint, damaged }) = &self.resumed else { return };
+        let Some(Loaded {
+            checkpoint,
+            damaged,
+        }) = &self.resumed
+        else {
+            return;
+        };
         for error in damaged {
-            display
-                .warn(&format!("{error}; this checkpoint is damaged and now ends in .damaged, the one before is used"));
+            display.warn(&format!(
+                "{error}; this checkpoint is damaged and now ends in .damaged, the \
+                                one before is used"
+            ));
         }
         let (then, now) = (checkpoint.run.engine(), engine.describe());
         if differs(then, &now) {
             display.warn(&format!(
-                "the run was on {} and goes on with {now}: other rounding, so the vectors will differ a little from \
-                 those of a run without a break",
+                "the run was on {} and goes on with {now}: other rounding, so the vectors will \
+                 differ a little from those of a run without a break",
                 escaped(then)
             ));
         }
         let Reached { steps, epochs, .. } = checkpoint.snapshot.reached;
         let (epochs, path) = (plural(epochs.into(), "epoch"), checkpoint.path.display());
-        display.line(&format!("goes on after batch {steps} ({epochs} done) from {path}"));
+        display.line(&format!(
+            "goes on after batch {steps} ({epochs} done) from {path}"
+        ));
     }
 
     /// Where the run goes on, if it is resumed.
     pub(super) fn reached(&self) -> Option<Reached> {
-        self.checkpoint().map(|checkpoint| checkpoint.snapshot.reached)
+        self.checkpoint()
+            .map(|checkpoint| checkpoint.snapshot.reached)
     }
 
     /// Hands over where the run goes on, and gives up the rest of what was read.
@@ -146,9 +190,16 @@ impl Session {
     }
 
     /// What saves the run.
-    pub(super) fn saver(&mut self, data: &Dataset, engine: &dyn Engine, init: Init) -> Option<Saver> {
+    pub(super) fn saver(
+        &mut self,
+        data: &Dataset,
+        engine: &dyn Engine,
+        init: Init,
+    ) -> Option<Saver> {
         let run = || Fingerprint::new(data, engine).starting_from(init);
-        self.folder.take().map(|folder| Saver::new(folder, run(), self.every))
+        self.folder
+            .take()
+            .map(|folder| Saver::new(folder, run(), self.every))
     }
 
     /// Remembers what became of checkpoints.
@@ -173,7 +224,10 @@ impl Session {
         match error {
             Error::Stopped { step } => self.stopped(step, signals),
             Error::Device { .. } | Error::DeviceMemory { .. } if self.last.is_some() => {
-                anyhow!("{error}\n{}, with --engine cpu beside it on the processor", self.how_to_go_on())
+                anyhow!(
+                    "{error}\n{}, with --engine cpu beside it on the processor",
+                    self.how_to_go_on()
+                )
             }
             Error::Device { .. } | Error::DeviceMemory { .. } | Error::Io { .. } => {
                 anyhow!("{error}\n{}", self.how_to_go_on())
@@ -192,7 +246,8 @@ impl Session {
         error.context(said)
     }
 
-    /// What a run that was stopped and wrote the vectors so far is told of checkpoints, which it `asked` for or not.
+    /// What a run that was stopped and wrote the vectors so far is told of checkpoints, which it
+    /// `asked` for or not.
     pub(super) fn advice(&self, asked: bool) -> String {
         match (&self.last, asked) {
             (Some(_), _) => self.how_to_go_on(),
@@ -203,7 +258,12 @@ impl Session {
 
     /// What is said of a run that was stopped and wrote no vectors.
     pub(super) fn stopped(&self, step: u64, signals: &Signals) -> anyhow::Error {
-        signals.interrupted(format!("stopped after batch {step}; {}", self.how_to_go_on())).into()
+        signals
+            .interrupted(format!(
+                "stopped after batch {step}; {}",
+                self.how_to_go_on()
+            ))
+            .into()
     }
 
     fn how_to_go_on(&self) -> String {
@@ -211,10 +271,14 @@ impl Session {
             Some((folder, step)) => {
                 let folder = folder.display();
                 format!(
-                    "the checkpoint of batch {step} is kept: the same command with --resume {folder} goes on from it"
+                    "the checkpoint of batch {step} is kept: the same command with --resume \
+                     {folder} goes on from it"
                 )
             }
-            None => "nothing was saved: with --checkpoint DIR a run is saved on the way and at its end".to_owned(),
+            None => {
+                "nothing was saved: with --checkpoint DIR a run is saved on the way and at its end"
+                    .to_owned()
+            }
         }
     }
 
@@ -222,7 +286,9 @@ impl Session {
     pub(super) fn warning(&self) -> Option<String> {
         let why = self.failures.last()?;
         let failures = plural(self.failures.len() as u64, "checkpoint");
-        Some(format!("{failures} could not be written; the last one: {why}"))
+        Some(format!(
+            "{failures} could not be written; the last one: {why}"
+        ))
     }
 }
 
@@ -232,13 +298,22 @@ pub(super) fn not_saved(why: &str) -> String {
 }
 
 fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, Loaded), Error> {
-    let mend = |why: &str| Error::Setting { flag: "--resume", value: path.display().to_string(), why: why.to_owned() };
+    let mend = |why: &str| Error::Setting {
+        flag: "--resume",
+        value: path.display().to_string(),
+        why: why.to_owned(),
+    };
     if !path.is_dir() {
-        return Err(mend("there is no such folder; name the one that --checkpoint named"));
+        return Err(mend(
+            "there is no such folder; name the one that --checkpoint named",
+        ));
     }
     let folder = open_folder(path, "--resume", display)?;
     let loaded = folder.load()?.ok_or_else(|| {
-        mend("holds no checkpoint; name the folder that --checkpoint named, or leave --resume out to start anew")
+        mend(
+            "holds no checkpoint; name the folder that --checkpoint named, or leave --resume out \
+              to start anew",
+        )
     })?;
     Ok((folder, loaded))
 }
@@ -249,14 +324,22 @@ fn open_empty(path: &Path, display: &mut Display) -> Result<Folder, Error> {
         return Ok(folder);
     }
     let value = path.display().to_string();
-    let why = format!("holds checkpoints already; go on from them with --resume {value}, or name another folder");
-    Err(Error::Setting { flag: "--checkpoint", value, why })
+    let why = format!(
+        "holds checkpoints already; go on from them with --resume {value}, or name another folder"
+    );
+    Err(Error::Setting {
+        flag: "--checkpoint",
+        value,
+        why,
+    })
 }
 
 fn open_folder(path: &Path, flag: &'static str, display: &mut Display) -> Result<Folder, Error> {
     Folder::open_within(path, flag, PATIENCE, || {
         let (path, seconds) = (path.display(), PATIENCE.as_secs());
-        display.line(&format!("{path}: another process has these checkpoints; waiting up to {seconds} s for its end"));
+        display.line(&format!(
+            "{path}: another process has these checkpoints; waiting up to {seconds} s for its end"
+        ));
     })
 }
 
@@ -265,7 +348,8 @@ fn is_same_folder(a: &Path, b: &Path) -> bool {
     a == b || is_same_file(a, b)
 }
 
-/// Whether two engines may round differently: not so the CPU engine, whatever the threads and the processor.
+/// Whether two engines may round differently: not so the CPU engine, whatever the threads and the
+/// processor.
 fn differs(then: &str, now: &str) -> bool {
     let kind = |engine: &str| engine.split(' ').next().map(str::to_owned);
     then != now && (kind(then) != kind(now) || kind(now).as_deref() != Some("cpu"))
@@ -278,25 +362,63 @@ mod tests {
     /// What is said when a device fails after batch 7, or before any checkpoint.
     #[test]
     fn a_device_that_fails_is_explained() {
-        let session =
-            |last| Session { folder: None, every: Every::default(), resumed: None, last, failures: Vec::new() };
-        let lost = || Error::Device { doing: "training".to_owned(), why: "it is lost".to_owned() };
-        let explained = |last, error| session(last).explain(error, &Signals::default()).to_string();
+        let session = |last| Session {
+            folder: None,
+            every: Every::default(),
+            resumed: None,
+            last,
+            failures: Vec::new(),
+        };
+        let lost = || Error::Device {
+            doing: "training".to_owned(),
+            why: "it is lost".to_owned(),
+        };
+        let explained = |last, error| {
+            session(last)
+                .explain(error, &Signals::default())
+                .to_string()
+        };
         let saved = || Some((PathBuf::from("run"), 7));
-        for error in [lost(), Error::DeviceMemory { doing: "training".to_owned() }] {
+        for error in [
+            lost(),
+            Error::DeviceMemory {
+                doing: "training".to_owned(),
+            },
+        ] {
             let said = explained(saved(), error);
-            assert!(said.contains("batch 7 is kept") && said.contains("--resume run"), "{said}");
-            assert!(said.ends_with("with --engine cpu beside it on the processor"), "{said}");
+            assert!(
+                said.contains("batch 7 is kept") && said.contains("--resume run"),
+                "{said}"
+            );
+            assert!(
+                said.ends_with("with --engine cpu beside it on the processor"),
+                "{said}"
+            );
         }
         let said = explained(None, lost());
-        assert!(said.contains("it is lost") && said.contains("nothing was saved: with --checkpoint DIR"), "{said}");
-        let said = explained(saved(), Error::Diverged { step: 9, lr: 1.0, loss: 99.0, blank: 1.0 });
+        assert!(
+            said.contains("it is lost")
+                && said.contains("nothing was saved: with --checkpoint DIR"),
+            "{said}"
+        );
+        let said = explained(
+            saved(),
+            Error::Diverged {
+                step: 9,
+                lr: 1.0,
+                loss: 99.0,
+                blank: 1.0,
+            },
+        );
         assert!(!said.contains("--resume"), "{said}");
     }
 
     #[test]
     fn only_what_may_round_differently_is_another_engine() {
-        assert!(!differs("cpu (2 threads, AVX2)", "cpu (8 threads, AVX-512)"));
+        assert!(!differs(
+            "cpu (2 threads, AVX2)",
+            "cpu (8 threads, AVX-512)"
+        ));
         assert!(!differs("gpu a (Vulkan), 1", "gpu a (Vulkan), 1"));
         assert!(differs("gpu a (Vulkan), 1", "gpu a (Vulkan), 2"));
         assert!(differs("gpu a (Vulkan), 1", "cpu (2 threads, AVX2)"));

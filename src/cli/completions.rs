@@ -24,12 +24,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// The completions of a shell, with what the generator gets wrong put right.
 fn script(shell: Shell) -> Result<String> {
-    // The generator panics where it cannot write, as into a pipe that was closed; into memory it always can.
+    // The generator panics where it cannot write, as into a pipe that was closed; into memory it
+    // always can.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut with_folders_and_files(), "w2v-gpu", &mut script);
     let script = String::from_utf8(script)?;
     Ok(match shell {
-        // The name of the program is spelt in two ways, because of its hyphen, so that no command is known again.
+        // The name of the program is spelt in two ways, because of its hyphen, so that no command
+        // is known again.
         Shell::Bash => script.replace("w2v__subcmd__gpu", "w2v__gpu"),
         // Two colons leave no option to be completed after the first argument.
         Shell::Zsh => script.replace("'*::", "'*:"),
@@ -40,7 +42,9 @@ fn script(shell: Shell) -> Result<String> {
 /// The program, with options that say of a path whether it is a folder.
 fn with_folders_and_files() -> Command {
     let hint = |arg: Arg| {
-        let is_folder = arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "DIR"));
+        let is_folder = arg
+            .get_value_names()
+            .is_some_and(|names| names.iter().any(|name| name == "DIR"));
         match arg.get_value_hint() {
             ValueHint::AnyPath if is_folder => arg.value_hint(ValueHint::DirPath),
             ValueHint::AnyPath => arg.value_hint(ValueHint::FilePath),

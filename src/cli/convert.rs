@@ -15,8 +15,8 @@ use super::vectors::tell;
 
 /// Converts word vectors from one format to another
 ///
-/// The extensions of IN and OUT choose the formats. IN may be packed by gzip, zstd, bzip2 or xz. Values arrive exactly as
-/// they were, unless --dtype or --normalize asks for something else.
+/// The extensions of IN and OUT choose the formats. IN may be packed by gzip, zstd, bzip2 or xz.
+/// Values arrive exactly as they were, unless --dtype or --normalize asks for something else.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
@@ -35,7 +35,8 @@ pub(crate) struct Args {
     /// Scale every vector to length 1
     #[arg(long)]
     normalize: bool,
-    /// Take the first N words only, which are the most frequent in most files; nothing beyond them is read
+    /// Take the first N words only, which are the most frequent in most files; nothing beyond them
+    /// is read
     #[arg(long, value_name = "N")]
     top: Option<NonZeroUsize>,
     /// The .txt or .vec file is GloVe's: it has no header
@@ -49,28 +50,43 @@ pub(crate) struct Args {
 }
 
 fn formats_help() -> String {
-    let formats: String = Format::all().map(|format| format!("\n  {format}")).collect();
+    let formats: String = Format::all()
+        .map(|format| format!("\n  {format}"))
+        .collect();
     format!(
-        "Formats:{formats}\n\nExamples:\n  w2v-gpu convert vectors.bin vectors.npy --dtype f16 --normalize\n  w2v-gpu \
-         convert wiki.vec.gz - --to bin --top 100000 > wiki.bin"
+        "Formats:{formats}\n\nExamples:\n  w2v-gpu convert vectors.bin vectors.npy --dtype f16 \
+         --normalize\n  w2v-gpu convert wiki.vec.gz - --to bin --top 100000 > wiki.bin"
     )
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (from, to) = formats(args)?;
     to.check_dtype(args.dtype)?;
-    let reading = Reading { from: Some(from), top: args.top, fit: Some(to), ..args.reading };
+    let reading = Reading {
+        from: Some(from),
+        top: args.top,
+        fit: Some(to),
+        ..args.reading
+    };
     check_files(args, reading, to)?;
 
-    let loaded = with_bar("reading", |on_progress| reading.read(&args.input, on_progress))?;
+    let loaded = with_bar("reading", |on_progress| {
+        reading.read(&args.input, on_progress)
+    })?;
     let mut vectors = loaded.vectors;
     let mut lines: Vec<String> = loaded.odd.line(&args.input).into_iter().collect();
     if args.normalize {
         lines.extend(normalize(&mut vectors.matrix));
     }
     let configuration = loaded.configuration.as_deref();
-    let table = Table { dtype: args.dtype, configuration, ..Table::new(&vectors.vocab, &vectors.matrix) };
-    with_bar("writing", |on_progress| to.write(&args.output, &table, on_progress))?;
+    let table = Table {
+        dtype: args.dtype,
+        configuration,
+        ..Table::new(&vectors.vocab, &vectors.matrix)
+    };
+    with_bar("writing", |on_progress| {
+        to.write(&args.output, &table, on_progress)
+    })?;
 
     lines.extend(left_out(&table, to));
     lines.push(summary(&table, loaded.rows, &to.files(&args.output)?));
@@ -80,7 +96,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// What IN and OUT are.
 fn formats(args: &Args) -> Result<(Format, Format), Error> {
-    let from = args.reading.format(&args.input).map_err(|error| wrong_name("IN", &args.input, error, ""))?;
+    let from = args
+        .reading
+        .format(&args.input)
+        .map_err(|error| wrong_name("IN", &args.input, error, ""))?;
     let to = args.to.map_or_else(|| Format::from_path(&args.output), Ok);
     let to = to.map_err(|error| wrong_name("OUT", &args.output, error, "; or give --to FORMAT"))?;
     if !args.no_header {
@@ -91,10 +110,16 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
         (true, false) => return Ok((Format::GLOVE, to)),
         (false, true) => return Ok((from, Format::GLOVE)),
         (true, true) => "both files are text; say which has none by --from glove or --to glove",
-        (false, false) => "neither file is a .txt or .vec whose format is not given by --from or --to",
+        (false, false) => {
+            "neither file is a .txt or .vec whose format is not given by --from or --to"
+        }
     };
     let value = format!("{} {}", args.input.display(), args.output.display());
-    Err(Error::Setting { flag: "--no-header", value, why: why.to_owned() })
+    Err(Error::Setting {
+        flag: "--no-header",
+        value,
+        why: why.to_owned(),
+    })
 }
 
 /// A name that tells no format is wrong usage.
@@ -105,7 +130,11 @@ fn wrong_name(flag: &'static str, path: &Path, error: Error, hint: &str) -> Erro
         Error::FileName { why, .. } => format!("the file name {why}{hint}"),
         other => other.to_string(),
     };
-    Error::Setting { flag, value: path.display().to_string(), why }
+    Error::Setting {
+        flag,
+        value: path.display().to_string(),
+        why,
+    }
 }
 
 /// Finds out before any work what would otherwise be found out after it.
@@ -115,7 +144,11 @@ fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
         format::check_writable(&output, "OUT")?;
         if output.as_os_str() != STDOUT && inputs.iter().any(|input| is_same_file(input, &output)) {
             let why = "is also read, and would be replaced; name another file".to_owned();
-            return Err(Error::Setting { flag: "OUT", value: output.display().to_string(), why });
+            return Err(Error::Setting {
+                flag: "OUT",
+                value: output.display().to_string(),
+                why,
+            });
         }
     }
     Ok(())
@@ -126,26 +159,41 @@ fn with_bar<T>(name: &'static str, work: impl FnOnce(&mut dyn FnMut(u64, u64)) -
     let mut bar = Bar::new();
     let result = work(&mut |done, total| {
         let share = done as f64 / total.max(1) as f64;
-        bar.draw(name, (total > 0).then_some(share), time_left(share, bar.elapsed(name)).as_slice(), "");
+        bar.draw(
+            name,
+            (total > 0).then_some(share),
+            time_left(share, bar.elapsed(name)).as_slice(),
+            "",
+        );
     });
     bar.clear();
     result
 }
 
-/// Scales every row to length 1, in f64, where no square overflows or vanishes. Rows of zeros have no direction: they
-/// stay, and are spoken of.
+/// Scales every row to length 1, in f64, where no square overflows or vanishes. Rows of zeros have
+/// no direction: they stay, and are spoken of.
 fn normalize(matrix: &mut Matrix) -> Option<String> {
     let mut zeros = 0;
     for id in 0..matrix.rows() {
         let row = matrix.row_mut(id);
-        let length = row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+        let length = row
+            .iter()
+            .map(|&value| f64::from(value).powi(2))
+            .sum::<f64>()
+            .sqrt();
         if length > 0.0 {
-            row.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+            row.iter_mut()
+                .for_each(|value| *value = (f64::from(*value) / length) as f32);
         } else {
             zeros += 1;
         }
     }
-    (zeros > 0).then(|| format!("zero vectors, which have no direction and stay: {}", count(zeros)))
+    (zeros > 0).then(|| {
+        format!(
+            "zero vectors, which have no direction and stay: {}",
+            count(zeros)
+        )
+    })
 }
 
 /// What was known and the format has no place for.
@@ -158,15 +206,29 @@ fn left_out(table: &Table<'_>, to: Format) -> Option<String> {
         (false, true) => "the configuration of the training",
         (true, true) => "the counts of the words and the configuration of the training",
     };
-    Some(format!("left out: {what}, for which .{} has no place", to.extensions()[0]))
+    Some(format!(
+        "left out: {what}, for which .{} has no place",
+        to.extensions()[0]
+    ))
 }
 
 /// The size of what was written, `all` rows having been there.
 fn summary(table: &Table<'_>, all: u64, files: &[PathBuf]) -> String {
     let rows = table.rows as u64;
-    let rows = if rows < all { format!("{} of {}", count(rows), plural(all, "word")) } else { plural(rows, "word") };
-    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    format!("{rows} x {} to {}", plural(table.matrix.dim() as u64, "dimension"), files.join(", "))
+    let rows = if rows < all {
+        format!("{} of {}", count(rows), plural(all, "word"))
+    } else {
+        plural(rows, "word")
+    };
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    format!(
+        "{rows} x {} to {}",
+        plural(table.matrix.dim() as u64, "dimension"),
+        files.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -180,7 +242,10 @@ mod tests {
         let line = normalize(&mut matrix).unwrap();
         assert!(line.ends_with("stay: 1"), "{line}");
         let half = 0.5f32.sqrt();
-        assert_eq!(matrix.values(), [0.6, -0.8, 0.0, -0.0, half, half, half, -half]);
+        assert_eq!(
+            matrix.values(),
+            [0.6, -0.8, 0.0, -0.0, half, half, half, -half]
+        );
         assert_eq!(normalize(&mut Matrix::from_values(1, vec![2.0])), None);
     }
 }

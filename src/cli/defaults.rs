@@ -1,4 +1,5 @@
-//! Defaults of `train` that come from elsewhere than this program: another trainer's (`--preset`) and a file's (`--config`).
+//! Defaults of `train` that come from elsewhere than this program: another trainer's (`--preset`)
+//! and a file's (`--config`).
 
 use std::fs::File;
 use std::io;
@@ -14,7 +15,8 @@ use w2v_gpu::corpus::utf8_text;
 /// The command with the defaults of the file that was typed, and behind these those of a preset.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read, [`Error::Setting`] when it is no file of options or names what is none.
+/// [`Error::Io`] when the file cannot be read, [`Error::Setting`] when it is no file of options or
+/// names what is none.
 pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, Error> {
     let path = typed.get_one::<PathBuf>("config_file");
     let file = path.map(|path| read(path)).transpose()?.unwrap_or_default();
@@ -29,39 +31,55 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
     }
     let mut given = Vec::new();
     for (name, value) in &file {
-        train = set(train, path.map_or(Path::new(""), PathBuf::as_path), name, value, &mut given)?;
+        train = set(
+            train,
+            path.map_or(Path::new(""), PathBuf::as_path),
+            name,
+            value,
+            &mut given,
+        )?;
     }
     Ok(train)
 }
 
 /// The argument, which need not be typed.
 pub(super) fn optional(arg: Arg) -> Arg {
-    arg.required(false).required_unless_present(Resettable::Reset)
+    arg.required(false)
+        .required_unless_present(Resettable::Reset)
 }
 
 /// A value as one would type it.
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn refuse(path: &Path, why: String) -> Error {
-    Error::Setting { flag: "--config", value: path.display().to_string(), why }
+    Error::Setting {
+        flag: "--config",
+        value: path.display().to_string(),
+        why,
+    }
 }
 
 /// The options that a file gives: lines `option = value` of TOML, or the settings of a run as JSON.
 fn read(path: &Path) -> Result<Map<String, Value>, Error> {
-    let text = File::open(path).and_then(utf8_text).and_then(io::read_to_string);
+    let text = File::open(path)
+        .and_then(utf8_text)
+        .and_then(io::read_to_string);
     let written = text.map_err(Error::io("read", path))?;
     if !written.trim_start().starts_with('{') {
-        return toml::from_str(&written).map_err(|error| refuse(path, format!("is no TOML file of options: {error}")));
+        return toml::from_str(&written)
+            .map_err(|error| refuse(path, format!("is no TOML file of options: {error}")));
     }
     let object: Map<String, Value> = serde_json::from_str(&written)
         .map_err(|error| refuse(path, format!("is no JSON object of options: {error}")))?;
     Ok(options_of_run(object))
 }
 
-/// The options among the settings of a run, as they are written beside its vectors: neither its text nor its engine. Any other
-/// object holds options alone.
+/// The options among the settings of a run, as they are written beside its vectors: neither its
+/// text nor its engine. Any other object holds options alone.
 fn options_of_run(mut object: Map<String, Value>) -> Map<String, Value> {
     let mut options = match object.get_mut("config") {
         Some(Value::Object(config)) => std::mem::take(config),
@@ -73,36 +91,61 @@ fn options_of_run(mut object: Map<String, Value>) -> Map<String, Value> {
     options
 }
 
-/// Gives one option of the file to the command as its default; `given` has those that the file gave before.
-fn set(train: Command, path: &Path, name: &str, value: &Value, given: &mut Vec<Id>) -> Result<Command, Error> {
+/// Gives one option of the file to the command as its default; `given` has those that the file gave
+/// before.
+fn set(
+    train: Command,
+    path: &Path,
+    name: &str,
+    value: &Value,
+    given: &mut Vec<Id>,
+) -> Result<Command, Error> {
     let spelt = name.replace('_', "-");
     let option = train.get_arguments().find(|arg| {
         let other_names = arg.get_all_aliases().unwrap_or_default();
-        arg.get_long() == Some(&*spelt) || other_names.contains(&&*spelt) || arg.is_positional() && arg.get_id() == name
+        arg.get_long() == Some(&*spelt)
+            || other_names.contains(&&*spelt)
+            || arg.is_positional() && arg.get_id() == name
     });
-    let Some(id) =
-        option.filter(|arg| arg.get_id() != "config_file" && arg.get_id() != "help").map(|arg| arg.get_id().clone())
+    let Some(id) = option
+        .filter(|arg| arg.get_id() != "config_file" && arg.get_id() != "help")
+        .map(|arg| arg.get_id().clone())
     else {
         return Err(refuse(
             path,
-            format!("{name:?} is no option of train; options are named as in `w2v-gpu train --help`"),
+            format!(
+                "{name:?} is no option of train; options are named as in `w2v-gpu train --help`"
+            ),
         ));
     };
     if given.contains(&id) {
-        return Err(refuse(path, format!("{name:?} is there under another name too; take one of the two out")));
+        return Err(refuse(
+            path,
+            format!("{name:?} is there under another name too; take one of the two out"),
+        ));
     }
     given.push(id.clone());
     let values: Vec<String> = match value {
-        Value::Array(values) if values.iter().all(|value| !value.is_array() && !value.is_object()) => {
+        Value::Array(values)
+            if values
+                .iter()
+                .all(|value| !value.is_array() && !value.is_object()) =>
+        {
             values.iter().map(text).collect()
         }
         Value::Array(_) | Value::Object(_) | Value::Null => {
-            return Err(refuse(path, format!("{name} must be a number, a text, true, false or a list of these")));
+            return Err(refuse(
+                path,
+                format!("{name} must be a number, a text, true, false or a list of these"),
+            ));
         }
         value => vec![text(value)],
     };
     if values.iter().any(|value| value.contains(char::is_control)) {
-        return Err(refuse(path, format!("{name} holds a control character, which no value has")));
+        return Err(refuse(
+            path,
+            format!("{name} holds a control character, which no value has"),
+        ));
     }
     // What is required is no longer, once it is there.
     Ok(train.mut_arg(id, |arg| optional(arg.default_values(values))))

@@ -6,7 +6,8 @@ use anyhow::Result;
 use w2v_gpu::engine::gpu::{self, AdapterSummary};
 use w2v_gpu::quantity::bytes;
 
-/// Lists every adapter with its backend, kind and limits, and says which one `--engine auto` would take
+/// Lists every adapter with its backend, kind and limits, and says which one `--engine auto` would
+/// take
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   w2v-gpu devices
@@ -18,7 +19,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let adapters: Vec<AdapterSummary> = gpu::adapters().iter().map(gpu::Selected::summary).collect();
+    let adapters: Vec<AdapterSummary> =
+        gpu::adapters().iter().map(gpu::Selected::summary).collect();
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &adapters)?;
@@ -26,12 +28,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     for adapter in &adapters {
-        let AdapterSummary { index, name, backend, kind, driver, max_binding, max_matrix, max_buffer, subgroup } =
-            adapter;
+        let AdapterSummary {
+            index,
+            name,
+            backend,
+            kind,
+            driver,
+            max_binding,
+            max_matrix,
+            max_buffer,
+            subgroup,
+        } = adapter;
         writeln!(out, "{index}: {name} ({backend}, {kind})")?;
         writeln!(out, "   driver: {driver}")?;
-        let [matrix, piece, buffer] = [max_matrix, max_binding, max_buffer].map(|&size| bytes(size));
-        writeln!(out, "   a matrix may have {matrix}, in pieces of up to {piece}; a buffer {buffer}")?;
+        let [matrix, piece, buffer] =
+            [max_matrix, max_binding, max_buffer].map(|&size| bytes(size));
+        writeln!(
+            out,
+            "   a matrix may have {matrix}, in pieces of up to {piece}; a buffer {buffer}"
+        )?;
         match subgroup {
             Some((min, max)) if min == max => writeln!(out, "   subgroups of {min}")?,
             Some((min, max)) => writeln!(out, "   subgroups of {min} to {max}")?,
@@ -45,12 +60,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         None if adapters.is_empty() => writeln!(
             out,
-            "no adapter: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software driver is \
-             `apt-get install mesa-vulkan-drivers`); --engine auto takes the CPU"
+            "no adapter: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software \
+             driver is `apt-get install mesa-vulkan-drivers`); --engine auto takes the CPU"
         )?,
-        None => {
-            writeln!(out, "--engine auto takes the CPU, as no adapter is hardware; --engine gpu takes software too")?
-        }
+        None => writeln!(
+            out,
+            "--engine auto takes the CPU, as no adapter is hardware; --engine gpu takes software \
+             too"
+        )?,
     }
     Ok(())
 }

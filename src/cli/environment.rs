@@ -10,11 +10,14 @@ use super::terminal::message;
 /// How every one of them begins.
 const PREFIX: &str = "W2V_GPU_";
 
-/// `train` with the defaults of the environment. An option has a variable for each of its names; that of the first name wins.
+/// `train` with the defaults of the environment. An option has a variable for each of its names;
+/// that of the first name wins.
 pub(super) fn with_variables(train: Command) -> Command {
     train.mut_args(|arg| {
         let variables = variables(&arg);
-        let set = variables.iter().find(|variable| env::var_os(variable).is_some());
+        let set = variables
+            .iter()
+            .find(|variable| env::var_os(variable).is_some());
         match set.or(variables.first()) {
             Some(variable) => arg.env(variable.clone()).hide_env(true),
             None => arg,
@@ -31,34 +34,53 @@ fn variables(arg: &Arg) -> Vec<String> {
     own.into_iter().chain(others).map(variable).collect()
 }
 
-/// Warns of variables that nobody reads: names of no option, and second names of one whose first name is set.
+/// Warns of variables that nobody reads: names of no option, and second names of one whose first
+/// name is set.
 pub(super) fn warn(program: &Command) {
-    let Some(train) = program.find_subcommand("train") else { return };
+    let Some(train) = program.find_subcommand("train") else {
+        return;
+    };
     let options: Vec<Vec<String>> = train.get_arguments().map(variables).collect();
     let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in set.filter(|name| name.starts_with(PREFIX)) {
         if let Some(why) = unread(&name, &options) {
             // Nobody may be reading any more.
-            let _ = writeln!(io::stderr(), "warning: {}", message(&format!("the environment variable {name} {why}")));
+            let _ = writeln!(
+                io::stderr(),
+                "warning: {}",
+                message(&format!("the environment variable {name} {why}"))
+            );
         }
     }
 }
 
 /// Why a variable has no effect, if so.
 fn unread(name: &str, options: &[Vec<String>]) -> Option<String> {
-    if let Some(names) = options.iter().find(|names| names.iter().any(|other| other == name)) {
+    if let Some(names) = options
+        .iter()
+        .find(|names| names.iter().any(|other| other == name))
+    {
         let read = names.iter().find(|other| env::var_os(other).is_some())?;
         return (read != name).then(|| format!("is ignored, as {read} is set too"));
     }
     // The edits that make one name the other, the beginning left aside as it is the same.
-    let (typed, most) = (name[PREFIX.len()..].to_uppercase(), 1 + (name.len() - PREFIX.len()) / 4);
+    let (typed, most) = (
+        name[PREFIX.len()..].to_uppercase(),
+        1 + (name.len() - PREFIX.len()) / 4,
+    );
     let edits = |known: &str| strsim::osa_distance(&known[PREFIX.len()..], &typed);
-    let nearest = options.iter().flatten().map(|known| (edits(known), known)).min();
+    let nearest = options
+        .iter()
+        .flatten()
+        .map(|known| (edits(known), known))
+        .min();
     let hint = nearest.filter(|(edits, _)| *edits <= most).map_or_else(
         || "options are named as in `w2v-gpu train --help`".to_owned(),
         |(_, known)| format!("is it {known} that is meant?"),
     );
-    Some(format!("belongs to no option of train and is ignored; {hint}"))
+    Some(format!(
+        "belongs to no option of train and is ignored; {hint}"
+    ))
 }
 
 #[cfg(test)]
@@ -73,7 +95,13 @@ mod tests {
         let train = program.find_subcommand("train").unwrap();
         let options: Vec<Vec<String>> = train.get_arguments().map(variables).collect();
         let why = |name: &str| unread(name, &options);
-        for name in ["W2V_GPU_DIM", "W2V_GPU_SIZE", "W2V_GPU_VECTOR_SIZE", "W2V_GPU_MIN_COUNT", "W2V_GPU_CONFIG"] {
+        for name in [
+            "W2V_GPU_DIM",
+            "W2V_GPU_SIZE",
+            "W2V_GPU_VECTOR_SIZE",
+            "W2V_GPU_MIN_COUNT",
+            "W2V_GPU_CONFIG",
+        ] {
             assert_eq!(why(name), None, "{name}");
         }
         for (typed, meant) in [
@@ -82,8 +110,17 @@ mod tests {
             ("W2V_GPU_MINCOUNT", "W2V_GPU_MIN_COUNT"),
             ("W2V_GPU_EPOCH", "W2V_GPU_EPOCHS"),
         ] {
-            assert!(why(typed).unwrap().ends_with(&format!("is it {meant} that is meant?")), "{typed}");
+            assert!(
+                why(typed)
+                    .unwrap()
+                    .ends_with(&format!("is it {meant} that is meant?")),
+                "{typed}"
+            );
         }
-        assert!(why("W2V_GPU_FRUIT_BASKET").unwrap().ends_with("`w2v-gpu train --help`"));
+        assert!(
+            why("W2V_GPU_FRUIT_BASKET")
+                .unwrap()
+                .ends_with("`w2v-gpu train --help`")
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use w2v_gpu::eval::{AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets};
+use w2v_gpu::eval::{
+    AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets,
+};
 use w2v_gpu::format::{Reading, Vectors};
 use w2v_gpu::quantity::{count, plural};
 
@@ -14,12 +16,14 @@ use super::vectors;
 
 /// Scores vectors by the similarity of word pairs and by analogies
 ///
-/// For pairs the score is the correlation of cosines with people's judgements, by rank (Spearman) and by value
-/// (Pearson), from -1 to 1. For analogies it is the share of right answers. How many pairs and questions have all of
-/// their words among the vectors is always shown. The words of VECTORS are taken to be in the order of their frequency.
+/// For pairs the score is the correlation of cosines with people's judgements, by rank (Spearman)
+/// and by value (Pearson), from -1 to 1. For analogies it is the share of right answers. How many
+/// pairs and questions have all of their words among the vectors is always shown. The words of
+/// VECTORS are taken to be in the order of their frequency.
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "w2v-gpu eval <VECTORS> [--pairs <FILE>...] [--analogies <FILE|FOLDER>...] [OPTIONS]",
+    override_usage = "w2v-gpu eval <VECTORS> [--pairs <FILE>...] [--analogies <FILE|FOLDER>...] \
+                      [OPTIONS]",
     after_help = "Examples:
   w2v-gpu eval vectors.bin --pairs wordsim353.tsv simlex999.txt --analogies questions-words.txt
   w2v-gpu eval vectors.bin --analogies BATS_3.0 --method both
@@ -28,24 +32,40 @@ use super::vectors;
 )]
 #[command(group(clap::ArgGroup::new("sets").required(true).multiple(true).args(["pairs", "analogies"])))]
 pub(crate) struct Args {
-    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for standard input
+    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for
+    /// standard input
     vectors: PathBuf,
-    /// Files of lines `word word score`, separated by tabs, semicolons, commas or spaces, with or without further columns
+    /// Files of lines `word word score`, separated by tabs, semicolons, commas or spaces, with or
+    /// without further columns
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Evaluation sets")]
     pairs: Vec<PathBuf>,
     /// Files of four words a line in sections (Google's format), or folders of .txt files (BATS)
     #[arg(long, value_name = "FILE|FOLDER", num_args = 1.., help_heading = "Evaluation sets")]
     analogies: Vec<PathBuf>,
-    /// The column of people's scores in files of pairs, by its name or its number from 1 [default: what looks it]
+    /// The column of people's scores in files of pairs, by its name or its number from 1 [default:
+    /// what looks it]
     #[arg(long, value_name = "COLUMN", help_heading = "Evaluation sets")]
     score_column: Option<String>,
     /// Whose treatment of case and unknown words is followed
-    #[arg(long, value_enum, default_value_t, value_name = "TOOL", help_heading = "Method")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "TOOL",
+        help_heading = "Method"
+    )]
     protocol: Protocol,
     /// How analogies are answered
-    #[arg(long, value_enum, default_value_t, value_name = "METHOD", help_heading = "Method")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "METHOD",
+        help_heading = "Method"
+    )]
     method: Method,
-    /// Ask and answer analogies among the N first words; 0 for all [default: 300000; word2vec: 30000; hyperwords: 0]
+    /// Ask and answer analogies among the N first words; 0 for all [default: 300000; word2vec:
+    /// 30000; hyperwords: 0]
     #[arg(long, value_name = "N", help_heading = "Method")]
     restrict_vocab: Option<usize>,
     /// Threads, 1 to 1024 [default: one for each core]
@@ -73,19 +93,34 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let sets = Sets::read(&args.pairs, &args.analogies, options(args))?;
     vectors::tell(sets.notes());
     let vectors = vectors::read(&args.vectors, args.reading)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads.map_or(0, usize::from))
+        .build()?;
     let evaluation = pool.install(|| sets.evaluate(&vectors.vocab, &vectors.matrix));
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let (words, dim) = (vectors.vocab.len(), vectors.matrix.dim());
-        let report = Report { vectors: &args.vectors, words, dim, evaluation: &evaluation };
+        let report = Report {
+            vectors: &args.vectors,
+            words,
+            dim,
+            evaluation: &evaluation,
+        };
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         print(&evaluation, &mut out)?;
     }
     out.flush()?;
-    vectors::tell(thin(&evaluation).iter().map(|warning| format!("warning: {warning}")));
-    anyhow::ensure!(!evaluation.is_empty(), "{}", nothing_scored(args, &vectors, &evaluation));
+    vectors::tell(
+        thin(&evaluation)
+            .iter()
+            .map(|warning| format!("warning: {warning}")),
+    );
+    anyhow::ensure!(
+        !evaluation.is_empty(),
+        "{}",
+        nothing_scored(args, &vectors, &evaluation)
+    );
     Ok(())
 }
 
@@ -96,31 +131,54 @@ fn options(args: &Args) -> Options {
         Some(0) => None,
         Some(words) => Some(words),
     };
-    Options { method: args.method, restrict_vocab, score_column: args.score_column.clone(), ..default }
+    Options {
+        method: args.method,
+        restrict_vocab,
+        score_column: args.score_column.clone(),
+        ..default
+    }
 }
 
 /// What to say of the files of which less than half was found.
 fn thin(evaluation: &Evaluation) -> Vec<String> {
-    let Evaluation { pairs, analogies, .. } = evaluation;
-    let pairs = pairs.iter().map(|set| (&set.file, "pairs", set.found, set.total, set.among));
-    let analogies = analogies.iter().map(|set| (&set.file, "questions", set.total.found, set.total.total, set.among));
+    let Evaluation {
+        pairs, analogies, ..
+    } = evaluation;
+    let pairs = pairs
+        .iter()
+        .map(|set| (&set.file, "pairs", set.found, set.total, set.among));
+    let analogies = analogies.iter().map(|set| {
+        (
+            &set.file,
+            "questions",
+            set.total.found,
+            set.total.total,
+            set.among,
+        )
+    });
     let warning = |(file, what, found, total, among): (&PathBuf, _, _, _, usize)| {
         format!(
-            "{}: only {} of {} {what} have all their words among {}; the score is that of these alone",
+            "{}: only {} of {} {what} have all their words among {}; the score is that of these \
+             alone",
             file.display(),
             count(found as u64),
             count(total as u64),
             plural(among as u64, "word")
         )
     };
-    pairs.chain(analogies).filter(|&(_, _, found, total, _)| 2 * found < total).map(warning).collect()
+    pairs
+        .chain(analogies)
+        .filter(|&(_, _, found, total, _)| 2 * found < total)
+        .map(warning)
+        .collect()
 }
 
 /// Why there is no score.
 fn nothing_scored(args: &Args, vectors: &Vectors, evaluation: &Evaluation) -> String {
     match evaluation.pairs.iter().find(|set| set.found >= 2) {
         Some(set) => format!(
-            "nothing could be evaluated: of the {} pairs found of {}, either the scores or the cosines are all the same",
+            "nothing could be evaluated: of the {} pairs found of {}, either the scores or the \
+             cosines are all the same",
             set.found,
             shown(&set.file)
         ),
@@ -129,27 +187,48 @@ fn nothing_scored(args: &Args, vectors: &Vectors, evaluation: &Evaluation) -> St
 }
 
 fn nothing_found(args: &Args, vectors: &Vectors) -> String {
-    let first: Vec<String> = vectors.vocab.words().take(5).map(|word| format!("{word:?}")).collect();
+    let first: Vec<String> = vectors
+        .vocab
+        .words()
+        .take(5)
+        .map(|word| format!("{word:?}"))
+        .collect();
     let hint = match args.protocol {
-        Protocol::Hyperwords => "it looks for lower-case words alone: --protocol gensim ignores case",
-        Protocol::Gensim | Protocol::Word2vec => "it ignores case: are the files in the language of the vectors?",
+        Protocol::Hyperwords => {
+            "it looks for lower-case words alone: --protocol gensim ignores case"
+        }
+        Protocol::Gensim | Protocol::Word2vec => {
+            "it ignores case: are the files in the language of the vectors?"
+        }
     };
     format!(
-        "nothing could be evaluated: too few words of the files are among those of {}, which begin with {}; with \
-         --protocol {}, {hint}",
+        "nothing could be evaluated: too few words of the files are among those of {}, which begin \
+         with {}; with --protocol {}, {hint}",
         shown(&args.vectors),
         first.join(", "),
-        clap::ValueEnum::to_possible_value(&args.protocol).as_ref().map_or("", |value| value.get_name()),
+        clap::ValueEnum::to_possible_value(&args.protocol)
+            .as_ref()
+            .map_or("", |value| value.get_name()),
     )
 }
 
 fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
-    let Evaluation { options, pairs, analogies } = evaluation;
+    let Evaluation {
+        options,
+        pairs,
+        analogies,
+    } = evaluation;
     let among = |what: &str, words: usize| format!("{what} among {}", plural(words as u64, "word"));
     if let Some(PairScore { among: words, .. }) = pairs.first() {
         let mut header = vec![among("pairs", *words)];
         header.extend(["found", "Spearman", "Pearson"].map(str::to_owned));
-        table(&[header].into_iter().chain(pairs.iter().map(pair_row)).collect::<Vec<_>>(), out)?;
+        table(
+            &[header]
+                .into_iter()
+                .chain(pairs.iter().map(pair_row))
+                .collect::<Vec<_>>(),
+            out,
+        )?;
     }
     if !pairs.is_empty() && !analogies.is_empty() {
         writeln!(out)?;
@@ -158,27 +237,56 @@ fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
         let mut header = vec![among("analogies", *words), "found".to_owned()];
         header.extend((options.method != Method::CosMul).then(|| "3CosAdd".to_owned()));
         header.extend((options.method != Method::CosAdd).then(|| "3CosMul".to_owned()));
-        table(&[header].into_iter().chain(analogies.iter().flat_map(analogy_rows)).collect::<Vec<_>>(), out)?;
+        table(
+            &[header]
+                .into_iter()
+                .chain(analogies.iter().flat_map(analogy_rows))
+                .collect::<Vec<_>>(),
+            out,
+        )?;
     }
     Ok(())
 }
 
 fn pair_row(set: &PairScore) -> Vec<String> {
-    vec![shown(&set.file), part(set.found, set.total), four(set.spearman), four(set.pearson)]
+    vec![
+        shown(&set.file),
+        part(set.found, set.total),
+        four(set.spearman),
+        four(set.pearson),
+    ]
 }
 
 /// The rows of the sections, then of the two kinds of sections, then of the whole set.
 fn analogy_rows(set: &AnalogyScore) -> Vec<Vec<String>> {
     let row = |name: String, score: &Score| {
-        let answers = |Answers { correct, accuracy }| format!("{} ({})", four(accuracy), part(correct, score.counted));
+        let answers = |Answers { correct, accuracy }| {
+            format!("{} ({})", four(accuracy), part(correct, score.counted))
+        };
         let mut row = vec![name, part(score.found, score.total)];
-        row.extend([score.add, score.multiply].into_iter().flatten().map(answers));
+        row.extend(
+            [score.add, score.multiply]
+                .into_iter()
+                .flatten()
+                .map(answers),
+        );
         row
     };
-    let sections = set.sections.iter().map(|section| row(format!("  {}", escaped(&section.name)), &section.score));
-    let kinds = [("  semantic", &set.semantic), ("  syntactic", &set.syntactic)];
-    let kinds = kinds.into_iter().filter_map(|(name, score)| score.as_ref().map(|score| row(name.to_owned(), score)));
-    sections.chain(kinds).chain([row(shown(&set.file), &set.total)]).collect()
+    let sections = set
+        .sections
+        .iter()
+        .map(|section| row(format!("  {}", escaped(&section.name)), &section.score));
+    let kinds = [
+        ("  semantic", &set.semantic),
+        ("  syntactic", &set.syntactic),
+    ];
+    let kinds = kinds
+        .into_iter()
+        .filter_map(|(name, score)| score.as_ref().map(|score| row(name.to_owned(), score)));
+    sections
+        .chain(kinds)
+        .chain([row(shown(&set.file), &set.total)])
+        .collect()
 }
 
 fn shown(path: &Path) -> String {

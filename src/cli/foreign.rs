@@ -12,24 +12,47 @@ enum Here {
 
 use Here::{Advice, Option as Named};
 
-/// Options of word2vec.c, gensim, fastText and sklearn-like tools that have another name here, in lower case and with
-/// hyphens.
+/// Options of word2vec.c, gensim, fastText and sklearn-like tools that have another name here, in
+/// lower case and with hyphens.
 const OPTIONS: [(&[&str], Here); 27] = [
-    (&["hs"], Advice("hierarchical softmax is --loss hs; without it negative sampling is trained (--loss ns)")),
-    (&["sg", "skipgram", "skip-gram"], Advice("skip-gram is what is trained here: leave the option out")),
-    (&["cbow", "cbow-mean"], Advice("skip-gram is what is trained here, and no CBOW: leave the option out")),
-    (&["size", "vector-size", "dimension", "dimensions", "d"], Named("dim")),
+    (
+        &["hs"],
+        Advice(
+            "hierarchical softmax is --loss hs; without it negative sampling is trained (--loss \
+             ns)",
+        ),
+    ),
+    (
+        &["sg", "skipgram", "skip-gram"],
+        Advice("skip-gram is what is trained here: leave the option out"),
+    ),
+    (
+        &["cbow", "cbow-mean"],
+        Advice("skip-gram is what is trained here, and no CBOW: leave the option out"),
+    ),
+    (
+        &["size", "vector-size", "dimension", "dimensions", "d"],
+        Named("dim"),
+    ),
     (&["neg", "negatives", "negative-samples"], Named("negative")),
     (&["ws", "window-size"], Named("window")),
     (&["epoch", "iter", "iterations"], Named("epochs")),
-    (&["thread", "jobs", "num-threads", "n-jobs"], Named("threads")),
+    (
+        &["thread", "jobs", "num-threads", "n-jobs"],
+        Named("threads"),
+    ),
     (&["learning-rate", "start-alpha"], Named("lr")),
     (&["min-alpha", "end-alpha"], Named("min-lr")),
     (&["mincount", "min-freq"], Named("min-count")),
     (&["t", "subsample"], Named("sample")),
     (&["read-vocab"], Named("vocab")),
     (&["max-final-vocab"], Named("max-vocab")),
-    (&["max-vocab-size"], Advice("--vocab-memory limits what counting takes, and --max-vocab the words that are kept")),
+    (
+        &["max-vocab-size"],
+        Advice(
+            "--vocab-memory limits what counting takes, and --max-vocab the words that are kept",
+        ),
+    ),
     (&["batch-words", "batch-size"], Named("batch")),
     (&["pretrainedvectors", "pretrained-vectors"], Named("init")),
     (&["saveoutput"], Named("save-output")),
@@ -37,44 +60,74 @@ const OPTIONS: [(&[&str], Here); 27] = [
     (&["out", "output-file"], Named("output")),
     (
         &["shrink-windows"],
-        Advice("windows shrink at random, as by default elsewhere; --fixed-window lets all reach as far"),
+        Advice(
+            "windows shrink at random, as by default elsewhere; --fixed-window lets all reach as \
+             far",
+        ),
     ),
-    (&["lrupdaterate"], Advice("the learning rate falls with every minibatch: leave the option out")),
+    (
+        &["lrupdaterate"],
+        Advice("the learning rate falls with every minibatch: leave the option out"),
+    ),
     (
         &["train", "input", "corpus-file", "sentences", "corpus"],
         Advice("the text has no option before it, as in `w2v-gpu train TEXT -o OUT`"),
     ),
     (
         &["binary", "save-format"],
-        Advice("the extension of OUT chooses the format: .bin is word2vec's binary one, .txt and .vec its text"),
+        Advice(
+            "the extension of OUT chooses the format: .bin is word2vec's binary one, .txt and .vec \
+             its text",
+        ),
     ),
-    (&["debug", "compute-loss"], Advice("loss and speed are shown as they are; -v shows more, and -q less")),
+    (
+        &["debug", "compute-loss"],
+        Advice("loss and speed are shown as they are; -v shows more, and -q less"),
+    ),
     (
         &["minn", "maxn", "bucket", "wordngrams", "word-ngrams"],
-        Advice("words are trained whole, without subwords or n-grams; `w2v-gpu phrases` joins words beforehand"),
+        Advice(
+            "words are trained whole, without subwords or n-grams; `w2v-gpu phrases` joins words \
+             beforehand",
+        ),
     ),
-    (&["classes"], Advice("words are not sorted into classes here: cluster the vectors that are written")),
+    (
+        &["classes"],
+        Advice("words are not sorted into classes here: cluster the vectors that are written"),
+    ),
 ];
 
 /// Commands of other trainers, and ours.
 const COMMANDS: [(&[&str], &str); 6] = [
     (&["skipgram", "word2vec", "fit"], "train"),
-    (&["cbow", "supervised"], "train, which trains skip-gram and nothing else"),
-    (&["nn", "most-similar", "similar", "nearest", "distance"], "neighbors"),
+    (
+        &["cbow", "supervised"],
+        "train, which trains skip-gram and nothing else",
+    ),
+    (
+        &["nn", "most-similar", "similar", "nearest", "distance"],
+        "neighbors",
+    ),
     (&["analogies", "word-analogy"], "analogy"),
     (&["word2phrase", "phrase", "phraser"], "phrases"),
-    (&["test", "accuracy", "compute-accuracy", "evaluate"], "eval"),
+    (
+        &["test", "accuracy", "compute-accuracy", "evaluate"],
+        "eval",
+    ),
 ];
 
 fn plain(name: &str) -> String {
-    name.trim_start_matches('-').to_lowercase().replace('_', "-")
+    name.trim_start_matches('-')
+        .to_lowercase()
+        .replace('_', "-")
 }
 
 /// Whether one of our options has this name, in whatever spelling: the name itself.
 fn own<'a>(command: &'a Command, name: &str) -> Option<&'a str> {
     let names = |arg: &'a clap::Arg| {
         let others = arg.get_all_aliases().unwrap_or_default();
-        arg.get_long().filter(|long| *long == name || others.contains(&name))
+        arg.get_long()
+            .filter(|long| *long == name || others.contains(&name))
     };
     command.get_arguments().find_map(names)
 }
@@ -86,7 +139,9 @@ pub(super) fn option(command: &Command, typed: &str) -> Option<String> {
         return Some(format!("the option is --{own}"));
     }
     let (_, here) = OPTIONS.iter().find(|(names, _)| names.contains(&&*name))?;
-    let reads_text = command.get_positionals().any(|arg| arg.get_id() == "corpus");
+    let reads_text = command
+        .get_positionals()
+        .any(|arg| arg.get_id() == "corpus");
     match here {
         Named(ours) => own(command, ours).map(|ours| format!("the option is --{ours}")),
         Advice(advice) => {
@@ -106,7 +161,10 @@ fn named_in(advice: &str) -> impl Iterator<Item = &str> {
 fn has(command: &Command, flag: &str) -> bool {
     match flag.strip_prefix("--") {
         Some(name) => own(command, name).is_some(),
-        None => command.get_arguments().any(|arg| arg.get_short().is_some_and(|short| flag[1..].starts_with(short))),
+        None => command.get_arguments().any(|arg| {
+            arg.get_short()
+                .is_some_and(|short| flag[1..].starts_with(short))
+        }),
     }
 }
 
@@ -132,7 +190,9 @@ mod tests {
             for name in *names {
                 assert_eq!(*name, plain(name));
                 match here {
-                    Named("top") => assert!(option(program.find_subcommand("neighbors").unwrap(), name).is_some()),
+                    Named("top") => assert!(
+                        option(program.find_subcommand("neighbors").unwrap(), name).is_some()
+                    ),
                     _ => assert!(option(train, name).is_some(), "{name}"),
                 }
             }
@@ -140,8 +200,16 @@ mod tests {
             assert!(named_in(advice).all(|flag| has(train, flag)), "{advice}");
         }
         for (names, ours) in COMMANDS {
-            assert!(program.find_subcommand(ours.split(',').next().unwrap()).is_some());
-            assert!(names.iter().all(|name| program.find_subcommand(name).is_none()));
+            assert!(
+                program
+                    .find_subcommand(ours.split(',').next().unwrap())
+                    .is_some()
+            );
+            assert!(
+                names
+                    .iter()
+                    .all(|name| program.find_subcommand(name).is_none())
+            );
         }
     }
 
@@ -149,8 +217,15 @@ mod tests {
     fn a_name_in_another_spelling_is_that_option() {
         let program = Cli::command();
         let train = program.find_subcommand("train").unwrap();
-        for (typed, ours) in [("-size", "--dim"), ("--min_count=3", "--min-count"), ("-minCount", "--min-count")] {
-            assert_eq!(option(train, typed).unwrap(), format!("the option is {ours}"));
+        for (typed, ours) in [
+            ("-size", "--dim"),
+            ("--min_count=3", "--min-count"),
+            ("-minCount", "--min-count"),
+        ] {
+            assert_eq!(
+                option(train, typed).unwrap(),
+                format!("the option is {ours}")
+            );
         }
         assert_eq!(option(train, "--nonsense"), None);
     }
@@ -158,13 +233,25 @@ mod tests {
     #[test]
     fn advice_names_no_option_that_the_command_does_not_have() {
         let program = Cli::command();
-        let advice = |command: &str, typed: &str| option(program.find_subcommand(command).unwrap(), typed);
+        let advice =
+            |command: &str, typed: &str| option(program.find_subcommand(command).unwrap(), typed);
         assert!(advice("train", "--hs").unwrap().contains("--loss hs"));
-        assert!(advice("vocab", "--max-vocab-size").unwrap().contains("--vocab-memory"));
-        assert!(advice("phrases", "--sentences").unwrap().contains("no option before it"));
-        for (command, typed) in
-            [("vocab", "--hs"), ("convert", "--hs"), ("phrases", "--max-vocab-size"), ("vocab", "--debug")]
-        {
+        assert!(
+            advice("vocab", "--max-vocab-size")
+                .unwrap()
+                .contains("--vocab-memory")
+        );
+        assert!(
+            advice("phrases", "--sentences")
+                .unwrap()
+                .contains("no option before it")
+        );
+        for (command, typed) in [
+            ("vocab", "--hs"),
+            ("convert", "--hs"),
+            ("phrases", "--max-vocab-size"),
+            ("vocab", "--debug"),
+        ] {
             assert_eq!(advice(command, typed), None, "{command} {typed}");
         }
     }

@@ -31,11 +31,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// The command of a name, which its page calls `w2v-gpu-NAME`.
 fn page_of(program: &clap::Command, name: &str) -> Result<clap::Command> {
-    let commands = || program.get_subcommands().filter(|command| !command.is_hide_set());
+    let commands = || {
+        program
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+    };
     let Some(command) = commands().find(|command| command.get_name() == name) else {
         let names: Vec<&str> = commands().map(clap::Command::get_name).collect();
         let why = format!("is none of {}", names.join(", "));
-        return Err(Error::Setting { flag: "COMMAND", value: format!("{name:?}"), why }.into());
+        return Err(Error::Setting {
+            flag: "COMMAND",
+            value: format!("{name:?}"),
+            why,
+        }
+        .into());
     };
-    Ok(command.clone().name(command.get_display_name().unwrap_or(name).to_owned()))
+    Ok(command
+        .clone()
+        .name(command.get_display_name().unwrap_or(name).to_owned()))
 }

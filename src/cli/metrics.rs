@@ -22,8 +22,9 @@ use super::train::is_same_file;
 /// Where a run is recorded.
 #[derive(clap::Args, Debug)]
 pub(super) struct Recording {
-    /// Record the run in FILE, a JSON object a line; `w2v-gpu report` makes a page of it. With --resume the record there goes
-    /// on; any other file of that name stays until the new record is whole
+    /// Record the run in FILE, a JSON object a line; `w2v-gpu report` makes a page of it. With
+    /// --resume the record there goes on; any other file of that name stays until the new record is
+    /// whole
     #[arg(long, value_name = "FILE.jsonl", help_heading = "Display")]
     metrics: Option<PathBuf>,
     /// Record the run for TensorBoard, in a folder of its own
@@ -50,25 +51,36 @@ impl Recording {
         self.metrics.as_deref()
     }
 
-    /// Finds out before any work whether the files can be written, and that they are none of `taken`: those that the
-    /// run reads or writes.
+    /// Finds out before any work whether the files can be written, and that they are none of
+    /// `taken`: those that the run reads or writes.
     pub(super) fn check<'a>(&self, mut taken: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
         if let Some(path) = &self.metrics {
             format::check_writable(path, "--metrics")?;
             if taken.any(|taken| is_same_place(taken, path)) {
                 let why = "is a file of the corpus or of the vectors; name another file".to_owned();
-                return Err(Error::Setting { flag: "--metrics", value: path.display().to_string(), why });
+                return Err(Error::Setting {
+                    flag: "--metrics",
+                    value: path.display().to_string(),
+                    why,
+                });
             }
         }
         match &self.tensorboard {
             // The folder may have to be made: whether it can be is up to the nearest that is there.
             Some(folder) => {
-                let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+                let there = folder
+                    .ancestors()
+                    .find(|folder| folder.exists())
+                    .unwrap_or(Path::new("."));
                 if there.is_dir() {
                     return format::check_writable(&there.join("events"), "--tensorboard");
                 }
                 let why = format!("{} is a file; name a folder", there.display());
-                Err(Error::Setting { flag: "--tensorboard", value: folder.display().to_string(), why })
+                Err(Error::Setting {
+                    flag: "--tensorboard",
+                    value: folder.display().to_string(),
+                    why,
+                })
             }
             None => Ok(()),
         }
@@ -76,32 +88,60 @@ impl Recording {
 
     /// Where the files go, with the flags that named them.
     pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
-        let named = [("--metrics", &self.metrics), ("--tensorboard", &self.tensorboard)];
-        named.into_iter().filter_map(|(flag, place)| Some((flag, place.clone()?)))
+        let named = [
+            ("--metrics", &self.metrics),
+            ("--tensorboard", &self.tensorboard),
+        ];
+        named
+            .into_iter()
+            .filter_map(|(flag, place)| Some((flag, place.clone()?)))
     }
 
     /// How many points of the run's curves are recorded.
     pub(super) fn points(&self) -> u32 {
-        if self.metrics.is_some() || self.tensorboard.is_some() { run_log::REPORTS } else { 0 }
+        if self.metrics.is_some() || self.tensorboard.is_some() {
+            run_log::REPORTS
+        } else {
+            0
+        }
     }
 
     /// Makes the files and writes how the run begins.
     pub(super) fn start(&self, run: &Run<'_>, display: &mut Display) -> Result<Recorder> {
-        let Reached { steps, words, elapsed, .. } = run.resumed.unwrap_or_default();
-        let mut recorder = Recorder { log: None, board: None, words, elapsed };
+        let Reached {
+            steps,
+            words,
+            elapsed,
+            ..
+        } = run.resumed.unwrap_or_default();
+        let mut recorder = Recorder {
+            log: None,
+            board: None,
+            words,
+            elapsed,
+        };
         if let Some(path) = &self.metrics {
             let file = LogFile::begin(path, start_record(run)?, run.resumed.as_ref(), || {
                 let (path, seconds) = (path.display(), PATIENCE.as_secs());
                 display.line(&format!(
-                    "{path}: another process records a run there; waiting up to {seconds} s for its end"
+                    "{path}: another process records a run there; waiting up to {seconds} s for \
+                     its end"
                 ));
             })?;
-            recorder.log = Some(Sink { to: file, path: path.clone(), failure: None });
+            recorder.log = Some(Sink {
+                to: file,
+                path: path.clone(),
+                failure: None,
+            });
         }
         if let Some(folder) = &self.tensorboard {
             let first_step = if run.resumed.is_some() { steps + 1 } else { 0 };
             let (file, path) = EventFile::create(folder, first_step)?;
-            recorder.board = Some(Sink { to: file, path, failure: None });
+            recorder.board = Some(Sink {
+                to: file,
+                path,
+                failure: None,
+            });
         }
         Ok(recorder)
     }
@@ -109,13 +149,22 @@ impl Recording {
 
 /// Whether two paths lead to one file, which need not be there yet.
 fn is_same_place(a: &Path, b: &Path) -> bool {
-    let place = |path: &Path| Some((path.parent()?.join(".").canonicalize().ok()?, path.file_name()?.to_owned()));
+    let place = |path: &Path| {
+        Some((
+            path.parent()?.join(".").canonicalize().ok()?,
+            path.file_name()?.to_owned(),
+        ))
+    };
     is_same_file(a, b) || place(a).is_some_and(|a| place(b) == Some(a))
 }
 
 /// The absolute path of a file that is written; standard output keeps its name.
 pub(super) fn full_name(path: &Path) -> io::Result<String> {
-    let path = if path.as_os_str() == STDOUT { path.to_owned() } else { std::path::absolute(path)? };
+    let path = if path.as_os_str() == STDOUT {
+        path.to_owned()
+    } else {
+        std::path::absolute(path)?
+    };
     Ok(path.to_string_lossy().into_owned())
 }
 
@@ -130,7 +179,11 @@ fn start_record(run: &Run<'_>) -> Result<StartRecord> {
             threads: run.threads,
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         },
-        corpus: run.corpus.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        corpus: run
+            .corpus
+            .iter()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect(),
         output: full_name(run.output)?,
         config: run_log::object(run.config)?,
         prepared: run_log::object(run.prepared)?,
@@ -147,16 +200,25 @@ struct Sink<T> {
 
 impl<T> Sink<T> {
     fn put(sink: &mut Option<Self>, write: impl FnOnce(&mut T) -> io::Result<()>) {
-        let Some(sink) = sink.as_mut().filter(|sink| sink.failure.is_none()) else { return };
+        let Some(sink) = sink.as_mut().filter(|sink| sink.failure.is_none()) else {
+            return;
+        };
         if let Err(failure) = write(&mut sink.to) {
-            tracing::warn!("the run is no longer recorded: cannot write {}: {failure}", sink.path.display());
+            tracing::warn!(
+                "the run is no longer recorded: cannot write {}: {failure}",
+                sink.path.display()
+            );
             sink.failure = Some(failure);
         }
     }
 
     fn finish(sink: Option<Self>) -> Result<(), Error> {
         match sink {
-            Some(Self { path, failure: Some(failure), .. }) => Err(Error::io("write", path)(failure)),
+            Some(Self {
+                path,
+                failure: Some(failure),
+                ..
+            }) => Err(Error::io("write", path)(failure)),
             _ => Ok(()),
         }
     }
@@ -178,13 +240,19 @@ impl Recorder {
     pub(super) fn growing_line(&self) -> Option<String> {
         let Sink { to, path, .. } = self.log.as_ref()?;
         let (path, growing) = (path.display(), to.growing()?.display());
-        Some(format!("metrics: {path} stays as it is until the run is over, which is recorded in {growing} until then"))
+        Some(format!(
+            "metrics: {path} stays as it is until the run is over, which is recorded in {growing} \
+             until then"
+        ))
     }
 
     /// Says where the record of a run that did not end stays, if not under the name asked for.
     pub(super) fn warn_of_place(&self, display: &mut Display) {
         if let Some(growing) = self.log.as_ref().and_then(|log| log.to.growing()) {
-            display.warn(&format!("the record of this run, which did not end, stays in {}", growing.display()));
+            display.warn(&format!(
+                "the record of this run, which did not end, stays in {}",
+                growing.display()
+            ));
         }
     }
 
@@ -210,33 +278,55 @@ impl Recorder {
             let lr = f64::from(progress.lr);
             file.scalars(
                 progress.step,
-                [("train/loss", progress.loss), ("train/lr", lr), ("train/words_per_second", words_per_second)],
+                [
+                    ("train/loss", progress.loss),
+                    ("train/lr", lr),
+                    ("train/words_per_second", words_per_second),
+                ],
             )
         });
     }
 
     fn epoch(&mut self, epoch: &Epoch) {
-        Sink::put(&mut self.log, |file| file.put(&run_log::record("epoch", epoch)?));
+        Sink::put(&mut self.log, |file| {
+            file.put(&run_log::record("epoch", epoch)?)
+        });
         Sink::put(&mut self.board, |file| {
-            let losses = [("epoch/loss", Some(epoch.loss)), ("epoch/validation", epoch.validation)];
+            let losses = [
+                ("epoch/loss", Some(epoch.loss)),
+                ("epoch/validation", epoch.validation),
+            ];
             // The epochs done are the step here, as there are no minibatches between them.
-            file.scalars(u64::from(epoch.epoch) + 1, losses.into_iter().filter_map(|(tag, loss)| Some((tag, loss?))))
+            file.scalars(
+                u64::from(epoch.epoch) + 1,
+                losses
+                    .into_iter()
+                    .filter_map(|(tag, loss)| Some((tag, loss?))),
+            )
         });
     }
 
     fn evaluated(&mut self, evaluated: &Evaluated) {
-        Sink::put(&mut self.log, |file| file.put(&run_log::record("evaluated", evaluated)?));
+        Sink::put(&mut self.log, |file| {
+            file.put(&run_log::record("evaluated", evaluated)?)
+        });
         Sink::put(&mut self.board, |file| {
             let tag = |score: &NamedScore| format!("evaluation/{} {}", score.name, score.measure);
-            let scores: Vec<(String, f64)> =
-                evaluated.scores.iter().filter_map(|score| Some((tag(score), score.score?))).collect();
+            let scores: Vec<(String, f64)> = evaluated
+                .scores
+                .iter()
+                .filter_map(|score| Some((tag(score), score.score?)))
+                .collect();
             let step = u64::from(evaluated.epoch) + 1;
-            file.scalars(step, scores.iter().map(|(tag, value)| (tag.as_str(), *value)))
+            file.scalars(
+                step,
+                scores.iter().map(|(tag, value)| (tag.as_str(), *value)),
+            )
         });
     }
 
-    /// Records how the run went; to be called once the vectors are written. The record of a run that was `interrupted` is no
-    /// whole one, and replaces no other.
+    /// Records how the run went; to be called once the vectors are written. The record of a run
+    /// that was `interrupted` is no whole one, and replaces no other.
     pub(super) fn end(
         &mut self,
         interrupted: bool,
@@ -248,7 +338,15 @@ impl Recorder {
         Sink::put(&mut self.log, |file| {
             let (training, seconds) = (run_log::object(training)?, run_log::object(seconds)?);
             let output = Some(full_name(output)?);
-            file.put(&run_log::record("end", &EndRecord { output, training, words_per_second, seconds })?)?;
+            file.put(&run_log::record(
+                "end",
+                &EndRecord {
+                    output,
+                    training,
+                    words_per_second,
+                    seconds,
+                },
+            )?)?;
             if interrupted { Ok(()) } else { file.publish() }
         });
     }
@@ -266,7 +364,11 @@ mod tests {
 
     #[test]
     fn a_file_that_fails_is_left_alone_and_told_of_at_the_end() {
-        let mut sink = Some(Sink { to: 0, path: "run.jsonl".into(), failure: None });
+        let mut sink = Some(Sink {
+            to: 0,
+            path: "run.jsonl".into(),
+            failure: None,
+        });
         let mut put = |result: io::Result<()>| {
             Sink::put(&mut sink, |written| {
                 *written += 1;
@@ -277,7 +379,10 @@ mod tests {
         put(Err(io::Error::other("the disk is full")));
         put(Ok(()));
         assert_eq!(sink.as_ref().map(|sink| sink.to), Some(2));
-        assert_eq!(Sink::finish(sink).unwrap_err().to_string(), "cannot write run.jsonl: the disk is full");
+        assert_eq!(
+            Sink::finish(sink).unwrap_err().to_string(),
+            "cannot write run.jsonl: the disk is full"
+        );
         assert!(Sink::<u8>::finish(None).is_ok());
     }
 
@@ -288,6 +393,9 @@ mod tests {
         assert!(is_same_place(&path("new"), &path("./new")));
         assert!(!is_same_place(&path("new"), &path("newer")));
         assert!(!is_same_place(&path("none/new"), &path("none/newer")));
-        assert!(is_same_place(Path::new("new"), &std::env::current_dir().unwrap().join("new")));
+        assert!(is_same_place(
+            Path::new("new"),
+            &std::env::current_dir().unwrap().join("new")
+        ));
     }
 }

@@ -41,8 +41,8 @@ use self::signals::Interrupted;
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Environment variables give the options of train other defaults: W2V_GPU_ and the name, as W2V_GPU_DIM \
-                  for --dim."
+    after_help = "Environment variables give the options of train other defaults: W2V_GPU_ and the \
+                  name, as W2V_GPU_DIM for --dim."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -66,9 +66,12 @@ enum Command {
     Man(man::Args),
 }
 
-/// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything else.
+/// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything
+/// else.
 pub(crate) fn run() -> ExitCode {
-    let result = parse::parse().map_err(anyhow::Error::from).and_then(|cli| execute(&cli.command));
+    let result = parse::parse()
+        .map_err(anyhow::Error::from)
+        .and_then(|cli| execute(&cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -76,7 +79,11 @@ pub(crate) fn run() -> ExitCode {
             let interrupted = error.downcast_ref::<Interrupted>();
             // Nobody may be reading any more.
             let what = if interrupted.is_some() { "" } else { "error: " };
-            let _ = writeln!(io::stderr(), "{what}{}", terminal::message(&error.to_string()));
+            let _ = writeln!(
+                io::stderr(),
+                "{what}{}",
+                terminal::message(&error.to_string())
+            );
             match (interrupted, error.downcast_ref()) {
                 (Some(interrupted), _) => interrupted.exit_code(),
                 (None, Some(error)) if Error::is_wrong_usage(error) => ExitCode::from(2),
@@ -103,11 +110,13 @@ fn execute(command: &Command) -> anyhow::Result<()> {
     }
 }
 
-/// Whether whoever read our standard output has gone, as `head` does: no failure of ours. A pipe that was named as a file
-/// is another matter: what was to be written is lost.
+/// Whether whoever read our standard output has gone, as `head` does: no failure of ours. A pipe
+/// that was named as a file is another matter: what was to be written is lost.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     if let Some(Error::Io { path, .. }) = error.downcast_ref()
-        && ![STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|stdout| path == Path::new(stdout))
+        && ![STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+            .iter()
+            .any(|stdout| path == Path::new(stdout))
     {
         return false;
     }
@@ -115,12 +124,17 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         let kind = cause
             .downcast_ref::<io::Error>()
             .map(io::Error::kind)
-            .or_else(|| cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind));
+            .or_else(|| {
+                cause
+                    .downcast_ref::<serde_json::Error>()
+                    .and_then(serde_json::Error::io_error_kind)
+            });
         kind == Some(io::ErrorKind::BrokenPipe)
     })
 }
 
-/// Sends the library's log to stderr: warnings, and with `-v` what was negotiated, with `-vv` everything of ours.
+/// Sends the library's log to stderr: warnings, and with `-v` what was negotiated, with `-vv`
+/// everything of ours.
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
         0 => tracing::Level::WARN,

@@ -13,15 +13,16 @@ use super::vectors;
 
 /// Prints the words nearest to given ones, by the cosine of their vectors
 ///
-/// Without a WORD it asks for words on a terminal, and elsewhere reads them from stdin and answers line by line. A word
-/// that has no vector is answered with those that are spelt alike.
+/// Without a WORD it asks for words on a terminal, and elsewhere reads them from stdin and answers
+/// line by line. A word that has no vector is answered with those that are spelt alike.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   w2v-gpu neighbors vectors.bin paris berlin --top 5
   w2v-gpu neighbors vectors.bin
   w2v-gpu neighbors vectors.bin --json < words.txt")]
 pub(crate) struct Args {
-    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for standard input
+    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for
+    /// standard input
     vectors: PathBuf,
     /// The words to find the nearest of
     #[arg(value_name = "WORD")]
@@ -36,7 +37,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     vectors::check_stdin(&args.vectors, &args.words)?;
     let vectors = vectors::read(&args.vectors, args.reading)?;
-    query::ask(&args.words, "word> ", |words, mut out| print(words, &args.display, &vectors, &mut out))
+    query::ask(&args.words, "word> ", |words, mut out| {
+        print(words, &args.display, &vectors, &mut out)
+    })
 }
 
 /// The answer for one word.
@@ -47,13 +50,26 @@ struct Answer<'a> {
 }
 
 /// Prints the answers, and returns what has none.
-fn print(words: &[String], display: &Display, vectors: &Vectors, out: &mut impl Write) -> Result<Vec<String>> {
+fn print(
+    words: &[String],
+    display: &Display,
+    vectors: &Vectors,
+    out: &mut impl Write,
+) -> Result<Vec<String>> {
     let mut unanswered = Vec::new();
     for word in words {
         match similarity::nearest(vectors, word, display.top.get()) {
             Ok(found) => {
                 let neighbors = query::neighbors(vectors, found);
-                display.print(&Answer { word, neighbors: &neighbors }, word, &neighbors, out)?;
+                display.print(
+                    &Answer {
+                        word,
+                        neighbors: &neighbors,
+                    },
+                    word,
+                    &neighbors,
+                    out,
+                )?;
             }
             Err(error) => unanswered.push(query::why_not(vectors, &error)),
         }

@@ -1,4 +1,5 @@
-//! What was typed, with the defaults that come from the environment and from files; and what is said of mistakes.
+//! What was typed, with the defaults that come from the environment and from files; and what is
+//! said of mistakes.
 
 use std::ffi::OsString;
 
@@ -8,8 +9,8 @@ use w2v_gpu::Error;
 
 use super::{Cli, defaults, environment, foreign, train};
 
-/// Parses what was typed. Options of `train` have other defaults by environment variables, as `W2V_GPU_DIM` for `--dim`, and
-/// by `--preset` and `--config`.
+/// Parses what was typed. Options of `train` have other defaults by environment variables, as
+/// `W2V_GPU_DIM` for `--dim`, and by `--preset` and `--config`.
 ///
 /// # Errors
 /// When the file of defaults is not fit to be one. What is typed wrongly ends the program at once.
@@ -21,7 +22,9 @@ pub(super) fn parse() -> Result<Cli, Error> {
     }
     command = command.mut_subcommand("train", environment::with_variables);
     // What is missing may stand in the file of defaults: the first look is not the judge.
-    let lenient = command.clone().mut_subcommand("train", |train| train.mut_args(defaults::optional));
+    let lenient = command
+        .clone()
+        .mut_subcommand("train", |train| train.mut_args(defaults::optional));
     let first_look = lenient.try_get_matches_from(&typed).ok();
     if let Some(typed) = first_look.and_then(|typed| typed.subcommand_matches("train").cloned()) {
         let mut refused = None;
@@ -35,7 +38,9 @@ pub(super) fn parse() -> Result<Cli, Error> {
             return Err(error);
         }
     }
-    let matches = command.try_get_matches_from_mut(&typed).unwrap_or_else(|error| explained(error, &command, &typed));
+    let matches = command
+        .try_get_matches_from_mut(&typed)
+        .unwrap_or_else(|error| explained(error, &command, &typed));
     if let Some(typed) = matches.subcommand_matches("train") {
         environment::warn(&command);
         if let Some(why) = train::conflict(typed) {
@@ -45,33 +50,54 @@ pub(super) fn parse() -> Result<Cli, Error> {
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
-/// Lets every option take a number below zero, so that the answer is about the number and not about an option `-1`.
+/// Lets every option take a number below zero, so that the answer is about the number and not about
+/// an option `-1`.
 fn with_negative_numbers(program: Command) -> Command {
     let numbers = |arg: Arg| {
         let takes_value = arg.get_long().is_some() && arg.get_action().takes_values();
-        if takes_value { arg.allow_negative_numbers(true) } else { arg }
+        if takes_value {
+            arg.allow_negative_numbers(true)
+        } else {
+            arg
+        }
     };
     for_each_command(program, |command| command.mut_args(numbers))
 }
 
 /// The program with each of its commands changed.
 pub(super) fn for_each_command(program: Command, change: impl Fn(Command) -> Command) -> Command {
-    let names: Vec<String> = program.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    names.into_iter().fold(program, |program, name| program.mut_subcommand(name, &change))
+    let names: Vec<String> = program
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    names.into_iter().fold(program, |program, name| {
+        program.mut_subcommand(name, &change)
+    })
 }
 
-/// An answer to an option with one dash and a whole name, as word2vec.c and fastText have it: `-output x` would else be taken
-/// for `-o utput`.
+/// An answer to an option with one dash and a whole name, as word2vec.c and fastText have it:
+/// `-output x` would else be taken for `-o utput`.
 fn single_dash(mut program: Command, typed: &[OsString]) -> Option<clap::Error> {
     program.build();
     let name = typed.get(1)?.to_str()?;
     let has_command = program.find_subcommand(name).is_some();
     let command = program.find_subcommand_mut(if has_command { name } else { "train" })?;
-    let options = typed[1..].iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
+    let options = typed[1..]
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .filter_map(|arg| arg.to_str());
     let is_single = |arg: &&str| arg.len() > 2 && arg.starts_with('-') && !arg.starts_with("--");
-    let (option, advice) = options.filter(is_single).find_map(|arg| Some((arg, foreign::option(command, arg)?)))?;
-    let place = if has_command { "" } else { ", behind a command such as train" };
-    let message = format!("unexpected argument '{option}' found\n\n  tip: names take two dashes here{place}: {advice}");
+    let (option, advice) = options
+        .filter(is_single)
+        .find_map(|arg| Some((arg, foreign::option(command, arg)?)))?;
+    let place = if has_command {
+        ""
+    } else {
+        ", behind a command such as train"
+    };
+    let message = format!(
+        "unexpected argument '{option}' found\n\n  tip: names take two dashes here{place}: {advice}"
+    );
     Some(command.error(ErrorKind::UnknownArgument, message))
 }
 
@@ -83,23 +109,32 @@ fn explained(mut error: clap::Error, program: &Command, typed: &[OsString]) -> !
     };
     let command = typed.get(1).and_then(|name| program.find_subcommand(name));
     let advice = match error.kind() {
-        ErrorKind::UnknownArgument => {
-            command.zip(text(ContextKind::InvalidArg)).and_then(|(command, option)| foreign::option(command, &option))
+        ErrorKind::UnknownArgument => command
+            .zip(text(ContextKind::InvalidArg))
+            .and_then(|(command, option)| foreign::option(command, &option)),
+        ErrorKind::InvalidSubcommand => {
+            text(ContextKind::InvalidSubcommand).and_then(|name| foreign::command(&name))
         }
-        ErrorKind::InvalidSubcommand => text(ContextKind::InvalidSubcommand).and_then(|name| foreign::command(&name)),
-        ErrorKind::ValueValidation => text(ContextKind::InvalidValue).and_then(|value| below_zero(&value)),
+        ErrorKind::ValueValidation => {
+            text(ContextKind::InvalidValue).and_then(|value| below_zero(&value))
+        }
         _ => None,
     };
     if let Some(advice) = advice {
         // A name that is spelt alike is another thing.
         error.remove(ContextKind::SuggestedArg);
         error.remove(ContextKind::SuggestedSubcommand);
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![advice.into()]),
+        );
     }
     error.exit()
 }
 
 fn below_zero(value: &str) -> Option<String> {
     let is_negative = value.starts_with('-') && value.parse::<f64>().is_ok();
-    is_negative.then(|| "no number below 0 has a meaning here; leave the option out for its default".to_owned())
+    is_negative.then(|| {
+        "no number below 0 has a meaning here; leave the option out for its default".to_owned()
+    })
 }

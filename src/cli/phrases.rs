@@ -16,10 +16,10 @@ use super::train::threads;
 
 /// Joins words that often come together, as in new_york
 ///
-/// Two neighbours a and b are joined where (count(a b) - delta) / (count(a) * count(b)) * words is above the threshold, as
-/// word2phrase does it (Mikolov et al. 2013). The lines stay as they are otherwise, but for one space between two words.
-/// The text is read twice for each pass, and once to write; standard input and pipes are copied, as they come, to a
-/// temporary file (in TMPDIR).
+/// Two neighbours a and b are joined where (count(a b) - delta) / (count(a) * count(b)) * words is
+/// above the threshold, as word2phrase does it (Mikolov et al. 2013). The lines stay as they are
+/// otherwise, but for one space between two words. The text is read twice for each pass, and once
+/// to write; standard input and pipes are copied, as they come, to a temporary file (in TMPDIR).
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
@@ -64,13 +64,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let corpus = Corpus::open(&paths)?;
     destination.check_apart(&paths, &corpus, args.corpus.list())?;
     let mut display = Display::new(args.quiet, None);
-    left_out_line(&corpus).iter().for_each(|line| display.line(line));
+    left_out_line(&corpus)
+        .iter()
+        .for_each(|line| display.line(line));
 
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let (phrases, passes) = pool.install(|| Phrases::find(&corpus, &args.options, |event| display.show(&event)))?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()?;
+    let (phrases, passes) =
+        pool.install(|| Phrases::find(&corpus, &args.options, |event| display.show(&event)))?;
     for (number, found) in passes.iter().enumerate() {
         display.line(&pass_line(number + 1, found));
-        let Some(bound) = undercount(found, &args.options) else { continue };
+        let Some(bound) = undercount(found, &args.options) else {
+            continue;
+        };
         if found.undercount >= args.options.min_count.max(1) {
             display.warn(&bound);
         } else {
@@ -86,10 +93,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     display.finish();
 
     let (words, lines) = (plural(text.words, "word"), plural(text.lines, "line"));
-    display.line(&format!("written: {words} in {lines} to {}", args.output.display()));
+    display.line(&format!(
+        "written: {words} in {lines} to {}",
+        args.output.display()
+    ));
     text_notes(&text).for_each(|line| display.line(&line));
     if args.json {
-        let report = Report { output: &args.output, options: &args.options, passes: &passes, text };
+        let report = Report {
+            output: &args.output,
+            options: &args.options,
+            passes: &passes,
+            text,
+        };
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     }
     Ok(())
@@ -109,19 +124,29 @@ fn written(
         let worker = scope.spawn(move || {
             // That nobody takes pieces any more has its own error below.
             let mut visit = |piece: &[u8]| {
-                sender.send(piece.to_owned()).map_err(|_| Error::io("write", "")(io::ErrorKind::BrokenPipe.into()))
+                sender
+                    .send(piece.to_owned())
+                    .map_err(|_| Error::io("write", "")(io::ErrorKind::BrokenPipe.into()))
             };
             pool.install(|| work(&mut visit))
         });
         for piece in pieces {
             out.write_all(&piece)?;
         }
-        Ok(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+        Ok(worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
     })
 }
 
 fn pass_line(number: usize, found: &Found) -> String {
-    let Found { words, frequent, pairs, joined, .. } = *found;
+    let Found {
+        words,
+        frequent,
+        pairs,
+        joined,
+        ..
+    } = *found;
     format!(
         "pass {number}: {}, {} frequent ones; of {} of these {} {} joined",
         plural(words, "word"),
@@ -135,7 +160,11 @@ fn pass_line(number: usize, found: &Found) -> String {
 /// How far the counts of a pass may be off, if they may.
 fn undercount(found: &Found, options: &Options) -> Option<String> {
     let (bound, least) = (count(found.undercount), count(options.min_count));
-    let text =
-        || format!("counts may be low, each by at most {bound} (--min-count is {least}), for lack of --vocab-memory");
+    let text = || {
+        format!(
+            "counts may be low, each by at most {bound} (--min-count is {least}), for lack of \
+             --vocab-memory"
+        )
+    };
     (found.undercount > 0).then(text)
 }

@@ -34,23 +34,58 @@ impl Report<'_> {
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        let Plan { vocabulary, output_rows, dim, epochs, words, batches, batch, host, device, disk } = self.plan;
-        let line = |what: &str, number: String, unit: String| vec![format!("  {what}"), number, unit];
+        let Plan {
+            vocabulary,
+            output_rows,
+            dim,
+            epochs,
+            words,
+            batches,
+            batch,
+            host,
+            device,
+            disk,
+        } = self.plan;
+        let line =
+            |what: &str, number: String, unit: String| vec![format!("  {what}"), number, unit];
         let mut rows = vec![
             heading("run"),
-            line("vocabulary", count(*vocabulary), format!("rows of {dim} in W")),
-            line("targets", count(*output_rows), format!("rows of {dim} in W'")),
+            line(
+                "vocabulary",
+                count(*vocabulary),
+                format!("rows of {dim} in W"),
+            ),
+            line(
+                "targets",
+                count(*output_rows),
+                format!("rows of {dim} in W'"),
+            ),
             line("text", count(*words), format!("words, --epochs {epochs}")),
-            line("batches, about", count(*batches), format!("of {}", plural(*batch, "window"))),
+            line(
+                "batches, about",
+                count(*batches),
+                format!("of {}", plural(*batch, "window")),
+            ),
         ];
         rows.extend(host_rows(host));
         rows.extend(device.iter().flat_map(device_rows));
         rows.extend(disk_rows(disk));
         if let Some(estimate) = self.estimate {
-            let tried = format!("words/s over {} in {}", plural(estimate.words, "word"), seconds(estimate.seconds));
-            rows.extend([heading("time"), line("speed", short(estimate.words_per_second), tried)]);
+            let tried = format!(
+                "words/s over {} in {}",
+                plural(estimate.words, "word"),
+                seconds(estimate.seconds)
+            );
+            rows.extend([
+                heading("time"),
+                line("speed", short(estimate.words_per_second), tried),
+            ]);
             let engine = self.engine.clone().unwrap_or_default();
-            rows.push(line("training, about", seconds(estimate.training_seconds), engine));
+            rows.push(line(
+                "training, about",
+                seconds(estimate.training_seconds),
+                engine,
+            ));
         }
         rows
     }
@@ -61,36 +96,81 @@ fn heading(text: &str) -> Vec<String> {
 }
 
 fn buffer_rows(buffers: &[Allocation], note: &str) -> impl Iterator<Item = Vec<String>> {
-    buffers.iter().map(move |buffer| vec![format!("  {}", buffer.what), bytes(buffer.bytes), note.to_owned()])
+    buffers.iter().map(move |buffer| {
+        vec![
+            format!("  {}", buffer.what),
+            bytes(buffer.bytes),
+            note.to_owned(),
+        ]
+    })
 }
 
 fn host_rows(host: &Host) -> Vec<Vec<String>> {
-    let Host { held, buffers, needed, available } = host;
+    let Host {
+        held,
+        buffers,
+        needed,
+        available,
+    } = host;
     let mut rows = vec![heading("memory")];
     rows.extend(buffer_rows(held, "held by now"));
     rows.extend(buffer_rows(buffers, ""));
-    rows.push(vec!["  to come, in all".to_owned(), bytes(*needed), free(*available)]);
+    rows.push(vec![
+        "  to come, in all".to_owned(),
+        bytes(*needed),
+        free(*available),
+    ]);
     rows
 }
 
 fn device_rows(device: &Device) -> Vec<Vec<String>> {
-    let Device { adapter, buffers, needed, shares_memory, max_binding, bindings } = device;
+    let Device {
+        adapter,
+        buffers,
+        needed,
+        shares_memory,
+        max_binding,
+        bindings,
+    } = device;
     let mut rows = vec![heading(&format!("memory of {}", escaped(adapter)))];
     rows.extend(buffer_rows(buffers, ""));
     for (row, table) in (1..).zip(["W", "W'"]) {
         debug_assert_eq!(rows[row][0].trim(), table);
-        rows[row][2] = format!("in {} of up to {}", plural(*bindings, "binding"), bytes(*max_binding));
+        rows[row][2] = format!(
+            "in {} of up to {}",
+            plural(*bindings, "binding"),
+            bytes(*max_binding)
+        );
     }
-    let note = if *shares_memory { "part of the memory above" } else { "" };
+    let note = if *shares_memory {
+        "part of the memory above"
+    } else {
+        ""
+    };
     rows.push(vec!["  in all".to_owned(), bytes(*needed), note.to_owned()]);
     rows
 }
 
 fn disk_rows(disk: &[Stored]) -> Vec<Vec<String>> {
     let mut rows = vec![heading("disk")];
-    for Stored { what, folder, bytes: size, written, available } in disk {
-        let note = if *written { "written".to_owned() } else { free(*available) };
-        rows.push(vec![format!("  {what} in {}", escaped(&folder.display().to_string())), bytes(*size), note]);
+    for Stored {
+        what,
+        folder,
+        bytes: size,
+        written,
+        available,
+    } in disk
+    {
+        let note = if *written {
+            "written".to_owned()
+        } else {
+            free(*available)
+        };
+        rows.push(vec![
+            format!("  {what} in {}", escaped(&folder.display().to_string())),
+            bytes(*size),
+            note,
+        ]);
     }
     rows
 }
@@ -101,12 +181,30 @@ fn free(available: Option<u64>) -> String {
 
 /// The plan in two lines.
 pub(super) fn lines(plan: &Plan) -> [String; 2] {
-    let Plan { vocabulary, output_rows, dim, epochs, words, batches, batch, host, device, disk } = plan;
+    let Plan {
+        vocabulary,
+        output_rows,
+        dim,
+        epochs,
+        words,
+        batches,
+        batch,
+        host,
+        device,
+        disk,
+    } = plan;
     let device = device.as_ref().map_or_else(String::new, |device| {
         let bindings = plural(device.bindings, "binding");
-        format!("; {} on the device, a matrix in {bindings}", bytes(device.needed))
+        format!(
+            "; {} on the device, a matrix in {bindings}",
+            bytes(device.needed)
+        )
     });
-    let to_write: u64 = disk.iter().filter(|stored| !stored.written).map(|stored| stored.bytes).sum();
+    let to_write: u64 = disk
+        .iter()
+        .filter(|stored| !stored.written)
+        .map(|stored| stored.bytes)
+        .sum();
     [
         format!(
             "plan: matrices of {} and {} x {dim} ({}), {} of {}, about {} of {}",
@@ -121,7 +219,8 @@ pub(super) fn lines(plan: &Plan) -> [String; 2] {
         format!(
             "plan: {} of memory{}{device}; {} to be written",
             bytes(host.needed),
-            host.available.map_or_else(String::new, |free| format!(", {} free", bytes(free))),
+            host.available
+                .map_or_else(String::new, |free| format!(", {} free", bytes(free))),
             bytes(to_write)
         ),
     ]

@@ -32,12 +32,24 @@ pub(super) struct Display {
 impl Display {
     pub(super) fn new(quiet: bool, log_every: Option<f64>) -> Self {
         let terminal = io::stderr().is_terminal();
-        let log_every = log_every
-            .map_or(if terminal { Duration::from_millis(500) } else { LINE_INTERVAL }, |seconds| {
-                Duration::from_secs_f64(seconds)
-            });
+        let log_every = log_every.map_or(
+            if terminal {
+                Duration::from_millis(500)
+            } else {
+                LINE_INTERVAL
+            },
+            |seconds| Duration::from_secs_f64(seconds),
+        );
         let (bar, after_epoch) = (Bar::new(), String::new());
-        Self { quiet, terminal, log_every, epochs: 0, bar, after_epoch, last_line: Instant::now() }
+        Self {
+            quiet,
+            terminal,
+            log_every,
+            epochs: 0,
+            bar,
+            after_epoch,
+            last_line: Instant::now(),
+        }
     }
 
     /// The same for a run of so many epochs.
@@ -65,7 +77,9 @@ impl Display {
     pub(super) fn show(&mut self, event: &Event) {
         match event {
             Event::NotSaved { why } => self.warn(&checkpoint::not_saved(why)),
-            Event::Cached(Cached::NotWritten { why }) => self.warn(&format!("the corpus is not cached: {why}")),
+            Event::Cached(Cached::NotWritten { why }) => {
+                self.warn(&format!("the corpus is not cached: {why}"))
+            }
             _ => {}
         }
         if self.quiet {
@@ -77,7 +91,9 @@ impl Display {
             Event::Cached(cached) => cached_line(cached).iter().for_each(|line| self.line(line)),
             Event::Prepared(prepared) => {
                 self.bar.clear();
-                prepared_lines(prepared).iter().for_each(|line| self.line(line));
+                prepared_lines(prepared)
+                    .iter()
+                    .for_each(|line| self.line(line));
             }
             Event::Progress(progress) => self.progress(progress),
             Event::Measuring(measuring) => self.measuring(measuring),
@@ -108,10 +124,16 @@ impl Display {
         let share = (total > 0).then(|| done as f64 / total as f64);
         if self.terminal {
             let elapsed = self.bar.elapsed(name);
-            let done_of = if total > 0 { format!("{} of {}", bytes(done), bytes(total)) } else { bytes(done) };
+            let done_of = if total > 0 {
+                format!("{} of {}", bytes(done), bytes(total))
+            } else {
+                bytes(done)
+            };
             let left = share.and_then(|share| time_left(share, elapsed));
-            let figures: Vec<String> =
-                [Some(done_of), left, bytes_per_second(done, elapsed)].into_iter().flatten().collect();
+            let figures: Vec<String> = [Some(done_of), left, bytes_per_second(done, elapsed)]
+                .into_iter()
+                .flatten()
+                .collect();
             self.bar.draw(name, share, &figures, "");
         } else if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
@@ -124,7 +146,11 @@ impl Display {
 
     fn progress(&mut self, progress: &Progress) {
         let share = progress.words as f64 / progress.total_words.max(1) as f64;
-        let of_all = if self.epochs > 0 { format!(" of {}", self.epochs) } else { String::new() };
+        let of_all = if self.epochs > 0 {
+            format!(" of {}", self.epochs)
+        } else {
+            String::new()
+        };
         let epoch = format!("epoch {}{of_all}", progress.epoch + 1);
         let rate = progress.words as f64 / progress.elapsed.as_secs_f64().max(1e-9);
         let figures = [
@@ -136,55 +162,111 @@ impl Display {
         ];
         let figures: Vec<String> = figures.into_iter().flatten().collect();
         if self.terminal {
-            self.bar.draw("training", Some(share), &figures, &self.after_epoch);
+            self.bar
+                .draw("training", Some(share), &figures, &self.after_epoch);
         } else {
-            to_stderr(&format!("training: {}, {}", percent(share), figures.join(", ")));
+            to_stderr(&format!(
+                "training: {}, {}",
+                percent(share),
+                figures.join(", ")
+            ));
         }
     }
 
-    fn measuring(&mut self, Measuring { what, elapsed, budget }: &Measuring) {
+    fn measuring(
+        &mut self,
+        Measuring {
+            what,
+            elapsed,
+            budget,
+        }: &Measuring,
+    ) {
         if self.terminal {
-            self.bar.draw("measuring", Some(elapsed.as_secs_f64() / budget.as_secs_f64()), &[], &escaped(what));
+            self.bar.draw(
+                "measuring",
+                Some(elapsed.as_secs_f64() / budget.as_secs_f64()),
+                &[],
+                &escaped(what),
+            );
         } else {
-            to_stderr(&format!("measuring ({} of {}): {what}", duration(*elapsed), duration(*budget)));
+            to_stderr(&format!(
+                "measuring ({} of {}): {what}",
+                duration(*elapsed),
+                duration(*budget)
+            ));
         }
     }
 }
 
 /// The line about an epoch that is over.
-fn epoch_line(Epoch { epoch, pairs, loss, validation }: &Epoch) -> String {
-    let validation = validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
-    format!("epoch {} done: loss {loss:.4} over {}{validation}", epoch + 1, plural(*pairs, "pair"))
+fn epoch_line(
+    Epoch {
+        epoch,
+        pairs,
+        loss,
+        validation,
+    }: &Epoch,
+) -> String {
+    let validation =
+        validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
+    format!(
+        "epoch {} done: loss {loss:.4} over {}{validation}",
+        epoch + 1,
+        plural(*pairs, "pair")
+    )
 }
 
 /// The line about the scores after an epoch.
 fn evaluated_line(Evaluated { epoch, scores }: &Evaluated) -> String {
     let found = |score: &NamedScore| {
         let among = plural(score.among as u64, "word");
-        format!("{} ({}/{} among {among})", score_of(score), score.found, score.total)
+        format!(
+            "{} ({}/{} among {among})",
+            score_of(score),
+            score.found,
+            score.total
+        )
     };
     let scores: Vec<String> = scores.iter().map(found).collect();
     format!("epoch {} evaluated: {}", epoch + 1, scores.join(", "))
 }
 
-fn score_of(NamedScore { name, measure, score, .. }: &NamedScore) -> String {
+fn score_of(
+    NamedScore {
+        name,
+        measure,
+        score,
+        ..
+    }: &NamedScore,
+) -> String {
     let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"));
     format!("{} {measure} {score}", escaped(name))
 }
 
 /// What stays in sight below the bar after an epoch.
-fn after_epoch(Epoch { epoch, validation, .. }: &Epoch) -> String {
-    validation.map_or_else(String::new, |loss| format!("epoch {}: held-out loss {loss:.4}", epoch + 1))
+fn after_epoch(
+    Epoch {
+        epoch, validation, ..
+    }: &Epoch,
+) -> String {
+    validation.map_or_else(String::new, |loss| {
+        format!("epoch {}: held-out loss {loss:.4}", epoch + 1)
+    })
 }
 
 /// The same with the scores.
 fn with_scores(before: &str, Evaluated { epoch, scores }: &Evaluated) -> String {
     let scores: Vec<String> = scores.iter().map(score_of).collect();
-    let before = if before.is_empty() { format!("epoch {}: ", epoch + 1) } else { format!("{before}, ") };
+    let before = if before.is_empty() {
+        format!("epoch {}: ", epoch + 1)
+    } else {
+        format!("{before}, ")
+    };
     before + &scores.join(", ")
 }
 
-/// Prints a line. That nobody reads it any more, as behind `2>&1 | head`, is no reason to stop training.
+/// Prints a line. That nobody reads it any more, as behind `2>&1 | head`, is no reason to stop
+/// training.
 fn to_stderr(text: &str) {
     let _ = writeln!(io::stderr(), "{}", message(text));
 }
@@ -194,10 +276,18 @@ fn cached_line(cached: &Cached) -> Option<String> {
     Some(match cached {
         Cached::Used { path } => format!("cache: the corpus is taken from {}", path.display()),
         Cached::Rejected { path, why } => {
-            format!("cache: {} is made anew, as {}", path.display(), escaped(why))
+            format!(
+                "cache: {} is made anew, as {}",
+                path.display(),
+                escaped(why)
+            )
         }
         Cached::Written { path, bytes } => {
-            format!("cache: the corpus is kept in {} ({})", path.display(), quantity::bytes(*bytes))
+            format!(
+                "cache: the corpus is kept in {} ({})",
+                path.display(),
+                quantity::bytes(*bytes)
+            )
         }
         Cached::Impossible { why } => format!("cache: the corpus is not kept: {}", escaped(why)),
         Cached::NotWritten { .. } => return None,
@@ -206,7 +296,15 @@ fn cached_line(cached: &Cached) -> Option<String> {
 
 /// What the corpus holds, and everything in it that could not be taken as it stood.
 fn prepared_lines(prepared: &Prepared) -> Vec<String> {
-    let Prepared { text, selection, vocabulary, tokens, held_out, kept, .. } = prepared;
+    let Prepared {
+        text,
+        selection,
+        vocabulary,
+        tokens,
+        held_out,
+        kept,
+        ..
+    } = prepared;
     let mut lines = vec![format!(
         "corpus: {} in {}; vocabulary: {} of {}, {} ({} kept by subsampling)",
         plural(text.words, "word"),
@@ -219,18 +317,25 @@ fn prepared_lines(prepared: &Prepared) -> Vec<String> {
     let found = tokens + held_out;
     lines.extend(notes([
         (*held_out, "word", "in sentences held out (--validation)"),
-        (text.words - found, "word", "left out: not in the vocabulary (--min-count, --max-vocab, --stop-words)"),
+        (
+            text.words - found,
+            "word",
+            "left out: not in the vocabulary (--min-count, --max-vocab, --stop-words)",
+        ),
     ]));
     lines.extend(text_notes(text));
     lines.extend(selection_lines(selection));
     if selection.undercount == 0 && selection.tokens != found {
         let (counted, found) = (count(selection.tokens), count(found));
-        lines.push(format!("  the counts of --vocab add up to {counted}, and this text has {found} of these words"));
+        lines.push(format!(
+            "  the counts of --vocab add up to {counted}, and this text has {found} of these words"
+        ));
     }
     lines
 }
 
-/// Lines about what is not as it stood, where there is some: how many of what, and what became of it.
+/// Lines about what is not as it stood, where there is some: how many of what, and what became of
+/// it.
 fn notes<const N: usize>(notes: [(u64, &str, &str); N]) -> impl Iterator<Item = String> {
     let some = notes.into_iter().filter(|(number, ..)| *number > 0);
     some.map(|(number, noun, what)| format!("  {} {what}", plural(number, noun)))
@@ -239,7 +344,11 @@ fn notes<const N: usize>(notes: [(u64, &str, &str); N]) -> impl Iterator<Item = 
 /// Everything in a text that could not be taken as it stood.
 pub(super) fn text_notes(text: &TextReport) -> impl Iterator<Item = String> {
     notes([
-        (text.invalid_utf8, "word", "with bytes that are not UTF-8, replaced by U+FFFD"),
+        (
+            text.invalid_utf8,
+            "word",
+            "with bytes that are not UTF-8, replaced by U+FFFD",
+        ),
         (text.long_words, "word", "left out: longer than 1024 bytes"),
         (text.cuts, "cut", "in lines too long for one sentence"),
     ])
@@ -247,17 +356,33 @@ pub(super) fn text_notes(text: &TextReport) -> impl Iterator<Item = String> {
 
 /// What lists of words and a limit of memory did to a vocabulary.
 pub(super) fn selection_lines(selection: &Selection) -> Vec<String> {
-    let Selection { undercount, stop_words, stopped, absent, .. } = selection;
+    let Selection {
+        undercount,
+        stop_words,
+        stopped,
+        absent,
+        ..
+    } = selection;
     let mut lines = Vec::new();
     if *stop_words > 0 {
-        let (words, occurrences) = (plural(*stop_words, "stop word"), plural(*stopped, "occurrence"));
-        lines.push(format!("  {words} left out, with {occurrences} (--stop-words)"));
+        let (words, occurrences) = (
+            plural(*stop_words, "stop word"),
+            plural(*stopped, "occurrence"),
+        );
+        lines.push(format!(
+            "  {words} left out, with {occurrences} (--stop-words)"
+        ));
     }
-    lines.extend(notes([(*absent, "word", "of --keep-words not in the text")]));
+    lines.extend(notes([(
+        *absent,
+        "word",
+        "of --keep-words not in the text",
+    )]));
     if *undercount > 0 {
         let bound = count(*undercount);
         lines.push(format!(
-            "  counts may be low, each by at most {bound}, and no word left out for lack of --vocab-memory occurs more often"
+            "  counts may be low, each by at most {bound}, and no word left out for lack of \
+             --vocab-memory occurs more often"
         ));
     }
     lines
@@ -268,8 +393,8 @@ pub(super) fn undercount_warning(selection: &Selection, min_count: u64) -> Optio
     let bound = selection.undercount;
     (bound >= min_count.max(1)).then(|| {
         format!(
-            "counts may be low by {}, not less than --min-count {min_count}: words that occur often enough may be missing; \
-             raise --vocab-memory, or --min-count above {bound}",
+            "counts may be low by {}, not less than --min-count {min_count}: words that occur \
+             often enough may be missing; raise --vocab-memory, or --min-count above {bound}",
             count(bound)
         )
     })

@@ -17,7 +17,13 @@ use super::terminal::{escaped, message, table};
 #[derive(Debug, clap::Args)]
 pub(super) struct Display {
     /// How many words to print for each answer, at least 1
-    #[arg(short = 'n', long, value_name = "N", default_value = "10", help_heading = "Display")]
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value = "10",
+        help_heading = "Display"
+    )]
     pub(super) top: NonZeroUsize,
     /// Print a JSON object on a line of its own for each answer
     #[arg(long, help_heading = "Display")]
@@ -33,7 +39,13 @@ pub(super) struct Neighbor<'a> {
 
 /// The words of ids with their cosines.
 pub(super) fn neighbors(vectors: &Vectors, found: Vec<(u32, f32)>) -> Vec<Neighbor<'_>> {
-    found.into_iter().map(|(id, cosine)| Neighbor { word: vectors.vocab.word(id), cosine }).collect()
+    found
+        .into_iter()
+        .map(|(id, cosine)| Neighbor {
+            word: vectors.vocab.word(id),
+            cosine,
+        })
+        .collect()
 }
 
 impl Display {
@@ -50,18 +62,26 @@ impl Display {
             return Ok(writeln!(out)?);
         }
         writeln!(out, "{}", escaped(title))?;
-        let row =
-            |neighbor: &Neighbor| vec![format!("  {}", escaped(neighbor.word)), format!("{:.4}", neighbor.cosine)];
+        let row = |neighbor: &Neighbor| {
+            vec![
+                format!("  {}", escaped(neighbor.word)),
+                format!("{:.4}", neighbor.cosine),
+            ]
+        };
         Ok(table(&neighbors.iter().map(row).collect::<Vec<_>>(), out)?)
     }
 }
 
-/// What to say of a question that cannot be answered: for an unknown word, also what is spelt alike.
+/// What to say of a question that cannot be answered: for an unknown word, also what is spelt
+/// alike.
 pub(super) fn why_not(vectors: &Vectors, error: &Error) -> String {
     let mut why = error.to_string();
     if let Error::UnknownWord { word, .. } = error {
         let alike = spelling::alike(&vectors.vocab, word, 5);
-        let alike: Vec<String> = alike.into_iter().map(|id| escaped(vectors.vocab.word(id))).collect();
+        let alike: Vec<String> = alike
+            .into_iter()
+            .map(|id| escaped(vectors.vocab.word(id)))
+            .collect();
         if !alike.is_empty() {
             why.push_str(&format!("; spelt alike: {}", alike.join(", ")));
         }
@@ -69,8 +89,9 @@ pub(super) fn why_not(vectors: &Vectors, error: &Error) -> String {
     why
 }
 
-/// Puts the words to `answer`, which prints to its second argument and returns what it could not answer. Without words
-/// each line of stdin is put to it, after a prompt where a terminal is at both ends.
+/// Puts the words to `answer`, which prints to its second argument and returns what it could not
+/// answer. Without words each line of stdin is put to it, after a prompt where a terminal is at
+/// both ends.
 ///
 /// What has no answer is an error in the end, except at a prompt, where it has been seen.
 pub(super) fn ask(
@@ -108,7 +129,10 @@ pub(super) fn ask(
         ask_line(String::from_utf8_lossy(&line).trim_start_matches('\u{feff}'))?;
         line.clear();
     }
-    anyhow::ensure!(unanswered == 0, "{unanswered} of the questions on stdin had no answer");
+    anyhow::ensure!(
+        unanswered == 0,
+        "{unanswered} of the questions on stdin had no answer"
+    );
     Ok(())
 }
 

@@ -15,7 +15,8 @@ use super::vectors;
 
 /// Makes a page about a run: loss, speed, settings and a map of its words
 ///
-/// RUN is the file that `w2v-gpu train --metrics RUN` wrote. The page is one HTML file that needs no network.
+/// RUN is the file that `w2v-gpu train --metrics RUN` wrote. The page is one HTML file that needs
+/// no network.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   w2v-gpu train text.txt -o vectors.bin --metrics run.jsonl
@@ -49,29 +50,64 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 Some(_) => "the run wrote its vectors to standard output",
                 None => "the run did not finish and wrote no vectors",
             };
-            writeln!(io::stderr(), "{why}, so there is no map; --vectors FILE gives it one")?;
+            writeln!(
+                io::stderr(),
+                "{why}, so there is no map; --vectors FILE gives it one"
+            )?;
             None
         }
     };
-    Ok(format::write_atomically(&args.output, |out| write_page(&log, map.as_ref(), out))?)
+    Ok(format::write_atomically(&args.output, |out| {
+        write_page(&log, map.as_ref(), out)
+    })?)
 }
 
 fn check(args: &Args) -> Result<(), Error> {
-    let setting = |flag, value: String, why: &str| Err(Error::Setting { flag, value, why: why.to_owned() });
+    let setting = |flag, value: String, why: &str| {
+        Err(Error::Setting {
+            flag,
+            value,
+            why: why.to_owned(),
+        })
+    };
     let output = || args.output.display().to_string();
     if !(2..=MOST_WORDS).contains(&args.words) {
-        return setting("--words", args.words.to_string(), "a map shows 2 to 10000 words; 2000 to 5000 are usual");
+        return setting(
+            "--words",
+            args.words.to_string(),
+            "a map shows 2 to 10000 words; 2000 to 5000 are usual",
+        );
     }
     format::check_writable(&args.output, "-o/--output")?;
-    let extension = args.output.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    let extension = args
+        .output
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .map(str::to_ascii_lowercase);
     if !matches!(extension.as_deref(), Some("html" | "htm")) {
-        return setting("-o/--output", output(), "the page is HTML; name a file that ends in .html");
+        return setting(
+            "-o/--output",
+            output(),
+            "the page is HTML; name a file that ends in .html",
+        );
     }
     if is_same_file(&args.run, &args.output) {
-        return setting("-o/--output", output(), "is the record of the run; name another file");
+        return setting(
+            "-o/--output",
+            output(),
+            "is the record of the run; name another file",
+        );
     }
-    if args.vectors.as_ref().is_some_and(|vectors| is_same_file(vectors, &args.output)) {
-        return setting("-o/--output", output(), "is the file of the vectors; name another file");
+    if args
+        .vectors
+        .as_ref()
+        .is_some_and(|vectors| is_same_file(vectors, &args.output))
+    {
+        return setting(
+            "-o/--output",
+            output(),
+            "is the file of the vectors; name another file",
+        );
     }
     Ok(())
 }
@@ -86,13 +122,19 @@ fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     if path.as_os_str() == STDOUT {
         return Ok(None);
     }
-    let vectors = vectors::read(path, args.reading)
-        .map_err(|error| anyhow::anyhow!("the vectors of the run cannot be read: {error}; name them with --vectors"))?;
+    let vectors = vectors::read(path, args.reading).map_err(|error| {
+        anyhow::anyhow!("the vectors of the run cannot be read: {error}; name them with --vectors")
+    })?;
     let (words, dim) = (vectors.vocab.len() as u64, vectors.matrix.dim() as u64);
-    let expected = (number(&log.start.prepared, "vocabulary"), number(&log.start.config, "dim"));
+    let expected = (
+        number(&log.start.prepared, "vocabulary"),
+        number(&log.start.config, "dim"),
+    );
     anyhow::ensure!(
-        expected.0.is_none_or(|expected| expected == words) && expected.1.is_none_or(|expected| expected == dim),
-        "{} has {} and {}, not those of the run, and was written by another: name the run's vectors with --vectors",
+        expected.0.is_none_or(|expected| expected == words)
+            && expected.1.is_none_or(|expected| expected == dim),
+        "{} has {} and {}, not those of the run, and was written by another: name the run's \
+         vectors with --vectors",
         path.display(),
         plural(words, "word"),
         plural(dim, "dimension")

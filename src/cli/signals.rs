@@ -1,5 +1,5 @@
-//! What SIGINT (Ctrl-C), SIGTERM and SIGHUP do to a training run: the first lets it end in order, the second ends it at
-//! once.
+//! What SIGINT (Ctrl-C), SIGTERM and SIGHUP do to a training run: the first lets it end in order,
+//! the second ends it at once.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -32,8 +32,8 @@ pub(super) struct Interrupted {
 }
 
 impl Signals {
-    /// Listens from now on. Before that a signal ends the process, as it does by default. A signal that is ignored, as by
-    /// `nohup` or in the background of a script, stays so.
+    /// Listens from now on. Before that a signal ends the process, as it does by default. A signal
+    /// that is ignored, as by `nohup` or in the background of a script, stays so.
     pub(super) fn listen() -> Result<Self> {
         let state = Arc::new(State::default());
         let listener = Arc::clone(&state);
@@ -48,13 +48,18 @@ impl Signals {
 
     /// The error that ends the process as `how` says, with the code of the signal that came.
     pub(super) fn interrupted(&self, how: String) -> Interrupted {
-        Interrupted { signal: self.state.first.load(Ordering::Relaxed), how }
+        Interrupted {
+            signal: self.state.first.load(Ordering::Relaxed),
+            how,
+        }
     }
 
     /// Whether no signal has come while the work was completed.
     pub(super) fn check(&self) -> Result<()> {
         if self.state.stop.load(Ordering::Relaxed) {
-            return Err(self.interrupted("everything had been done and is written".to_owned()).into());
+            return Err(self
+                .interrupted("everything had been done and is written".to_owned())
+                .into());
         }
         Ok(())
     }
@@ -62,12 +67,19 @@ impl Signals {
 
 impl State {
     fn receive(&self, signal: u8) {
-        if self.first.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if self
+            .first
+            .compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+        {
             self.stop.store(true, Ordering::Relaxed);
             // A terminal is in the middle of a line, that of the bar.
             let start = if io::stderr().is_terminal() { "\n" } else { "" };
             let name = name(signal);
-            let _ = writeln!(io::stderr(), "{start}{name}: ending in good order; a second one stops at once");
+            let _ = writeln!(
+                io::stderr(),
+                "{start}{name}: ending in good order; a second one stops at once"
+            );
         } else {
             format::remove_temporaries();
             exit_at_once(128 + i32::from(signal));
@@ -105,22 +117,27 @@ fn name(signal: u8) -> &'static str {
 fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let ignored = ignored();
-    let heeded = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
+    let heeded = [SIGHUP, SIGINT, SIGTERM]
+        .into_iter()
+        .filter(|signal| ignored & 1 << (signal - 1) == 0);
     let mut signals = signal_hook::iterator::Signals::new(heeded)?;
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        // Both numbers are small.
-        signals.forever().for_each(|signal| receive(signal as u8));
-    })?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            // Both numbers are small.
+            signals.forever().for_each(|signal| receive(signal as u8));
+        })?;
     Ok(())
 }
 
-/// The signals that whoever started the process wants ignored, a bit for each, that of signal 1 first; none where the
-/// system has no such file.
+/// The signals that whoever started the process wants ignored, a bit for each, that of signal 1
+/// first; none where the system has no such file.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// Windows knows Ctrl-C alone.

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What `escape_debug` escapes, but may be shown: quotes, and the joiners that Persian, Hindi and emoji are spelt with.
+/// What `escape_debug` escapes, but may be shown: quotes, and the joiners that Persian, Hindi and
+/// emoji are spelt with.
 const HARMLESS: [char; 4] = ['\'', '"', '\u{200c}', '\u{200d}'];
 
 /// Columns, where there is no terminal that says how many it has.
@@ -26,13 +27,14 @@ pub(super) fn columns(terminal: &Term) -> usize {
         .unwrap_or(USUAL_WIDTH)
 }
 
-/// A text from a file or a user as it may be shown: with what does not print, and backslashes, escaped.
+/// A text from a file or a user as it may be shown: with what does not print, and backslashes,
+/// escaped.
 pub(super) fn escaped(text: &str) -> String {
     escaped_but(text, &HARMLESS)
 }
 
-/// A whole message as it may be shown, whatever names and texts of others it quotes: its lines stay lines, and what was
-/// escaped in it before stays as it is.
+/// A whole message as it may be shown, whatever names and texts of others it quotes: its lines stay
+/// lines, and what was escaped in it before stays as it is.
 pub(super) fn message(text: &str) -> String {
     escaped_but(text, &[&HARMLESS[..], &['\\', '\n']].concat())
 }
@@ -47,19 +49,23 @@ fn escaped_but(text: &str, harmless: &[char]) -> String {
     escaped
 }
 
-/// How many columns a text takes: two for a character of Chinese, Japanese or Korean, none for an accent by itself.
+/// How many columns a text takes: two for a character of Chinese, Japanese or Korean, none for an
+/// accent by itself.
 pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The beginning of a text that fits into so many columns, with an ellipsis where something is missing.
+/// The beginning of a text that fits into so many columns, with an ellipsis where something is
+/// missing.
 pub(super) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
     let (mut start, mut left) = (String::new(), columns.saturating_sub(1));
     for character in text.chars() {
-        let Some(rest) = left.checked_sub(character.width().unwrap_or(0)) else { break };
+        let Some(rest) = left.checked_sub(character.width().unwrap_or(0)) else {
+            break;
+        };
         left = rest;
         start.push(character);
     }
@@ -69,7 +75,8 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     start
 }
 
-/// Prints rows as columns: the first to the left, the others to the right. The first row is their head.
+/// Prints rows as columns: the first to the left, the others to the right. The first row is their
+/// head.
 pub(super) fn table(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
     let limit = columns(&Term::stdout());
     print_table(rows, |column| column == 0, limit, out)
@@ -81,16 +88,31 @@ pub(super) fn table_with_notes(rows: &[Vec<String>], out: &mut impl Write) -> io
     print_table(rows, |column| column != 1, limit, out)
 }
 
-/// Prints rows within `limit` columns of the terminal. Where they need more, texts and heads go on in a further line, and
-/// where that is not enough, some columns follow below the others. A row of one cell takes the whole width.
-fn print_table(rows: &[Vec<String>], is_left: fn(usize) -> bool, limit: usize, out: &mut impl Write) -> io::Result<()> {
+/// Prints rows within `limit` columns of the terminal. Where they need more, texts and heads go on
+/// in a further line, and where that is not enough, some columns follow below the others. A row of
+/// one cell takes the whole width.
+fn print_table(
+    rows: &[Vec<String>],
+    is_left: fn(usize) -> bool,
+    limit: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let cells = |column: usize| rows.iter().filter(|row| row.len() > 1).filter_map(move |row| row.get(column));
+    let cells = |column: usize| {
+        rows.iter()
+            .filter(|row| row.len() > 1)
+            .filter_map(move |row| row.get(column))
+    };
     let widest = |column| cells(column).map(|cell| width(cell)).max().unwrap_or(0);
     // Numbers stay in one piece.
     let least = |column| match is_left(column) {
         true => widest(column).min(LEAST_TEXT),
-        false => cells(column).skip(1).map(|cell| width(cell)).max().unwrap_or(widest(column)).min(widest(column)),
+        false => cells(column)
+            .skip(1)
+            .map(|cell| width(cell))
+            .max()
+            .unwrap_or(widest(column))
+            .min(widest(column)),
     };
     let mut widths = Vec::new();
     let mut needed = 0;
@@ -114,7 +136,12 @@ fn print_table(rows: &[Vec<String>], is_left: fn(usize) -> bool, limit: usize, o
         Some(rest) if row.len() > 1 => [&row[..1], rest].concat(),
         _ => row.clone(),
     };
-    print_table(&rows.iter().map(rest).collect::<Vec<_>>(), is_left, limit, out)
+    print_table(
+        &rows.iter().map(rest).collect::<Vec<_>>(),
+        is_left,
+        limit,
+        out,
+    )
 }
 
 /// Takes from the widest columns what is more than the limit, down to their least widths.
@@ -122,7 +149,9 @@ fn shrink(widths: &mut [usize], least: impl Fn(usize) -> usize, limit: usize) {
     let least: Vec<usize> = (0..widths.len()).map(least).collect();
     while widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) > limit {
         let can_give = (0..widths.len()).filter(|&column| widths[column] > least[column].max(1));
-        let Some(column) = can_give.max_by_key(|&column| widths[column]) else { break };
+        let Some(column) = can_give.max_by_key(|&column| widths[column]) else {
+            break;
+        };
         widths[column] -= 1;
     }
 }
@@ -135,9 +164,15 @@ fn print_row(
     out: &mut impl Write,
 ) -> io::Result<()> {
     if let [cell] = row {
-        return wrap(cell, limit).iter().try_for_each(|line| writeln!(out, "{line}"));
+        return wrap(cell, limit)
+            .iter()
+            .try_for_each(|line| writeln!(out, "{line}"));
     }
-    let cells: Vec<Vec<String>> = row.iter().zip(widths).map(|(cell, &width)| wrap(cell, width)).collect();
+    let cells: Vec<Vec<String>> = row
+        .iter()
+        .zip(widths)
+        .map(|(cell, &width)| wrap(cell, width))
+        .collect();
     let lines = cells.iter().map(Vec::len).max().unwrap_or(1);
     for at in 0..lines {
         let mut line = String::new();
@@ -145,14 +180,19 @@ fn print_row(
             let text = cell.get(at).map_or("", String::as_str);
             let room = " ".repeat(columns.saturating_sub(width(text)));
             let gap = " ".repeat(if column == 0 { 0 } else { GAP });
-            line += &if is_left(column) { gap + text + &room } else { gap + &room + text };
+            line += &if is_left(column) {
+                gap + text + &room
+            } else {
+                gap + &room + text
+            };
         }
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }
 
-/// The lines of a text in so many columns, broken at spaces and within longer words. Further lines are set in.
+/// The lines of a text in so many columns, broken at spaces and within longer words. Further lines
+/// are set in.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     if width(text) <= columns {
         return vec![text.to_owned()];
@@ -160,7 +200,9 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
     let indent = text.len() - text.trim_start_matches(' ').len();
     let start = |indent: usize| " ".repeat(if 2 * indent > columns { 0 } else { indent });
     let (mut lines, mut line) = (Vec::new(), start(indent));
-    let next = |line: &mut String, lines: &mut Vec<String>| lines.push(std::mem::replace(line, start(indent + 2)));
+    let next = |line: &mut String, lines: &mut Vec<String>| {
+        lines.push(std::mem::replace(line, start(indent + 2)))
+    };
     for word in text.split_whitespace() {
         let is_empty = line.trim_start().is_empty();
         let gap = if is_empty { "" } else { " " };
@@ -194,12 +236,18 @@ mod tests {
             assert_eq!(escaped(text), text);
         }
         assert_eq!(escaped("\\\""), "\\\\\"");
-        assert_eq!(message("a \"\\u{1b}\"\n  \u{1b}[2J\r\u{2066}b\n"), "a \"\\u{1b}\"\n  \\u{1b}[2J\\r\\u{2066}b\n");
+        assert_eq!(
+            message("a \"\\u{1b}\"\n  \u{1b}[2J\r\u{2066}b\n"),
+            "a \"\\u{1b}\"\n  \\u{1b}[2J\\r\\u{2066}b\n"
+        );
     }
 
     /// The table that print_table prints.
     fn printed(rows: &[&[&str]], limit: usize) -> String {
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|&cell| cell.to_owned()).collect()).collect();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(|&cell| cell.to_owned()).collect())
+            .collect();
         let mut out = Vec::new();
         print_table(&rows, |column| column == 0, limit, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -207,15 +255,25 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_by_what_the_terminal_shows() {
-        assert_eq!(printed(&[&["é", "1"], &["abc", "200", "x"], &[]], 80), "é      1\nabc  200  x\n\n");
+        assert_eq!(
+            printed(&[&["é", "1"], &["abc", "200", "x"], &[]], 80),
+            "é      1\nabc  200  x\n\n"
+        );
         // A syllable of Korean takes two columns, an accent by itself none.
-        assert_eq!(printed(&[&["한국", "1"], &["e\u{301}a", "20"]], 80), "한국   1\ne\u{301}a    20\n");
+        assert_eq!(
+            printed(&[&["한국", "1"], &["e\u{301}a", "20"]], 80),
+            "한국   1\ne\u{301}a    20\n"
+        );
     }
 
     #[test]
     fn a_table_fits_the_width_and_loses_nothing() {
         let name = "a very long name of a file that is named at length/and/lies/deep";
-        let head = ["", "one head of several words", "another head of several words"];
+        let head = [
+            "",
+            "one head of several words",
+            "another head of several words",
+        ];
         let rows: [&[&str]; 4] = [
             &head,
             &["a heading that stands alone and is longer than the table"],
@@ -224,13 +282,21 @@ mod tests {
         ];
         for limit in [20, 30, 40, 60, 80, 200] {
             let table = printed(&rows, limit);
-            assert!(table.lines().all(|line| width(line) <= limit), "{limit}\n{table}");
+            assert!(
+                table.lines().all(|line| width(line) <= limit),
+                "{limit}\n{table}"
+            );
             for number in ["12345", "1 (2)"] {
                 assert!(table.contains(number), "{table}");
             }
             let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
             assert!(
-                letters(&table) >= rows.iter().flat_map(|row| row.iter()).map(|cell| letters(cell)).sum(),
+                letters(&table)
+                    >= rows
+                        .iter()
+                        .flat_map(|row| row.iter())
+                        .map(|cell| letters(cell))
+                        .sum(),
                 "{table}"
             );
         }
@@ -238,8 +304,14 @@ mod tests {
 
     #[test]
     fn columns_that_do_not_fit_follow_below() {
-        let table = printed(&[&["", "a", "b"], &["name", "1234567890", "1234567890"]], 20);
-        assert_eq!(table, "               a\nname  1234567890\n\n               b\nname  1234567890\n");
+        let table = printed(
+            &[&["", "a", "b"], &["name", "1234567890", "1234567890"]],
+            20,
+        );
+        assert_eq!(
+            table,
+            "               a\nname  1234567890\n\n               b\nname  1234567890\n"
+        );
     }
 
     #[test]

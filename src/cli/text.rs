@@ -1,4 +1,5 @@
-//! The text that a command reads, and the text that it writes: what was typed, and what it leads to.
+//! The text that a command reads, and the text that it writes: what was typed, and what it leads
+//! to.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -41,8 +42,14 @@ impl CorpusArgs {
         let mut paths = self.corpus.clone();
         if let Some(list) = &self.files_from {
             if list.as_os_str() == STDIN && paths.iter().any(|path| path.as_os_str() == STDIN) {
-                let why = "standard input cannot be both the list and the text; write the list to a file".to_owned();
-                return Err(Error::Setting { flag: "--files-from", value: STDIN.to_owned(), why });
+                let why =
+                    "standard input cannot be both the list and the text; write the list to a file"
+                        .to_owned();
+                return Err(Error::Setting {
+                    flag: "--files-from",
+                    value: STDIN.to_owned(),
+                    why,
+                });
             }
             paths.extend(read_list(list)?);
         }
@@ -57,34 +64,68 @@ pub(super) fn check_apart<'a>(
     output: &Path,
     flag: &'static str,
 ) -> Result<(), Error> {
-    if output.exists() && corpus.files().chain(lists).any(|file| is_same_file(file, output)) {
+    if output.exists()
+        && corpus
+            .files()
+            .chain(lists)
+            .any(|file| is_same_file(file, output))
+    {
         let why =
-            "is a file of the corpus, or a list that is read, and would be replaced; name another file".to_owned();
-        return Err(Error::Setting { flag, value: output.display().to_string(), why });
+            "is a file of the corpus, or a list that is read, and would be replaced; name another \
+             file"
+                .to_owned();
+        return Err(Error::Setting {
+            flag,
+            value: output.display().to_string(),
+            why,
+        });
     }
     Ok(())
 }
 
-/// Refuses to make a file or folder at `place` where the next run on the corpus that `paths` name would read it as text.
-pub(super) fn check_outside(paths: &[PathBuf], place: &Path, flag: &'static str) -> Result<(), Error> {
+/// Refuses to make a file or folder at `place` where the next run on the corpus that `paths` name
+/// would read it as text.
+pub(super) fn check_outside(
+    paths: &[PathBuf],
+    place: &Path,
+    flag: &'static str,
+) -> Result<(), Error> {
     if paths.iter().any(|path| would_be_read(path, place)) {
-        let why = "lies in a folder of CORPUS, where the next run would read it as text; name a place elsewhere";
-        return Err(Error::Setting { flag, value: place.display().to_string(), why: why.to_owned() });
+        let why = "lies in a folder of CORPUS, where the next run would read it as text; name a \
+                   place elsewhere";
+        return Err(Error::Setting {
+            flag,
+            value: place.display().to_string(),
+            why: why.to_owned(),
+        });
     }
     Ok(())
 }
 
 /// Whether files in `folder` are text of a corpus that `path` belongs to.
 fn reads_below(path: &Path, folder: &Path) -> bool {
-    let (Ok(path), Ok(folder)) = (path.canonicalize(), folder.canonicalize()) else { return false };
-    path.is_dir() && folder.strip_prefix(&path).is_ok_and(|below| !below.iter().any(is_hidden))
+    let (Ok(path), Ok(folder)) = (path.canonicalize(), folder.canonicalize()) else {
+        return false;
+    };
+    path.is_dir()
+        && folder
+            .strip_prefix(&path)
+            .is_ok_and(|below| !below.iter().any(is_hidden))
 }
 
-/// Whether a file or folder that is to be made at `place` would be text of a corpus that `path` belongs to.
+/// Whether a file or folder that is to be made at `place` would be text of a corpus that `path`
+/// belongs to.
 fn would_be_read(path: &Path, place: &Path) -> bool {
-    let Ok(place) = std::path::absolute(place) else { return false };
-    let Some(there) = place.ancestors().find(|there| there.exists()) else { return false };
-    reads_below(path, there) && !place.strip_prefix(there).is_ok_and(|rest| rest.iter().any(is_hidden))
+    let Ok(place) = std::path::absolute(place) else {
+        return false;
+    };
+    let Some(there) = place.ancestors().find(|there| there.exists()) else {
+        return false;
+    };
+    reads_below(path, there)
+        && !place
+            .strip_prefix(there)
+            .is_ok_and(|rest| rest.iter().any(is_hidden))
 }
 
 /// Whether a part of a path is left out of the files of a folder.
@@ -95,13 +136,27 @@ fn is_hidden(part: &OsStr) -> bool {
 /// A line about what the folders of a corpus hold and is not read, if there is anything.
 pub(super) fn left_out_line(corpus: &Corpus) -> Option<String> {
     let hidden = corpus.hidden();
-    let names: Vec<String> = hidden.iter().take(MOST_NAMED).map(|path| escaped(&path.display().to_string())).collect();
-    let more = if hidden.len() > MOST_NAMED { ", ..." } else { "" };
+    let names: Vec<String> = hidden
+        .iter()
+        .take(MOST_NAMED)
+        .map(|path| escaped(&path.display().to_string()))
+        .collect();
+    let more = if hidden.len() > MOST_NAMED {
+        ", ..."
+    } else {
+        ""
+    };
     let number = count(hidden.len() as u64);
-    (!hidden.is_empty()).then(|| format!("hidden files and folders left out: {number} ({}{more})", names.join(", ")))
+    (!hidden.is_empty()).then(|| {
+        format!(
+            "hidden files and folders left out: {number} ({}{more})",
+            names.join(", ")
+        )
+    })
 }
 
-/// Where a command's text goes: a file, or standard output. It can be written, as far as that is known beforehand.
+/// Where a command's text goes: a file, or standard output. It can be written, as far as that is
+/// known beforehand.
 pub(super) struct Destination<'a>(&'a Path);
 
 impl<'a> Destination<'a> {
@@ -110,7 +165,11 @@ impl<'a> Destination<'a> {
         let destination = Self(output);
         if json && destination.is_stdout() {
             let why = "both would go to standard output; write the text to a file".to_owned();
-            return Err(Error::Setting { flag: "--json", value: format!("-o {STDOUT}"), why });
+            return Err(Error::Setting {
+                flag: "--json",
+                value: format!("-o {STDOUT}"),
+                why,
+            });
         }
         check_writable(output, OUTPUT)?;
         Ok(destination)
@@ -120,7 +179,8 @@ impl<'a> Destination<'a> {
         self.0.as_os_str() == STDOUT
     }
 
-    /// Refuses to replace a file that is read, and to make one in a folder of the corpus that `paths` name.
+    /// Refuses to replace a file that is read, and to make one in a folder of the corpus that
+    /// `paths` name.
     pub(super) fn check_apart<'b>(
         &self,
         paths: &[PathBuf],

@@ -37,10 +37,11 @@ use super::text::{self, CorpusArgs, check_apart, left_out_line};
 
 /// Trains word vectors on text
 ///
-/// Every line of CORPUS is a sentence, its words separated by whitespace. Of folders all files are read, in order of their
-/// paths, but for hidden ones. Standard input and pipes are copied, as they come, to a temporary file (in TMPDIR). The
-/// vectors are written in the format of OUT's extension; gensim, spaCy and others load .txt and .bin. The settings of the
-/// run are written beside them, to OUT.json.
+/// Every line of CORPUS is a sentence, its words separated by whitespace. Of folders all files are
+/// read, in order of their paths, but for hidden ones. Standard input and pipes are copied, as they
+/// come, to a temporary file (in TMPDIR). The vectors are written in the format of OUT's extension;
+/// gensim, spaCy and others load .txt and .bin. The settings of the run are written beside them, to
+/// OUT.json.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
@@ -56,12 +57,12 @@ use super::text::{self, CorpusArgs, check_apart, left_out_line};
 pub(crate) struct Args {
     #[command(flatten)]
     corpus: CorpusArgs,
-    /// Keep the counted and encoded corpus in folder DIR, about 4 bytes a word, and take it from there while CORPUS and its
-    /// options are the same. DIR may be deleted at any time
+    /// Keep the counted and encoded corpus in folder DIR, about 4 bytes a word, and take it from
+    /// there while CORPUS and its options are the same. DIR may be deleted at any time
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy, .safetensors or .tsv; -
-    /// for standard output, beside which no settings are written
+    /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy,
+    /// .safetensors or .tsv; - for standard output, beside which no settings are written
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// The format of OUT, whatever its name
@@ -76,8 +77,8 @@ pub(crate) struct Args {
     /// Take the defaults of another trainer; options typed beside it win
     #[arg(long, value_enum, value_name = "TRAINER")]
     preset: Option<Preset>,
-    /// Take the defaults of a TOML file, lines such as `dim = 300`, or the settings of a run from its OUT.json; options typed
-    /// beside it win
+    /// Take the defaults of a TOML file, lines such as `dim = 300`, or the settings of a run from
+    /// its OUT.json; options typed beside it win
     #[arg(long = "config", id = "config_file", value_name = "FILE")]
     config_file: Option<PathBuf>,
     /// Also write the words and their counts to FILE, for --vocab
@@ -89,13 +90,16 @@ pub(crate) struct Args {
     checkpoints: Checkpoints,
     #[command(flatten)]
     hardware: Hardware,
-    /// Score the vectors after each epoch on FILE, lines `word word score`; may be given several times
+    /// Score the vectors after each epoch on FILE, lines `word word score`; may be given several
+    /// times
     #[arg(long, value_name = "FILE", help_heading = "Evaluation")]
     eval_pairs: Vec<PathBuf>,
-    /// Score the vectors after each epoch on FILE, analogies in Google's format or a BATS folder; several times likewise
+    /// Score the vectors after each epoch on FILE, analogies in Google's format or a BATS folder;
+    /// several times likewise
     #[arg(long, value_name = "FILE|FOLDER", help_heading = "Evaluation")]
     eval_analogies: Vec<PathBuf>,
-    /// The column of people's scores in --eval-pairs, by its name or its number from 1 [default: what looks it]
+    /// The column of people's scores in --eval-pairs, by its name or its number from 1 [default:
+    /// what looks it]
     #[arg(long, value_name = "COLUMN", help_heading = "Evaluation")]
     score_column: Option<String>,
     #[command(flatten)]
@@ -121,20 +125,32 @@ pub(crate) struct Args {
 #[derive(clap::Args, Debug)]
 struct Hardware {
     /// auto takes a hardware GPU where there is one, otherwise the CPU
-    #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "Hardware")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "ENGINE",
+        help_heading = "Hardware"
+    )]
     engine: EngineKind,
     /// The GPU: its index or a part of its name, as `w2v-gpu devices` lists them
     #[arg(long, value_name = "NAME|INDEX", help_heading = "Hardware")]
     adapter: Option<String>,
     /// Threads [default: one for each core]
-    #[arg(long, visible_alias = "workers", value_name = "N", help_heading = "Hardware")]
+    #[arg(
+        long,
+        visible_alias = "workers",
+        value_name = "N",
+        help_heading = "Hardware"
+    )]
     threads: Option<usize>,
     /// Bounds checks within shaders [default: off in release builds]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Hardware")]
     shader_checks: Option<bool>,
 }
 
-/// Multiply-adds per second that a softmax is estimated at, and the hours from which on a run is warned about.
+/// Multiply-adds per second that a softmax is estimated at, and the hours from which on a run is
+/// warned about.
 const SOFTMAX_RATE: f64 = 1e11;
 const SOFTMAX_HOURS: f64 = 0.5;
 
@@ -221,9 +237,15 @@ struct Trained<'a> {
 pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
     let loss = *typed.get_one::<Loss>("loss")?;
     let is_typed = |option: &&&str| typed.value_source(option) == Some(ValueSource::CommandLine);
-    let option = Config::OF_NEGATIVES.iter().find(is_typed).filter(|_| loss != Loss::Ns)?;
+    let option = Config::OF_NEGATIVES
+        .iter()
+        .find(is_typed)
+        .filter(|_| loss != Loss::Ns)?;
     let (flag, loss) = (option.replace('_', "-"), loss.to_possible_value()?);
-    Some(format!("--{flag} belongs to --loss ns: with --loss {} no negatives are drawn; leave it out", loss.get_name()))
+    Some(format!(
+        "--{flag} belongs to --loss ns: with --loss {} no negatives are drawn; leave it out",
+        loss.get_name()
+    ))
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -231,57 +253,94 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     args.config.validate()?;
     check_embedding(args)?;
     let threads = threads(args.hardware.threads)?;
-    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?).of_epochs(args.config.epochs);
+    let mut display =
+        Display::new(args.quiet, checked_interval(args.log_every)?).of_epochs(args.config.epochs);
     let paths = args.corpus.paths()?;
     check_streams(args, &paths)?;
     check_outputs(args)?;
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
     check_outside(args, &paths)?;
-    let options = eval::Options { score_column: args.score_column.clone(), ..eval::Options::default() };
+    let options = eval::Options {
+        score_column: args.score_column.clone(),
+        ..eval::Options::default()
+    };
     let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, options)?;
     sets.notes().for_each(|note| display.line(&note));
     // A dry run keeps nothing.
-    let cache = if args.dry_run { None } else { open_cache(args, &paths)? };
-    let mut session = if args.dry_run { Session::default() } else { Session::open(&args.checkpoints, &mut display)? };
+    let cache = if args.dry_run {
+        None
+    } else {
+        open_cache(args, &paths)?
+    };
+    let mut session = if args.dry_run {
+        Session::default()
+    } else {
+        Session::open(&args.checkpoints, &mut display)?
+    };
     let config = session.complete(&args.config)?;
     if session.model().is_none() {
         init::check(&config)?;
     }
-    let (place, why) = choose(&args.hardware, session.engine().map(|engine| engine.starts_with("cpu")))?;
+    let (place, why) = choose(
+        &args.hardware,
+        session.engine().map(|engine| engine.starts_with("cpu")),
+    )?;
     check_storage(&place, config.storage)?;
     display.line(&why);
-    left_out_line(&corpus).iter().for_each(|line| display.line(line));
+    left_out_line(&corpus)
+        .iter()
+        .for_each(|line| display.line(line));
 
     let started = Instant::now();
-    // The threads of all that is not the engine's or the batcher's: reading, and scoring the vectors.
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-    let data = Dataset::prepare_cached(&corpus, &config, cache.as_ref(), |event| display.show(&event))?;
+    // The threads of all that is not the engine's or the batcher's: reading, and scoring the
+    // vectors.
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()?;
+    let data = Dataset::prepare_cached(&corpus, &config, cache.as_ref(), |event| {
+        display.show(&event)
+    })?;
     session.check(&data)?;
     undercount_warning(&data.prepared.selection, args.config.min_count)
         .iter()
         .for_each(|warning| display.warn(warning));
-    data.prepared.warnings().iter().for_each(|warning| display.warn(warning));
+    data.prepared
+        .warnings()
+        .iter()
+        .for_each(|warning| display.warn(warning));
     let plan = plan(args, &data, &place, threads)?;
     let fits = plan.check();
     if args.dry_run
         && let Err(error) = &fits
     {
         let refused = Some(error.to_string());
-        plan::Report { plan: &plan, refused, engine: None, estimate: None }.print(args.json)?;
+        plan::Report {
+            plan: &plan,
+            refused,
+            engine: None,
+            estimate: None,
+        }
+        .print(args.json)?;
     }
     fits?;
     let prepare = started.elapsed();
 
     let started = Instant::now();
     display.line(&settings_line(args));
-    plan::lines(&plan).iter().for_each(|line| display.line(line));
-    softmax_warning(&data).iter().for_each(|warning| display.warn(warning));
+    plan::lines(&plan)
+        .iter()
+        .for_each(|line| display.line(line));
+    softmax_warning(&data)
+        .iter()
+        .for_each(|warning| display.warn(warning));
     let (start_model, init) = match (session.model(), session.init()) {
         (Some(model), Some(init)) => (Cow::Borrowed(model), init),
         _ => {
             let (model, init, odd) = init::start(&data)?;
-            odd.iter().chain(&init_lines(&init, &data)).for_each(|line| display.line(line));
+            odd.iter()
+                .chain(&init_lines(&init, &data))
+                .for_each(|line| display.line(line));
             (Cow::Owned(model), init)
         }
     };
@@ -290,14 +349,36 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     drop(start_model);
     if args.dry_run {
         display.line("trying the first batches");
-        let estimate = Some(w2v_gpu::plan::probe(&data, &mut *engine, batcher_threads, PROBE)?);
+        let estimate = Some(w2v_gpu::plan::probe(
+            &data,
+            &mut *engine,
+            batcher_threads,
+            PROBE,
+        )?);
         let engine = Some(engine.describe());
-        return plan::Report { plan: &plan, refused: None, engine, estimate }.print(args.json);
+        return plan::Report {
+            plan: &plan,
+            refused: None,
+            engine,
+            estimate,
+        }
+        .print(args.json);
     }
     session.announce(&*engine, &mut display);
     let start = started.elapsed();
-    let mut recorder = start_recorder(args, &paths, &data, &*engine, threads, session.reached(), &mut display)?;
-    recorder.growing_line().iter().for_each(|line| display.line(line));
+    let mut recorder = start_recorder(
+        args,
+        &paths,
+        &data,
+        &*engine,
+        threads,
+        session.reached(),
+        &mut display,
+    )?;
+    recorder
+        .growing_line()
+        .iter()
+        .for_each(|line| display.line(line));
     let signals = Signals::listen()?;
     let mut saver = session.saver(&data, &*engine, init);
     let options = Options {
@@ -307,7 +388,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         resume: session.take_snapshot(),
         saver: saver.as_mut(),
         stop: Some(signals.stop()),
-        judge: (!sets.is_empty()).then_some(Judge { sets: &sets, embedding: args.embedding }),
+        judge: (!sets.is_empty()).then_some(Judge {
+            sets: &sets,
+            embedding: args.embedding,
+        }),
     };
     let trained = train(&data, &mut *engine, options, |event| {
         session.note(&event);
@@ -328,7 +412,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Err(session.stopped(training.steps, &signals));
     }
     let share = trained_share(&training, &data);
-    let trained = Trained { data: &data, corpus: &paths, engine: &description, summary: training, share };
+    let trained = Trained {
+        data: &data,
+        corpus: &paths,
+        engine: &description,
+        summary: training,
+        share,
+    };
     let output = write(args, &trained, model).map_err(|error| session.explain_unwritten(error))?;
     let report = Report {
         engine: description,
@@ -346,18 +436,32 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             write: started.elapsed().as_secs_f64(),
         },
     };
-    recorder.end(is_interrupted, report.output, &report.training, report.words_per_second, &report.seconds);
+    recorder.end(
+        is_interrupted,
+        report.output,
+        &report.training,
+        report.words_per_second,
+        &report.seconds,
+    );
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        summary_lines(&report).iter().for_each(|line| display.line(line));
+        summary_lines(&report)
+            .iter()
+            .for_each(|line| display.line(line));
     }
-    ending_line(&report).iter().for_each(|line| display.line(line));
-    learning_warning(&report).iter().for_each(|warning| display.warn(warning));
+    ending_line(&report)
+        .iter()
+        .for_each(|line| display.line(line));
+    learning_warning(&report)
+        .iter()
+        .for_each(|warning| display.warn(warning));
     session.warning().iter().for_each(|line| display.warn(line));
     recorder.finish()?;
     if is_interrupted {
-        return Err(signals.interrupted(interruption(args, &report, &session, share)).into());
+        return Err(signals
+            .interrupted(interruption(args, &report, &session, share))
+            .into());
     }
     signals.check()
 }
@@ -369,7 +473,11 @@ pub(super) fn threads(asked: Option<usize>) -> Result<usize, Error> {
         Some(threads @ 1..=1024) => Ok(threads),
         Some(threads) => {
             let why = "use 1 to 1024 threads, or leave the option out to use every core".to_owned();
-            Err(Error::Setting { flag: "--threads", value: threads.to_string(), why })
+            Err(Error::Setting {
+                flag: "--threads",
+                value: threads.to_string(),
+                why,
+            })
         }
     }
 }
@@ -378,7 +486,11 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
     match seconds {
         Some(s) if !(s > 0.0 && s <= 1e6) => {
             let why = "must be a positive number of seconds, at most a million".to_owned();
-            Err(Error::Setting { flag: "--log-every", value: s.to_string(), why })
+            Err(Error::Setting {
+                flag: "--log-every",
+                value: s.to_string(),
+                why,
+            })
         }
         other => Ok(other),
     }
@@ -392,12 +504,29 @@ fn output_files(args: &Args) -> Result<Vec<(&'static str, PathBuf)>, Error> {
 /// The same with a tag in their names.
 fn tagged_files(args: &Args, tag: &str) -> Result<Vec<(&'static str, PathBuf)>, Error> {
     let output = tagged(&args.output, tag);
-    let mut files: Vec<_> = settings_path(&output).map(|path| ("-o/--output", path)).into_iter().collect();
-    files.extend(args.save_vocab.as_deref().map(|path| ("--save-vocab", tagged(path, tag))));
-    files.extend(output_format(args)?.files(&output)?.into_iter().map(|file| ("-o/--output", file)));
+    let mut files: Vec<_> = settings_path(&output)
+        .map(|path| ("-o/--output", path))
+        .into_iter()
+        .collect();
+    files.extend(
+        args.save_vocab
+            .as_deref()
+            .map(|path| ("--save-vocab", tagged(path, tag))),
+    );
+    files.extend(
+        output_format(args)?
+            .files(&output)?
+            .into_iter()
+            .map(|file| ("-o/--output", file)),
+    );
     if let Some(path) = &args.save_output {
         let path = tagged(path, tag);
-        files.extend(Format::from_path(&path)?.files(&path)?.into_iter().map(|file| ("--save-output", file)));
+        files.extend(
+            Format::from_path(&path)?
+                .files(&path)?
+                .into_iter()
+                .map(|file| ("--save-output", file)),
+        );
     }
     Ok(files)
 }
@@ -410,27 +539,58 @@ fn output_format(args: &Args) -> Result<Format, Error> {
 /// Finds out whether standard input is to be read for two things, or standard output written.
 fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     let is_stdin = |path: &Path| path.as_os_str() == STDIN;
-    let refuse = |flag, why: &str| Err(Error::Setting { flag, value: STDIN.to_owned(), why: why.to_owned() });
-    let reads_text = corpus.iter().map(PathBuf::as_path).chain(args.corpus.list()).any(is_stdin);
-    for (flag, init) in [("--init", &args.config.init), ("--init-output", &args.config.init_output)] {
+    let refuse = |flag, why: &str| {
+        Err(Error::Setting {
+            flag,
+            value: STDIN.to_owned(),
+            why: why.to_owned(),
+        })
+    };
+    let reads_text = corpus
+        .iter()
+        .map(PathBuf::as_path)
+        .chain(args.corpus.list())
+        .any(is_stdin);
+    for (flag, init) in [
+        ("--init", &args.config.init),
+        ("--init-output", &args.config.init_output),
+    ] {
         if reads_text && init.as_deref().is_some_and(is_stdin) {
-            return refuse(flag, "standard input cannot be both the text and vectors; name a file");
+            return refuse(
+                flag,
+                "standard input cannot be both the text and vectors; name a file",
+            );
         }
     }
     if args.save_output.as_deref().is_some_and(is_stdout) {
-        return refuse("--save-output", "standard output is for -o alone; name a file");
+        return refuse(
+            "--save-output",
+            "standard output is for -o alone; name a file",
+        );
     }
     if args.recording.metrics().is_some_and(is_stdout) {
-        return refuse("--metrics", "a record does not go to standard output; name a file, or a pipe that is there");
+        return refuse(
+            "--metrics",
+            "a record does not go to standard output; name a file, or a pipe that is there",
+        );
     }
     let users = [
         ("-o/--output", is_stdout(&args.output)),
-        ("--save-vocab", args.save_vocab.as_deref().is_some_and(is_stdout)),
+        (
+            "--save-vocab",
+            args.save_vocab.as_deref().is_some_and(is_stdout),
+        ),
         ("--json", args.json),
     ];
-    let mut users = users.into_iter().filter(|&(_, uses)| uses && !args.dry_run).map(|(flag, _)| flag);
+    let mut users = users
+        .into_iter()
+        .filter(|&(_, uses)| uses && !args.dry_run)
+        .map(|(flag, _)| flag);
     match (users.next(), users.next()) {
-        (Some(flag), Some(other)) => refuse(flag, &format!("{other} goes to standard output as well; name a file")),
+        (Some(flag), Some(other)) => refuse(
+            flag,
+            &format!("{other} goes to standard output as well; name a file"),
+        ),
         _ => Ok(()),
     }
 }
@@ -445,8 +605,15 @@ fn check_outputs(args: &Args) -> Result<(), Error> {
     let files = output_files(args)?;
     for (at, (flag, file)) in files.iter().enumerate() {
         format::check_writable(file, flag)?;
-        let mend = |why: &str| Error::Setting { flag, value: file.display().to_string(), why: why.to_owned() };
-        if files[..at].iter().any(|(_, other)| other == file || is_same_file(other, file)) {
+        let mend = |why: &str| Error::Setting {
+            flag,
+            value: file.display().to_string(),
+            why: why.to_owned(),
+        };
+        if files[..at]
+            .iter()
+            .any(|(_, other)| other == file || is_same_file(other, file))
+        {
             return Err(mend("is also where another output goes; name another file"));
         }
     }
@@ -455,22 +622,40 @@ fn check_outputs(args: &Args) -> Result<(), Error> {
 
 /// Finds out whether an output would replace what is read, or a record of the run either.
 fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
-    let named =
-        [&args.config.vocab, &args.config.init, &args.config.init_output].into_iter().flatten().map(PathBuf::as_path);
-    let lists: Vec<&Path> = args.config.words.files().chain(named).chain(args.corpus.list()).collect();
+    let named = [
+        &args.config.vocab,
+        &args.config.init,
+        &args.config.init_output,
+    ]
+    .into_iter()
+    .flatten()
+    .map(PathBuf::as_path);
+    let lists: Vec<&Path> = args
+        .config
+        .words
+        .files()
+        .chain(named)
+        .chain(args.corpus.list())
+        .collect();
     let outputs = output_files(args)?;
     for (flag, file) in &outputs {
         check_apart(corpus, lists.iter().copied(), file, flag)?;
     }
     let written = outputs.iter().map(|(_, file)| file.as_path());
-    args.recording.check(corpus.files().chain(lists.iter().copied()).chain(written))
+    args.recording
+        .check(corpus.files().chain(lists.iter().copied()).chain(written))
 }
 
-/// Finds out whether a file or folder of the run would be read as text by the next run on the same folder of texts.
+/// Finds out whether a file or folder of the run would be read as text by the next run on the same
+/// folder of texts.
 fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     let vectors = std::iter::once(("-o/--output", args.output.clone()));
-    let files = vectors.chain(output_files(args)?).filter(|(_, file)| !is_stdout(file));
-    let places = files.chain(args.checkpoints.places()).chain(args.recording.places());
+    let files = vectors
+        .chain(output_files(args)?)
+        .filter(|(_, file)| !is_stdout(file));
+    let places = files
+        .chain(args.checkpoints.places())
+        .chain(args.recording.places());
     for (flag, place) in places {
         text::check_outside(corpus, &place, flag)?;
     }
@@ -479,12 +664,22 @@ fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
 
 /// The cache, in a folder where nobody else takes its files for their own.
 fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
-    let Some(folder) = &args.cache else { return Ok(None) };
+    let Some(folder) = &args.cache else {
+        return Ok(None);
+    };
     text::check_outside(corpus, folder, "--cache")?;
     let cache = Cache::open(folder, "--cache")?;
-    if args.checkpoints.folders().any(|other| is_same_file(other, folder)) {
+    if args
+        .checkpoints
+        .folders()
+        .any(|other| is_same_file(other, folder))
+    {
         let why = "is the folder of the checkpoints; name a folder of its own".to_owned();
-        return Err(Error::Setting { flag: "--cache", value: folder.display().to_string(), why });
+        return Err(Error::Setting {
+            flag: "--cache",
+            value: folder.display().to_string(),
+            why,
+        });
     }
     Ok(Some(cache))
 }
@@ -496,7 +691,8 @@ pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
 
 /// The place to train, and one line that says which and why.
 ///
-/// A resumed run goes on with the kind of engine it began with, `on_cpu` or not, unless another is asked for.
+/// A resumed run goes on with the kind of engine it began with, `on_cpu` or not, unless another is
+/// asked for.
 fn choose(hardware: &Hardware, on_cpu: Option<bool>) -> Result<(Place, String), Error> {
     let adapter = hardware.adapter.as_deref();
     let (engine, by) = match (hardware.engine, on_cpu) {
@@ -507,19 +703,34 @@ fn choose(hardware: &Hardware, on_cpu: Option<bool>) -> Result<(Place, String), 
     match engine {
         EngineKind::Cpu if adapter.is_some() => {
             let why = match hardware.engine {
-                EngineKind::Cpu => "names a GPU, but --engine cpu was asked for; leave one of the two out",
-                _ => "names a GPU, but the run in the checkpoint is on the CPU; leave it out, or ask for --engine gpu",
+                EngineKind::Cpu => {
+                    "names a GPU, but --engine cpu was asked for; leave one of the two out"
+                }
+                _ => {
+                    "names a GPU, but the run in the checkpoint is on the CPU; leave it out, or \
+                     ask for --engine gpu"
+                }
             };
             let why = why.to_owned();
-            Err(Error::Setting { flag: "--adapter", value: adapter.unwrap_or_default().to_owned(), why })
+            Err(Error::Setting {
+                flag: "--adapter",
+                value: adapter.unwrap_or_default().to_owned(),
+                why,
+            })
         }
         EngineKind::Cpu => Ok((Place::Cpu, format!("engine: cpu, {by}"))),
         EngineKind::Auto if adapter.is_none() => Ok(match gpu::hardware() {
             Some(selected) => {
-                let why = format!("engine: gpu, {}: the fastest kind of adapter here", selected.describe());
+                let why = format!(
+                    "engine: gpu, {}: the fastest kind of adapter here",
+                    selected.describe()
+                );
                 (Place::Gpu(Box::new(selected)), why)
             }
-            None => (Place::Cpu, "engine: cpu, as there is no hardware GPU (see `w2v-gpu devices`)".to_owned()),
+            None => (
+                Place::Cpu,
+                "engine: cpu, as there is no hardware GPU (see `w2v-gpu devices`)".to_owned(),
+            ),
         }),
         EngineKind::Auto | EngineKind::Gpu => {
             let selected = gpu::select(adapter)?;
@@ -532,8 +743,13 @@ fn choose(hardware: &Hardware, on_cpu: Option<bool>) -> Result<(Place, String), 
 /// The CPU engine has 32-bit matrices alone.
 fn check_storage(place: &Place, storage: Storage) -> Result<(), Error> {
     if matches!(place, Place::Cpu) && storage == Storage::F16 {
-        let why = "is for the GPU, and this run is on the CPU; add --engine gpu, or leave it out".to_owned();
-        return Err(Error::Setting { flag: "--storage", value: "f16".to_owned(), why });
+        let why = "is for the GPU, and this run is on the CPU; add --engine gpu, or leave it out"
+            .to_owned();
+        return Err(Error::Setting {
+            flag: "--storage",
+            value: "f16".to_owned(),
+            why,
+        });
     }
     Ok(())
 }
@@ -547,12 +763,18 @@ fn settings_path(output: &Path) -> Option<PathBuf> {
 
 /// In hierarchical softmax W' has no rows of words.
 fn check_embedding(args: &Args) -> Result<(), Error> {
-    let Some(which) = args.embedding.to_possible_value() else { return Ok(()) };
+    let Some(which) = args.embedding.to_possible_value() else {
+        return Ok(());
+    };
     if args.config.loss == Loss::Hs && args.embedding != Embedding::Input {
-        let why = "with --loss hs only the input embedding has a row for each word: W' has those of the tree's inner \
-                   nodes, which --save-output writes";
+        let why = "with --loss hs only the input embedding has a row for each word: W' has those \
+                   of the tree's inner nodes, which --save-output writes";
         let value = which.get_name().to_owned();
-        return Err(Error::Setting { flag: "--embedding", value, why: why.to_owned() });
+        return Err(Error::Setting {
+            flag: "--embedding",
+            value,
+            why: why.to_owned(),
+        });
     }
     Ok(())
 }
@@ -582,13 +804,30 @@ fn plan(args: &Args, data: &Dataset, place: &Place, threads: usize) -> Result<Pl
 
 /// The settings that are not the defaults, or not those of the preset.
 fn settings_line(args: &Args) -> String {
-    let base = args.preset.map_or_else(Config::default, Config::preset).options();
-    let preset = args.preset.and_then(|preset| Some(format!("--preset {}", preset.to_possible_value()?.get_name())));
-    let own = args.config.options().into_iter().filter(|option| !base.contains(option));
+    let base = args
+        .preset
+        .map_or_else(Config::default, Config::preset)
+        .options();
+    let preset = args.preset.and_then(|preset| {
+        Some(format!(
+            "--preset {}",
+            preset.to_possible_value()?.get_name()
+        ))
+    });
+    let own = args
+        .config
+        .options()
+        .into_iter()
+        .filter(|option| !base.contains(option));
     let settings: Vec<String> = preset.into_iter().chain(own).collect();
-    let settings = if settings.is_empty() { "the defaults".to_owned() } else { settings.join(" ") };
-    let all =
-        settings_path(&args.output).map_or_else(String::new, |path| format!(" (all of them: {})", path.display()));
+    let settings = if settings.is_empty() {
+        "the defaults".to_owned()
+    } else {
+        settings.join(" ")
+    };
+    let all = settings_path(&args.output).map_or_else(String::new, |path| {
+        format!(" (all of them: {})", path.display())
+    });
     format!("settings: {settings}{all}")
 }
 
@@ -598,8 +837,9 @@ fn softmax_warning(data: &Dataset) -> Option<String> {
     let hours = operations / SOFTMAX_RATE / 3600.0;
     (data.config.loss == Loss::Softmax && hours > SOFTMAX_HOURS).then(|| {
         format!(
-            "--loss softmax compares every center with all {}: {operations:.1e} multiply-adds, some {} at \
-             {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, and a smaller --max-vocab less",
+            "--loss softmax compares every center with all {}: {operations:.1e} multiply-adds, \
+             some {} at {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, \
+             and a smaller --max-vocab less",
             plural(data.vocab.len() as u64, "word"),
             quantity::seconds(3600.0 * hours)
         )
@@ -610,21 +850,46 @@ fn softmax_warning(data: &Dataset) -> Option<String> {
 fn init_lines(init: &Init, data: &Dataset) -> Vec<String> {
     let words = plural(data.vocab.len() as u64, "word");
     let line = |(what, given): (&str, Option<Given>)| {
-        let Given { words: of_file, matched, .. } = given?;
+        let Given {
+            words: of_file,
+            matched,
+            ..
+        } = given?;
         let (matched, of_file) = (count(matched), plural(of_file, "vector"));
-        Some(format!("{what}: {matched} of {words} start from the {of_file} given, the others as usual"))
+        Some(format!(
+            "{what}: {matched} of {words} start from the {of_file} given, the others as usual"
+        ))
     };
-    [("init", init.input), ("init of W'", init.output)].into_iter().filter_map(line).collect()
+    [("init", init.input), ("init of W'", init.output)]
+        .into_iter()
+        .filter_map(line)
+        .collect()
 }
 
 /// The engine, with the model that training starts from.
-fn start_engine(place: Place, data: &Dataset, model: &Model, args: &Args, threads: usize) -> Result<Box<dyn Engine>> {
+fn start_engine(
+    place: Place,
+    data: &Dataset,
+    model: &Model,
+    args: &Args,
+    threads: usize,
+) -> Result<Box<dyn Engine>> {
     let (config, objective) = (&data.config, data.objective());
     Ok(match place {
         Place::Cpu => Box::new(CpuEngine::new(model, objective, config.clip, threads)?),
         Place::Gpu(selected) => {
-            let Config { clip, storage, seed, .. } = *config;
-            let mut options = GpuOptions { clip, storage, seed, ..GpuOptions::default() };
+            let Config {
+                clip,
+                storage,
+                seed,
+                ..
+            } = *config;
+            let mut options = GpuOptions {
+                clip,
+                storage,
+                seed,
+                ..GpuOptions::default()
+            };
             if let Some(checks) = args.hardware.shader_checks {
                 options.shader_checks = checks;
             }
@@ -657,9 +922,19 @@ fn start_recorder(
 
 /// Writes all files of a run; returns where the vectors are.
 fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
-    let Trained { data, corpus, engine, summary, share } = *trained;
+    let Trained {
+        data,
+        corpus,
+        engine,
+        summary,
+        share,
+    } = *trained;
     let is_interrupted = summary.ending == Ending::Interrupted;
-    let tag = if is_interrupted { unfinished_tag(args)? } else { String::new() };
+    let tag = if is_interrupted {
+        unfinished_tag(args)?
+    } else {
+        String::new()
+    };
     let files = is_interrupted.then(|| full_names(args, &tag)).transpose()?;
     let settings = serde_json::to_string_pretty(&Settings {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
@@ -683,9 +958,19 @@ fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
         } else {
             &data.vocab
         };
-        write_vectors((&tagged(path, &tag), Format::from_path(path)?), rows, &model.output, &settings)?;
+        write_vectors(
+            (&tagged(path, &tag), Format::from_path(path)?),
+            rows,
+            &model.output,
+            &settings,
+        )?;
     }
-    write_vectors((&output, output_format(args)?), &data.vocab, &model.embedding(args.embedding), &settings)?;
+    write_vectors(
+        (&output, output_format(args)?),
+        &data.vocab,
+        &model.embedding(args.embedding),
+        &settings,
+    )?;
     if let Some(path) = settings_path(&output) {
         format::write_atomically(&path, |out| writeln!(out, "{settings}"))?;
     }
@@ -697,8 +982,8 @@ fn trained_share(summary: &Summary, data: &Dataset) -> f64 {
     summary.words as f64 / data.total_words().max(1) as f64
 }
 
-/// What stands in the names of the files of an interrupted run: nothing, unless that would replace a file that no
-/// interrupted run with this OUT has written.
+/// What stands in the names of the files of an interrupted run: nothing, unless that would replace
+/// a file that no interrupted run with this OUT has written.
 fn unfinished_tag(args: &Args) -> Result<String> {
     let tags = std::iter::once(String::new()).chain(std::iter::once(".interrupted".to_owned()));
     let mut tags = tags.chain((2..).map(|number| format!(".interrupted{number}")));
@@ -710,12 +995,16 @@ fn unfinished_tag(args: &Args) -> Result<String> {
     free.unwrap_or_else(|| Ok(String::new()))
 }
 
-/// The first file with a tag in its name that is there and was not written by an interrupted run with this OUT.
+/// The first file with a tag in its name that is there and was not written by an interrupted run
+/// with this OUT.
 fn file_in_the_way(args: &Args, tag: &str) -> Result<Option<PathBuf>> {
     let output = tagged(&args.output, tag);
     let replaceable = files_of_interrupted(&output);
-    for file in std::iter::once(output).chain(tagged_files(args, tag)?.into_iter().map(|(_, file)| file)) {
-        if file.is_file() && !is_stdout(&file) && !replaceable.contains(&metrics::full_name(&file)?) {
+    for file in
+        std::iter::once(output).chain(tagged_files(args, tag)?.into_iter().map(|(_, file)| file))
+    {
+        if file.is_file() && !is_stdout(&file) && !replaceable.contains(&metrics::full_name(&file)?)
+        {
             return Ok(Some(file));
         }
     }
@@ -725,18 +1014,28 @@ fn file_in_the_way(args: &Args, tag: &str) -> Result<Option<PathBuf>> {
 /// The absolute paths of all files that a run writes, with a tag in their names.
 fn full_names(args: &Args, tag: &str) -> Result<Vec<String>> {
     let files = tagged_files(args, tag)?;
-    Ok(files.iter().map(|(_, file)| metrics::full_name(file)).collect::<io::Result<_>>()?)
+    Ok(files
+        .iter()
+        .map(|(_, file)| metrics::full_name(file))
+        .collect::<io::Result<_>>()?)
 }
 
 /// The files that the settings beside vectors name, if they say that their run was interrupted.
 fn files_of_interrupted(vectors: &Path) -> Vec<String> {
-    let settings = settings_path(vectors).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+    let settings = settings_path(vectors)
+        .and_then(|path| std::fs::read(path).ok())
+        .unwrap_or_default();
     let settings: serde_json::Value = serde_json::from_slice(&settings).unwrap_or_default();
-    let files = settings.get("files").filter(|_| settings.get("interrupted").is_some_and(|it| it == true));
-    files.and_then(|files| serde_json::from_value(files.clone()).ok()).unwrap_or_default()
+    let files = settings
+        .get("files")
+        .filter(|_| settings.get("interrupted").is_some_and(|it| it == true));
+    files
+        .and_then(|files| serde_json::from_value(files.clone()).ok())
+        .unwrap_or_default()
 }
 
-/// A file's name with a tag in front of its extension, if it has one. A device, a pipe and standard output keep theirs.
+/// A file's name with a tag in front of its extension, if it has one. A device, a pipe and standard
+/// output keep theirs.
 fn tagged(path: &Path, tag: &str) -> PathBuf {
     if tag.is_empty() || is_stdout(path) || path.exists() && !path.is_file() {
         return path.to_owned();
@@ -751,8 +1050,16 @@ fn tagged(path: &Path, tag: &str) -> PathBuf {
 }
 
 /// Vectors, with the settings where the format has a place for them.
-fn write_vectors((path, format): (&Path, Format), vocab: &Vocab, matrix: &Matrix, settings: &str) -> Result<(), Error> {
-    let table = Table { configuration: Some(settings), ..Table::new(vocab, matrix) };
+fn write_vectors(
+    (path, format): (&Path, Format),
+    vocab: &Vocab,
+    matrix: &Matrix,
+    settings: &str,
+) -> Result<(), Error> {
+    let table = Table {
+        configuration: Some(settings),
+        ..Table::new(vocab, matrix)
+    };
     format.write(path, &table, &mut |_, _| ())
 }
 
@@ -766,7 +1073,9 @@ fn inner_nodes(nodes: usize) -> Vocab {
 }
 
 fn summary_lines(report: &Report<'_>) -> Vec<String> {
-    let Report { training, seconds, .. } = report;
+    let Report {
+        training, seconds, ..
+    } = report;
     vec![
         format!(
             "trained {}, {} in {}: {} words/s, loss {:.4} per pair in epoch {}",
@@ -789,9 +1098,16 @@ fn summary_lines(report: &Report<'_>) -> Vec<String> {
     ]
 }
 
-/// What ended the run before its last epoch, or which epoch the vectors are of where that is not the last.
+/// What ended the run before its last epoch, or which epoch the vectors are of where that is not
+/// the last.
 fn ending_line(report: &Report<'_>) -> Option<String> {
-    let Summary { ending, epochs, model_epoch, validation, .. } = report.training;
+    let Summary {
+        ending,
+        epochs,
+        model_epoch,
+        validation,
+        ..
+    } = report.training;
     let patience = report.config.patience?;
     let kept = format!(
         "the vectors are those of epoch {}, whose loss of held-out sentences is the lowest: {:.4}",
@@ -801,7 +1117,9 @@ fn ending_line(report: &Report<'_>) -> Option<String> {
     match ending {
         Ending::Early => {
             let of = report.config.epochs;
-            Some(format!("stopped early after epoch {epochs} of {of}, as --patience {patience} asks; {kept}"))
+            Some(format!(
+                "stopped early after epoch {epochs} of {of}, as --patience {patience} asks; {kept}"
+            ))
         }
         _ if model_epoch + 1 < epochs => Some(format!("--patience {patience}: {kept}")),
         _ => None,
@@ -813,40 +1131,57 @@ const NOTHING_LEARNED: f64 = 0.99;
 
 /// A warning where the training did not do what it is for.
 fn learning_warning(report: &Report<'_>) -> Option<String> {
-    let Summary { loss, blank_loss, at_limit, .. } = report.training;
+    let Summary {
+        loss,
+        blank_loss,
+        at_limit,
+        ..
+    } = report.training;
     let (lr, clip) = (report.config.lr, report.config.clip);
     if let Some(share) = at_limit.filter(|&share| share > 0.5) {
         return Some(format!(
-            "--lr {lr} is too high: near the end {} of the rows still moved as far as --clip {clip} lets them in each \
-             batch, so that the learning rate had no effect; lower --lr (0.025 to 0.05 are usual)",
+            "--lr {lr} is too high: near the end {} of the rows still moved as far as --clip \
+             {clip} lets them in each batch, so that the learning rate had no effect; lower --lr \
+             (0.025 to 0.05 are usual)",
             percent(share)
         ));
     }
     let why = match loss / blank_loss {
         ..NOTHING_LEARNED => return None,
         _ if report.training.ending == Ending::Interrupted => return None,
-        ..1.01 => "train longer (more --epochs), in smaller steps (a smaller --batch), or with a higher --lr",
+        ..1.01 => {
+            "train longer (more --epochs), in smaller steps (a smaller --batch), or with a higher \
+             --lr"
+        }
         _ => "lower --lr or --clip",
     };
     Some(format!(
-        "nothing was learned: the loss is {loss:.4} per pair, and {blank_loss:.4} without any knowledge; {why}"
+        "nothing was learned: the loss is {loss:.4} per pair, and {blank_loss:.4} without any \
+         knowledge; {why}"
     ))
 }
 
 /// What became of a run that was stopped and could not be saved.
 fn interruption(args: &Args, report: &Report<'_>, session: &Session, share: f64) -> String {
-    let Report { training, output, .. } = report;
+    let Report {
+        training, output, ..
+    } = report;
     let share = percent(share);
     let other = match file_in_the_way(args, "") {
         Ok(Some(file)) if *output != args.output => {
-            format!(", as {} is there and not of an interrupted run", file.display())
+            format!(
+                ", as {} is there and not of an interrupted run",
+                file.display()
+            )
         }
         _ => String::new(),
     };
-    let settings = settings_path(output)
-        .map_or_else(String::new, |path| format!(", and {} says that the run was interrupted", path.display()));
+    let settings = settings_path(output).map_or_else(String::new, |path| {
+        format!(", and {} says that the run was interrupted", path.display())
+    });
     format!(
-        "stopped after batch {}, {share} of the run; the vectors so far are in {}{other}{settings}; {}",
+        "stopped after batch {}, {share} of the run; the vectors so far are in \
+         {}{other}{settings}; {}",
         training.steps,
         output.display(),
         session.advice(args.checkpoints.folder().is_some()),
@@ -859,7 +1194,10 @@ mod tests {
 
     fn bundled(change: impl FnOnce(&mut Config)) -> Dataset {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
-        let mut config = Config { loss: Loss::Softmax, ..Config::default() };
+        let mut config = Config {
+            loss: Loss::Softmax,
+            ..Config::default()
+        };
         change(&mut config);
         Dataset::prepare(&Corpus::open(&[path]).unwrap(), &config, |_| ()).unwrap()
     }
@@ -868,6 +1206,9 @@ mod tests {
     fn a_softmax_out_of_proportion_is_warned_about() {
         assert_eq!(softmax_warning(&bundled(|_| ())), None);
         let warning = softmax_warning(&bundled(|config| config.epochs = 1_000_000)).unwrap();
-        assert!(warning.starts_with("--loss softmax") && warning.contains("some 7 h 7 min at"), "{warning}");
+        assert!(
+            warning.starts_with("--loss softmax") && warning.contains("some 7 h 7 min at"),
+            "{warning}"
+        );
     }
 }

@@ -28,8 +28,13 @@ pub(super) fn tell(lines: impl IntoIterator<Item = String>) {
 pub(super) fn check_stdin(path: &Path, questions: &[String]) -> Result<(), Error> {
     if path.as_os_str() == STDIN && questions.is_empty() {
         let why =
-            "standard input cannot be both the vectors and the questions; name a file, or type the words".to_owned();
-        return Err(Error::Setting { flag: "VECTORS", value: STDIN.to_owned(), why });
+            "standard input cannot be both the vectors and the questions; name a file, or type the \
+             words".to_owned();
+        return Err(Error::Setting {
+            flag: "VECTORS",
+            value: STDIN.to_owned(),
+            why,
+        });
     }
     Ok(())
 }

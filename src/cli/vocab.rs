@@ -17,8 +17,8 @@ use super::train::threads;
 
 /// Counts the words of a text
 ///
-/// The words go to OUT, the most frequent first and among equals in order of their bytes: a line is a word, a space and its
-/// count. `train --vocab OUT` takes them instead of counting.
+/// The words go to OUT, the most frequent first and among equals in order of their bytes: a line is
+/// a word, a space and its count. `train --vocab OUT` takes them instead of counting.
 #[derive(Debug, clap::Args)]
 #[command(
     args_override_self = true,
@@ -34,7 +34,12 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// Leave out words that occur less often
-    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Vocabulary")]
+    #[arg(
+        long,
+        default_value_t = 5,
+        value_name = "N",
+        help_heading = "Vocabulary"
+    )]
     min_count: u64,
     /// Write only the N most frequent words
     #[arg(long, value_name = "N", help_heading = "Vocabulary")]
@@ -65,27 +70,54 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let threads = threads(args.threads)?;
     if args.max_vocab == Some(0) {
         let why = "keep at least one word, or leave the option out".to_owned();
-        return Err(Error::Setting { flag: "--max-vocab", value: "0".to_owned(), why }.into());
+        return Err(Error::Setting {
+            flag: "--max-vocab",
+            value: "0".to_owned(),
+            why,
+        }
+        .into());
     }
     let rules = Rules::read(&args.words)?;
     let destination = Destination::new(&args.output, args.json)?;
     let paths = args.corpus.paths()?;
     let corpus = Corpus::open(&paths)?.read_once();
-    destination.check_apart(&paths, &corpus, args.words.files().chain(args.corpus.list()))?;
+    destination.check_apart(
+        &paths,
+        &corpus,
+        args.words.files().chain(args.corpus.list()),
+    )?;
     let mut display = Display::new(args.quiet, None);
-    left_out_line(&corpus).iter().for_each(|line| display.line(line));
+    left_out_line(&corpus)
+        .iter()
+        .for_each(|line| display.line(line));
 
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()?;
     let total = corpus.bytes();
-    let (counts, text) = pool
-        .install(|| corpus.count(&rules, |bytes| display.show(&Event::Reading { pass: Pass::Count, bytes, total })))?;
+    let (counts, text) = pool.install(|| {
+        corpus.count(&rules, |bytes| {
+            display.show(&Event::Reading {
+                pass: Pass::Count,
+                bytes,
+                total,
+            })
+        })
+    })?;
     display.finish();
     let (vocab, selection) = Vocab::select(&counts, args.min_count, args.max_vocab, &rules)?;
     destination.write(|out| Ok(vocab::write(&vocab, out)?))?;
 
-    let report = Report { output: args.output.clone(), text, vocabulary: vocab.len() as u64, selection };
+    let report = Report {
+        output: args.output.clone(),
+        text,
+        vocabulary: vocab.len() as u64,
+        selection,
+    };
     lines(&report).iter().for_each(|line| display.line(line));
-    undercount_warning(&selection, args.min_count).iter().for_each(|warning| display.warn(warning));
+    undercount_warning(&selection, args.min_count)
+        .iter()
+        .for_each(|warning| display.warn(warning));
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     }
@@ -93,7 +125,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn lines(report: &Report) -> Vec<String> {
-    let Report { text, vocabulary, selection, .. } = report;
+    let Report {
+        text,
+        vocabulary,
+        selection,
+        ..
+    } = report;
     let mut lines = vec![format!(
         "{} in {}; written: {} of {}, {}",
         plural(text.words, "word"),

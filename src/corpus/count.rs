@@ -12,36 +12,50 @@ const GROUP_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 28;
 
 /// A limit on the memory of counts.
 struct Limit {
-    /// Bytes that the counts of the text so far may take: half of all, as the threads' own counts take some.
+    /// Bytes that the counts of the text so far may take: half of all, as the threads' own counts
+    /// take some.
     budget: u64,
-    /// Bytes of text after which the threads' counts are merged and pruned: a number that depends on the limit alone, so
-    /// that what is forgotten does not depend on the number of threads.
+    /// Bytes of text after which the threads' counts are merged and pruned: a number that depends
+    /// on the limit alone, so that what is forgotten does not depend on the number of threads.
     group: u64,
 }
 
 impl Limit {
     fn new(memory: u64) -> Self {
         // Counts may take several times the bytes of a text without repetition.
-        Self { budget: memory / 2, group: (memory / 16).clamp(*GROUP_BYTES.start(), *GROUP_BYTES.end()) }
+        Self {
+            budget: memory / 2,
+            group: (memory / 16).clamp(*GROUP_BYTES.start(), *GROUP_BYTES.end()),
+        }
     }
 }
 
 impl Corpus {
-    /// Counts all words on the threads of the current rayon pool; `progress` hears of all bytes done so far.
+    /// Counts all words on the threads of the current rayon pool; `progress` hears of all bytes
+    /// done so far.
     ///
     /// # Errors
     /// [`crate::Error::Io`] and [`crate::Error::Corpus`] when a file cannot be read.
-    pub fn count(&self, rules: &Rules, progress: impl FnMut(u64) + Send) -> Result<(WordCounts, TextReport)> {
+    pub fn count(
+        &self,
+        rules: &Rules,
+        progress: impl FnMut(u64) + Send,
+    ) -> Result<(WordCounts, TextReport)> {
         let keep = |word: &Word| rules.keep.contains(word);
-        self.tally(rules.memory, keep, progress, |chunk, counts: &mut WordCounts, report| {
-            for_each_line(chunk, report, |line, report| {
-                for_each_word(line, rules.normalization, report, |word| counts.add(word));
-            });
-        })
+        self.tally(
+            rules.memory,
+            keep,
+            progress,
+            |chunk, counts: &mut WordCounts, report| {
+                for_each_line(chunk, report, |line, report| {
+                    for_each_word(line, rules.normalization, report, |word| counts.add(word));
+                });
+            },
+        )
     }
 
-    /// Counts what `visit` finds in every chunk, in `memory` bytes if that is given, such that what `keep` holds for is not
-    /// forgotten. The counts do not depend on the number of threads.
+    /// Counts what `visit` finds in every chunk, in `memory` bytes if that is given, such that what
+    /// `keep` holds for is not forgotten. The counts do not depend on the number of threads.
     pub(crate) fn tally<K: Key>(
         &self,
         memory: Option<u64>,
@@ -50,7 +64,8 @@ impl Corpus {
         visit: impl Fn(&Chunk, &mut Counts<K>, &mut TextReport) + Sync,
     ) -> Result<(Counts<K>, TextReport)> {
         let limit = memory.map(Limit::new);
-        let mut parts = vec![(Counts::default(), TextReport::default()); rayon::current_num_threads()];
+        let mut parts =
+            vec![(Counts::default(), TextReport::default()); rayon::current_num_threads()];
         let mut exact = Counts::default();
         let mut lossy = limit.as_ref().map(|limit| Lossy::new(limit.budget));
         let mut merge = |parts: &mut [(Counts<K>, TextReport)]| {
@@ -65,7 +80,10 @@ impl Corpus {
         };
         let group = limit.as_ref().map_or(u64::MAX, |limit| limit.group);
         let bytes = self.groups(parts.len(), group, |chunks, ends_group, done| {
-            chunks.par_iter().zip(&mut parts).for_each(|(chunk, (counts, report))| visit(chunk, counts, report));
+            chunks
+                .par_iter()
+                .zip(&mut parts)
+                .for_each(|(chunk, (counts, report))| visit(chunk, counts, report));
             if ends_group {
                 merge(&mut parts);
             }

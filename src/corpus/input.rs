@@ -40,7 +40,10 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
-        Self { bytes: metadata.len(), modified: metadata.modified().ok() }
+        Self {
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        }
     }
 }
 
@@ -48,23 +51,37 @@ impl Source {
     /// Checks a file as far as its first bytes; of a stream nothing is taken yet.
     pub(super) fn new(path: PathBuf) -> Result<Self> {
         if path.as_os_str() == STDIN {
-            return Ok(Self { path, kind: Kind::Stream(OnceLock::new()) });
+            return Ok(Self {
+                path,
+                kind: Kind::Stream(OnceLock::new()),
+            });
         }
         let metadata = std::fs::metadata(&path).map_err(Error::io("open", &path))?;
         if !metadata.is_file() {
-            return Ok(Self { path, kind: Kind::Stream(OnceLock::new()) });
+            return Ok(Self {
+                path,
+                kind: Kind::Stream(OnceLock::new()),
+            });
         }
         let mut file = File::open(&path).map_err(Error::io("open", &path))?;
         let head = head(&mut file).map_err(Error::io("read", &path))?;
-        Packing::of(&path, &head).map_err(|why| Error::Corpus { path: path.clone(), why })?;
-        Ok(Self { path, kind: Kind::File(Stamp::of(&metadata)) })
+        Packing::of(&path, &head).map_err(|why| Error::Corpus {
+            path: path.clone(),
+            why,
+        })?;
+        Ok(Self {
+            path,
+            kind: Kind::File(Stamp::of(&metadata)),
+        })
     }
 
     /// Bytes as they lie on disk; none of a stream that was not read yet.
     pub(super) fn bytes(&self) -> Option<u64> {
         match &self.kind {
             Kind::File(stamp) => Some(stamp.bytes),
-            Kind::Stream(kept) => kept.get().and_then(|file| Some(file.metadata().ok()?.len())),
+            Kind::Stream(kept) => kept
+                .get()
+                .and_then(|file| Some(file.metadata().ok()?.len())),
         }
     }
 
@@ -81,23 +98,35 @@ impl Source {
     /// # Errors
     /// [`Error::Corpus`] with what has changed.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        let Some(then) = self.stamp() else { return Ok(()) };
+        let Some(then) = self.stamp() else {
+            return Ok(());
+        };
         let what = match std::fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata)) {
             Ok(now) if now == then => return Ok(()),
             Ok(now) if now.bytes != then.bytes => {
-                format!("it had {}, and now has {}", plural(then.bytes, "byte"), count(now.bytes))
+                format!(
+                    "it had {}, and now has {}",
+                    plural(then.bytes, "byte"),
+                    count(now.bytes)
+                )
             }
             Ok(_) => "it was written to, or another file has taken its place".to_owned(),
             Err(error) => error.to_string(),
         };
-        let why = format!("changed while it was read: {what}; start again once nothing writes to it");
-        Err(Error::Corpus { path: self.path.clone(), why })
+        let why =
+            format!("changed while it was read: {what}; start again once nothing writes to it");
+        Err(Error::Corpus {
+            path: self.path.clone(),
+            why,
+        })
     }
 
     /// Opens it from its start; `keep` says that a stream will be read again.
     fn open(&self, keep: bool) -> Result<Box<dyn Read + Send>> {
         let Kind::Stream(kept) = &self.kind else {
-            return Ok(Box::new(File::open(&self.path).map_err(Error::io("open", &self.path))?));
+            return Ok(Box::new(
+                File::open(&self.path).map_err(Error::io("open", &self.path))?,
+            ));
         };
         if let Some(file) = kept.get() {
             let again = || {
@@ -105,7 +134,9 @@ impl Source {
                 file.rewind()?;
                 Ok(file)
             };
-            return Ok(Box::new(again().map_err(Error::io("read again from", std::env::temp_dir()))?));
+            return Ok(Box::new(
+                again().map_err(Error::io("read again from", std::env::temp_dir()))?,
+            ));
         }
         let stream: Box<dyn Read + Send> = match self.path.as_os_str() == STDIN {
             true => Box::new(io::stdin()),
@@ -118,7 +149,10 @@ impl Source {
             let file = tempfile::tempfile()?;
             Ok((file.try_clone()?, file))
         };
-        let (copy, file) = create().map_err(Error::io("create a copy of the input in", std::env::temp_dir()))?;
+        let (copy, file) = create().map_err(Error::io(
+            "create a copy of the input in",
+            std::env::temp_dir(),
+        ))?;
         let _ = kept.set(file);
         Ok(Box::new(Tee { stream, copy }))
     }
@@ -135,7 +169,10 @@ impl Read for Tee {
         let read = self.stream.read(buffer)?;
         self.copy.write_all(&buffer[..read]).map_err(|error| {
             let folder = std::env::temp_dir();
-            let why = format!("no room for a copy in {} (set TMPDIR to a larger disk): {error}", folder.display());
+            let why = format!(
+                "no room for a copy in {} (set TMPDIR to a larger disk): {error}",
+                folder.display()
+            );
             io::Error::new(error.kind(), why)
         })?;
         Ok(read)
@@ -160,7 +197,10 @@ impl Read for Metered {
         let read = self.inner.read(buffer);
         match &read {
             Ok(read) => drop(self.meter.bytes.fetch_add(*read as u64, Ordering::Relaxed)),
-            Err(error) => self.meter.failed.store(error.kind() != io::ErrorKind::Interrupted, Ordering::Relaxed),
+            Err(error) => self.meter.failed.store(
+                error.kind() != io::ErrorKind::Interrupted,
+                Ordering::Relaxed,
+            ),
         }
         read
     }
@@ -175,21 +215,34 @@ pub(crate) struct Unpacked {
 
 impl Unpacked {
     /// # Errors
-    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when it cannot be unpacked here, or is not what its name promises.
+    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when it cannot be unpacked here, or is
+    /// not what its name promises.
     pub(crate) fn new(path: &Path, raw: Box<dyn Read + Send>) -> Result<Self> {
         let meter = Arc::new(Meter::default());
-        let mut raw = Metered { inner: raw, meter: Arc::clone(&meter) };
+        let mut raw = Metered {
+            inner: raw,
+            meter: Arc::clone(&meter),
+        };
         let head = head(&mut raw).map_err(Error::io("read", path))?;
-        let packing = Packing::of(path, &head).map_err(|why| Error::Corpus { path: path.to_owned(), why })?;
+        let packing = Packing::of(path, &head).map_err(|why| Error::Corpus {
+            path: path.to_owned(),
+            why,
+        })?;
         let raw = Cursor::new(head).chain(raw);
         let reader: Box<dyn Read + Send> = match packing {
             None => Box::new(raw),
             Some(packing) => {
                 let buffered = BufReader::with_capacity(1 << 18, raw);
-                packing.decoder(Box::new(buffered)).map_err(Error::io("unpack", path))?
+                packing
+                    .decoder(Box::new(buffered))
+                    .map_err(Error::io("unpack", path))?
             }
         };
-        Ok(Self { packing, reader, meter })
+        Ok(Self {
+            packing,
+            reader,
+            meter,
+        })
     }
 
     pub(crate) fn is_packed(&self) -> bool {
@@ -209,15 +262,24 @@ impl Unpacked {
 
     /// What reading failed with, after so many `bytes` that could be unpacked.
     pub(crate) fn failure(&self, path: &Path, error: io::Error, bytes: u64) -> Error {
-        let packing = self.packing.filter(|_| !self.meter.failed.load(Ordering::Relaxed));
-        let Some(Packing { name, .. }) = packing else { return Error::io("read", path)(error) };
+        let packing = self
+            .packing
+            .filter(|_| !self.meter.failed.load(Ordering::Relaxed));
+        let Some(Packing { name, .. }) = packing else {
+            return Error::io("read", path)(error);
+        };
         let raw = self.raw_bytes();
         let what = match error.kind() {
-            io::ErrorKind::UnexpectedEof => format!("is cut short: its {name} data ends at byte {raw} without an end"),
+            io::ErrorKind::UnexpectedEof => {
+                format!("is cut short: its {name} data ends at byte {raw} without an end")
+            }
             _ => format!("holds broken {name} data before byte {raw} ({error})"),
         };
         let why = format!("{what}, after {bytes} bytes of text; fetch or pack it again");
-        Error::Corpus { path: path.to_owned(), why }
+        Error::Corpus {
+            path: path.to_owned(),
+            why,
+        }
     }
 }
 
@@ -240,7 +302,12 @@ pub(super) struct Input<'a> {
 impl<'a> Input<'a> {
     pub(super) fn open(source: &'a Source, keep: bool) -> Result<Self> {
         let path = source.path.as_path();
-        Ok(Self { path, unpacked: Unpacked::new(path, source.open(keep)?)?, text: 0, told: 0 })
+        Ok(Self {
+            path,
+            unpacked: Unpacked::new(path, source.open(keep)?)?,
+            text: 0,
+            told: 0,
+        })
     }
 
     /// Bytes read from the disk or the pipe, still packed, since this was last asked.
@@ -252,8 +319,8 @@ impl<'a> Input<'a> {
     /// Appends `wanted` bytes of text, or all that is left; false when that was less.
     ///
     /// # Errors
-    /// [`Error::Io`] when reading fails; [`Error::Corpus`] with the position when what was packed is broken or cut short, or
-    /// when this is no text.
+    /// [`Error::Io`] when reading fails; [`Error::Corpus`] with the position when what was packed
+    /// is broken or cut short, or when this is no text.
     pub(super) fn read(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<bool> {
         let start = text.len();
         let mut read = self.append(wanted, text)?;
@@ -271,13 +338,19 @@ impl<'a> Input<'a> {
     fn append(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<usize> {
         let start = text.len();
         let read = self.unpacked.by_ref().take(wanted as u64).read_to_end(text);
-        read.map_err(|error| self.unpacked.failure(self.path, error, self.text + (text.len() - start) as u64))
+        read.map_err(|error| {
+            self.unpacked
+                .failure(self.path, error, self.text + (text.len() - start) as u64)
+        })
     }
 
     /// The encoding of the text by its first bytes, if it is text.
     fn encoding(&self, start: &[u8]) -> Result<Encoding> {
         let encoding = check_no_tar(start).and_then(|()| Encoding::of(start));
-        encoding.map_err(|why| Error::Corpus { path: self.path.to_owned(), why })
+        encoding.map_err(|why| Error::Corpus {
+            path: self.path.to_owned(),
+            why,
+        })
     }
 }
 

@@ -1,8 +1,10 @@
-//! From text to the token store: words are counted, then encoded once, in parallel and in bounded memory.
+//! From text to the token store: words are counted, then encoded once, in parallel and in bounded
+//! memory.
 //!
-//! Text is read as it comes: from plain and compressed files, whole folders, pipes and standard input.
-//! It is UTF-8, or UTF-16, which is decoded. A line is a sentence, words are separated by whitespace, and nothing is dropped in silence: [`TextReport`] counts
-//! whatever could not be taken as it stood.
+//! Text is read as it comes: from plain and compressed files, whole folders, pipes and standard
+//! input. It is UTF-8, or UTF-16, which is decoded. A line is a sentence, words are separated by
+//! whitespace, and nothing is dropped in silence: [`TextReport`] counts whatever could not be taken
+//! as it stood.
 
 mod count;
 mod encoding;
@@ -40,7 +42,8 @@ use crate::quantity::count;
 use crate::sampling::{Key, Stream};
 use crate::vocab::{Selection, Vocab};
 
-/// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches across a cut.
+/// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches
+/// across a cut.
 pub const MAX_SENTENCE: usize = 1 << 14;
 
 /// A longer word, in bytes, is skipped and counted in [`TextReport::long_words`].
@@ -65,7 +68,14 @@ pub struct TextReport {
 
 impl TextReport {
     pub(crate) fn add(&mut self, other: &Self) {
-        let Self { bytes, lines, words, invalid_utf8, long_words, cuts } = other;
+        let Self {
+            bytes,
+            lines,
+            words,
+            invalid_utf8,
+            long_words,
+            cuts,
+        } = other;
         self.bytes += bytes;
         self.lines += lines;
         self.words += words;
@@ -116,7 +126,10 @@ pub struct HeldOut {
 impl HeldOut {
     /// A share of the sentences, from 0 to 1.
     pub fn new(share: f64, seed: u64) -> Self {
-        Self { key: Key::new(seed, 0, Stream::Validation), below: (share * 2f64.powi(64)) as u64 }
+        Self {
+            key: Key::new(seed, 0, Stream::Validation),
+            below: (share * 2f64.powi(64)) as u64,
+        }
     }
 
     fn takes(self, position: u64) -> bool {
@@ -136,35 +149,53 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Takes files, plain or compressed by gzip, zstd, bzip2 or xz, which their first bytes tell; folders, for all files below
-    /// them in byte order of their paths, hidden ones left out; and streams: pipes, and `-` for standard input. Checks that every
-    /// file opens and is none of the other kinds of archive.
+    /// Takes files, plain or compressed by gzip, zstd, bzip2 or xz, which their first bytes tell;
+    /// folders, for all files below them in byte order of their paths, hidden ones left out; and
+    /// streams: pipes, and `-` for standard input. Checks that every file opens and is none of the
+    /// other kinds of archive.
     ///
-    /// A stream can be read once. The first pass leaves a copy of what came, as it came, in the system's folder for temporary
-    /// files (`TMPDIR`), without a name; see [`Corpus::read_once`].
+    /// A stream can be read once. The first pass leaves a copy of what came, as it came, in the
+    /// system's folder for temporary files (`TMPDIR`), without a name; see [`Corpus::read_once`].
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Corpus`] for the first one that is not fit.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let (files, hidden) = paths::expand(paths)?;
         let sources: Vec<Source> = files.into_iter().map(Source::new).collect::<Result<_>>()?;
-        Ok(Self { sources: sources.into(), hidden, keep: true, most: u64::MAX })
+        Ok(Self {
+            sources: sources.into(),
+            hidden,
+            keep: true,
+            most: u64::MAX,
+        })
     }
 
     /// The same corpus for one pass alone, which leaves no copy of streams.
     pub fn read_once(&self) -> Self {
-        Self { keep: false, ..self.clone() }
+        Self {
+            keep: false,
+            ..self.clone()
+        }
     }
 
-    /// The beginning of the corpus: its passes end with the chunk, of some 4 MB, in which `most` bytes of text are reached.
+    /// The beginning of the corpus: its passes end with the chunk, of some 4 MB, in which `most`
+    /// bytes of text are reached.
     pub fn head(&self, most: u64) -> Self {
-        Self { most, ..self.clone() }
+        Self {
+            most,
+            ..self.clone()
+        }
     }
 
-    /// The size of all files as they lie on disk, but no more than is read of them; 0 when there are streams that were not read
-    /// yet.
+    /// The size of all files as they lie on disk, but no more than is read of them; 0 when there
+    /// are streams that were not read yet.
     pub fn bytes(&self) -> u64 {
-        self.sources.iter().map(Source::bytes).sum::<Option<u64>>().unwrap_or(0).min(self.most)
+        self.sources
+            .iter()
+            .map(Source::bytes)
+            .sum::<Option<u64>>()
+            .unwrap_or(0)
+            .min(self.most)
     }
 
     /// The files that are read, in order.
@@ -174,7 +205,9 @@ impl Corpus {
 
     /// The files and streams, and of each file what it was like when the corpus was opened.
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (&Path, Option<Stamp>)> {
-        self.sources.iter().map(|source| (source.path.as_path(), source.stamp()))
+        self.sources
+            .iter()
+            .map(|source| (source.path.as_path(), source.stamp()))
     }
 
     /// Files and folders that were left out of the folders named, as their names begin with a dot.
@@ -182,12 +215,13 @@ impl Corpus {
         &self.hidden
     }
 
-    /// Encodes the text into a token store in the system's folder for temporary files (`TMPDIR`), and into another one
-    /// the sentences that are held out. `form` is that of the vocabulary's words.
+    /// Encodes the text into a token store in the system's folder for temporary files (`TMPDIR`),
+    /// and into another one the sentences that are held out. `form` is that of the vocabulary's
+    /// words.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be read or the store cannot be written; [`Error::Corpus`] when the text is not
-    /// the one that was counted.
+    /// [`Error::Io`] when a file cannot be read or the store cannot be written; [`Error::Corpus`]
+    /// when the text is not the one that was counted.
     pub fn encode(
         &self,
         vocab: &Vocab,
@@ -197,11 +231,15 @@ impl Corpus {
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Encoded> {
         let mut writer = StoreWriter::new()?;
-        let mut held_out = held_out.map(|share| StoreWriter::new().map(|writer| (share, writer))).transpose()?;
+        let mut held_out = held_out
+            .map(|share| StoreWriter::new().map(|writer| (share, writer)))
+            .transpose()?;
         let mut report = TextReport::default();
         let bytes = self.rounds(rayon::current_num_threads(), |chunks, done| {
-            let parts: Vec<(Vec<u32>, TextReport)> =
-                chunks.par_iter().map(|chunk| encode_chunk(chunk, vocab, form)).collect();
+            let parts: Vec<(Vec<u32>, TextReport)> = chunks
+                .par_iter()
+                .map(|chunk| encode_chunk(chunk, vocab, form))
+                .collect();
             for (tokens, part) in &parts {
                 match &mut held_out {
                     None => writer.write(tokens)?,
@@ -209,7 +247,12 @@ impl Corpus {
                         for sentence in tokens.split_inclusive(|token| token & END != 0) {
                             // The position in the corpus, held out or not.
                             let position = writer.tokens() + held_out.tokens();
-                            if share.takes(position) { &mut *held_out } else { &mut writer }.write(sentence)?;
+                            if share.takes(position) {
+                                &mut *held_out
+                            } else {
+                                &mut writer
+                            }
+                            .write(sentence)?;
                         }
                     }
                 }
@@ -223,36 +266,51 @@ impl Corpus {
         let held_out = held_out.map(|(_, writer)| writer.finish()).transpose()?;
         let tokens = store.tokens() + held_out.as_ref().map_or(0, TokenStore::tokens);
         self.check_same_words(expected, report.words, tokens)?;
-        Ok(Encoded { store, held_out, report })
+        Ok(Encoded {
+            store,
+            held_out,
+            report,
+        })
     }
 
-    /// Whether this pass found what the one before did, as it must where the files are what they were: a clock too coarse
-    /// may hide that one was written to.
+    /// Whether this pass found what the one before did, as it must where the files are what they
+    /// were: a clock too coarse may hide that one was written to.
     fn check_same_words(&self, expected: Option<Expected>, words: u64, tokens: u64) -> Result<()> {
-        let Some(expected) = expected else { return Ok(()) };
+        let Some(expected) = expected else {
+            return Ok(());
+        };
         let (what, before, now) = match expected.tokens {
             _ if expected.words != words => ("words", expected.words, words),
             Some(counted) if counted != tokens => ("words of the vocabulary", counted, tokens),
             _ => return Ok(()),
         };
         let why = format!(
-            "the corpus changed while it was read: {} {what} were counted, {} read again; start again once nothing writes to it",
+            "the corpus changed while it was read: {} {what} were counted, {} read again; start \
+             again once nothing writes to it",
             count(before),
             count(now)
         );
-        Err(Error::Corpus { path: self.files().next().unwrap_or(Path::new("")).to_owned(), why })
+        Err(Error::Corpus {
+            path: self.files().next().unwrap_or(Path::new("")).to_owned(),
+            why,
+        })
     }
 
-    /// Hands the text out in rounds of at most `width` chunks, the next round being read while one is worked on;
-    /// `work` also hears of the bytes read up to the end of its round. Gives the bytes of all.
+    /// Hands the text out in rounds of at most `width` chunks, the next round being read while one
+    /// is worked on; `work` also hears of the bytes read up to the end of its round. Gives the
+    /// bytes of all.
     ///
     /// Fails at the end if a file is not what it was when the corpus was opened.
-    pub(crate) fn rounds(&self, width: usize, mut work: impl FnMut(&[Chunk], u64) -> Result<()> + Send) -> Result<u64> {
+    pub(crate) fn rounds(
+        &self,
+        width: usize,
+        mut work: impl FnMut(&[Chunk], u64) -> Result<()> + Send,
+    ) -> Result<u64> {
         self.groups(width, u64::MAX, |chunks, _, done| work(chunks, done))
     }
 
-    /// The same, where a round also ends with the chunk that fills `group` bytes of text, whatever the width, and `work` hears
-    /// of that.
+    /// The same, where a round also ends with the chunk that fills `group` bytes of text, whatever
+    /// the width, and `work` hears of that.
     fn groups(
         &self,
         width: usize,
@@ -269,7 +327,10 @@ impl Corpus {
             if ends_group {
                 left = group;
             }
-            let (worked, next) = rayon::join(|| work(&chunks, ends_group, done), || reader.take(width, &mut left));
+            let (worked, next) = rayon::join(
+                || work(&chunks, ends_group, done),
+                || reader.take(width, &mut left),
+            );
             worked?;
             chunks = next?;
         }
@@ -301,8 +362,13 @@ fn encode_chunk(chunk: &Chunk, vocab: &Vocab, form: Normalization) -> (Vec<u32>,
     (tokens, report)
 }
 
-/// Hands every line to `visit`, and counts those with words: one that goes on from the chunk before as a cut.
-pub(crate) fn for_each_line(chunk: &Chunk, report: &mut TextReport, mut visit: impl FnMut(&[u8], &mut TextReport)) {
+/// Hands every line to `visit`, and counts those with words: one that goes on from the chunk before
+/// as a cut.
+pub(crate) fn for_each_line(
+    chunk: &Chunk,
+    report: &mut TextReport,
+    mut visit: impl FnMut(&[u8], &mut TextReport),
+) {
     for (number, line) in chunk.lines().enumerate() {
         let before = report.words;
         visit(line, report);
@@ -345,18 +411,34 @@ mod tests {
         let (_file, corpus) = corpus(text.as_bytes());
         let vocab = Vocab::from_counts(&count(&corpus).unwrap().0, 1, None).unwrap();
         let held_out = |share, seed| {
-            let encoded =
-                corpus.encode(&vocab, Normalization::default(), Some(HeldOut::new(share, seed)), None, |_| ()).unwrap();
+            let encoded = corpus
+                .encode(
+                    &vocab,
+                    Normalization::default(),
+                    Some(HeldOut::new(share, seed)),
+                    None,
+                    |_| (),
+                )
+                .unwrap();
             let held_out = encoded.held_out.unwrap();
             assert_eq!(encoded.store.tokens() + held_out.tokens(), 16_000);
             let mut tokens = Vec::new();
-            (0..held_out.blocks()).for_each(|block| held_out.read_block(block, &mut tokens).unwrap());
-            assert!(tokens.chunks(4).all(|sentence| sentence[3] & END != 0 && sentence[0] == tokens[0]));
+            (0..held_out.blocks())
+                .for_each(|block| held_out.read_block(block, &mut tokens).unwrap());
+            assert!(
+                tokens
+                    .chunks(4)
+                    .all(|sentence| sentence[3] & END != 0 && sentence[0] == tokens[0])
+            );
             tokens
         };
         let tenth = held_out(0.1, 1);
         // 400 sentences of 4000, give or take four standard deviations.
-        assert!((tenth.len() as f64 / 4.0 - 400.0).abs() < 76.0, "{}", tenth.len());
+        assert!(
+            (tenth.len() as f64 / 4.0 - 400.0).abs() < 76.0,
+            "{}",
+            tenth.len()
+        );
         assert_eq!(tenth, held_out(0.1, 1));
         assert_ne!(tenth, held_out(0.1, 2));
         assert!(held_out(1e-18, 1).is_empty());
@@ -380,15 +462,28 @@ mod tests {
         let (vocab, tokens, report) = encoded(b"a b\tc\r\n\n  \na a");
         assert_eq!(vocab.words().collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(tokens, [0, 1, 2 | END, 0, END]);
-        assert_eq!(report, TextReport { bytes: 14, lines: 2, words: 5, ..TextReport::default() });
+        assert_eq!(
+            report,
+            TextReport {
+                bytes: 14,
+                lines: 2,
+                words: 5,
+                ..TextReport::default()
+            }
+        );
     }
 
     #[test]
     fn a_line_too_long_is_cut_and_counted() {
         let (_, tokens, report) = encoded("w ".repeat(MAX_SENTENCE * 2 + 1).as_bytes());
         assert_eq!(tokens.len(), MAX_SENTENCE * 2 + 1);
-        let ends: Vec<usize> = (0..tokens.len()).filter(|&i| tokens[i] & END != 0).collect();
-        assert_eq!(ends, [MAX_SENTENCE - 1, MAX_SENTENCE * 2 - 1, MAX_SENTENCE * 2]);
+        let ends: Vec<usize> = (0..tokens.len())
+            .filter(|&i| tokens[i] & END != 0)
+            .collect();
+        assert_eq!(
+            ends,
+            [MAX_SENTENCE - 1, MAX_SENTENCE * 2 - 1, MAX_SENTENCE * 2]
+        );
         assert_eq!(report.cuts, 2);
     }
 
@@ -396,7 +491,10 @@ mod tests {
     fn a_line_longer_than_any_buffer_loses_no_word() {
         let words = reader::CHUNK_BYTES; // of two bytes each, so two chunks
         let (_, tokens, report) = encoded("w ".repeat(words).as_bytes());
-        assert_eq!((tokens.len(), report.words, report.lines), (words, words as u64, 1));
+        assert_eq!(
+            (tokens.len(), report.words, report.lines),
+            (words, words as u64, 1)
+        );
         // The chunks have as many words as a whole number of sentences, so no piece is shorter.
         assert_eq!(report.cuts, (words / MAX_SENTENCE - 1) as u64);
     }
@@ -408,7 +506,13 @@ mod tests {
         text.extend(b" b\nc");
         let (vocab, tokens, report) = encoded(&text);
         assert_eq!((report.long_words, report.lines), (1, 2));
-        assert_eq!(tokens.iter().map(|t| vocab.word(t & !END)).collect::<String>(), "abc");
+        assert_eq!(
+            tokens
+                .iter()
+                .map(|t| vocab.word(t & !END))
+                .collect::<String>(),
+            "abc"
+        );
     }
 
     /// The beginning is whole lines, the same ones in every pass.
@@ -422,25 +526,39 @@ mod tests {
             let head = corpus.head(most);
             let (counts, counted) = count(&head).unwrap();
             let encoded = encode(&head, &Vocab::from_counts(&counts, 1, None).unwrap()).unwrap();
-            assert_eq!((counted.lines, counted.words), (encoded.report.lines, encoded.report.words));
+            assert_eq!(
+                (counted.lines, counted.words),
+                (encoded.report.lines, encoded.report.words)
+            );
             assert_eq!(counted.words, 3 * counted.lines);
             assert_eq!(counted.bytes.div_ceil(reader::CHUNK_BYTES as u64), chunks);
             assert_eq!(counted.lines == all.lines, chunks == 3);
         }
     }
 
-    /// Separators that are no blanks of ASCII's end words everywhere else, and so they do where a chunk has to end.
+    /// Separators that are no blanks of ASCII's end words everywhere else, and so they do where a
+    /// chunk has to end.
     #[test]
     fn words_between_other_separators_are_not_lost_in_a_line_longer_than_any_buffer() {
         for separator in ["\0", "\u{7f}", "\u{85}", "\u{3000}"] {
             let words = 2 * reader::CHUNK_BYTES / (3 + separator.len());
-            let (vocab, tokens, report) = encoded(format!("été{separator}").repeat(words).as_bytes());
-            assert_eq!((vocab.len(), tokens.len(), report.long_words), (1, words, 0), "{separator:?}");
-            // The separator lies across the end of the first chunk, and ends a word too long to keep.
+            let (vocab, tokens, report) =
+                encoded(format!("été{separator}").repeat(words).as_bytes());
+            assert_eq!(
+                (vocab.len(), tokens.len(), report.long_words),
+                (1, words, 0),
+                "{separator:?}"
+            );
+            // The separator lies across the end of the first chunk, and ends a word too long to
+            // keep.
             for before in 0..=separator.len() {
                 let long = "x".repeat(reader::CHUNK_BYTES - before);
                 let (vocab, tokens, report) = encoded(format!("{long}{separator}a\nb").as_bytes());
-                assert_eq!((tokens, report.long_words), (vec![END, 1 | END], 1), "{separator:?}");
+                assert_eq!(
+                    (tokens, report.long_words),
+                    (vec![END, 1 | END], 1),
+                    "{separator:?}"
+                );
                 assert!(vocab.words().eq(["a", "b"]));
             }
         }
@@ -464,9 +582,18 @@ mod tests {
         type Change = fn(&Path) -> std::io::Result<()>;
         let text = b"a b c\n";
         let changes: [(Change, &str); 4] = [
-            (|path| std::fs::write(path, b"a b c\na b"), "it had 6 bytes, and now has 9"),
-            (|path| std::fs::write(path, b"a b\n"), "it had 6 bytes, and now has 4"),
-            (|path| touch(path, SystemTime::UNIX_EPOCH), "another file has taken its place"),
+            (
+                |path| std::fs::write(path, b"a b c\na b"),
+                "it had 6 bytes, and now has 9",
+            ),
+            (
+                |path| std::fs::write(path, b"a b\n"),
+                "it had 6 bytes, and now has 4",
+            ),
+            (
+                |path| touch(path, SystemTime::UNIX_EPOCH),
+                "another file has taken its place",
+            ),
             (|path| std::fs::remove_file(path), "No such file"),
         ];
         for (change, expected) in changes {
@@ -477,15 +604,23 @@ mod tests {
             let path = file.path().to_owned();
             let work = |_: &[Chunk], _| change(&path).map_err(Error::io("change", &path));
             let error = corpus.rounds(1, work).unwrap_err();
-            let Error::Corpus { path: named, why } = &error else { panic!("{error}") };
+            let Error::Corpus { path: named, why } = &error else {
+                panic!("{error}")
+            };
             assert_eq!(named, &path);
-            assert!(why.starts_with("changed while it was read: ") && why.contains(expected), "{why}");
+            assert!(
+                why.starts_with("changed while it was read: ") && why.contains(expected),
+                "{why}"
+            );
             encode(&same, &vocab).unwrap();
         }
     }
 
     fn touch(path: &Path, modified: SystemTime) -> std::io::Result<()> {
-        std::fs::File::options().write(true).open(path)?.set_modified(modified)
+        std::fs::File::options()
+            .write(true)
+            .open(path)?
+            .set_modified(modified)
     }
 
     /// What the file system does not show: a change that leaves length and time as they were.
@@ -495,16 +630,49 @@ mod tests {
         let modified = file.path().metadata().unwrap().modified().unwrap();
         let (counts, report) = count(&corpus).unwrap();
         let vocab = Vocab::from_counts(&counts, 1, Some(2)).unwrap();
-        let exact = Expected { words: report.words, tokens: Some(vocab.tokens()) };
+        let exact = Expected {
+            words: report.words,
+            tokens: Some(vocab.tokens()),
+        };
         let encode = |text: &[u8], expected| {
-            std::fs::write(file.path(), text).and_then(|()| touch(file.path(), modified)).unwrap();
-            corpus.encode(&vocab, Normalization::default(), None, Some(expected), |_| ())
+            std::fs::write(file.path(), text)
+                .and_then(|()| touch(file.path(), modified))
+                .unwrap();
+            corpus.encode(
+                &vocab,
+                Normalization::default(),
+                None,
+                Some(expected),
+                |_| (),
+            )
         };
         encode(b"a b c\n", exact).unwrap();
         let swapped = encode(b"a a b\n", exact).unwrap_err().to_string();
-        assert!(swapped.contains("changed while it was read: 2 words of the vocabulary were counted, 3"), "{swapped}");
-        encode(b"a a b\n", Expected { tokens: None, ..exact }).unwrap();
-        let fewer = encode(b"a  bc\n", Expected { tokens: None, ..exact }).unwrap_err().to_string();
-        assert!(fewer.contains("changed while it was read: 3 words were counted"), "{fewer}");
+        assert!(
+            swapped
+                .contains("changed while it was read: 2 words of the vocabulary were counted, 3"),
+            "{swapped}"
+        );
+        encode(
+            b"a a b\n",
+            Expected {
+                tokens: None,
+                ..exact
+            },
+        )
+        .unwrap();
+        let fewer = encode(
+            b"a  bc\n",
+            Expected {
+                tokens: None,
+                ..exact
+            },
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(
+            fewer.contains("changed while it was read: 3 words were counted"),
+            "{fewer}"
+        );
     }
 }

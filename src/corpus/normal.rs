@@ -14,11 +14,14 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// The word in its form. The letters are lowered first, so that the form C is that of the result.
+    /// The word in its form. The letters are lowered first, so that the form C is that of the
+    /// result.
     pub fn apply(self, word: &str) -> Cow<'_, str> {
         let word = match self.lowercase {
             true if !word.is_ascii() => Cow::Owned(word.to_lowercase()),
-            true if word.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(word.to_ascii_lowercase()),
+            true if word.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                Cow::Owned(word.to_ascii_lowercase())
+            }
             _ => Cow::Borrowed(word),
         };
         if self.nfc && !word.is_ascii() && is_nfc_quick(word.chars()) != IsNormalized::Yes {
@@ -41,7 +44,8 @@ mod tests {
 
     #[test]
     fn words_take_their_form() {
-        let apply = |lowercase, nfc, word| Normalization { lowercase, nfc }.apply(word).into_owned();
+        let apply =
+            |lowercase, nfc, word| Normalization { lowercase, nfc }.apply(word).into_owned();
         assert_eq!(apply(false, false, "E\u{301}"), "E\u{301}");
         assert_eq!(apply(true, false, "E\u{301}A"), "e\u{301}a");
         assert_eq!(apply(false, true, "E\u{301}"), "É");

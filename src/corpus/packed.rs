@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// Bytes that tell what a file is.
 pub(super) const HEAD_BYTES: usize = 16;
 
-/// A decoder is granted as much memory as the largest windows in use need: `zstd --long=31` takes 2 GB.
+/// A decoder is granted as much memory as the largest windows in use need: `zstd --long=31` takes 2
+/// GB.
 const MAX_WINDOW_LOG: u32 = 31;
 
 /// What some editors put before a text of UTF-8.
@@ -53,10 +54,16 @@ static PACKINGS: [Packing; 4] = [
     Packing {
         name: "bzip2",
         extensions: &["bz2"],
-        // The letters alone could begin a text; the block, or the end of an empty file, that follows could not.
+        // The letters alone could begin a text; the block, or the end of an empty file, that
+        // follows could not.
         begins: |head| {
-            let block = [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]];
-            head.starts_with(b"BZh") && head.len() >= 10 && block.iter().any(|block| head[4..10] == *block)
+            let block = [
+                [0x31, 0x41, 0x59, 0x26, 0x53, 0x59],
+                [0x17, 0x72, 0x45, 0x38, 0x50, 0x90],
+            ];
+            head.starts_with(b"BZh")
+                && head.len() >= 10
+                && block.iter().any(|block| head[4..10] == *block)
         },
         decoder: |raw| Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(raw))),
     },
@@ -64,11 +71,18 @@ static PACKINGS: [Packing; 4] = [
         name: "xz",
         extensions: &["xz"],
         begins: |head| head.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]),
-        decoder: |raw| Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(raw, true, 1 << (MAX_WINDOW_LOG - 10)))),
+        decoder: |raw| {
+            Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(
+                raw,
+                true,
+                1 << (MAX_WINDOW_LOG - 10),
+            )))
+        },
     },
 ];
 
-/// First bytes of what cannot be unpacked here, and would otherwise be trained on as if it were words.
+/// First bytes of what cannot be unpacked here, and would otherwise be trained on as if it were
+/// words.
 const REFUSED: [(&[u8], &str); 4] = [
     (b"PK\x03\x04", "a zip archive"),
     (&[b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c], "a 7z archive"),
@@ -77,21 +91,30 @@ const REFUSED: [(&[u8], &str); 4] = [
 ];
 
 impl Packing {
-    /// What a file is by its first bytes, of which there are [`HEAD_BYTES`] unless it is shorter; none is plain text.
+    /// What a file is by its first bytes, of which there are [`HEAD_BYTES`] unless it is shorter;
+    /// none is plain text.
     ///
     /// # Errors
     /// In words, when it cannot be read or is not what its name promises.
     pub(super) fn of(path: &Path, head: &[u8]) -> Result<Option<&'static Self>, String> {
         if let Some((_, what)) = REFUSED.iter().find(|(magic, _)| head.starts_with(magic)) {
-            return Err(format!("is {what}; unpack it, or pack it with zstd, gzip, bzip2 or xz"));
+            return Err(format!(
+                "is {what}; unpack it, or pack it with zstd, gzip, bzip2 or xz"
+            ));
         }
         let found = PACKINGS.iter().find(|packing| (packing.begins)(head));
-        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-        let promised = PACKINGS.iter().find(|packing| packing.extensions.contains(&&*extension));
+        let extension = path
+            .extension()
+            .and_then(OsStr::to_str)
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let promised = PACKINGS
+            .iter()
+            .find(|packing| packing.extensions.contains(&&*extension));
         match (found, promised) {
             (None, Some(promised)) => Err(format!(
-                "is named as a {} file and does not begin as one; fetch it again, or take .{extension} off its name if it is \
-                 not packed",
+                "is named as a {} file and does not begin as one; fetch it again, or take \
+                 .{extension} off its name if it is not packed",
                 promised.name
             )),
             _ => Ok(found),
@@ -100,8 +123,16 @@ impl Packing {
 
     /// What a file is that is no plain text, by its first bytes.
     pub(super) fn named(head: &[u8]) -> Option<&'static str> {
-        let packed = PACKINGS.iter().find(|packing| (packing.begins)(head)).map(|packing| packing.name);
-        packed.or_else(|| REFUSED.iter().find(|(magic, _)| head.starts_with(magic)).map(|&(_, what)| what))
+        let packed = PACKINGS
+            .iter()
+            .find(|packing| (packing.begins)(head))
+            .map(|packing| packing.name);
+        packed.or_else(|| {
+            REFUSED
+                .iter()
+                .find(|(magic, _)| head.starts_with(magic))
+                .map(|&(_, what)| what)
+        })
     }
 
     /// A reader of what was packed.
@@ -116,8 +147,11 @@ const ARCHIVES: [&str; 4] = ["zip", "7z", "lz4", "z"];
 /// The path without the extension of a packed file or an archive, where it ends in one.
 pub(crate) fn without_packing(path: &Path) -> Option<PathBuf> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    let is_packed =
-        PACKINGS.iter().flat_map(|packing| packing.extensions).chain(&ARCHIVES).any(|&known| known == extension);
+    let is_packed = PACKINGS
+        .iter()
+        .flat_map(|packing| packing.extensions)
+        .chain(&ARCHIVES)
+        .any(|&known| known == extension);
     is_packed.then(|| path.with_extension(""))
 }
 

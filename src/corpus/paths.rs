@@ -10,7 +10,8 @@ use super::encoding::{unmarked, utf8_text};
 use super::input::STDIN;
 use crate::error::{Error, Result};
 
-/// The files and streams of a corpus, and what was left out of its folders: entries whose names begin with a dot.
+/// The files and streams of a corpus, and what was left out of its folders: entries whose names
+/// begin with a dot.
 pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut files, mut hidden) = (Vec::new(), Vec::new());
     for path in paths {
@@ -21,16 +22,24 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> 
         }
     }
     let mut streams: HashSet<&Path> = HashSet::new();
-    if let Some(path) = files.iter().find(|path| !path.is_file() && !streams.insert(path.as_path())) {
+    if let Some(path) = files
+        .iter()
+        .find(|path| !path.is_file() && !streams.insert(path.as_path()))
+    {
         let why = "is no file and named twice, and can be read once".to_owned();
-        return Err(Error::Corpus { path: path.clone(), why });
+        return Err(Error::Corpus {
+            path: path.clone(),
+            why,
+        });
     }
     Ok((files, hidden))
 }
 
 /// All files below a folder, in byte order of their paths.
 fn files_below(folder: &Path, hidden: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>> {
-    let is_hidden = |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
+    let is_hidden = |entry: &DirEntry| {
+        entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".")
+    };
     let mut files = Vec::new();
     let mut entries = WalkDir::new(folder).follow_links(true).into_iter();
     while let Some(entry) = entries.next() {
@@ -46,13 +55,20 @@ fn files_below(folder: &Path, hidden: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>>
         } else if entry.file_type().is_file() {
             files.push(entry.into_path());
         } else if !entry.file_type().is_dir() {
-            let why = "is no file; take it out of the folder, or name the files themselves".to_owned();
-            return Err(Error::Corpus { path: entry.into_path(), why });
+            let why =
+                "is no file; take it out of the folder, or name the files themselves".to_owned();
+            return Err(Error::Corpus {
+                path: entry.into_path(),
+                why,
+            });
         }
     }
     if files.is_empty() {
         let why = "is a folder without any files that are not hidden".to_owned();
-        return Err(Error::Corpus { path: folder.to_owned(), why });
+        return Err(Error::Corpus {
+            path: folder.to_owned(),
+            why,
+        });
     }
     let bytes = |path: &PathBuf| path.as_os_str().as_encoded_bytes().to_owned();
     files.sort_by_cached_key(bytes);
@@ -60,11 +76,12 @@ fn files_below(folder: &Path, hidden: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>>
     Ok(files)
 }
 
-/// The paths in a list, one a line; empty lines and byte order marks are passed over. The list `-` is standard input.
+/// The paths in a list, one a line; empty lines and byte order marks are passed over. The list `-`
+/// is standard input.
 ///
 /// # Errors
-/// [`Error::Io`] when it cannot be read; [`Error::Format`] for a line that cannot be a path; [`Error::Corpus`] when there is
-/// no path in it.
+/// [`Error::Io`] when it cannot be read; [`Error::Format`] for a line that cannot be a path;
+/// [`Error::Corpus`] when there is no path in it.
 pub fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let mut text = Vec::new();
     let is_stdin = list.as_os_str() == STDIN;
@@ -86,21 +103,31 @@ pub fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
             continue;
         }
         if line.contains(&0) {
-            return Err(wrong("holds a zero byte, which no path has; write one path a line"));
+            return Err(wrong(
+                "holds a zero byte, which no path has; write one path a line",
+            ));
         }
         if is_stdin && line == STDIN.as_bytes() {
-            return Err(wrong("names standard input, which the list itself comes from"));
+            return Err(wrong(
+                "names standard input, which the list itself comes from",
+            ));
         }
         paths.push(path_of(line).ok_or_else(|| wrong("is not UTF-8, as paths are here"))?);
     }
     if paths.is_empty() {
-        return Err(Error::Corpus { path: list.to_owned(), why: "names no files; write one path a line".to_owned() });
+        return Err(Error::Corpus {
+            path: list.to_owned(),
+            why: "names no files; write one path a line".to_owned(),
+        });
     }
     Ok(paths)
 }
 
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere a path may be impossible")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "elsewhere a path may be impossible"
+)]
 fn path_of(line: &[u8]) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
     Some(Path::new(std::ffi::OsStr::from_bytes(line)).to_owned())

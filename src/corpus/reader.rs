@@ -44,8 +44,8 @@ pub(super) struct ChunkReader<'a> {
     carry: Vec<u8>,
     /// Whether the last line was cut between two words.
     continued: bool,
-    /// Within a word too long to keep: the bytes of it that `carry` begins with. Everything up to the next separator belongs
-    /// to it.
+    /// Within a word too long to keep: the bytes of it that `carry` begins with. Everything up to
+    /// the next separator belongs to it.
     long_word: Option<usize>,
 }
 
@@ -53,10 +53,19 @@ impl<'a> ChunkReader<'a> {
     /// Ends with the chunk in which `most` bytes are reached.
     pub(super) fn new(sources: &'a [Source], keep: bool, most: u64) -> Self {
         let sources = sources.iter();
-        Self { sources, keep, left: most, current: None, carry: Vec::new(), continued: false, long_word: None }
+        Self {
+            sources,
+            keep,
+            left: most,
+            current: None,
+            carry: Vec::new(),
+            continued: false,
+            long_word: None,
+        }
     }
 
-    /// The next chunks, at most `count`, and no more once they have taken `left` bytes of text down to 0; none at the end.
+    /// The next chunks, at most `count`, and no more once they have taken `left` bytes of text down
+    /// to 0; none at the end.
     pub(super) fn take(&mut self, count: usize, left: &mut u64) -> Result<Vec<Chunk>> {
         let mut chunks = Vec::with_capacity(count);
         while chunks.len() < count && *left > 0 {
@@ -83,7 +92,9 @@ impl<'a> ChunkReader<'a> {
         let fresh = text.len();
         let more = input.read(CHUNK_BYTES - fresh, &mut text)?;
         let bytes = input.new_raw_bytes();
-        let rest_of_word = self.long_word.and_then(|kept| Some(kept..kept + separators(&text[kept..]).next()?.start));
+        let rest_of_word = self
+            .long_word
+            .and_then(|kept| Some(kept..kept + separators(&text[kept..]).next()?.start));
         if let Some(rest) = rest_of_word {
             text.drain(rest);
             self.long_word = None;
@@ -101,12 +112,14 @@ impl<'a> ChunkReader<'a> {
             self.carry = text.split_off(last.end);
             self.continued = true;
         } else {
-            // One word fills everything that was read: enough of it is kept to be counted as too long, and its last bytes,
-            // which may be the first of a separator.
+            // One word fills everything that was read: enough of it is kept to be counted as too
+            // long, and its last bytes, which may be the first of a separator.
             let is_inner = |byte: &&u8| (0x80..0xc0).contains(*byte);
             let kept = MAX_WORD_BYTES + 1;
             let kept = kept + text[kept..].iter().take(3).take_while(is_inner).count();
-            let lead = text[text.len() - 3..].iter().rposition(|&byte| byte >= 0xc0);
+            let lead = text[text.len() - 3..]
+                .iter()
+                .rposition(|&byte| byte >= 0xc0);
             let tail = lead.map_or(text.len(), |lead| text.len() - 3 + lead);
             text.drain(kept..tail);
             self.long_word = Some(kept);
@@ -114,6 +127,10 @@ impl<'a> ChunkReader<'a> {
             self.continued = std::mem::take(&mut continued);
         }
         self.left = self.left.saturating_sub(text.len() as u64);
-        Ok(Some(Chunk { text, continued, bytes }))
+        Ok(Some(Chunk {
+            text,
+            continued,
+            bytes,
+        }))
     }
 }

@@ -1,6 +1,7 @@
 //! The encoded corpus on disk: word ids as `u32`, sentence after sentence, in blocks.
 //!
-//! Each block has a checksum, which is compared whenever it is read: what a disk has damaged is never trained on.
+//! Each block has a checksum, which is compared whenever it is read: what a disk has damaged is
+//! never trained on.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -23,8 +24,8 @@ pub const END: u32 = 1 << 31;
 pub const BLOCK_TOKENS: usize = 1 << 14;
 
 /// What is said of a block that is not what was written.
-const DAMAGED: &str =
-    "it does not hold what was written any more; start again, and check the disk if that happens once more";
+const DAMAGED: &str = "it does not hold what was written any more; start again, and check the disk \
+                       if that happens once more";
 
 /// Writes a store.
 pub struct StoreWriter {
@@ -37,16 +38,28 @@ pub struct StoreWriter {
 }
 
 impl StoreWriter {
-    /// Starts a store in the system's folder for temporary files. It has no name and vanishes with the process.
+    /// Starts a store in the system's folder for temporary files. It has no name and vanishes with
+    /// the process.
     ///
     /// # Errors
     /// [`Error::Io`] when no file can be made there.
     pub fn new() -> Result<Self> {
-        let file =
-            tempfile::tempfile().map_err(store_error("create the token store in (set TMPDIR to a larger disk)"))?;
-        let index = Index { starts: vec![0], checksums: Vec::new(), digest: 0 };
+        let file = tempfile::tempfile().map_err(store_error(
+            "create the token store in (set TMPDIR to a larger disk)",
+        ))?;
+        let index = Index {
+            starts: vec![0],
+            checksums: Vec::new(),
+            digest: 0,
+        };
         let out = BufWriter::with_capacity(1 << 20, file);
-        Ok(Self { out, tokens: 0, index, checksum: 0, digest: Xxh3::new() })
+        Ok(Self {
+            out,
+            tokens: 0,
+            index,
+            checksum: 0,
+            digest: Xxh3::new(),
+        })
     }
 
     /// Tokens written so far.
@@ -61,14 +74,22 @@ impl StoreWriter {
     pub fn write(&mut self, tokens: &[u32]) -> Result<()> {
         self.out
             .write_all(bytemuck::cast_slice(tokens))
-            .map_err(store_error("write the token store to (4 bytes a word; set TMPDIR to a larger disk)"))?;
+            .map_err(store_error(
+                "write the token store to (4 bytes a word; set TMPDIR to a larger disk)",
+            ))?;
         self.digest.update(bytemuck::cast_slice(tokens));
         let mut rest = tokens;
         loop {
             let filled = (self.tokens - self.index.tokens()) as usize;
             // The first sentence end at or after the token that fills the block.
             let earliest = BLOCK_TOKENS.saturating_sub(filled + 1);
-            let Some(end) = rest.iter().skip(earliest).position(|token| token & END != 0) else { break };
+            let Some(end) = rest
+                .iter()
+                .skip(earliest)
+                .position(|token| token & END != 0)
+            else {
+                break;
+            };
             let taken = earliest + end + 1;
             self.take(&rest[..taken]);
             self.end_block();
@@ -85,7 +106,9 @@ impl StoreWriter {
 
     fn end_block(&mut self) {
         self.index.starts.push(self.tokens);
-        self.index.checksums.push(std::mem::take(&mut self.checksum));
+        self.index
+            .checksums
+            .push(std::mem::take(&mut self.checksum));
     }
 
     /// Ends the store.
@@ -101,8 +124,15 @@ impl StoreWriter {
             .out
             .into_inner()
             .map_err(|e| e.into_error())
-            .map_err(store_error("write the token store to (4 bytes a word; set TMPDIR to a larger disk)"))?;
-        Ok(TokenStore::new(Arc::new(Mutex::new(file)), &std::env::temp_dir(), 0, self.index))
+            .map_err(store_error(
+                "write the token store to (4 bytes a word; set TMPDIR to a larger disk)",
+            ))?;
+        Ok(TokenStore::new(
+            Arc::new(Mutex::new(file)),
+            &std::env::temp_dir(),
+            0,
+            self.index,
+        ))
     }
 }
 
@@ -123,7 +153,8 @@ impl Index {
         self.starts.last().copied().unwrap_or(0)
     }
 
-    /// Whether a writer could have made them: one after the other, none of them empty or larger than a block can be.
+    /// Whether a writer could have made them: one after the other, none of them empty or larger
+    /// than a block can be.
     pub(crate) fn is_sound(&self) -> bool {
         let largest = (BLOCK_TOKENS + MAX_SENTENCE) as u64;
         let follow = |pair: &[u64]| pair[0] < pair[1] && pair[1] - pair[0] <= largest;
@@ -148,7 +179,12 @@ pub struct TokenStore {
 impl TokenStore {
     /// The blocks that begin at byte `offset` of a file, which is called `place`.
     pub(crate) fn new(file: Arc<Mutex<File>>, place: &Path, offset: u64, index: Index) -> Self {
-        Self { file, place: place.to_owned(), offset, index }
+        Self {
+            file,
+            place: place.to_owned(),
+            offset,
+            index,
+        }
     }
 
     /// Number of tokens.
@@ -190,7 +226,11 @@ impl TokenStore {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
             Err(error) => return Err(self.read_error(error)),
         };
-        if is_whole { Ok(()) } else { Err(self.read_error(io::Error::new(io::ErrorKind::InvalidData, DAMAGED))) }
+        if is_whole {
+            Ok(())
+        } else {
+            Err(self.read_error(io::Error::new(io::ErrorKind::InvalidData, DAMAGED)))
+        }
     }
 
     /// Whether any sentence has two words.
@@ -242,14 +282,18 @@ mod tests {
     #[test]
     fn a_block_that_is_not_what_was_written_is_refused() {
         let mut writer = StoreWriter::new().unwrap();
-        let sentence: Vec<u32> = (0..BLOCK_TOKENS as u32).map(|i| if i % 4 == 3 { i | END } else { i }).collect();
+        let sentence: Vec<u32> = (0..BLOCK_TOKENS as u32)
+            .map(|i| if i % 4 == 3 { i | END } else { i })
+            .collect();
         (0..3).for_each(|_| writer.write(&sentence).unwrap());
         let store = writer.finish().unwrap();
         let file = store.file.lock().unwrap().try_clone().unwrap();
         let whole = |block| store.read_block(block, &mut Vec::new());
         (0..3).for_each(|block| whole(block).unwrap());
         let mut other = &file;
-        other.seek(SeekFrom::Start(BLOCK_TOKENS as u64 * 4 + 9)).unwrap();
+        other
+            .seek(SeekFrom::Start(BLOCK_TOKENS as u64 * 4 + 9))
+            .unwrap();
         other.write_all(&[77]).unwrap();
         let error = whole(1).unwrap_err().to_string();
         assert!(error.contains("does not hold what was written"), "{error}");
@@ -262,18 +306,38 @@ mod tests {
     fn blocks_that_no_writer_made_are_told() {
         let sound = |starts: &[u64]| {
             let checksums = vec![0; starts.len().saturating_sub(1)];
-            Index { starts: starts.to_vec(), checksums, digest: 0 }.is_sound()
+            Index {
+                starts: starts.to_vec(),
+                checksums,
+                digest: 0,
+            }
+            .is_sound()
         };
         assert!(sound(&[0, 1, BLOCK_TOKENS as u64 * 2]));
-        assert!(!Index { starts: vec![0, 1], checksums: Vec::new(), digest: 0 }.is_sound());
-        for starts in [&[][..], &[1, 2], &[0, 2, 2], &[0, 2, 1], &[0, u64::MAX], &[0, BLOCK_TOKENS as u64 * 2 + 1]] {
+        assert!(
+            !Index {
+                starts: vec![0, 1],
+                checksums: Vec::new(),
+                digest: 0
+            }
+            .is_sound()
+        );
+        for starts in [
+            &[][..],
+            &[1, 2],
+            &[0, 2, 2],
+            &[0, 2, 1],
+            &[0, u64::MAX],
+            &[0, BLOCK_TOKENS as u64 * 2 + 1],
+        ] {
             assert!(!sound(starts), "{starts:?}");
         }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
-        /// However the tokens come in, they come out in order, in blocks of whole sentences of the stated size.
+        /// However the tokens come in, they come out in order, in blocks of whole sentences of the
+        /// stated size.
         #[test]
         fn blocks_hold_whole_sentences(lengths in prop::collection::vec(1usize..9000, 1..20), pieces in 1usize..5) {
             let sentences: Vec<Vec<u32>> = lengths

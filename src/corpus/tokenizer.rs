@@ -6,10 +6,15 @@ use super::{MARK, MAX_WORD_BYTES, Normalization, TextReport};
 
 /// Hands every word of a line to `visit`, in its form.
 ///
-/// Words are separated by whitespace and control characters, Unicode's included: no word of the vocabulary can then be
-/// split by a reader of the vectors. Byte order marks separate them too: one stands wherever files were joined. Bytes that
-/// are not UTF-8 become U+FFFD.
-pub(super) fn for_each_word(line: &[u8], form: Normalization, report: &mut TextReport, mut visit: impl FnMut(&[u8])) {
+/// Words are separated by whitespace and control characters, Unicode's included: no word of the
+/// vocabulary can then be split by a reader of the vectors. Byte order marks separate them too: one
+/// stands wherever files were joined. Bytes that are not UTF-8 become U+FFFD.
+pub(super) fn for_each_word(
+    line: &[u8],
+    form: Normalization,
+    report: &mut TextReport,
+    mut visit: impl FnMut(&[u8]),
+) {
     for_each_raw_word(line, |raw, ascii| {
         let text;
         let formed;
@@ -36,7 +41,11 @@ pub(crate) fn for_each_raw_word(line: &[u8], mut visit: impl FnMut(&[u8], bool))
     let mut start = 0;
     let mut ascii = true;
     let mut end_word = |word: &[u8], ascii: bool| {
-        if ascii { visit(word, true) } else { split_unicode(word, &mut visit) }
+        if ascii {
+            visit(word, true)
+        } else {
+            split_unicode(word, &mut visit)
+        }
     };
     for (at, &byte) in line.iter().enumerate() {
         if byte <= b' ' || byte == 0x7f {
@@ -65,17 +74,25 @@ pub(super) fn separators(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     text.utf8_chunks().flat_map(move |part| {
         let start = end;
         end += part.valid().len() + part.invalid().len();
-        let separators = part.valid().char_indices().filter(|&(_, c)| is_separator(c));
+        let separators = part
+            .valid()
+            .char_indices()
+            .filter(|&(_, c)| is_separator(c));
         separators.map(move |(at, c)| start + at..start + at + c.len_utf8())
     })
 }
 
 /// The slow path, for what is not ASCII: it may be invalid, or hold separators beyond ASCII.
 fn split_unicode(bytes: &[u8], visit: &mut impl FnMut(&[u8], bool)) {
-    // Not by `separators`: a loop of its own is a third faster, and this is where languages beyond English are read.
+    // Not by `separators`: a loop of its own is a third faster, and this is where languages beyond
+    // English are read.
     let (mut start, mut at) = (0, 0);
     for part in bytes.utf8_chunks() {
-        for (offset, c) in part.valid().char_indices().filter(|&(_, c)| is_separator(c)) {
+        for (offset, c) in part
+            .valid()
+            .char_indices()
+            .filter(|&(_, c)| is_separator(c))
+        {
             if at + offset > start {
                 visit(&bytes[start..at + offset], false);
             }
@@ -101,7 +118,9 @@ mod tests {
     fn words_in(form: Normalization, line: &[u8]) -> (Vec<String>, TextReport) {
         let mut report = TextReport::default();
         let mut words = Vec::new();
-        for_each_word(line, form, &mut report, |word| words.push(String::from_utf8(word.to_vec()).unwrap()));
+        for_each_word(line, form, &mut report, |word| {
+            words.push(String::from_utf8(word.to_vec()).unwrap())
+        });
         (words, report)
     }
 
@@ -115,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_part_of_no_word() {
-        assert_eq!(words("\u{feff}a b\u{feff}\u{feff}c \u{feff}d\u{feff} \u{feff}".as_bytes()).0, ["a", "b", "c", "d"]);
+        assert_eq!(
+            words("\u{feff}a b\u{feff}\u{feff}c \u{feff}d\u{feff} \u{feff}".as_bytes()).0,
+            ["a", "b", "c", "d"]
+        );
     }
 
     #[test]
@@ -127,7 +149,13 @@ mod tests {
 
     #[test]
     fn words_too_long_are_skipped_and_counted() {
-        let line = [vec![b'x'; MAX_WORD_BYTES], vec![b' '], vec![b'y'; MAX_WORD_BYTES + 1], b" z".to_vec()].concat();
+        let line = [
+            vec![b'x'; MAX_WORD_BYTES],
+            vec![b' '],
+            vec![b'y'; MAX_WORD_BYTES + 1],
+            b" z".to_vec(),
+        ]
+        .concat();
         let (words, report) = words(&line);
         assert_eq!(words.len(), 2);
         assert_eq!((report.words, report.long_words), (2, 1));
@@ -136,7 +164,10 @@ mod tests {
     /// The sign for kelvin takes three bytes, its lower case one.
     #[test]
     fn a_word_too_long_is_none_in_a_shorter_form() {
-        let lowercase = Normalization { lowercase: true, nfc: false };
+        let lowercase = Normalization {
+            lowercase: true,
+            nfc: false,
+        };
         let (words, report) = words_in(lowercase, "\u{212a}".repeat(MAX_WORD_BYTES / 2).as_bytes());
         assert_eq!((words.len(), report.long_words), (0, 1));
         assert_eq!(words_in(lowercase, "A \u{212a}B".as_bytes()).0, ["a", "kb"]);

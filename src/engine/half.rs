@@ -1,8 +1,9 @@
 //! Matrices stored in 16 bits: stochastic rounding, the same in every engine.
 //!
-//! An element moves by far less than the distance to its neighbour among 16-bit floats; rounded to the nearest it would
-//! never move. So a value between two neighbours becomes the upper one with the probability of its share of the way
-//! there: every move counts on average. A value that 16 bits can hold stays, whatever the draw.
+//! An element moves by far less than the distance to its neighbour among 16-bit floats; rounded to
+//! the nearest it would never move. So a value between two neighbours becomes the upper one with
+//! the probability of its share of the way there: every move counts on average. A value that 16
+//! bits can hold stays, whatever the draw.
 //!
 //! Draws are functions of seed, step, table, row and column. Twin: `shaders/round_half.wgsl`.
 
@@ -11,11 +12,13 @@ use half::f16;
 use crate::batch::Batch;
 use crate::sampling::{Key, Stream};
 
-/// A step's half of what its draws are functions of. A step is known by the words seen before it, so that a run that was
-/// resumed draws as one that was not.
+/// A step's half of what its draws are functions of. A step is known by the words seen before it,
+/// so that a run that was resumed draws as one that was not.
 pub(super) fn key(seed: u64, batch: &Batch) -> [u32; 2] {
     use rand::Rng;
-    let bits = Key::new(seed, 0, Stream::Rounding).at(batch.words_before).next_u64();
+    let bits = Key::new(seed, 0, Stream::Rounding)
+        .at(batch.words_before)
+        .next_u64();
     [bits as u32, (bits >> 32) as u32]
 }
 
@@ -34,20 +37,26 @@ pub(super) fn draws(key: [u32; 2], is_output: bool, row: u32, column: u32) -> [u
     v
 }
 
-/// The 16-bit float below or above a value, towards zero or away from it, as the draw says. Values beyond the largest
-/// become the largest; what is no finite number stays that. There is no negative zero.
+/// The 16-bit float below or above a value, towards zero or away from it, as the draw says. Values
+/// beyond the largest become the largest; what is no finite number stays that. There is no negative
+/// zero.
 pub(super) fn round(value: f64, draw: u32) -> f64 {
     if !value.is_finite() {
         return value;
     }
     let magnitude = value.abs().min(f16::MAX.to_f64());
-    // The distance of neighbours: ten bits below the leading one, and the same for all subnormal numbers.
+    // The distance of neighbours: ten bits below the leading one, and the same for all subnormal
+    // numbers.
     let exponent = ((magnitude.to_bits() >> 52) as i32 - 1023).max(-14);
     let unit = f64::from(exponent - 10).exp2();
     let units = magnitude / unit;
     let up = f64::from(draw) < units.fract() * 2f64.powi(32);
     let rounded = (units.floor() + f64::from(u8::from(up))) * unit;
-    if rounded == 0.0 { 0.0 } else { rounded.copysign(value) }
+    if rounded == 0.0 {
+        0.0
+    } else {
+        rounded.copysign(value)
+    }
 }
 
 /// The bits of the nearest 16-bit float. There is no negative zero.
@@ -68,10 +77,16 @@ mod tests {
 
     #[test]
     fn what_16_bits_hold_stays() {
-        for half in (0..=u16::MAX).map(f16::from_bits).filter(|half| half.is_finite()) {
+        for half in (0..=u16::MAX)
+            .map(f16::from_bits)
+            .filter(|half| half.is_finite())
+        {
             for draw in DRAWS {
                 let rounded = round(half.to_f64(), draw);
-                assert!(rounded == half.to_f64() && (rounded != 0.0 || rounded.is_sign_positive()), "{half}");
+                assert!(
+                    rounded == half.to_f64() && (rounded != 0.0 || rounded.is_sign_positive()),
+                    "{half}"
+                );
             }
             assert_eq!(f16::from_bits(nearest(half.to_f32())), half);
         }
@@ -81,14 +96,18 @@ mod tests {
     fn nothing_becomes_infinite_and_no_failure_is_hidden() {
         for value in [65_504.5, 65_519.0, 1e9, f64::MAX] {
             for draw in DRAWS {
-                assert_eq!((round(value, draw), round(-value, draw)), (65_504.0, -65_504.0));
+                assert_eq!(
+                    (round(value, draw), round(-value, draw)),
+                    (65_504.0, -65_504.0)
+                );
             }
         }
         assert!(round(f64::NAN, 0).is_nan() && round(f64::INFINITY, 0).is_infinite());
     }
 
     proptest! {
-        /// Of the 2^32 draws exactly the share of the way to the upper neighbour leads there: no bias at all.
+        /// Of the 2^32 draws exactly the share of the way to the upper neighbour leads there: no
+        /// bias at all.
         #[test]
         fn as_many_draws_lead_up_as_should(bits in 0u16..0x7bff, share in 0u32..8192, negative: bool) {
             let (lower, upper) = (f16::from_bits(bits).to_f64(), f16::from_bits(bits + 1).to_f64());
@@ -104,10 +123,19 @@ mod tests {
         }
     }
 
-    /// Pearson's chi-square of the draws along rows, columns and steps, and of pairs of neighbours in each direction.
+    /// Pearson's chi-square of the draws along rows, columns and steps, and of pairs of neighbours
+    /// in each direction.
     #[test]
     fn draws_are_uniform_and_neighbours_unrelated() {
-        let at = |step: u64| key(7, &Batch { words_before: step, ..Batch::default() });
+        let at = |step: u64| {
+            key(
+                7,
+                &Batch {
+                    words_before: step,
+                    ..Batch::default()
+                },
+            )
+        };
         let (zero, n) = (at(0), 64_000u32);
         type Walk<'a> = Box<dyn Fn(u32) -> [u32; 4] + 'a>;
         let walks: [Walk<'_>; 4] = [
@@ -128,7 +156,8 @@ mod tests {
                 let expected = f64::from(n) / 64.0;
                 for seen in [alone, pairs] {
                     let chi2: f64 = seen.iter().map(|s| (s - expected).powi(2) / expected).sum();
-                    // 63 degrees of freedom: 115 is passed 6 times in 100,000; the draws are fixed, so this cannot flicker.
+                    // 63 degrees of freedom: 115 is passed 6 times in 100,000; the draws are fixed,
+                    // so this cannot flicker.
                     assert!(chi2 < 115.0, "{chi2}");
                 }
             }
@@ -141,7 +170,10 @@ mod tests {
         let unit = 2f64.powi(-14);
         let (value, n) = (0.1 + 0.1 * unit, 40_000);
         let value = f16::from_f64(0.1).to_f64() + (value - 0.1);
-        let mean = (0..n).map(|row| round(value, draws([1, 2], false, row, 9)[2])).sum::<f64>() / f64::from(n);
+        let mean = (0..n)
+            .map(|row| round(value, draws([1, 2], false, row, 9)[2]))
+            .sum::<f64>()
+            / f64::from(n);
         // The standard error is unit * sqrt(0.1 * 0.9 / n).
         let error = unit * (0.09 / f64::from(n)).sqrt();
         assert!((mean - value).abs() < 4.0 * error, "{mean} {value}");

@@ -1,4 +1,5 @@
-//! The reference engine: f64, obvious loops, exact sums. Slow; the twin that both other engines are tested against.
+//! The reference engine: f64, obvious loops, exact sums. Slow; the twin that both other engines are
+//! tested against.
 
 use super::{Engine, Objective, half};
 use crate::batch::Batch;
@@ -34,7 +35,13 @@ pub struct Gradient {
 impl ReferenceEngine {
     /// Starts from a model; each step moves a row by at most `clip`.
     pub fn new(model: &Model, objective: Objective, clip: f32) -> Self {
-        let widen = |matrix: &Matrix| matrix.values().iter().map(|&value| f64::from(value)).collect();
+        let widen = |matrix: &Matrix| {
+            matrix
+                .values()
+                .iter()
+                .map(|&value| f64::from(value))
+                .collect()
+        };
         Self {
             input: widen(&model.input),
             output: widen(&model.output),
@@ -46,21 +53,30 @@ impl ReferenceEngine {
         }
     }
 
-    /// Rounds every element that moves to a 16-bit float, by draws from `seed`. Those of the start should be such floats.
+    /// Rounds every element that moves to a 16-bit float, by draws from `seed`. Those of the start
+    /// should be such floats.
     pub fn storing_halves(self, seed: u64) -> Self {
-        Self { rounding: Some(seed), ..self }
+        Self {
+            rounding: Some(seed),
+            ..self
+        }
     }
 
     /// Loss and negated gradient of a batch at the current model.
     pub fn gradient(&self, batch: &Batch) -> Gradient {
-        let mut gradient =
-            Gradient { loss: 0.0, input: vec![0.0; self.input.len()], output: vec![0.0; self.output.len()] };
+        let mut gradient = Gradient {
+            loss: 0.0,
+            input: vec![0.0; self.input.len()],
+            output: vec![0.0; self.output.len()],
+        };
         for (window, centers) in batch.windows_with_centers() {
             for center in centers.into_iter().map(|row| row as usize) {
                 for target in batch.targets_of(window) {
                     let row = batch.target_rows[target.slot()] as usize;
                     match self.objective {
-                        Objective::Sigmoid => self.sigmoid_pair(center, row, target.label(), &mut gradient),
+                        Objective::Sigmoid => {
+                            self.sigmoid_pair(center, row, target.label(), &mut gradient)
+                        }
                         Objective::Softmax => self.softmax_pair(center, row, &mut gradient),
                     }
                 }
@@ -72,11 +88,18 @@ impl ReferenceEngine {
     fn sigmoid_pair(&self, center: usize, target: usize, label: bool, gradient: &mut Gradient) {
         let score = self.score(center, target);
         gradient.loss += softplus(if label { -score } else { score });
-        self.add(center, target, f64::from(u8::from(label)) - sigmoid(score), gradient);
+        self.add(
+            center,
+            target,
+            f64::from(u8::from(label)) - sigmoid(score),
+            gradient,
+        );
     }
 
     fn softmax_pair(&self, center: usize, target: usize, gradient: &mut Gradient) {
-        let scores: Vec<f64> = (0..self.output.len() / self.dim).map(|row| self.score(center, row)).collect();
+        let scores: Vec<f64> = (0..self.output.len() / self.dim)
+            .map(|row| self.score(center, row))
+            .collect();
         let total = log_sum_exp(&scores);
         gradient.loss += total - scores[target];
         for (row, score) in scores.iter().enumerate() {
@@ -86,7 +109,10 @@ impl ReferenceEngine {
     }
 
     fn score(&self, center: usize, target: usize) -> f64 {
-        let (x, t) = (&self.input[center * self.dim..][..self.dim], &self.output[target * self.dim..][..self.dim]);
+        let (x, t) = (
+            &self.input[center * self.dim..][..self.dim],
+            &self.output[target * self.dim..][..self.dim],
+        );
         x.iter().zip(t).map(|(a, b)| a * b).sum()
     }
 
@@ -103,8 +129,20 @@ impl Engine for ReferenceEngine {
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
         let gradient = self.gradient(batch);
         self.loss += gradient.loss;
-        apply(&mut self.input, &gradient.input, self.dim, f64::from(lr), self.clip);
-        apply(&mut self.output, &gradient.output, self.dim, f64::from(lr), self.clip);
+        apply(
+            &mut self.input,
+            &gradient.input,
+            self.dim,
+            f64::from(lr),
+            self.clip,
+        );
+        apply(
+            &mut self.output,
+            &gradient.output,
+            self.dim,
+            f64::from(lr),
+            self.clip,
+        );
         if let Some(seed) = self.rounding {
             let key = half::key(seed, batch);
             round(&mut self.input, self.dim, key, false);
@@ -118,8 +156,13 @@ impl Engine for ReferenceEngine {
     }
 
     fn model(&mut self) -> Result<Model> {
-        let narrow = |values: &[f64]| Matrix::from_values(self.dim, values.iter().map(|&value| value as f32).collect());
-        Ok(Model { input: narrow(&self.input), output: narrow(&self.output) })
+        let narrow = |values: &[f64]| {
+            Matrix::from_values(self.dim, values.iter().map(|&value| value as f32).collect())
+        };
+        Ok(Model {
+            input: narrow(&self.input),
+            output: narrow(&self.output),
+        })
     }
 
     fn describe(&self) -> String {
@@ -140,15 +183,26 @@ pub fn softplus(x: f64) -> f64 {
 /// log(sum of e^x), without overflow for large x.
 pub fn log_sum_exp(values: &[f64]) -> f64 {
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
+    largest
+        + values
+            .iter()
+            .map(|value| (value - largest).exp())
+            .sum::<f64>()
+            .ln()
 }
 
 /// Moves each row by `lr` times its sum, but no further than `clip`.
 fn apply(table: &mut [f64], sums: &[f64], dim: usize, lr: f64, clip: f64) {
     for (row, sum) in table.chunks_exact_mut(dim).zip(sums.chunks_exact(dim)) {
         let length = lr * sum.iter().map(|s| s * s).sum::<f64>().sqrt();
-        let factor = if length > clip { lr * clip / length } else { lr };
-        row.iter_mut().zip(sum).for_each(|(value, sum)| *value += factor * sum);
+        let factor = if length > clip {
+            lr * clip / length
+        } else {
+            lr
+        };
+        row.iter_mut()
+            .zip(sum)
+            .for_each(|(value, sum)| *value += factor * sum);
     }
 }
 
@@ -157,7 +211,9 @@ fn round(table: &mut [f64], dim: usize, key: [u32; 2], is_output: bool) {
     for (row, values) in table.chunks_exact_mut(dim).enumerate() {
         for (column, four) in values.chunks_mut(4).enumerate() {
             let draws = half::draws(key, is_output, row as u32, column as u32);
-            four.iter_mut().zip(draws).for_each(|(value, draw)| *value = half::round(*value, draw));
+            four.iter_mut()
+                .zip(draws)
+                .for_each(|(value, draw)| *value = half::round(*value, draw));
         }
     }
 }
@@ -195,7 +251,10 @@ mod tests {
         close(engine.output[3], 0.125 * e1 * 2.0);
         close(engine.output[4], 0.125 * e2);
         close(engine.output[5], -1.0 + 0.125 * e2 * 2.0);
-        close(engine.take_loss().unwrap(), 0.474_076_984_180_107_1 + 0.126_928_011_042_972_6);
+        close(
+            engine.take_loss().unwrap(),
+            0.474_076_984_180_107_1 + 0.126_928_011_042_972_6,
+        );
         close(engine.take_loss().unwrap(), 0.0);
     }
 
@@ -206,14 +265,19 @@ mod tests {
         model.output = Model::new(4, 8, 2).input;
         let before = ReferenceEngine::new(&model, Objective::Sigmoid, 0.0078125);
         let mut engine = before.clone();
-        engine.step(&batch_of(4, &[(vec![0, 1], vec![2, 3])]), 1e6).unwrap();
+        engine
+            .step(&batch_of(4, &[(vec![0, 1], vec![2, 3])]), 1e6)
+            .unwrap();
         for row in [0, 1] {
-            let moved: f64 = (0..8).map(|d| (engine.input[row * 8 + d] - before.input[row * 8 + d]).powi(2)).sum();
+            let moved: f64 = (0..8)
+                .map(|d| (engine.input[row * 8 + d] - before.input[row * 8 + d]).powi(2))
+                .sum();
             assert!((moved.sqrt() - 0.0078125).abs() < 1e-12);
         }
     }
 
-    /// Central differences of the loss, element by element, for rows that repeat within and across windows.
+    /// Central differences of the loss, element by element, for rows that repeat within and across
+    /// windows.
     #[test]
     fn gradients_agree_with_finite_differences() {
         let mut model = Model::new(6, 5, 3);
@@ -221,10 +285,21 @@ mod tests {
             let start = Model::new(6, 5, seed);
             for row in 0..6 {
                 // Elements up to ±1: far from the flat start, where a wrong sign could hide.
-                matrix.row_mut(row).iter_mut().zip(start.input.row(row)).for_each(|(v, s)| *v = s * 10.0);
+                matrix
+                    .row_mut(row)
+                    .iter_mut()
+                    .zip(start.input.row(row))
+                    .for_each(|(v, s)| *v = s * 10.0);
             }
         }
-        let batch = batch_of(6, &[(vec![0, 1, 0], vec![2, 3, 3, 4]), (vec![5], vec![0, 1]), (vec![], vec![2])]);
+        let batch = batch_of(
+            6,
+            &[
+                (vec![0, 1, 0], vec![2, 3, 3, 4]),
+                (vec![5], vec![0, 1]),
+                (vec![], vec![2]),
+            ],
+        );
         for objective in [Objective::Sigmoid, Objective::Softmax] {
             let engine = ReferenceEngine::new(&model, objective, 1.0);
             let gradient = engine.gradient(&batch);
@@ -238,7 +313,10 @@ mod tests {
                     };
                     let slope = (loss_at(h) - loss_at(-h)) / (2.0 * h);
                     // Truncation is of order h^2, cancellation of order 1e-16 / h.
-                    assert!((slope + negated).abs() < 1e-8, "{objective:?}, element {at}: {slope} {negated}");
+                    assert!(
+                        (slope + negated).abs() < 1e-8,
+                        "{objective:?}, element {at}: {slope} {negated}"
+                    );
                 }
             };
             check(&gradient.input, |engine| &mut engine.input);
@@ -246,16 +324,18 @@ mod tests {
         }
     }
 
-    /// One pair among three words, by hand: W[0] = (1, 2), W' = (0, 0), (0.5, 0), (0, -1); the context is word 1.
+    /// One pair among three words, by hand: W[0] = (1, 2), W' = (0, 0), (0.5, 0), (0, -1); the
+    /// context is word 1.
     #[test]
     fn one_softmax_by_hand() {
         let model = Model {
             input: Matrix::from_values(2, vec![1.0, 2.0, 0.0, 0.0, 0.0, 0.0]),
             output: Matrix::from_values(2, vec![0.0, 0.0, 0.5, 0.0, 0.0, -1.0]),
         };
-        let gradient =
-            ReferenceEngine::new(&model, Objective::Softmax, 1.0).gradient(&batch_of(3, &[(vec![0], vec![1])]));
-        // Scores 0, 0.5 and -2: e^0 + e^0.5 + e^-2 = 2.784056553936741, its log 1.023909; shares .359188, .592201, .048611.
+        let gradient = ReferenceEngine::new(&model, Objective::Softmax, 1.0)
+            .gradient(&batch_of(3, &[(vec![0], vec![1])]));
+        // Scores 0, 0.5 and -2: e^0 + e^0.5 + e^-2 = 2.784056553936741, its log 1.023909; shares
+        // .359188, .592201, .048611.
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} {b}");
         close(gradient.loss, 1.023_909 - 0.5);
         let shares = [0.359_188, 0.592_201, 0.048_611];

@@ -58,9 +58,22 @@ pub struct BatchSizes {
 impl BatchSizes {
     /// Bytes of all arrays.
     pub fn bytes(&self) -> u64 {
-        let Self { runs, run_centers, windows, centers, targets, center_rows, target_rows } = self;
+        let Self {
+            runs,
+            run_centers,
+            windows,
+            centers,
+            targets,
+            center_rows,
+            target_rows,
+        } = self;
         let offsets = 2 * (runs + 1) + 2 * (windows + 1);
         let of_rows = |rows: &u64| rows + rows.div_ceil(4);
-        4 * (offsets + run_centers + centers.div_ceil(4) + targets + of_rows(center_rows) + of_rows(target_rows))
+        4 * (offsets
+            + run_centers
+            + centers.div_ceil(4)
+            + targets
+            + of_rows(center_rows)
+            + of_rows(target_rows))
     }
 }

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::model::Matrix;
 use crate::quantity::plural;
 
-/// All pairs of lines of a BATS file are questions, so that small files could ask for more than can be held. BATS has
-/// 98,000.
+/// All pairs of lines of a BATS file are questions, so that small files could ask for more than can
+/// be held. BATS has 98,000.
 const MOST_BATS_QUESTIONS: usize = 4_000_000;
 
 /// The questions of a file, or of all files of a folder.
@@ -59,7 +59,8 @@ pub struct AnalogyScore {
     pub total: Score,
     /// Those of sections whose names do not begin with "gram"; `None` for a folder.
     pub semantic: Option<Score>,
-    /// Those of sections whose names begin with "gram", as Google's set has it; `None` for a folder.
+    /// Those of sections whose names begin with "gram", as Google's set has it; `None` for a
+    /// folder.
     pub syntactic: Option<Score>,
     /// Each section, or each file of a folder.
     pub sections: Vec<SectionScore>,
@@ -105,7 +106,11 @@ impl AnalogySet {
     pub(super) fn read(path: &Path, words: &mut Words) -> Result<Self> {
         let mut set = Self {
             file: path.to_owned(),
-            layout: if path.is_dir() { Layout::Bats } else { Layout::Google },
+            layout: if path.is_dir() {
+                Layout::Bats
+            } else {
+                Layout::Google
+            },
             sections: Vec::new(),
             questions: Vec::new(),
             answers: Vec::new(),
@@ -115,9 +120,14 @@ impl AnalogySet {
             Layout::Bats => {
                 let files = text_files(path)?;
                 if files.is_empty() {
-                    return Err(input::is_folder(path, "the folder holds no .txt files, as BATS has them"));
+                    return Err(input::is_folder(
+                        path,
+                        "the folder holds no .txt files, as BATS has them",
+                    ));
                 }
-                files.iter().try_for_each(|file| set.read_bats(file, words))?;
+                files
+                    .iter()
+                    .try_for_each(|file| set.read_bats(file, words))?;
             }
         }
         Ok(set)
@@ -132,7 +142,10 @@ impl AnalogySet {
                 continue;
             }
             let [a, b, c, answer] = line.split_whitespace().collect::<Vec<_>>()[..] else {
-                let why = format!("expected four words, or a colon and the name of a section, and found {line:.80?}");
+                let why = format!(
+                    "expected four words, or a colon and the name of a section, and found \
+                     {line:.80?}"
+                );
                 return Err(input::wrong_line(path, number, why));
             };
             if self.sections.is_empty() {
@@ -143,33 +156,50 @@ impl AnalogySet {
             self.ask([a, b, c].map(|word| words.number(word)), at..at + 1);
         }
         if self.questions.is_empty() {
-            return Err(input::wrong(path, "holds no analogies, which are lines of four words".to_owned()));
+            return Err(input::wrong(
+                path,
+                "holds no analogies, which are lines of four words".to_owned(),
+            ));
         }
         Ok(())
     }
 
-    /// Lines of a word and its answers; each pair of different lines is a question, the first answer of the one line
-    /// being its example.
+    /// Lines of a word and its answers; each pair of different lines is a question, the first
+    /// answer of the one line being its example.
     fn read_bats(&mut self, path: &Path, words: &mut Words) -> Result<()> {
         let text = input::read(path)?;
         let mut lines = Vec::new();
         for (number, line) in input::lines(&text, &[]) {
-            let pair = line.split_once('\t').or_else(|| line.split_once(char::is_whitespace));
+            let pair = line
+                .split_once('\t')
+                .or_else(|| line.split_once(char::is_whitespace));
             let at = self.answers.len();
-            let answers = pair.map(|(_, answers)| answers.split('/').map(str::trim)).into_iter().flatten();
-            self.answers.extend(answers.filter(|answer| !answer.is_empty()).map(|answer| words.number(answer)));
+            let answers = pair
+                .map(|(_, answers)| answers.split('/').map(str::trim))
+                .into_iter()
+                .flatten();
+            self.answers.extend(
+                answers
+                    .filter(|answer| !answer.is_empty())
+                    .map(|answer| words.number(answer)),
+            );
             match pair {
                 Some((word, _)) if self.answers.len() > at => {
                     lines.push((words.number(word.trim()), at..self.answers.len()));
                 }
                 _ => {
-                    let why = format!("expected a word and its answers, as in `word answer/answer`: {line:.80?}");
+                    let why = format!(
+                        "expected a word and its answers, as in `word answer/answer`: {line:.80?}"
+                    );
                     return Err(input::wrong_line(path, number, why));
                 }
             }
         }
         if lines.len() < 2 {
-            let why = format!("holds {}; it takes two to make questions", plural(lines.len() as u64, "line"));
+            let why = format!(
+                "holds {}; it takes two to make questions",
+                plural(lines.len() as u64, "line")
+            );
             return Err(input::wrong(path, why));
         }
         if self.questions.len() + lines.len() * (lines.len() - 1) > MOST_BATS_QUESTIONS {
@@ -191,7 +221,10 @@ impl AnalogySet {
 
     fn begin(&mut self, name: String) {
         let at = self.questions.len();
-        self.sections.push(Section { name, questions: at..at });
+        self.sections.push(Section {
+            name,
+            questions: at..at,
+        });
     }
 
     /// Adds a question to the last section.
@@ -207,7 +240,10 @@ impl AnalogySet {
         let of = |section: &Section| &verdicts[section.questions.clone()];
         let syntactic = |section: &Section| section.name.starts_with("gram");
         let part = |wanted: bool| {
-            let sections = self.sections.iter().filter(|&section| syntactic(section) == wanted);
+            let sections = self
+                .sections
+                .iter()
+                .filter(|&section| syntactic(section) == wanted);
             (self.layout == Layout::Google).then(|| Score::of(sections.flat_map(of), options))
         };
         AnalogyScore {
@@ -219,7 +255,10 @@ impl AnalogySet {
             sections: self
                 .sections
                 .iter()
-                .map(|section| SectionScore { name: section.name.clone(), score: Score::of(of(section), options) })
+                .map(|section| SectionScore {
+                    name: section.name.clone(),
+                    score: Score::of(of(section), options),
+                })
                 .collect(),
         }
     }
@@ -232,22 +271,39 @@ impl AnalogySet {
             let is_known = |word: &u32| found.row(*word).is_some();
             let found_all = question.words.iter().all(is_known) && answers.iter().any(is_known);
             let counts = found_all || (protocol.counts_unknown() && found.searched() > 0);
-            Verdict { found: found_all, counts, add: false, multiply: false }
+            Verdict {
+                found: found_all,
+                counts,
+                add: false,
+                multiply: false,
+            }
         };
         let mut verdicts: Vec<Verdict> = self.questions.iter().map(verdict).collect();
-        let counted: Vec<usize> = (0..verdicts.len()).filter(|&index| verdicts[index].counts).collect();
+        let counted: Vec<usize> = (0..verdicts.len())
+            .filter(|&index| verdicts[index].counts)
+            .collect();
         let asked: Vec<Asked> = counted
             .iter()
             .map(|&index| {
                 let words = self.questions[index].words;
                 let excluded = words.map(|word| {
                     let rows = found.rows(word);
-                    if protocol.excludes_variants() { rows } else { &rows[..rows.len().min(1)] }
+                    if protocol.excludes_variants() {
+                        rows
+                    } else {
+                        &rows[..rows.len().min(1)]
+                    }
                 });
-                Asked { rows: words.map(|word| found.row(word).unwrap_or(0)), excluded }
+                Asked {
+                    rows: words.map(|word| found.row(word).unwrap_or(0)),
+                    excluded,
+                }
             })
             .collect();
-        for (&index, best) in counted.iter().zip(solve(matrix, found.searched(), &asked, options)) {
+        for (&index, best) in counted
+            .iter()
+            .zip(solve(matrix, found.searched(), &asked, options))
+        {
             let answers = &self.answers[self.questions[index].answers.clone()];
             let is_right = |row: u32| found.word(row).is_some_and(|word| answers.contains(&word));
             verdicts[index].add = best.add.is_some_and(is_right);
@@ -278,7 +334,10 @@ impl Score {
             add += usize::from(verdict.add);
             multiply += usize::from(verdict.multiply);
         }
-        let answers = |correct| Answers { correct, accuracy: (counted > 0).then(|| correct as f64 / counted as f64) };
+        let answers = |correct| Answers {
+            correct,
+            accuracy: (counted > 0).then(|| correct as f64 / counted as f64),
+        };
         Self {
             total,
             found,
@@ -290,21 +349,32 @@ impl Score {
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The `.txt` files of a folder and of those within it, in the order of their names.
 fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut entries: Vec<fs::DirEntry> =
-        fs::read_dir(folder).and_then(Iterator::collect).map_err(Error::io("read", folder))?;
+    let mut entries: Vec<fs::DirEntry> = fs::read_dir(folder)
+        .and_then(Iterator::collect)
+        .map_err(Error::io("read", folder))?;
     entries.sort_unstable_by_key(fs::DirEntry::file_name);
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.path();
         // A link to a folder is none here, so that no loop of links goes on forever.
-        if entry.file_type().map_err(Error::io("read", &path))?.is_dir() {
+        if entry
+            .file_type()
+            .map_err(Error::io("read", &path))?
+            .is_dir()
+        {
             files.extend(text_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt")) {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("txt"))
+        {
             files.push(path);
         }
     }
@@ -317,10 +387,14 @@ mod tests {
     use crate::eval::{Method, Protocol};
     use crate::vocab::Vocab;
 
-    /// A regular world: countries lie at x = 0 and capitals at x = 1, each pair on a line of its own.
+    /// A regular world: countries lie at x = 0 and capitals at x = 1, each pair on a line of its
+    /// own.
     fn world(words: &[(&str, [f32; 3])]) -> (Vocab, Matrix) {
         let vocab = Vocab::from_words(words.iter().map(|(word, _)| (*word, 0))).unwrap();
-        (vocab, Matrix::from_values(3, words.iter().flat_map(|(_, row)| *row).collect()))
+        (
+            vocab,
+            Matrix::from_values(3, words.iter().flat_map(|(_, row)| *row).collect()),
+        )
     }
 
     const PLACES: [(&str, [f32; 3]); 7] = [
@@ -344,24 +418,46 @@ mod tests {
     fn scored(text: &str, protocol: Protocol, limit: Option<usize>) -> AnalogyScore {
         let (set, words) = read(text, protocol).unwrap();
         let (vocab, matrix) = world(&PLACES);
-        let options = Options { method: Method::Both, ..Options::of(protocol) };
+        let options = Options {
+            method: Method::Both,
+            ..Options::of(protocol)
+        };
         set.score(&matrix, &words.find(&vocab, limit), &options)
     }
 
     fn counts(score: &Score) -> (usize, usize, usize, usize, usize) {
         let correct = |answers: Option<Answers>| answers.unwrap().correct;
-        (score.total, score.found, score.counted, correct(score.add), correct(score.multiply))
+        (
+            score.total,
+            score.found,
+            score.counted,
+            correct(score.add),
+            correct(score.multiply),
+        )
     }
 
-    const GOOGLE: &str = "//Copyright\n: capitals\nAthens Greece Oslo Norway\nOslo Norway Athens Greece\n\
-        Oslo Norway Paris France\n: empty\n: gram1-x\nathens greece oslo south\n";
+    const GOOGLE: &str = "//Copyright\n: capitals\nAthens Greece Oslo Norway\nOslo Norway Athens \
+                          Greece\nOslo Norway Paris France\n: empty\n: gram1-x\nathens greece oslo \
+                          south\n";
 
     #[test]
     fn sections_and_totals_add_up() {
         let score = scored(GOOGLE, Protocol::Gensim, None);
-        // south points away from athens, for which 3CosMul divides by 0.001: it is the answer to athens:greece :: oslo.
-        let sections: Vec<_> = score.sections.iter().map(|section| (&*section.name, counts(&section.score))).collect();
-        assert_eq!(sections, [("capitals", (3, 2, 2, 2, 1)), ("empty", (0, 0, 0, 0, 0)), ("gram1-x", (1, 1, 1, 0, 1))]);
+        // south points away from athens, for which 3CosMul divides by 0.001: it is the answer to
+        // athens:greece :: oslo.
+        let sections: Vec<_> = score
+            .sections
+            .iter()
+            .map(|section| (&*section.name, counts(&section.score)))
+            .collect();
+        assert_eq!(
+            sections,
+            [
+                ("capitals", (3, 2, 2, 2, 1)),
+                ("empty", (0, 0, 0, 0, 0)),
+                ("gram1-x", (1, 1, 1, 0, 1))
+            ]
+        );
         assert_eq!(counts(&score.semantic.unwrap()), (3, 2, 2, 2, 1));
         assert_eq!(counts(&score.syntactic.unwrap()), (1, 1, 1, 0, 1));
         assert_eq!(counts(&score.total), (4, 3, 3, 2, 2));
@@ -375,26 +471,42 @@ mod tests {
         assert_eq!(counts(&score.total), (4, 0, 0, 0, 0));
         assert_eq!(scored(GOOGLE, Protocol::Gensim, Some(4)).total.found, 2);
         // Even where unknown words count, nothing can be answered with no words at all.
-        assert_eq!(counts(&scored(GOOGLE, Protocol::Hyperwords, Some(0)).total), (4, 0, 0, 0, 0));
+        assert_eq!(
+            counts(&scored(GOOGLE, Protocol::Hyperwords, Some(0)).total),
+            (4, 0, 0, 0, 0)
+        );
     }
 
     #[test]
     fn case_variants_of_a_question_are_no_answer_to_gensim_alone() {
-        // The answer nearest to norway is Norway: the right one to word2vec, which only leaves the first out.
+        // The answer nearest to norway is Norway: the right one to word2vec, which only leaves the
+        // first out.
         let question = "athens greece norway norway\n";
         assert_eq!(counts(&scored(question, Protocol::Gensim, None).total).3, 0);
-        assert_eq!(counts(&scored(question, Protocol::Word2vec, None).total).3, 1);
+        assert_eq!(
+            counts(&scored(question, Protocol::Word2vec, None).total).3,
+            1
+        );
         // To hyperwords, Norway is another word, and not the answer.
-        assert_eq!(counts(&scored(question, Protocol::Hyperwords, None).total).3, 0);
+        assert_eq!(
+            counts(&scored(question, Protocol::Hyperwords, None).total).3,
+            0
+        );
     }
 
     #[test]
     fn unknown_words_count_to_hyperwords_alone() {
         // Paris gets the vector of the first word, athens, which may then be the answer itself.
-        let text = "oslo norway unheard greece\nunheard greece oslo norway\noslo norway athens unheard\n\
-            oslo norway unheard athens\n";
-        assert_eq!(counts(&scored(text, Protocol::Gensim, None).total), (4, 0, 0, 0, 0));
-        assert_eq!(counts(&scored(text, Protocol::Word2vec, None).total), (4, 0, 0, 0, 0));
+        let text = "oslo norway unheard greece\nunheard greece oslo norway\noslo norway athens \
+                    unheard\noslo norway unheard athens\n";
+        assert_eq!(
+            counts(&scored(text, Protocol::Gensim, None).total),
+            (4, 0, 0, 0, 0)
+        );
+        assert_eq!(
+            counts(&scored(text, Protocol::Word2vec, None).total),
+            (4, 0, 0, 0, 0)
+        );
         let score = scored(text, Protocol::Hyperwords, None).total;
         assert_eq!((score.total, score.found, score.counted), (4, 0, 4));
         assert_eq!(score.add.unwrap().correct, 2);
@@ -405,19 +517,39 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("3_Encyclopedic");
         fs::create_dir(&inner).unwrap();
-        fs::write(inner.join("E01 [capital].txt"), "athens\tgreece/hellas\noslo unheard/norway\nunheard x\n").unwrap();
-        fs::write(folder.path().join("a.txt"), "athens\tgreece\r\noslo\tsouth/nowhere\r\n").unwrap();
+        fs::write(
+            inner.join("E01 [capital].txt"),
+            "athens\tgreece/hellas\noslo unheard/norway\nunheard x\n",
+        )
+        .unwrap();
+        fs::write(
+            folder.path().join("a.txt"),
+            "athens\tgreece\r\noslo\tsouth/nowhere\r\n",
+        )
+        .unwrap();
         fs::write(folder.path().join("readme.md"), "not a question").unwrap();
         let mut words = Words::new(Protocol::Gensim);
         let set = AnalogySet::read(folder.path(), &mut words).unwrap();
         let (vocab, matrix) = world(&PLACES);
         let score = set.score(&matrix, &words.find(&vocab, None), &Options::default());
         assert_eq!((score.semantic, score.syntactic), (None, None));
-        let names: Vec<_> = score.sections.iter().map(|section| &*section.name).collect();
+        let names: Vec<_> = score
+            .sections
+            .iter()
+            .map(|section| &*section.name)
+            .collect();
         assert_eq!(names, ["E01 [capital]", "a"]);
-        // Of six questions, athens:greece :: oslo:norway can be asked; the other way round the example is unheard of.
+        // Of six questions, athens:greece :: oslo:norway can be asked; the other way round the
+        // example is unheard of.
         let sections: Vec<Score> = score.sections.iter().map(|section| section.score).collect();
-        assert_eq!((sections[0].total, sections[0].found, sections[0].add.unwrap().correct), (6, 1, 1));
+        assert_eq!(
+            (
+                sections[0].total,
+                sections[0].found,
+                sections[0].add.unwrap().correct
+            ),
+            (6, 1, 1)
+        );
         assert_eq!((sections[1].total, sections[1].found), (2, 2));
         assert_eq!(sections[0].multiply, None);
     }
@@ -431,10 +563,17 @@ mod tests {
             ("a b c d e\n", "line 1", "expected four words"),
         ] {
             let error = read(text, Protocol::Gensim).unwrap_err().to_string();
-            assert!(error.contains(place) && error.contains(why), "{text:?}: {error}");
+            assert!(
+                error.contains(place) && error.contains(why),
+                "{text:?}: {error}"
+            );
         }
         let folder = tempfile::tempdir().unwrap();
-        let read = || AnalogySet::read(folder.path(), &mut Words::new(Protocol::Gensim)).unwrap_err().to_string();
+        let read = || {
+            AnalogySet::read(folder.path(), &mut Words::new(Protocol::Gensim))
+                .unwrap_err()
+                .to_string()
+        };
         assert!(read().contains("no .txt files"), "{}", read());
         for (text, why) in [
             ("athens\n", "line 1: expected a word and its answers"),

@@ -22,7 +22,8 @@ pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
     (changes(a) && changes(b) && squares.is_normal()).then(|| (both / squares).clamp(-1.0, 1.0))
 }
 
-/// Spearman's correlation: Pearson's of the ranks, equal values having the mean of the ranks they take up.
+/// Spearman's correlation: Pearson's of the ranks, equal values having the mean of the ranks they
+/// take up.
 ///
 /// # Panics
 /// When the series are not of one length.
@@ -52,7 +53,10 @@ mod tests {
 
     #[test]
     fn ranks_of_equals_are_their_mean() {
-        assert_eq!(ranks(&[10.0, 20.0, 10.0, -1.0, 10.0, 30.0]), [3.0, 5.0, 3.0, 1.0, 3.0, 6.0]);
+        assert_eq!(
+            ranks(&[10.0, 20.0, 10.0, -1.0, 10.0, 30.0]),
+            [3.0, 5.0, 3.0, 1.0, 3.0, 6.0]
+        );
         assert_eq!(ranks(&[0.0, -0.0]), [1.5, 1.5]);
         assert_eq!(ranks(&[]), [0.0; 0]);
     }

@@ -18,30 +18,60 @@ pub(super) fn read(path: &Path) -> Result<String> {
     let text = utf8_text(file).and_then(|text| text.take(MOST_BYTES + 1).read_to_end(&mut bytes));
     text.map_err(Error::io("read", path))?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(wrong(path, format!("has more than {}: is it no evaluation set?", quantity::bytes(MOST_BYTES))));
+        return Err(wrong(
+            path,
+            format!(
+                "has more than {}: is it no evaluation set?",
+                quantity::bytes(MOST_BYTES)
+            ),
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count();
-        wrong_line(path, line, "holds bytes that are not UTF-8; convert the file".to_owned())
+        let line = 1 + error.as_bytes()[..valid]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        wrong_line(
+            path,
+            line,
+            "holds bytes that are not UTF-8; convert the file".to_owned(),
+        )
     })
 }
 
-/// The lines with their numbers from 1, but for empty ones and comments, without byte order marks at their ends.
-pub(super) fn lines<'a>(text: &'a str, comments: &'a [&str]) -> impl Iterator<Item = (usize, &'a str)> {
+/// The lines with their numbers from 1, but for empty ones and comments, without byte order marks
+/// at their ends.
+pub(super) fn lines<'a>(
+    text: &'a str,
+    comments: &'a [&str],
+) -> impl Iterator<Item = (usize, &'a str)> {
     (1..)
-        .zip(text.lines().map(|line| line.trim_matches(|c: char| c.is_whitespace() || c == MARK)))
-        .filter(|(_, line)| !line.is_empty() && !comments.iter().any(|comment| line.starts_with(comment)))
+        .zip(
+            text.lines()
+                .map(|line| line.trim_matches(|c: char| c.is_whitespace() || c == MARK)),
+        )
+        .filter(|(_, line)| {
+            !line.is_empty() && !comments.iter().any(|comment| line.starts_with(comment))
+        })
 }
 
 /// What is wrong with a line.
 pub(super) fn wrong_line(path: &Path, line: usize, why: String) -> Error {
-    Error::Format { path: path.to_owned(), place: format!("line {line}"), why }
+    Error::Format {
+        path: path.to_owned(),
+        place: format!("line {line}"),
+        why,
+    }
 }
 
 /// What is wrong with a whole file.
 pub(super) fn wrong(path: &Path, why: String) -> Error {
-    Error::Format { path: path.to_owned(), place: "the file".to_owned(), why }
+    Error::Format {
+        path: path.to_owned(),
+        place: "the file".to_owned(),
+        why,
+    }
 }
 
 /// The error of a folder where a file was expected.
@@ -58,7 +88,10 @@ mod tests {
     #[test]
     fn lines_keep_their_numbers() {
         let text = "\n# a\n \u{feff}x \r\n//b\ny";
-        assert_eq!(lines(text, &["#", "//"]).collect::<Vec<_>>(), [(3, "x"), (5, "y")]);
+        assert_eq!(
+            lines(text, &["#", "//"]).collect::<Vec<_>>(),
+            [(3, "x"), (5, "y")]
+        );
         assert_eq!(lines(text, &["#"]).count(), 3);
     }
 
@@ -68,10 +101,20 @@ mod tests {
         let path = folder.path().join("f");
         fs::write(&path, "\u{feff}a\n").unwrap();
         assert_eq!(read(&path).unwrap(), "a\n");
-        fs::write(&path, "\u{feff}a\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
+        fs::write(
+            &path,
+            "\u{feff}a\n"
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<_>>(),
+        )
+        .unwrap();
         assert_eq!(read(&path).unwrap(), "a\n");
         fs::write(&path, b"a\nb\n\xff\n").unwrap();
         let error = read(&path).unwrap_err().to_string();
-        assert!(error.contains("f: line 3: ") && error.contains("UTF-8"), "{error}");
+        assert!(
+            error.contains("f: line 3: ") && error.contains("UTF-8"),
+            "{error}"
+        );
     }
 }

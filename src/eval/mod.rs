@@ -1,7 +1,8 @@
 //! How good vectors are: similarity of word pairs against people's judgements, and analogies.
 //!
-//! [`Sets`] reads the evaluation files once; [`Sets::evaluate`] then scores any vectors, of a file or in the middle of
-//! training. What counts as the same word, and what becomes of words without a vector, is the [`Protocol`]'s to say.
+//! [`Sets`] reads the evaluation files once; [`Sets::evaluate`] then scores any vectors, of a file
+//! or in the middle of training. What counts as the same word, and what becomes of words without a
+//! vector, is the [`Protocol`]'s to say.
 //!
 //! ```
 //! use w2v_gpu::eval::{Options, Protocol, Sets};
@@ -54,24 +55,37 @@ pub struct Sets {
 impl Sets {
     /// Reads files of word pairs, and files or BATS folders of analogies.
     ///
-    /// A line of pairs is `word word score`, separated by tabs, semicolons, commas or spaces, with any further columns;
-    /// lines that begin with `#` are comments, and the first other line may name the columns. The score is the column of
-    /// [`Options::score_column`], or the one that looks it: see [`Sets::notes`]. Analogies are four words a line, with
-    /// `: name` before every section, or a folder of `.txt` files of lines `word answer/answer/...`.
+    /// A line of pairs is `word word score`, separated by tabs, semicolons, commas or spaces, with
+    /// any further columns; lines that begin with `#` are comments, and the first other line may
+    /// name the columns. The score is the column of [`Options::score_column`], or the one that
+    /// looks it: see [`Sets::notes`]. Analogies are four words a line, with `: name` before every
+    /// section, or a folder of `.txt` files of lines `word answer/answer/...`.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] when a file cannot be read; [`crate::Error::Format`] with the line that does not follow its
-    /// format, or when a file holds nothing; [`crate::Error::Setting`] when a file has no column of that name or number.
+    /// [`crate::Error::Io`] when a file cannot be read; [`crate::Error::Format`] with the line that
+    /// does not follow its format, or when a file holds nothing; [`crate::Error::Setting`] when a
+    /// file has no column of that name or number.
     pub fn read(pairs: &[PathBuf], analogies: &[PathBuf], options: Options) -> Result<Self> {
         let mut words = words::Words::new(options.protocol);
         let column = options.score_column.as_deref();
-        let pairs = pairs.iter().map(|path| pairs::PairSet::read(path, column, &mut words)).collect::<Result<_>>()?;
-        let analogies =
-            analogies.iter().map(|path| analogies::AnalogySet::read(path, &mut words)).collect::<Result<_>>()?;
-        Ok(Self { options, words, pairs, analogies })
+        let pairs = pairs
+            .iter()
+            .map(|path| pairs::PairSet::read(path, column, &mut words))
+            .collect::<Result<_>>()?;
+        let analogies = analogies
+            .iter()
+            .map(|path| analogies::AnalogySet::read(path, &mut words))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            options,
+            words,
+            pairs,
+            analogies,
+        })
     }
 
-    /// What there is to be said about how files were read: where the column of the score was no more than a guess.
+    /// What there is to be said about how files were read: where the column of the score was no
+    /// more than a guess.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.pairs.iter().filter_map(pairs::PairSet::note)
     }
@@ -94,15 +108,25 @@ impl Sets {
             Vec::new()
         } else {
             let found = self.words.find(vocab, protocol.pair_words());
-            self.pairs.iter().map(|set| set.score(matrix, &found, protocol)).collect()
+            self.pairs
+                .iter()
+                .map(|set| set.score(matrix, &found, protocol))
+                .collect()
         };
         let analogies = if self.analogies.is_empty() {
             Vec::new()
         } else {
             let found = self.words.find(vocab, self.options.restrict_vocab);
-            self.analogies.iter().map(|set| set.score(matrix, &found, &self.options)).collect()
+            self.analogies
+                .iter()
+                .map(|set| set.score(matrix, &found, &self.options))
+                .collect()
         };
-        Evaluation { options: self.options.clone(), pairs, analogies }
+        Evaluation {
+            options: self.options.clone(),
+            pairs,
+            analogies,
+        }
     }
 }
 
@@ -138,7 +162,12 @@ pub struct Evaluation {
 impl Evaluation {
     /// The score of each file with how much of it was found, in the order given.
     pub fn scores(&self) -> Vec<NamedScore> {
-        let name = |file: &Path| file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let name = |file: &Path| {
+            file.file_stem()
+                .unwrap_or(file.as_os_str())
+                .to_string_lossy()
+                .into_owned()
+        };
         let pairs = self.pairs.iter().map(|set| NamedScore {
             name: name(&set.file),
             measure: "Spearman",
@@ -151,14 +180,23 @@ impl Evaluation {
             let by = [("3CosAdd", set.total.add), ("3CosMul", set.total.multiply)];
             by.into_iter().filter_map(|(measure, answers)| {
                 let (found, total, among) = (set.total.found, set.total.total, set.among);
-                Some(NamedScore { name: name(&set.file), measure, score: answers?.accuracy, found, total, among })
+                Some(NamedScore {
+                    name: name(&set.file),
+                    measure,
+                    score: answers?.accuracy,
+                    found,
+                    total,
+                    among,
+                })
             })
         });
         pairs.chain(analogies).collect()
     }
 
-    /// Whether no file gave a score: no correlation is defined, and no analogy has all of its words.
+    /// Whether no file gave a score: no correlation is defined, and no analogy has all of its
+    /// words.
     pub fn is_empty(&self) -> bool {
-        self.pairs.iter().all(|set| set.spearman.is_none()) && self.analogies.iter().all(|set| set.total.found == 0)
+        self.pairs.iter().all(|set| set.spearman.is_none())
+            && self.analogies.iter().all(|set| set.total.found == 0)
     }
 }

@@ -1,4 +1,5 @@
-//! Word pairs with people's judgement of their similarity: WordSim-353, SimLex-999, MEN, RareWords and the like.
+//! Word pairs with people's judgement of their similarity: WordSim-353, SimLex-999, MEN, RareWords
+//! and the like.
 
 use std::path::{Path, PathBuf};
 
@@ -36,46 +37,77 @@ pub struct PairScore {
     pub total: usize,
     /// Pairs with both words among the vectors.
     pub found: usize,
-    /// Spearman's correlation of ranks, -1 to 1; `None` where fewer than two different values are on a side.
+    /// Spearman's correlation of ranks, -1 to 1; `None` where fewer than two different values are
+    /// on a side.
     pub spearman: Option<f64>,
     /// Pearson's correlation, likewise.
     pub pearson: Option<f64>,
 }
 
 impl PairSet {
-    /// Reads a file whose score is in the column `wanted`, by name or by number from 1, or else in the one that looks it.
-    pub(super) fn read(path: &Path, wanted: Option<&str>, words: &mut Words) -> crate::error::Result<Self> {
+    /// Reads a file whose score is in the column `wanted`, by name or by number from 1, or else in
+    /// the one that looks it.
+    pub(super) fn read(
+        path: &Path,
+        wanted: Option<&str>,
+        words: &mut Words,
+    ) -> crate::error::Result<Self> {
         if path.is_dir() {
-            return Err(input::is_folder(path, "it is a folder; pairs are in files, and only analogies in folders"));
+            return Err(input::is_folder(
+                path,
+                "it is a folder; pairs are in files, and only analogies in folders",
+            ));
         }
         let text = input::read(path)?;
-        let rows: Vec<Row> = input::lines(&text, &["#"]).map(|(number, line)| Row::new(number, line)).collect();
+        let rows: Vec<Row> = input::lines(&text, &["#"])
+            .map(|(number, line)| Row::new(number, line))
+            .collect();
         if let Some(Row { number, cells }) = rows.iter().find(|row| row.cells.len() < 3) {
-            let why = format!("expected two words and a score, and found {:.80?}", cells.join(" "));
+            let why = format!(
+                "expected two words and a score, and found {:.80?}",
+                cells.join(" ")
+            );
             return Err(input::wrong_line(path, *number, why));
         }
-        let none = || input::wrong(path, "holds no word pairs, which are lines of two words and a score".to_owned());
+        let none = || {
+            input::wrong(
+                path,
+                "holds no word pairs, which are lines of two words and a score".to_owned(),
+            )
+        };
         if rows.is_empty() {
             return Err(none());
         }
         let columns = Columns::find(&rows, wanted).map_err(|why| {
             let value = wanted.unwrap_or_default().to_owned();
-            Error::Setting { flag: "--score-column", value, why: format!("{}: {why}", path.display()) }
+            Error::Setting {
+                flag: "--score-column",
+                value,
+                why: format!("{}: {why}", path.display()),
+            }
         })?;
         let mut pairs = Vec::with_capacity(rows.len());
         for row in &rows[usize::from(columns.is_named)..] {
-            let (pair, score) = pair(row, &columns).map_err(|why| input::wrong_line(path, row.number, why))?;
+            let (pair, score) =
+                pair(row, &columns).map_err(|why| input::wrong_line(path, row.number, why))?;
             pairs.push((pair.map(|word| words.number(word)), score));
         }
         if pairs.is_empty() {
             return Err(none());
         }
-        Ok(Self { file: path.to_owned(), pairs, score_column: columns.score + 1, note: columns.note })
+        Ok(Self {
+            file: path.to_owned(),
+            pairs,
+            score_column: columns.score + 1,
+            note: columns.note,
+        })
     }
 
     /// What there is to be said about how the file was read.
     pub(super) fn note(&self) -> Option<String> {
-        self.note.as_ref().map(|note| format!("{}: {note}", self.file.display()))
+        self.note
+            .as_ref()
+            .map(|note| format!("{}: {note}", self.file.display()))
     }
 
     pub(super) fn score(&self, matrix: &Matrix, found: &Found, protocol: Protocol) -> PairScore {
@@ -108,14 +140,26 @@ impl PairSet {
 /// The words and the score of a line, or what is wrong with it.
 fn pair<'a>(row: &Row<'a>, columns: &Columns) -> Result<([&'a str; 2], f64), String> {
     let cell = |column: usize, what: &str| {
-        row.cells.get(column).copied().ok_or_else(|| format!("there is no column {} with the {what}", column + 1))
+        row.cells
+            .get(column)
+            .copied()
+            .ok_or_else(|| format!("there is no column {} with the {what}", column + 1))
     };
-    let words = [cell(columns.words[0], "first word")?, cell(columns.words[1], "second word")?];
+    let words = [
+        cell(columns.words[0], "first word")?,
+        cell(columns.words[1], "second word")?,
+    ];
     let another = "--score-column takes another column";
     let score = cell(columns.score, "score").map_err(|why| format!("{why}; {another}"))?;
-    number(score).filter(|value| value.is_finite()).map(|value| (words, value)).ok_or_else(|| {
-        format!("the score is {score:.40?}, in column {}, not a finite number; {another}", columns.score + 1)
-    })
+    number(score)
+        .filter(|value| value.is_finite())
+        .map(|value| (words, value))
+        .ok_or_else(|| {
+            format!(
+                "the score is {score:.40?}, in column {}, not a finite number; {another}",
+                columns.score + 1
+            )
+        })
 }
 
 #[cfg(test)]
@@ -162,11 +206,22 @@ mod tests {
             ("a b NaN\n", "line 1", "the score is \"NaN\""),
             ("a b 1\nc d inf\n", "line 2", "the score is \"inf\""),
             ("# x\n\na b\n", "line 3", "expected two words and a score"),
-            ("a\tb\tPOS\tscore\nc\td\tN\n", "line 2", "the score is \"N\", in column 3"),
-            ("a\tb\tN\t1\nc\td\tN\t2\ne\tf\tN\n", "line 3", "no column 4 with the score; --score-column"),
+            (
+                "a\tb\tPOS\tscore\nc\td\tN\n",
+                "line 2",
+                "the score is \"N\", in column 3",
+            ),
+            (
+                "a\tb\tN\t1\nc\td\tN\t2\ne\tf\tN\n",
+                "line 3",
+                "no column 4 with the score; --score-column",
+            ),
         ] {
             let error = read(text).unwrap_err().to_string();
-            assert!(error.contains(place) && error.contains(why), "{text:?}: {error}");
+            assert!(
+                error.contains(place) && error.contains(why),
+                "{text:?}: {error}"
+            );
         }
     }
 
@@ -185,6 +240,9 @@ mod tests {
         assert_eq!((score.found, score.total), (3, 4));
         assert!((score.spearman.unwrap() - 0.8).abs() < 1e-12);
         let score = set.score(&matrix, &words.find(&vocab, Some(1)), Protocol::Gensim);
-        assert_eq!((score.found, score.spearman, score.pearson), (0, None, None));
+        assert_eq!(
+            (score.found, score.spearman, score.pearson),
+            (0, None, None)
+        );
     }
 }

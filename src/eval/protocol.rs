@@ -18,14 +18,15 @@ use serde::Serialize;
 /// | the best answer | | must score above 0 | |
 /// | 3CosMul's ε | 1e-6 | 1e-3 (it has none; the method's paper) | 0.01, as it adds it to (1 + cosine) / 2 |
 ///
-/// Of several words that are equal in upper case the first, which is the most frequent, gives the vector. Sources:
-/// `evaluate_word_pairs`, `evaluate_word_analogies` and `most_similar_cosmul` of gensim's `KeyedVectors`;
-/// `compute-accuracy.c` (30,000 words are what word2vec's demos ask it for); `ws_eval.py` and `analogy_eval.py` of Levy
-/// and Goldberg's hyperwords.
+/// Of several words that are equal in upper case the first, which is the most frequent, gives the
+/// vector. Sources: `evaluate_word_pairs`, `evaluate_word_analogies` and `most_similar_cosmul` of
+/// gensim's `KeyedVectors`; `compute-accuracy.c` (30,000 words are what word2vec's demos ask it
+/// for); `ws_eval.py` and `analogy_eval.py` of Levy and Goldberg's hyperwords.
 ///
-/// Three oddities are left out. gensim looks at the five best answers only, so that it could run out of them if all
-/// were case variants of the question. hyperwords sorts the scores of pairs as text, "10.0" before "9.0". And it gives
-/// an analogy's own words the score 0 instead of leaving them out, which matters only if all others score below.
+/// Three oddities are left out. gensim looks at the five best answers only, so that it could run
+/// out of them if all were case variants of the question. hyperwords sorts the scores of pairs as
+/// text, "10.0" before "9.0". And it gives an analogy's own words the score 0 instead of leaving
+/// them out, which matters only if all others score below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -82,7 +83,11 @@ impl Protocol {
 
     /// The best answer must score above this.
     pub(super) fn floor(self) -> f32 {
-        if matches!(self, Self::Word2vec) { 0.0 } else { f32::NEG_INFINITY }
+        if matches!(self, Self::Word2vec) {
+            0.0
+        } else {
+            f32::NEG_INFINITY
+        }
     }
 
     /// Added to 3CosMul's denominator.
@@ -95,7 +100,8 @@ impl Protocol {
     }
 }
 
-/// How the answer `x` to "a is to b as c is to x" is scored; `s` is the cosine, and `s'` is (1 + s) / 2.
+/// How the answer `x` to "a is to b as c is to x" is scored; `s` is the cosine, and `s'` is (1 + s)
+/// / 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
 pub enum Method {
     /// s(x, b) - s(x, a) + s(x, c)
@@ -131,8 +137,8 @@ pub struct Options {
     pub method: Method,
     /// Analogies are asked and answered among that many of the first words; `None` for all.
     pub restrict_vocab: Option<usize>,
-    /// The column of people's scores in files of word pairs, by its name or its number from 1; `None` for the one that looks
-    /// it.
+    /// The column of people's scores in files of word pairs, by its name or its number from 1;
+    /// `None` for the one that looks it.
     pub score_column: Option<String>,
 }
 
@@ -140,7 +146,12 @@ impl Options {
     /// What the protocol's tool does unless told otherwise, with 3CosAdd.
     pub fn of(protocol: Protocol) -> Self {
         let restrict_vocab = protocol.analogy_words();
-        Self { protocol, method: Method::default(), restrict_vocab, score_column: None }
+        Self {
+            protocol,
+            method: Method::default(),
+            restrict_vocab,
+            score_column: None,
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Analogies answered: for every question, the best of all candidate words.
 //!
-//! Many questions share few words, and the score of a candidate needs no more than its cosines with them. So the
-//! candidates are taken in blocks: one product of matrices gives the cosines of a block with all words, and each
-//! question combines three rows of it. Only the best answer so far is kept. Blocks are the same for any number of
-//! threads, and equal scores go to the lower id, so that the answers are the same too. (Another kind of processor may
-//! round a cosine otherwise, and so turn a race that is as good as tied.)
+//! Many questions share few words, and the score of a candidate needs no more than its cosines with
+//! them. So the candidates are taken in blocks: one product of matrices gives the cosines of a
+//! block with all words, and each question combines three rows of it. Only the best answer so far
+//! is kept. Blocks are the same for any number of threads, and equal scores go to the lower id, so
+//! that the answers are the same too. (Another kind of processor may round a cosine otherwise, and
+//! so turn a race that is as good as tied.)
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -14,7 +15,8 @@ use super::Options;
 use crate::model::Matrix;
 use crate::similarity::to_unit;
 
-/// Candidates in a block: the cosines of the 905 words of Google's set with them stay in a core's cache.
+/// Candidates in a block: the cosines of the 905 words of Google's set with them stay in a core's
+/// cache.
 const BLOCK: usize = 256;
 
 /// Questions at a time, which bounds the memory that each thread takes.
@@ -37,7 +39,12 @@ pub(super) struct Best {
 }
 
 /// Answers each question with one of the first `candidates` rows.
-pub(super) fn solve(matrix: &Matrix, candidates: usize, questions: &[Asked], options: &Options) -> Vec<Best> {
+pub(super) fn solve(
+    matrix: &Matrix,
+    candidates: usize,
+    questions: &[Asked],
+    options: &Options,
+) -> Vec<Best> {
     questions
         .chunks(QUESTIONS)
         .flat_map(|questions| {
@@ -47,13 +54,19 @@ pub(super) fn solve(matrix: &Matrix, candidates: usize, questions: &[Asked], opt
                 .fold(
                     || Scratch::new(&chunk),
                     |mut scratch, block| {
-                        chunk.try_block(block * BLOCK..candidates.min((block + 1) * BLOCK), &mut scratch);
+                        chunk.try_block(
+                            block * BLOCK..candidates.min((block + 1) * BLOCK),
+                            &mut scratch,
+                        );
                         scratch
                     },
                 )
                 .map(|scratch| scratch.leaders)
                 .reduce(|| chunk.no_leaders(), merged);
-            leaders.into_iter().map(|[add, multiply]| Best { add: add.row(), multiply: multiply.row() })
+            leaders.into_iter().map(|[add, multiply]| Best {
+                add: add.row(),
+                multiply: multiply.row(),
+            })
         })
         .collect()
 }
@@ -66,7 +79,10 @@ struct Leader {
 }
 
 impl Leader {
-    const NONE: Self = Self { score: f32::NEG_INFINITY, row: u32::MAX };
+    const NONE: Self = Self {
+        score: f32::NEG_INFINITY,
+        row: u32::MAX,
+    };
 
     fn row(self) -> Option<u32> {
         (self.row != u32::MAX).then_some(self.row)
@@ -123,7 +139,10 @@ impl Scratch {
 
 impl<'a> Chunk<'a> {
     fn new(matrix: &'a Matrix, questions: &'a [Asked<'a>], options: &'a Options) -> Self {
-        let mut rows: Vec<u32> = questions.iter().flat_map(|question| question.rows).collect();
+        let mut rows: Vec<u32> = questions
+            .iter()
+            .flat_map(|question| question.rows)
+            .collect();
         rows.sort_unstable();
         rows.dedup();
         let mut units = vec![0.0; rows.len() * matrix.dim()];
@@ -131,8 +150,17 @@ impl<'a> Chunk<'a> {
             to_unit(matrix.row(row as usize), unit);
         }
         let place = |row| rows.partition_point(|&other| other < row);
-        let places = questions.iter().map(|question| question.rows.map(place)).collect();
-        Self { matrix, questions, options, units, places }
+        let places = questions
+            .iter()
+            .map(|question| question.rows.map(place))
+            .collect();
+        Self {
+            matrix,
+            questions,
+            options,
+            units,
+            places,
+        }
     }
 
     fn no_leaders(&self) -> Leaders {
@@ -141,7 +169,12 @@ impl<'a> Chunk<'a> {
 
     /// Lets the candidates of a block compete for every question.
     fn try_block(&self, rows: std::ops::Range<usize>, scratch: &mut Scratch) {
-        let Scratch { leaders, block, cosines, scores } = scratch;
+        let Scratch {
+            leaders,
+            block,
+            cosines,
+            scores,
+        } = scratch;
         let (dim, width) = (self.matrix.dim(), rows.len());
         let block = &mut block[..width * dim];
         for (unit, row) in block.chunks_exact_mut(dim).zip(rows.clone()) {
@@ -150,9 +183,13 @@ impl<'a> Chunk<'a> {
         let cosines = &mut cosines[..self.units.len() / dim * width];
         product(&self.units, block, dim, cosines);
         let scores = &mut scores[..width];
-        let Options { protocol, method, .. } = self.options;
+        let Options {
+            protocol, method, ..
+        } = self.options;
         let (first, floor, epsilon) = (rows.start, protocol.floor(), protocol.epsilon());
-        for ((question, places), [add, multiply]) in self.questions.iter().zip(&self.places).zip(leaders) {
+        for ((question, places), [add, multiply]) in
+            self.questions.iter().zip(&self.places).zip(leaders)
+        {
             let [a, b, c] = places.map(|place| &cosines[place * width..][..width]);
             if method.adds() {
                 (0..width).for_each(|i| scores[i] = b[i] - a[i] + c[i]);
@@ -161,7 +198,9 @@ impl<'a> Chunk<'a> {
             }
             if method.multiplies() {
                 let positive = |cosine: f32| (1.0 + cosine) / 2.0;
-                (0..width).for_each(|i| scores[i] = positive(b[i]) * positive(c[i]) / (positive(a[i]) + epsilon));
+                (0..width).for_each(|i| {
+                    scores[i] = positive(b[i]) * positive(c[i]) / (positive(a[i]) + epsilon)
+                });
                 question.exclude(scores, first);
                 *multiply = multiply.better(leader(scores, first, floor));
             }
@@ -173,7 +212,10 @@ impl Asked<'_> {
     /// Takes the candidates that are no answer out of the competition.
     fn exclude(&self, scores: &mut [f32], first: usize) {
         for &row in self.excluded.into_iter().flatten() {
-            if let Some(score) = (row as usize).checked_sub(first).and_then(|i| scores.get_mut(i)) {
+            if let Some(score) = (row as usize)
+                .checked_sub(first)
+                .and_then(|i| scores.get_mut(i))
+            {
                 *score = f32::NEG_INFINITY;
             }
         }
@@ -190,17 +232,22 @@ fn leader(scores: &[f32], first: usize, floor: f32) -> Leader {
     }
     let score = lanes.iter().chain(rest).copied().fold(floor, higher);
     match scores.iter().position(|&other| other == score) {
-        Some(at) if score > floor => Leader { score, row: (first + at) as u32 },
+        Some(at) if score > floor => Leader {
+            score,
+            row: (first + at) as u32,
+        },
         _ => Leader::NONE,
     }
 }
 
-/// The dot products of all rows of `words` with all of `block`: a row of `products` for each of the former.
+/// The dot products of all rows of `words` with all of `block`: a row of `products` for each of the
+/// former.
 fn product(words: &[f32], block: &[f32], dim: usize, products: &mut [f32]) {
     let (rows, columns) = (words.len() / dim, block.len() / dim);
     let words = ArrayView2::from_shape((rows, dim), words).expect("whole rows of words");
     let block = ArrayView2::from_shape((columns, dim), block).expect("whole rows of the block");
-    let mut products = ArrayViewMut2::from_shape((rows, columns), products).expect("a product for each pair of rows");
+    let mut products = ArrayViewMut2::from_shape((rows, columns), products)
+        .expect("a product for each pair of rows");
     general_mat_mul(1.0, &words, &block.t(), 0.0, &mut products);
 }
 
@@ -212,46 +259,93 @@ mod tests {
     use crate::eval::{Method, Protocol};
     use crate::model::Model;
 
-    fn solved(matrix: &Matrix, candidates: usize, questions: &[Asked], protocol: Protocol) -> Vec<Best> {
-        solve(matrix, candidates, questions, &Options { method: Method::Both, ..Options::of(protocol) })
+    fn solved(
+        matrix: &Matrix,
+        candidates: usize,
+        questions: &[Asked],
+        protocol: Protocol,
+    ) -> Vec<Best> {
+        solve(
+            matrix,
+            candidates,
+            questions,
+            &Options {
+                method: Method::Both,
+                ..Options::of(protocol)
+            },
+        )
     }
 
-    /// The scores of all candidates by the formulas, in f64, were every cosine in their favour by `slack`.
-    fn scores(matrix: &Matrix, candidates: usize, [a, b, c]: [u32; 3], epsilon: f64, slack: f64) -> [Vec<f64>; 2] {
+    /// The scores of all candidates by the formulas, in f64, were every cosine in their favour by
+    /// `slack`.
+    fn scores(
+        matrix: &Matrix,
+        candidates: usize,
+        [a, b, c]: [u32; 3],
+        epsilon: f64,
+        slack: f64,
+    ) -> [Vec<f64>; 2] {
         let unit = |row: u32| -> Vec<f64> {
-            let row: Vec<f64> = matrix.row(row as usize).iter().map(|&value| f64::from(value)).collect();
+            let row: Vec<f64> = matrix
+                .row(row as usize)
+                .iter()
+                .map(|&value| f64::from(value))
+                .collect();
             let length = row.iter().map(|value| value * value).sum::<f64>().sqrt();
-            row.iter().map(|value| if length > 0.0 { value / length } else { 0.0 }).collect()
+            row.iter()
+                .map(|value| if length > 0.0 { value / length } else { 0.0 })
+                .collect()
         };
         let cosine = |x: u32, y: u32| unit(x).iter().zip(unit(y)).map(|(x, y)| x * y).sum::<f64>();
         let shifted = |x, y, slack: f64| ((1.0 + cosine(x, y) + slack) / 2.0).max(0.0);
         let add = |x| cosine(x, b) - cosine(x, a) + cosine(x, c) + 3.0 * slack;
-        let multiply = |x| shifted(x, b, slack) * shifted(x, c, slack) / (shifted(x, a, -slack) + epsilon);
-        [(0..candidates as u32).map(add).collect(), (0..candidates as u32).map(multiply).collect()]
+        let multiply =
+            |x| shifted(x, b, slack) * shifted(x, c, slack) / (shifted(x, a, -slack) + epsilon);
+        [
+            (0..candidates as u32).map(add).collect(),
+            (0..candidates as u32).map(multiply).collect(),
+        ]
     }
 
     /// Compares the answers with the formulas, and with those that other numbers of threads give.
     fn check(matrix: &Matrix, candidates: usize, questions: &[Asked], protocol: Protocol) {
         let found = solved(matrix, candidates, questions, protocol);
         for threads in [1, 3] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(pool.install(|| solved(matrix, candidates, questions, protocol)), found);
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            assert_eq!(
+                pool.install(|| solved(matrix, candidates, questions, protocol)),
+                found
+            );
         }
         let (floor, epsilon) = (f64::from(protocol.floor()), f64::from(protocol.epsilon()));
         for (question, best) in questions.iter().zip(found) {
-            let is_allowed = |row: usize| !question.excluded.iter().any(|rows| rows.contains(&(row as u32)));
-            // A cosine is a sum of fewer than 16 products of numbers up to 1, each rounded by at most 2^-24.
+            let is_allowed = |row: usize| {
+                !question
+                    .excluded
+                    .iter()
+                    .any(|rows| rows.contains(&(row as u32)))
+            };
+            // A cosine is a sum of fewer than 16 products of numbers up to 1, each rounded by at
+            // most 2^-24.
             let slack = 16.0 * 2.0f64.powi(-24) * 2.0;
-            let [at_most, at_least] =
-                [slack, -slack].map(|slack| scores(matrix, candidates, question.rows, epsilon, slack));
+            let [at_most, at_least] = [slack, -slack]
+                .map(|slack| scores(matrix, candidates, question.rows, epsilon, slack));
             for (method, best) in [best.add, best.multiply].into_iter().enumerate() {
-                let allowed = (0..candidates).filter(|&row| is_allowed(row)).map(|row| at_least[method][row]);
+                let allowed = (0..candidates)
+                    .filter(|&row| is_allowed(row))
+                    .map(|row| at_least[method][row]);
                 let highest = allowed.fold(f64::NEG_INFINITY, f64::max);
                 match best {
                     None => assert!(highest <= floor, "{highest}"),
                     Some(row) => {
                         let score = at_most[method][row as usize];
-                        assert!(is_allowed(row as usize) && score >= highest && score > floor, "{score} {highest}");
+                        assert!(
+                            is_allowed(row as usize) && score >= highest && score > floor,
+                            "{score} {highest}"
+                        );
                     }
                 }
             }
@@ -288,29 +382,87 @@ mod tests {
         values.extend((0..2000).flat_map(|_| [2.0, 3.0]));
         let matrix = Matrix::from_values(2, values);
         let excluded: Vec<u32> = (0..300).collect();
-        let question = |excluded| Asked { rows: [0, 1, 2], excluded: [excluded, &[], &[2]] };
-        let best = solved(&matrix, 2003, &[question(&excluded[..3]), question(&excluded)], Protocol::Gensim);
-        assert_eq!(best, [Best { add: Some(3), multiply: Some(3) }, Best { add: Some(300), multiply: Some(300) }]);
+        let question = |excluded| Asked {
+            rows: [0, 1, 2],
+            excluded: [excluded, &[], &[2]],
+        };
+        let best = solved(
+            &matrix,
+            2003,
+            &[question(&excluded[..3]), question(&excluded)],
+            Protocol::Gensim,
+        );
+        assert_eq!(
+            best,
+            [
+                Best {
+                    add: Some(3),
+                    multiply: Some(3)
+                },
+                Best {
+                    add: Some(300),
+                    multiply: Some(300)
+                }
+            ]
+        );
     }
 
     #[test]
     fn no_candidate_is_no_answer() {
         let matrix = Matrix::from_values(1, vec![1.0, -1.0, -2.0, -3.0]);
-        let asked = |excluded| [Asked { rows: [0, 1, 0], excluded: [excluded, &[], &[]] }];
-        let none = Best { add: None, multiply: None };
-        assert_eq!(solved(&matrix, 4, &asked(&[0, 1, 2, 3]), Protocol::Gensim), [none]);
+        let asked = |excluded| {
+            [Asked {
+                rows: [0, 1, 0],
+                excluded: [excluded, &[], &[]],
+            }]
+        };
+        let none = Best {
+            add: None,
+            multiply: None,
+        };
+        assert_eq!(
+            solved(&matrix, 4, &asked(&[0, 1, 2, 3]), Protocol::Gensim),
+            [none]
+        );
         assert_eq!(solved(&matrix, 0, &asked(&[]), Protocol::Gensim), [none]);
-        // What is left, (1, -2), has the cosines .45, -.54 and -.89: it scores -1.88, which is no answer to word2vec.
+        // What is left, (1, -2), has the cosines .45, -.54 and -.89: it scores -1.88, which is no
+        // answer to word2vec.
         let matrix = Matrix::from_values(2, vec![1.0, 0.0, -1.0, 0.1, 0.0, 1.0, 0.5, -1.0]);
-        let asked = [Asked { rows: [0, 1, 2], excluded: [&[0], &[1], &[2]] }];
+        let asked = [Asked {
+            rows: [0, 1, 2],
+            excluded: [&[0], &[1], &[2]],
+        }];
         assert_eq!(solved(&matrix, 4, &asked, Protocol::Word2vec)[0].add, None);
         assert_eq!(solved(&matrix, 4, &asked, Protocol::Gensim)[0].add, Some(3));
     }
 
     #[test]
     fn a_vector_that_is_not_finite_wins_nothing() {
-        let matrix = Matrix::from_values(2, vec![1.0, 0.0, 0.0, 1.0, f32::NAN, 1.0, f32::INFINITY, 1.0, 1.0, 3.0]);
-        let asked = [Asked { rows: [0, 1, 1], excluded: [&[0], &[1], &[]] }];
-        assert_eq!(solved(&matrix, 5, &asked, Protocol::Gensim), [Best { add: Some(4), multiply: Some(4) }]);
+        let matrix = Matrix::from_values(
+            2,
+            vec![
+                1.0,
+                0.0,
+                0.0,
+                1.0,
+                f32::NAN,
+                1.0,
+                f32::INFINITY,
+                1.0,
+                1.0,
+                3.0,
+            ],
+        );
+        let asked = [Asked {
+            rows: [0, 1, 1],
+            excluded: [&[0], &[1], &[]],
+        }];
+        assert_eq!(
+            solved(&matrix, 5, &asked, Protocol::Gensim),
+            [Best {
+                add: Some(4),
+                multiply: Some(4)
+            }]
+        );
     }
 }

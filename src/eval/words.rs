@@ -6,7 +6,8 @@ use crate::vocab::Vocab;
 /// No row, or no word of the files.
 const NONE: u32 = u32::MAX;
 
-/// The different words of all evaluation files, numbered, in the form in which the protocol looks them up.
+/// The different words of all evaluation files, numbered, in the form in which the protocol looks
+/// them up.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     protocol: Protocol,
@@ -15,7 +16,10 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn new(protocol: Protocol) -> Self {
-        Self { protocol, words: Vocab::default() }
+        Self {
+            protocol,
+            words: Vocab::default(),
+        }
     }
 
     /// The number of a word, which is new or has come before.
@@ -27,17 +31,34 @@ impl Words {
 
     /// Looks all words up among the first `limit` words of a vocabulary.
     pub(super) fn find(&self, vocab: &Vocab, limit: Option<usize>) -> Found {
-        let number = |word: &str| self.words.id(self.protocol.fold_vector(word).as_bytes()).unwrap_or(NONE);
-        let numbers: Vec<u32> = vocab.words().take(limit.unwrap_or(usize::MAX)).map(number).collect();
-        let mut rows: Vec<(u32, u32)> =
-            numbers.iter().zip(0..).filter(|&(&word, _)| word != NONE).map(|(&word, row)| (word, row)).collect();
+        let number = |word: &str| {
+            self.words
+                .id(self.protocol.fold_vector(word).as_bytes())
+                .unwrap_or(NONE)
+        };
+        let numbers: Vec<u32> = vocab
+            .words()
+            .take(limit.unwrap_or(usize::MAX))
+            .map(number)
+            .collect();
+        let mut rows: Vec<(u32, u32)> = numbers
+            .iter()
+            .zip(0..)
+            .filter(|&(&word, _)| word != NONE)
+            .map(|(&word, row)| (word, row))
+            .collect();
         rows.sort_unstable();
         let mut starts = vec![0; self.words.len() + 1];
-        rows.iter().for_each(|&(word, _)| starts[word as usize + 1] += 1);
+        rows.iter()
+            .for_each(|&(word, _)| starts[word as usize + 1] += 1);
         for word in 1..starts.len() {
             starts[word] += starts[word - 1];
         }
-        Found { numbers, starts, rows: rows.into_iter().map(|(_, row)| row).collect() }
+        Found {
+            numbers,
+            starts,
+            rows: rows.into_iter().map(|(_, row)| row).collect(),
+        }
     }
 }
 
@@ -80,10 +101,15 @@ mod tests {
     fn found(protocol: Protocol, limit: Option<usize>) -> [Vec<u32>; 4] {
         let mut words = Words::new(protocol);
         let numbers = ["Paris", "straße", "École", "paris"].map(|word| words.number(word));
-        let vocab =
-            Vocab::from_words(["the", "paris", "PARIS", "STRASSE", "école", "Paris"].map(|word| (word, 0))).unwrap();
+        let vocab = Vocab::from_words(
+            ["the", "paris", "PARIS", "STRASSE", "école", "Paris"].map(|word| (word, 0)),
+        )
+        .unwrap();
         let found = words.find(&vocab, limit);
-        for (&word, row) in numbers.iter().flat_map(|word| found.rows(*word).iter().map(move |row| (word, row))) {
+        for (&word, row) in numbers
+            .iter()
+            .flat_map(|word| found.rows(*word).iter().map(move |row| (word, row)))
+        {
             assert_eq!(found.word(*row), Some(word));
         }
         assert_eq!(found.word(0), None);
@@ -94,20 +120,32 @@ mod tests {
     #[test]
     fn each_protocol_has_its_own_case() {
         let [paris, street, school, again] = found(Protocol::Gensim, None);
-        assert_eq!((paris.as_slice(), street.as_slice(), school.as_slice()), (&[1, 2, 5][..], &[3][..], &[4][..]));
+        assert_eq!(
+            (paris.as_slice(), street.as_slice(), school.as_slice()),
+            (&[1, 2, 5][..], &[3][..], &[4][..])
+        );
         assert_eq!(paris, again);
         // C's toupper leaves é and ß as they are, and É is another letter.
         let [paris, street, school, again] = found(Protocol::Word2vec, None);
-        assert_eq!((paris.as_slice(), street.as_slice(), school.as_slice()), (&[1, 2, 5][..], &[][..], &[][..]));
+        assert_eq!(
+            (paris.as_slice(), street.as_slice(), school.as_slice()),
+            (&[1, 2, 5][..], &[][..], &[][..])
+        );
         assert_eq!(paris, again);
         let [paris, street, school, again] = found(Protocol::Hyperwords, None);
-        assert_eq!((paris.as_slice(), street.as_slice(), school.as_slice()), (&[1][..], &[][..], &[4][..]));
+        assert_eq!(
+            (paris.as_slice(), street.as_slice(), school.as_slice()),
+            (&[1][..], &[][..], &[4][..])
+        );
         assert_eq!(paris, again);
     }
 
     #[test]
     fn words_beyond_the_limit_are_not_found() {
         let [paris, street, ..] = found(Protocol::Gensim, Some(3));
-        assert_eq!((paris.as_slice(), street.as_slice()), (&[1, 2][..], &[][..]));
+        assert_eq!(
+            (paris.as_slice(), street.as_slice()),
+            (&[1, 2][..], &[][..])
+        );
     }
 }

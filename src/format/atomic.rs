@@ -21,14 +21,18 @@ static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Takes away the temporary files of this process, as the last thing before it ends at once.
 pub fn remove_temporaries() {
-    for path in TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    for path in TEMPORARIES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain(..)
+    {
         // Most have long been renamed.
         let _ = fs::remove_file(path);
     }
 }
 
-/// Takes away the temporary files in a folder, which processes that were killed have left: only to be called while nobody
-/// writes one there.
+/// Takes away the temporary files in a folder, which processes that were killed have left: only to
+/// be called while nobody writes one there.
 pub(crate) fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -39,23 +43,31 @@ pub(crate) fn sweep(folder: &Path) {
     }
 }
 
-/// Writes a file by `body`, such that `path` holds either all of it or what was there before, whatever fails.
+/// Writes a file by `body`, such that `path` holds either all of it or what was there before,
+/// whatever fails.
 ///
-/// The text goes to a temporary file in the same folder, which is synced to disk and then renamed. On Linux that file has
-/// no name before, where the file system can do so: a process that is killed leaves nothing behind. A file already there
-/// leaves its permissions to the new one; a symbolic link stays one, and what it points to is replaced; a device or pipe,
-/// such as `/dev/stdout`, is written to directly, and so is standard output, for which `-` stands.
+/// The text goes to a temporary file in the same folder, which is synced to disk and then renamed.
+/// On Linux that file has no name before, where the file system can do so: a process that is killed
+/// leaves nothing behind. A file already there leaves its permissions to the new one; a symbolic
+/// link stays one, and what it points to is replaced; a device or pipe, such as `/dev/stdout`, is
+/// written to directly, and so is standard output, for which `-` stands.
 ///
 /// # Errors
 /// [`Error::Io`] with what `body` or the file system reported.
-pub fn write_atomically(path: &Path, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    Staged::write(path, body).and_then(Staged::publish).map_err(Error::io("write", path))
+pub fn write_atomically(
+    path: &Path,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    Staged::write(path, body)
+        .and_then(Staged::publish)
+        .map_err(Error::io("write", path))
 }
 
 /// Writes two files that belong together, each as [`write_atomically`] does.
 ///
-/// Both are whole and on disk before either replaces what was there; if the second cannot, the first is taken back.
-/// Only what stops the computer between the two renames leaves a new file beside an old one.
+/// Both are whole and on disk before either replaces what was there; if the second cannot, the
+/// first is taken back. Only what stops the computer between the two renames leaves a new file
+/// beside an old one.
 ///
 /// # Errors
 /// [`Error::Io`] with what a body or the file system reported, and which of the files it concerns.
@@ -127,7 +139,10 @@ impl Earlier {
             Staged::File { file, .. } => {
                 let copy = Temporary::beside(file)?;
                 io::copy(&mut File::open(file)?, &mut copy.file())?;
-                Ok(Self::File { copy, file: file.clone() })
+                Ok(Self::File {
+                    copy,
+                    file: file.clone(),
+                })
             }
         }
     }
@@ -142,20 +157,28 @@ impl Earlier {
     }
 }
 
-/// Whether [`write_atomically`] could begin; asked before any work starts. `flag` is the one that named the file.
+/// Whether [`write_atomically`] could begin; asked before any work starts. `flag` is the one that
+/// named the file.
 ///
 /// # Errors
-/// [`Error::Setting`] with the flag, what is in the way (no such folder, no right to write there, a folder of that
-/// name) and what to do.
+/// [`Error::Setting`] with the flag, what is in the way (no such folder, no right to write there, a
+/// folder of that name) and what to do.
 pub fn check_writable(path: &Path, flag: &'static str) -> Result<()> {
-    let mend = |why: String| Error::Setting { flag, value: path.display().to_string(), why };
+    let mend = |why: String| Error::Setting {
+        flag,
+        value: path.display().to_string(),
+        why,
+    };
     let ends_as_folder = path.to_string_lossy().ends_with(std::path::is_separator);
     if path.is_dir() || ends_as_folder || path.file_name().is_none() {
         return Err(mend("is the name of a folder; name a file".to_owned()));
     }
     let folder = folder_of(path);
     if !folder.is_dir() {
-        return Err(mend(format!("there is no folder {}; create it, or name a file elsewhere", folder.display())));
+        return Err(mend(format!(
+            "there is no folder {}; create it, or name a file elsewhere",
+            folder.display()
+        )));
     }
     let tried = Target::of(path).and_then(|target| match target {
         Target::Stdout | Target::Stream => Ok(()),
@@ -167,7 +190,11 @@ pub fn check_writable(path: &Path, flag: &'static str) -> Result<()> {
             Temporary::beside(&file).map(drop)
         }
     });
-    tried.map_err(|error| mend(format!("cannot be written: {error}; name a file elsewhere, or change the permissions")))
+    tried.map_err(|error| {
+        mend(format!(
+            "cannot be written: {error}; name a file elsewhere, or change the permissions"
+        ))
+    })
 }
 
 /// What a path leads to.
@@ -190,7 +217,8 @@ impl Target {
             Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(_) => Ok(Self::Stream),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
-                // A link to what is not there yet. Links in a circle are another error, so this ends.
+                // A link to what is not there yet. Links in a circle are another error, so this
+                // ends.
                 Ok(link) => Self::of(&folder_of(path).join(link)),
                 Err(_) => Ok(Self::File(path.to_owned())),
             },
@@ -214,7 +242,10 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn buffered(file: impl Write, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn buffered(
+    file: impl Write,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
     body(&mut out)?;
     out.flush()
@@ -244,7 +275,13 @@ impl Temporary {
     }
 
     fn named_in(folder: &Path) -> io::Result<Self> {
-        let create = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+        let create = |path: &Path| {
+            File::options()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(path)
+        };
         make_named(folder, create).map(Self::Named)
     }
 
@@ -259,7 +296,8 @@ impl Temporary {
     fn persist(self, file: &Path) -> io::Result<()> {
         match self {
             Self::Named(named) => named.persist(file).map(drop).map_err(|error| error.error),
-            // A link replaces nothing and a rename does, so it gets a name of its own first, for that moment.
+            // A link replaces nothing and a rename does, so it gets a name of its own first, for
+            // that moment.
             Self::Unnamed(unnamed) => {
                 let named = make_named(folder_of(file), |path| link(&unnamed, path))?;
                 named.persist(file).map_err(|error| error.error)
@@ -269,22 +307,36 @@ impl Temporary {
 }
 
 /// Makes what has a name in a folder by `make`, and remembers that it may be there.
-fn make_named<T>(folder: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<NamedTempFile<T>> {
+fn make_named<T>(
+    folder: &Path,
+    make: impl FnMut(&Path) -> io::Result<T>,
+) -> io::Result<NamedTempFile<T>> {
     // Locked before the file is there, so that none is missed.
     let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
     temporaries.retain(|path| path.exists());
-    let named = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).make_in(folder, make)?;
+    let named = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .suffix(TEMPORARY_SUFFIX)
+        .make_in(folder, make)?;
     temporaries.push(named.path().to_owned());
     Ok(named)
 }
 
-/// A file in a folder that has no name there; none where the system or the file system knows no such thing.
+/// A file in a folder that has no name there; none where the system or the file system knows no
+/// such thing.
 #[cfg(target_os = "linux")]
 fn unnamed_in(folder: &Path) -> Option<File> {
     use rustix::fs::{Mode, OFlags, open};
     // As for any new file, the umask takes its part of the mode.
     let mode = Mode::from_raw_mode(0o666);
-    let file = File::from(open(folder, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode).ok()?);
+    let file = File::from(
+        open(
+            folder,
+            OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+            mode,
+        )
+        .ok()?,
+    );
     descriptor(&file).exists().then_some(file)
 }
 
@@ -297,7 +349,13 @@ fn unnamed_in(_: &Path) -> Option<File> {
 #[cfg(target_os = "linux")]
 fn link(unnamed: &File, path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, linkat};
-    Ok(linkat(CWD, descriptor(unnamed), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    Ok(linkat(
+        CWD,
+        descriptor(unnamed),
+        CWD,
+        path,
+        AtFlags::SYMLINK_FOLLOW,
+    )?)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -314,7 +372,8 @@ fn descriptor(file: &File) -> PathBuf {
 
 /// Makes a rename last through a power failure.
 ///
-/// Before that the folder names either whole file, so one that cannot be synced is no reason to fail.
+/// Before that the folder names either whole file, so one that cannot be synced is no reason to
+/// fail.
 fn sync_folder(folder: &Path) {
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
@@ -347,7 +406,10 @@ mod tests {
     #[test]
     fn a_failure_keeps_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
-        let (old, none) = (folder.path().join("old.txt"), folder.path().join("none.txt"));
+        let (old, none) = (
+            folder.path().join("old.txt"),
+            folder.path().join("none.txt"),
+        );
         put(&old, "old").unwrap();
         for path in [&old, &none] {
             let error = write_atomically(path, |out| {
@@ -355,7 +417,10 @@ mod tests {
                 Err(io::Error::other("the disk is full"))
             });
             let error = error.unwrap_err().to_string();
-            assert_eq!(error, format!("cannot write {}: the disk is full", path.display()));
+            assert_eq!(
+                error,
+                format!("cannot write {}: the disk is full", path.display())
+            );
         }
         assert_eq!(fs::read_to_string(&old).unwrap(), "old");
         assert_eq!(files_in(folder.path()), 1);
@@ -383,33 +448,52 @@ mod tests {
             fs::create_dir(&vectors)?;
             out.write_all(b"new")
         };
-        let fails = |error: Error| assert!(error.to_string().starts_with("cannot write"), "{error}");
+        let fails =
+            |error: Error| assert!(error.to_string().starts_with("cannot write"), "{error}");
 
         fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
         assert!(!words.exists());
         fs::remove_dir(&vectors).unwrap();
 
         write_pair_atomically((&words, text("old")), (&vectors, text("old"))).unwrap();
-        fails(write_pair_atomically((&words, text("new")), (&vectors, |_| Err(io::Error::other("full")))).unwrap_err());
+        fails(
+            write_pair_atomically(
+                (&words, text("new")),
+                (&vectors, |_| Err(io::Error::other("full"))),
+            )
+            .unwrap_err(),
+        );
         assert_eq!(fs::read_to_string(&vectors).unwrap(), "old");
         fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
         assert_eq!(fs::read_to_string(&words).unwrap(), "old");
         assert_eq!(files_in(folder.path()), 2);
     }
 
-    /// Where a file must have a name, that is remembered until it has its place, which it takes as any other does.
+    /// Where a file must have a name, that is remembered until it has its place, which it takes as
+    /// any other does.
     #[test]
     fn temporary_files_with_names_can_be_taken_away_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v.txt");
         put(&path, "old").unwrap();
-        let Temporary::Named(named) = Temporary::named_in(folder.path()).unwrap() else { panic!("a name") };
+        let Temporary::Named(named) = Temporary::named_in(folder.path()).unwrap() else {
+            panic!("a name")
+        };
         assert_eq!(files_in(folder.path()), 2);
         // Not `remove_temporaries`, which would take those of tests beside this one.
-        assert!(TEMPORARIES.lock().unwrap().iter().any(|path| path == named.path()));
+        assert!(
+            TEMPORARIES
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|path| path == named.path())
+        );
         named.as_file().write_all(b"new").unwrap();
         Temporary::Named(named).persist(&path).unwrap();
-        assert_eq!((fs::read(&path).unwrap(), files_in(folder.path())), (b"new".to_vec(), 1));
+        assert_eq!(
+            (fs::read(&path).unwrap(), files_in(folder.path())),
+            (b"new".to_vec(), 1)
+        );
     }
 
     #[cfg(target_os = "linux")]
@@ -417,7 +501,10 @@ mod tests {
     fn what_is_not_whole_yet_has_no_name() {
         let folder = tempfile::tempdir().unwrap();
         let Some(unnamed) = unnamed_in(folder.path()) else {
-            return eprintln!("skipped: {} is on a file system where files need names", folder.path().display());
+            return eprintln!(
+                "skipped: {} is on a file system where files need names",
+                folder.path().display()
+            );
         };
         drop(unnamed);
         let path = folder.path().join("v.txt");
@@ -428,7 +515,10 @@ mod tests {
                 out.write_all(text)
             })
             .unwrap();
-            assert_eq!((fs::read(&path).unwrap(), files_in(folder.path())), (text.to_vec(), 1));
+            assert_eq!(
+                (fs::read(&path).unwrap(), files_in(folder.path())),
+                (text.to_vec(), 1)
+            );
         }
     }
 
@@ -445,8 +535,13 @@ mod tests {
             ("new.txt/", "is the name of a folder"),
             ("none/v.txt", "there is no folder"),
         ] {
-            let error = check_writable(&folder.path().join(name), "-o/--output").unwrap_err().to_string();
-            assert!(error.starts_with("-o/--output ") && error.contains(why), "{error}");
+            let error = check_writable(&folder.path().join(name), "-o/--output")
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("-o/--output ") && error.contains(why),
+                "{error}"
+            );
         }
         assert!(put(folder.path(), "new").is_err());
     }
@@ -471,7 +566,10 @@ mod tests {
     fn a_link_stays_a_link() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
-        let (link, file) = (folder.path().join("link.txt"), folder.path().join("data/v.txt"));
+        let (link, file) = (
+            folder.path().join("link.txt"),
+            folder.path().join("data/v.txt"),
+        );
         std::os::unix::fs::symlink("data/v.txt", &link).unwrap();
         // First it points to nothing, then to a file.
         for text in ["old", "new"] {

@@ -20,10 +20,12 @@ const MAX_LINE_BYTES: u64 = 1 << 24;
 /// Bytes between two reports.
 const REPORT_BYTES: u64 = 1 << 22;
 
-/// Bytes at the start of a file that are there to be looked at before any are read: a hundred rows of usual text.
+/// Bytes at the start of a file that are there to be looked at before any are read: a hundred rows
+/// of usual text.
 const HEAD_BYTES: u64 = 1 << 18;
 
-/// What a packed file may hold for each of its bytes, at most, when room is made for it: text packs to a third.
+/// What a packed file may hold for each of its bytes, at most, when room is made for it: text packs
+/// to a third.
 const MOST_UNPACKED: u64 = 4;
 
 /// First bytes of a text of UTF-16, in either order.
@@ -54,14 +56,21 @@ pub(super) struct Input<'a> {
 pub(super) type TakeRow<'a> = &'a mut dyn FnMut(&str, &[f32]) -> Result<()>;
 
 impl<'a> Input<'a> {
-    pub(super) fn open(path: &'a Path, reading: Reading, on_progress: &'a mut dyn FnMut(u64, u64)) -> Result<Self> {
+    pub(super) fn open(
+        path: &'a Path,
+        reading: Reading,
+        on_progress: &'a mut dyn FnMut(u64, u64),
+    ) -> Result<Self> {
         let (raw, bytes) = open_raw(path)?;
         let mut unpacked = Unpacked::new(path, raw)?;
         let mut head = Vec::new();
         let read = unpacked.by_ref().take(HEAD_BYTES).read_to_end(&mut head);
         read.map_err(|error| unpacked.failure(path, error, head.len() as u64))?;
         if head.get(257..262) == Some(b"ustar") {
-            return Err(Error::Corpus { path: path.to_owned(), why: "holds a tar archive; unpack it".to_owned() });
+            return Err(Error::Corpus {
+                path: path.to_owned(),
+                why: "holds a tar archive; unpack it".to_owned(),
+            });
         }
         Ok(Self {
             path,
@@ -99,7 +108,10 @@ impl<'a> Input<'a> {
         if !self.is_all_there() {
             lines.pop();
         }
-        lines.into_iter().map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))).collect()
+        lines
+            .into_iter()
+            .map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)))
+            .collect()
     }
 
     /// Passes over a byte order mark at the start of a text.
@@ -107,18 +119,28 @@ impl<'a> Input<'a> {
     /// # Errors
     /// When the text is not UTF-8, with the command that converts it.
     pub(super) fn start_text(&mut self) -> Result<()> {
-        self.check_encoding().map_err(|why| Error::Corpus { path: self.path.to_owned(), why })?;
+        self.check_encoding().map_err(|why| Error::Corpus {
+            path: self.path.to_owned(),
+            why,
+        })?;
         self.skip_mark()
     }
 
     fn check_encoding(&self) -> Checked<()> {
         let encoding = match Encoding::of(self.head())? {
             Encoding::Utf8 => return Ok(()),
-            _ if UTF_16_MARKS.iter().any(|mark| self.head().starts_with(mark)) => "UTF-16",
+            _ if UTF_16_MARKS
+                .iter()
+                .any(|mark| self.head().starts_with(mark)) =>
+            {
+                "UTF-16"
+            }
             Encoding::Utf16(ByteOrder::Little) => "UTF-16LE",
             Encoding::Utf16(ByteOrder::Big) => "UTF-16BE",
         };
-        Err(format!("is text of {encoding}; convert it by `iconv -f {encoding} -t UTF-8`"))
+        Err(format!(
+            "is text of {encoding}; convert it by `iconv -f {encoding} -t UTF-8`"
+        ))
     }
 
     /// Passes over a byte order mark at the start of the file.
@@ -131,20 +153,31 @@ impl<'a> Input<'a> {
 
     /// Bytes not read yet; none where the system cannot tell, or they are packed.
     pub(super) fn left(&self) -> Option<u64> {
-        self.bytes.filter(|_| !self.unpacked().is_packed()).map(|bytes| bytes.saturating_sub(self.at))
+        self.bytes
+            .filter(|_| !self.unpacked().is_packed())
+            .map(|bytes| bytes.saturating_sub(self.at))
     }
 
-    /// Bytes that the rest can hold, an estimate where they are packed; 0 where the system cannot tell.
+    /// Bytes that the rest can hold, an estimate where they are packed; 0 where the system cannot
+    /// tell.
     pub(super) fn most_left(&self) -> u64 {
-        self.left().or(self.bytes.map(|bytes| bytes.saturating_mul(MOST_UNPACKED))).unwrap_or(0)
+        self.left()
+            .or(self.bytes.map(|bytes| bytes.saturating_mul(MOST_UNPACKED)))
+            .unwrap_or(0)
     }
 
-    /// How many values of at least `bytes` bytes the rest can hold; 0 where the system cannot tell, or none are kept.
+    /// How many values of at least `bytes` bytes the rest can hold; 0 where the system cannot tell,
+    /// or none are kept.
     pub(super) fn most_values(&self, bytes: u64) -> u64 {
-        if self.each.is_some() { 0 } else { self.most_left() / bytes }
+        if self.each.is_some() {
+            0
+        } else {
+            self.most_left() / bytes
+        }
     }
 
-    /// Ends the row of a word: hands it over where someone takes it, and drops it where it is not kept.
+    /// Ends the row of a word: hands it over where someone takes it, and drops it where it is not
+    /// kept.
     pub(super) fn end_row(&mut self, rows: &mut Rows, is_kept: bool) -> Result<()> {
         if !is_kept {
             rows.values.truncate(rows.values.len() - rows.dim);
@@ -160,7 +193,11 @@ impl<'a> Input<'a> {
 
     fn advance(&mut self, bytes: u64) {
         self.at += bytes;
-        let done = if self.unpacked().is_packed() { self.unpacked().raw_bytes() } else { self.at };
+        let done = if self.unpacked().is_packed() {
+            self.unpacked().raw_bytes()
+        } else {
+            self.at
+        };
         if done - self.reported >= REPORT_BYTES {
             self.reported = done;
             (self.on_progress)(done, self.bytes.unwrap_or(0));
@@ -174,7 +211,9 @@ impl<'a> Input<'a> {
         let ended = self.read_until(b'\n', MAX_LINE_BYTES, &mut line)?;
         self.line = line;
         if !ended && self.line.len() as u64 == MAX_LINE_BYTES {
-            return Err(self.wrong_line(format!("longer than the {MAX_LINE_BYTES} bytes that a row can take")));
+            return Err(self.wrong_line(format!(
+                "longer than the {MAX_LINE_BYTES} bytes that a row can take"
+            )));
         }
         let is_there = ended || !self.line.is_empty();
         if is_there {
@@ -184,7 +223,8 @@ impl<'a> Input<'a> {
         Ok(is_there)
     }
 
-    /// Reads the next line that holds anything, and says how many before it do not; none at the end of the file.
+    /// Reads the next line that holds anything, and says how many before it do not; none at the end
+    /// of the file.
     pub(super) fn next_row(&mut self) -> Result<Option<u64>> {
         let mut blank = 0;
         while self.next_line()? {
@@ -263,8 +303,8 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Reads the vector of a word, piece by piece: its length is only a promise. `cut` says what is wrong where the file
-    /// ends within it.
+    /// Reads the vector of a word, piece by piece: its length is only a promise. `cut` says what is
+    /// wrong where the file ends within it.
     pub(super) fn read_row(
         &mut self,
         (values, dim, dtype): (&mut Vec<f32>, usize, Dtype),
@@ -280,14 +320,27 @@ impl<'a> Input<'a> {
             let piece_at = self.at;
             self.append_bytes((count * dtype.bytes()) as u64, &mut piece)?;
             if piece.len() < count * dtype.bytes() {
-                return Err(self.wrong_byte(start, format!("in the vector of {} {}", quoted(word), cut())));
+                return Err(self.wrong_byte(
+                    start,
+                    format!("in the vector of {} {}", quoted(word), cut()),
+                ));
             }
             let before = values.len();
             match dtype {
-                Dtype::F32 => values.extend(piece.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
-                Dtype::F16 => {
-                    values.extend(piece.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32()))
-                }
+                Dtype::F32 => values.extend(
+                    piece
+                        .as_chunks()
+                        .0
+                        .iter()
+                        .map(|&bytes| f32::from_le_bytes(bytes)),
+                ),
+                Dtype::F16 => values.extend(
+                    piece
+                        .as_chunks()
+                        .0
+                        .iter()
+                        .map(|&bytes| f16::from_le_bytes(bytes).to_f32()),
+                ),
             }
             let new = &values[before..];
             if let Some(index) = new.iter().position(|value| !value.is_finite()) {
@@ -299,7 +352,8 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Reads the vectors of words that were listed before them, to the end of the file unless only some are asked for.
+    /// Reads the vectors of words that were listed before them, to the end of the file unless only
+    /// some are asked for.
     pub(super) fn read_listed(&mut self, listed: Listed, dim: usize, dtype: Dtype) -> Result<Rows> {
         let Listed { words, left_out } = listed;
         let all = words.seen;
@@ -308,13 +362,24 @@ impl<'a> Input<'a> {
         let promised = plural(all, "row");
         for row in 0..all {
             let is_kept = left_out.binary_search(&row).is_err();
-            let word = if is_kept { rows.words.vocab.word(rows.ended as u32) } else { "" };
-            let cut = || format!("the file ends after {} of the {promised} that its header promises", count(row));
+            let word = if is_kept {
+                rows.words.vocab.word(rows.ended as u32)
+            } else {
+                ""
+            };
+            let cut = || {
+                format!(
+                    "the file ends after {} of the {promised} that its header promises",
+                    count(row)
+                )
+            };
             self.read_row((&mut rows.values, dim, dtype), word, cut)?;
             self.end_row(&mut rows, is_kept)?;
         }
         if !rows.words.is_full() {
-            self.expect_end(|| format!("the file goes on after the {promised} that its header promises"))?;
+            self.expect_end(|| {
+                format!("the file goes on after the {promised} that its header promises")
+            })?;
         }
         Ok(rows)
     }
@@ -345,7 +410,11 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn wrong(&self, place: String, why: String) -> Error {
-        Error::Format { path: self.path.to_owned(), place, why }
+        Error::Format {
+            path: self.path.to_owned(),
+            place,
+            why,
+        }
     }
 
     fn failure(&self, error: io::Error) -> Error {

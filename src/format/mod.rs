@@ -9,9 +9,10 @@
 //! | `.safetensors` | safetensors: the tensor `vectors`, the words in the metadata | f16, counts, the configuration |
 //! | `.tsv` | Embedding Projector; the words in `NAME.metadata.tsv` | |
 //!
-//! Values are read back bit for bit. The readers trust nothing in a file: they allocate no more than it holds, and name
-//! the place of what is wrong. What is odd in published files, and leaves no doubt about the vectors, is read and told of
-//! ([`Oddities`]). A format is a file in this folder and a line in `FORMATS`.
+//! Values are read back bit for bit. The readers trust nothing in a file: they allocate no more
+//! than it holds, and name the place of what is wrong. What is odd in published files, and leaves
+//! no doubt about the vectors, is read and told of ([`Oddities`]). A format is a file in this
+//! folder and a line in `FORMATS`.
 
 mod atomic;
 mod binary;
@@ -47,8 +48,14 @@ use crate::model::Matrix;
 use crate::vocab::Vocab;
 
 /// Every format, in the order in which messages name them.
-static FORMATS: [&Kind; 6] =
-    [&text::FORMAT, &binary::FORMAT, &glove::FORMAT, &npy::FORMAT, &safetensors::FORMAT, &projector::FORMAT];
+static FORMATS: [&Kind; 6] = [
+    &text::FORMAT,
+    &binary::FORMAT,
+    &glove::FORMAT,
+    &npy::FORMAT,
+    &safetensors::FORMAT,
+    &projector::FORMAT,
+];
 
 /// Word vectors: the words in order and a row for each.
 #[derive(Clone, Debug)]
@@ -67,7 +74,10 @@ impl Vectors {
     pub fn id(&self, word: &str) -> Result<u32> {
         self.vocab
             .id(word.as_bytes())
-            .ok_or_else(|| Error::UnknownWord { word: word.to_owned(), words: self.vocab.len() })
+            .ok_or_else(|| Error::UnknownWord {
+                word: word.to_owned(),
+                words: self.vocab.len(),
+            })
     }
 }
 
@@ -76,10 +86,11 @@ impl Vectors {
 pub struct Loaded {
     /// The vectors.
     pub vectors: Vectors,
-    /// The configuration of the run that made them, as it was given in [`Table::configuration`], where the file says.
+    /// The configuration of the run that made them, as it was given in [`Table::configuration`],
+    /// where the file says.
     pub configuration: Option<String>,
-    /// Rows of the file, those left out among them, as far as that is known: where only some were asked for, its header
-    /// may promise more than were read.
+    /// Rows of the file, those left out among them, as far as that is known: where only some were
+    /// asked for, its header may promise more than were read.
     pub rows: u64,
     /// What was odd, and read all the same.
     pub odd: Oddities,
@@ -98,7 +109,11 @@ pub struct Holds {
 
 impl Holds {
     /// Nothing beside them.
-    const WORDS: Self = Self { f16: false, counts: false, configuration: false };
+    const WORDS: Self = Self {
+        f16: false,
+        counts: false,
+        configuration: false,
+    };
 }
 
 /// What there is to know of a format.
@@ -118,8 +133,8 @@ struct Kind {
     write: fn(&Table<'_>, &mut Output<'_>) -> io::Result<()>,
 }
 
-/// Bytes that a trained value takes as text, on average: a sign before every other one, a zero, a point, eight digits
-/// and what stands between two.
+/// Bytes that a trained value takes as text, on average: a sign before every other one, a zero, a
+/// point, eight digits and what stands between two.
 const TEXT_VALUE_BYTES: u64 = 12;
 
 /// A character that is a byte order mark where a text begins with it.
@@ -161,12 +176,20 @@ impl Format {
         extension.and_then(Self::from_extension).ok_or_else(|| {
             let known: Vec<String> = Self::all().map(|format| format.to_string()).collect();
             let packed = without_packing(path).is_some_and(|path| Self::from_path(&path).is_ok());
-            let hint = if packed { "; vectors are written unpacked: pack the file afterwards" } else { "" };
-            wrong_name(path, format!("must end in one of: {}{hint}", known.join("; ")))
+            let hint = if packed {
+                "; vectors are written unpacked: pack the file afterwards"
+            } else {
+                ""
+            };
+            wrong_name(
+                path,
+                format!("must end in one of: {}{hint}", known.join("; ")),
+            )
         })
     }
 
-    /// The format of a file that is there: by its extension, or that before the one of a packed file, as in `v.bin.gz`.
+    /// The format of a file that is there: by its extension, or that before the one of a packed
+    /// file, as in `v.bin.gz`.
     ///
     /// # Errors
     /// [`Error::FileName`] for any other name, with what to do.
@@ -179,12 +202,15 @@ impl Format {
         }
         let unpacked = without_packing(path);
         Self::from_path(unpacked.as_deref().unwrap_or(path)).map_err(|error| match error {
-            Error::FileName { why, .. } => wrong_name(path, format!("{why}; or give --from FORMAT")),
+            Error::FileName { why, .. } => {
+                wrong_name(path, format!("{why}; or give --from FORMAT"))
+            }
             other => other,
         })
     }
 
-    /// The extensions that stand for it, in lower case and without the dot; the first is the usual one.
+    /// The extensions that stand for it, in lower case and without the dot; the first is the usual
+    /// one.
     pub fn extensions(self) -> &'static [&'static str] {
         self.0.extensions
     }
@@ -194,8 +220,8 @@ impl Format {
         self.0.holds
     }
 
-    /// Bytes of the files of `rows` words of `text` bytes in all, with vectors of `dim` f32 values; about, where these are
-    /// text.
+    /// Bytes of the files of `rows` words of `text` bytes in all, with vectors of `dim` f32 values;
+    /// about, where these are text.
     pub fn estimated_bytes(self, rows: u64, dim: u64, text: u64) -> u64 {
         // A word has an end, and a line or the next word begins after its vector.
         rows * (dim * self.0.value_bytes + 2) + text
@@ -209,20 +235,30 @@ impl Format {
         if dtype == Dtype::F32 || self.holds().f16 {
             return Ok(());
         }
-        let can: Vec<String> = Self::all().filter(|format| format.holds().f16).map(|f| f.to_string()).collect();
+        let can: Vec<String> = Self::all()
+            .filter(|format| format.holds().f16)
+            .map(|f| f.to_string())
+            .collect();
         let why = format!("{self} cannot hold it; these can: {}", can.join("; "));
-        Err(Error::Setting { flag: "--dtype", value: "f16".to_owned(), why })
+        Err(Error::Setting {
+            flag: "--dtype",
+            value: "f16".to_owned(),
+            why,
+        })
     }
 
-    /// Whether it has a place for a word as it is, such that readers of the format give the same back.
+    /// Whether it has a place for a word as it is, such that readers of the format give the same
+    /// back.
     pub fn fits(self, word: &str) -> bool {
         (self.0.fits)(word)
     }
 
-    /// The files that vectors in this format are written to at `path`: `path`, and that of the words if there is one.
+    /// The files that vectors in this format are written to at `path`: `path`, and that of the
+    /// words if there is one.
     ///
     /// # Errors
-    /// [`Error::FileName`] when the second cannot be named after the first, as that lacks the format's extension.
+    /// [`Error::FileName`] when the second cannot be named after the first, as that lacks the
+    /// format's extension.
     pub fn files(self, path: &Path) -> Result<Vec<PathBuf>> {
         self.files_beside(path, Self::from_path(path), WordsFile::path)
     }
@@ -238,11 +274,16 @@ impl Format {
         named: Result<Self>,
         beside: fn(&WordsFile, &Path) -> PathBuf,
     ) -> Result<Vec<PathBuf>> {
-        let Some(words) = &self.0.words else { return Ok(vec![path.to_owned()]) };
+        let Some(words) = &self.0.words else {
+            return Ok(vec![path.to_owned()]);
+        };
         match named {
             Ok(format) if format == self => Ok(vec![path.to_owned(), beside(words, path)]),
             _ => {
-                let why = format!("must end in .{}, as a second file is named after it", self.extensions()[0]);
+                let why = format!(
+                    "must end in .{}, as a second file is named after it",
+                    self.extensions()[0]
+                );
                 Err(wrong_name(path, why))
             }
         }
@@ -253,27 +294,46 @@ impl Format {
     /// # Errors
     /// As [`Reading::read`].
     pub fn read(self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded> {
-        Reading { from: Some(self), ..Reading::default() }.read(path, on_progress)
+        Reading {
+            from: Some(self),
+            ..Reading::default()
+        }
+        .read(path, on_progress)
     }
 
-    /// Writes word vectors. `on_progress` takes the rows written so far and those in all, now and then.
+    /// Writes word vectors. `on_progress` takes the rows written so far and those in all, now and
+    /// then.
     ///
     /// Every file appears whole or not at all, as by [`write_atomically`].
     ///
     /// # Errors
-    /// [`Error::Setting`] for a [`Dtype`] that the format cannot hold; [`Error::Format`] as [`Format::files`];
-    /// [`Error::Io`] when a file cannot be written, there are no rows, the format has no place for a word
-    /// ([`Format::fits`]), or a value is not finite or too large for its type.
+    /// [`Error::Setting`] for a [`Dtype`] that the format cannot hold; [`Error::Format`] as
+    /// [`Format::files`]; [`Error::Io`] when a file cannot be written, there are no rows, the
+    /// format has no place for a word ([`Format::fits`]), or a value is not finite or too large for
+    /// its type.
     ///
     /// # Panics
     /// When there are not as many words as rows, or fewer than are to be written.
-    pub fn write(self, path: &Path, table: &Table<'_>, on_progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
-        assert_eq!(table.vocab.len(), table.matrix.rows(), "every row has a word");
-        assert!(table.rows <= table.matrix.rows(), "no more rows are written than there are");
+    pub fn write(
+        self,
+        path: &Path,
+        table: &Table<'_>,
+        on_progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
+        assert_eq!(
+            table.vocab.len(),
+            table.matrix.rows(),
+            "every row has a word"
+        );
+        assert!(
+            table.rows <= table.matrix.rows(),
+            "no more rows are written than there are"
+        );
         self.check_dtype(table.dtype)?;
         self.files(path)?;
-        self.check_words(table)
-            .map_err(|why| Error::io("write", path)(io::Error::new(io::ErrorKind::InvalidInput, why)))?;
+        self.check_words(table).map_err(|why| {
+            Error::io("write", path)(io::Error::new(io::ErrorKind::InvalidInput, why))
+        })?;
         let body = |out: &mut dyn Write| (self.0.write)(table, &mut Output { out, on_progress });
         match &self.0.words {
             None => write_atomically(path, body),
@@ -291,7 +351,11 @@ impl Format {
         }
         match table.words().find(|(word, _)| !self.fits(word)) {
             None => Ok(()),
-            Some((word, _)) => Err(format!("{}; .{} has no place for it", unfit(word), self.extensions()[0])),
+            Some((word, _)) => Err(format!(
+                "{}; .{} has no place for it",
+                unfit(word),
+                self.extensions()[0]
+            )),
         }
     }
 }
@@ -318,7 +382,10 @@ impl fmt::Display for Format {
 }
 
 fn wrong_name(path: &Path, why: String) -> Error {
-    Error::FileName { path: path.to_owned(), why }
+    Error::FileName {
+        path: path.to_owned(),
+        why,
+    }
 }
 
 /// Reads word vectors in the format of the file's extension, and tells nothing of what was odd.

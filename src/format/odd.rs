@@ -48,7 +48,11 @@ impl fmt::Display for Oddity {
             Self::NoWord => f.write_str("rows left out that have no word"),
             Self::Repeated => f.write_str("rows left out whose word stands in an earlier row"),
             Self::Unfit(format) => {
-                write!(f, "rows left out whose word .{} has no place for", format.extensions()[0])
+                write!(
+                    f,
+                    "rows left out whose word .{} has no place for",
+                    format.extensions()[0]
+                )
             }
             Self::Broken => f.write_str("words kept with U+FFFD for bytes that are not UTF-8"),
             Self::Marked => f.write_str("words kept that begin with a byte order mark"),
@@ -63,7 +67,8 @@ impl fmt::Display for Oddity {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oddities {
     kinds: Vec<Rows>,
-    /// The number of words that the header promises, and that of those there are, where they differ.
+    /// The number of words that the header promises, and that of those there are, where they
+    /// differ.
     header: Option<(u64, u64)>,
 }
 
@@ -84,7 +89,8 @@ impl Oddities {
 
     /// The line to be shown for a file; none where nothing was odd.
     pub fn line(&self, path: &Path) -> Option<String> {
-        (!self.is_empty()).then(|| format!("{}: {self}; --strict refuses such a file", path.display()))
+        (!self.is_empty())
+            .then(|| format!("{}: {self}; --strict refuses such a file", path.display()))
     }
 
     pub(super) fn note(&mut self, oddity: Oddity, word: &str, place: impl FnOnce() -> String) {
@@ -92,7 +98,11 @@ impl Oddities {
             Some(rows) => rows.rows += 1,
             None => {
                 let first = format!("{}, {}", place(), quoted(word));
-                self.kinds.push(Rows { oddity, rows: 1, first });
+                self.kinds.push(Rows {
+                    oddity,
+                    rows: 1,
+                    first,
+                });
             }
         }
     }
@@ -104,13 +114,20 @@ impl Oddities {
 
 impl fmt::Display for Oddities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = self
-            .kinds
-            .iter()
-            .map(|Rows { oddity, rows, first }| format!("{oddity}: {} (first: {first})", count(*rows)));
+        let kinds = self.kinds.iter().map(
+            |Rows {
+                 oddity,
+                 rows,
+                 first,
+             }| format!("{oddity}: {} (first: {first})", count(*rows)),
+        );
         let header = self.header.map(|(promised, found)| {
             let are = if found == 1 { "is" } else { "are" };
-            format!("the header promises {}, and there {are} {}", plural(promised, "word"), plural(found, "row"))
+            format!(
+                "the header promises {}, and there {are} {}",
+                plural(promised, "word"),
+                plural(found, "row")
+            )
         });
         f.write_str(&kinds.chain(header).collect::<Vec<_>>().join("; "))
     }

@@ -10,7 +10,8 @@ use super::rows::{Checked, not_finite, quoted};
 use crate::model::Matrix;
 use crate::vocab::Vocab;
 
-/// Values that one thread makes ready in one go, in whole rows: a quarter of a megabyte, or thrice that as text.
+/// Values that one thread makes ready in one go, in whole rows: a quarter of a megabyte, or thrice
+/// that as text.
 const VALUES_IN_PIECE: usize = 1 << 16;
 /// Pieces made ready by each thread while as many are written.
 const PIECES_A_THREAD: usize = 4;
@@ -62,19 +63,29 @@ pub struct Table<'a> {
     pub rows: usize,
     /// How values are stored.
     pub dtype: Dtype,
-    /// The resolved configuration of the run that made the vectors, as JSON; left out where the format has no place.
+    /// The resolved configuration of the run that made the vectors, as JSON; left out where the
+    /// format has no place.
     pub configuration: Option<&'a str>,
 }
 
 impl<'a> Table<'a> {
     /// All rows as f32, without a configuration.
     pub fn new(vocab: &'a Vocab, matrix: &'a Matrix) -> Self {
-        Self { vocab, matrix, rows: matrix.rows(), dtype: Dtype::F32, configuration: None }
+        Self {
+            vocab,
+            matrix,
+            rows: matrix.rows(),
+            dtype: Dtype::F32,
+            configuration: None,
+        }
     }
 
     /// The words written, with their counts; 0 where they are not known.
     pub(super) fn words(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.vocab.words().zip(self.vocab.counts().iter().copied()).take(self.rows)
+        self.vocab
+            .words()
+            .zip(self.vocab.counts().iter().copied())
+            .take(self.rows)
     }
 
     /// Writes what `push` makes of every row, in order.
@@ -84,24 +95,32 @@ impl<'a> Table<'a> {
         push: impl Fn(&str, &[f32], &mut Vec<u8>) + Sync,
     ) -> io::Result<()> {
         let piece = |rows: Range<usize>| {
-            let mut bytes = Vec::with_capacity(rows.len() * (self.dtype.bytes() * self.matrix.dim() + 16));
+            let mut bytes =
+                Vec::with_capacity(rows.len() * (self.dtype.bytes() * self.matrix.dim() + 16));
             for id in rows {
                 let (word, row) = (self.vocab.word(id as u32), self.matrix.row(id));
-                self.check_row(word, row).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+                self.check_row(word, row)
+                    .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
                 push(word, row, &mut bytes);
             }
             Ok(bytes)
         };
-        // Digits are slow to make: all threads do so for a block of rows, while the block before it is written.
+        // Digits are slow to make: all threads do so for a block of rows, while the block before it
+        // is written.
         let per_piece = VALUES_IN_PIECE.div_ceil(self.matrix.dim());
         let per_block = per_piece * PIECES_A_THREAD * rayon::current_num_threads();
         let block = |start: usize| -> Vec<io::Result<Vec<u8>>> {
             let end = self.rows.min(start + per_block);
             let starts = (start..end).into_par_iter().step_by(per_piece);
-            starts.map(|start| piece(start..end.min(start + per_piece))).collect()
+            starts
+                .map(|start| piece(start..end.min(start + per_piece)))
+                .collect()
         };
         let mut ready = block(0);
-        for end in (0..self.rows).step_by(per_block).map(|start| self.rows.min(start + per_block)) {
+        for end in (0..self.rows)
+            .step_by(per_block)
+            .map(|start| self.rows.min(start + per_block))
+        {
             let mut next = Vec::new();
             rayon::in_place_scope(|scope| {
                 scope.spawn(|_| next = block(end));
@@ -121,7 +140,9 @@ impl<'a> Table<'a> {
             }
             if self.dtype == Dtype::F16 && f16::from_f32(value).is_infinite() {
                 let word = quoted(word);
-                return Err(format!("the vector of {word} holds {value}, beyond the ±65504 of f16; use --dtype f32"));
+                return Err(format!(
+                    "the vector of {word} holds {value}, beyond the ±65504 of f16; use --dtype f32"
+                ));
             }
         }
         Ok(())

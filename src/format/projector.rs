@@ -1,5 +1,5 @@
-//! The pair of files that TensorFlow's Embedding Projector loads: values between tabs, and a word a line in a file of
-//! their own, neither of them with a header.
+//! The pair of files that TensorFlow's Embedding Projector loads: values between tabs, and a word a
+//! line in a file of their own, neither of them with a header.
 
 use std::io::{self, Write};
 
@@ -22,7 +22,10 @@ pub(super) static FORMAT: Kind = Kind {
     write,
 };
 
-const WORDS: WordsFile = WordsFile { extension: "metadata.tsv", counts: false };
+const WORDS: WordsFile = WordsFile {
+    extension: "metadata.tsv",
+    counts: false,
+};
 
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
     input.start_text()?;
@@ -32,10 +35,18 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     let mut rows = Rows::begin(words, 0);
     for row in 0..all {
         if !input.next_line()? {
-            let (rows, path, words) = (plural(row, "row"), words_path.display(), plural(all, "word"));
-            return Err(input.wrong_line(format!("the file ends after {rows}, but {path} has {words}")));
+            let (rows, path, words) = (
+                plural(row, "row"),
+                words_path.display(),
+                plural(all, "word"),
+            );
+            return Err(input.wrong_line(format!(
+                "the file ends after {rows}, but {path} has {words}"
+            )));
         }
-        let found = rows.push_text(&input.text().0).map_err(|why| input.wrong_line(why))?;
+        let found = rows
+            .push_text(&input.text().0)
+            .map_err(|why| input.wrong_line(why))?;
         if row == 0 {
             rows.dim = found;
             // A value takes at least a digit and a tab.
@@ -43,10 +54,15 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
         }
         let is_kept = left_out.binary_search(&row).is_err();
         if found == 0 || found != rows.dim {
-            let word = if is_kept { rows.words.vocab.word(rows.ended as u32) } else { "" };
+            let word = if is_kept {
+                rows.words.vocab.word(rows.ended as u32)
+            } else {
+                ""
+            };
             let (word, dim) = (quoted(word), rows.dim);
             let values = plural(found as u64, "value");
-            let why = format!("{values}, of {word}; the first row has {dim}, and there is at least 1");
+            let why =
+                format!("{values}, of {word}; the first row has {dim}, and there is at least 1");
             return Err(input.wrong_line(why));
         }
         input.end_row(&mut rows, is_kept)?;

@@ -11,21 +11,26 @@ use crate::error::Result;
 
 /// How a file of vectors is read, for whoever reads one.
 ///
-/// The file may be packed by gzip, zstd, bzip2 or xz, which its first bytes tell, and `-` is standard input.
+/// The file may be packed by gzip, zstd, bzip2 or xz, which its first bytes tell, and `-` is
+/// standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
 #[group(skip)]
 pub struct Reading {
     /// The format of the vectors that are read, whatever their name
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = "Vectors that are read")]
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = "Vectors \
+                                                                                       that are \
+                                                                                       read")]
     pub from: Option<Format>,
-    /// Refuse vectors with odd rows (a word twice, with whitespace or broken bytes, a header that is off), and lines of a
-    /// --vocab that are no word and count, instead of counting them
+    /// Refuse vectors with odd rows (a word twice, with whitespace or broken bytes, a header that
+    /// is off), and lines of a --vocab that are no word and count, instead of counting them
     #[arg(long, help_heading = "Vectors that are read")]
     pub strict: bool,
-    /// How many words are kept, from the first. Nothing beyond them is read. All, unless the program says so.
+    /// How many words are kept, from the first. Nothing beyond them is read. All, unless the
+    /// program says so.
     #[arg(skip)]
     pub top: Option<NonZeroUsize>,
-    /// The format that the vectors are read for: words that it has no place for are left out. The program says so.
+    /// The format that the vectors are read for: words that it has no place for are left out. The
+    /// program says so.
     #[arg(skip)]
     pub fit: Option<Format>,
 }
@@ -53,22 +58,29 @@ impl Reading {
         self.format(path)?.files_read(path)
     }
 
-    /// Reads word vectors. `on_progress` takes the bytes read so far, as they lie on disk, and those in all, or 0 where
-    /// the system cannot tell, every few megabytes.
+    /// Reads word vectors. `on_progress` takes the bytes read so far, as they lie on disk, and
+    /// those in all, or 0 where the system cannot tell, every few megabytes.
     ///
     /// # Errors
-    /// As [`Format::of_file`] and [`Format::files`]; [`Error::Io`](crate::Error::Io) when a file cannot be read; [`Error::Corpus`](crate::Error::Corpus) when it
-    /// cannot be unpacked; [`Error::Format`](crate::Error::Format) with a line or byte position when it is cut short or holds a row that has not
-    /// as many finite values as the others, and with `strict` when anything in it is odd.
+    /// As [`Format::of_file`] and [`Format::files`]; [`Error::Io`](crate::Error::Io) when a file
+    /// cannot be read; [`Error::Corpus`](crate::Error::Corpus) when it cannot be unpacked;
+    /// [`Error::Format`](crate::Error::Format) with a line or byte position when it is cut short or
+    /// holds a row that has not as many finite values as the others, and with `strict` when
+    /// anything in it is odd.
     pub fn read(&self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded> {
         self.run(path, on_progress, None)
     }
 
-    /// Reads word vectors and hands each word with its vector to `take`; no vector is kept. Tells what was odd.
+    /// Reads word vectors and hands each word with its vector to `take`; no vector is kept. Tells
+    /// what was odd.
     ///
     /// # Errors
     /// As [`Reading::read`], and whatever `take` fails with.
-    pub fn for_each(&self, path: &Path, take: &mut dyn FnMut(&str, &[f32]) -> Result<()>) -> Result<Oddities> {
+    pub fn for_each(
+        &self,
+        path: &Path,
+        take: &mut dyn FnMut(&str, &[f32]) -> Result<()>,
+    ) -> Result<Oddities> {
         Ok(self.run(path, &mut |_, _| (), Some(take))?.odd)
     }
 

@@ -9,7 +9,8 @@ use crate::vocab::{MAX_WORDS, Vocab};
 /// What a file says, or what is wrong with it; the reader adds the place.
 pub(super) type Checked<T> = std::result::Result<T, String>;
 
-/// No word is longer, in bytes: what a corpus can give is far below it, and a file without spaces is no word.
+/// No word is longer, in bytes: what a corpus can give is far below it, and a file without spaces
+/// is no word.
 pub(super) const MAX_WORD_BYTES: usize = 1 << 16;
 
 /// What stands between the values of a text.
@@ -26,16 +27,23 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn new(reading: Reading) -> Self {
-        Self { vocab: Vocab::default(), odd: Oddities::default(), reading, seen: 0 }
+        Self {
+            vocab: Vocab::default(),
+            odd: Oddities::default(),
+            reading,
+            seen: 0,
+        }
     }
 
     /// Whether all words are there that were asked for.
     pub(super) fn is_full(&self) -> bool {
-        self.reading.top.is_some_and(|top| self.vocab.len() >= top.get())
+        self.reading
+            .top
+            .is_some_and(|top| self.vocab.len() >= top.get())
     }
 
-    /// Takes the word of the next row; `broken` says that some of its bytes were replaced, as they are not UTF-8. Says
-    /// whether the row is kept.
+    /// Takes the word of the next row; `broken` says that some of its bytes were replaced, as they
+    /// are not UTF-8. Says whether the row is kept.
     pub(super) fn push(
         &mut self,
         word: &str,
@@ -48,9 +56,14 @@ impl Words {
             return Err(unfit(word));
         }
         if self.vocab.len() == MAX_WORDS {
-            return Err(format!("more than the {} that can be held", plural(MAX_WORDS as u64, "word")));
+            return Err(format!(
+                "more than the {} that can be held",
+                plural(MAX_WORDS as u64, "word")
+            ));
         }
-        let Some(oddity) = self.take(word, broken, count) else { return Ok(true) };
+        let Some(oddity) = self.take(word, broken, count) else {
+            return Ok(true);
+        };
         if self.reading.strict {
             return Err(oddity.refusal(word));
         }
@@ -80,7 +93,8 @@ impl Words {
         } else if word.starts_with(MARK) {
             Some(Oddity::Marked)
         } else {
-            word.contains(|c: char| c.is_whitespace() || c.is_control()).then_some(Oddity::Spaced)
+            word.contains(|c: char| c.is_whitespace() || c.is_control())
+                .then_some(Oddity::Spaced)
         }
     }
 }
@@ -96,9 +110,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Begins to read `rows` rows of `dim` values as a header promises them. A header may promise anything: no more is
-    /// reserved than the `most_values` that the file can hold.
-    pub(super) fn promised(reading: Reading, rows: u64, dim: usize, most_values: u64) -> Checked<Self> {
+    /// Begins to read `rows` rows of `dim` values as a header promises them. A header may promise
+    /// anything: no more is reserved than the `most_values` that the file can hold.
+    pub(super) fn promised(
+        reading: Reading,
+        rows: u64,
+        dim: usize,
+        most_values: u64,
+    ) -> Checked<Self> {
         if rows == 0 || dim == 0 {
             let what = if rows == 0 { "words" } else { "dimensions" };
             return Err(format!("the header says 0 {what}; there is at least 1"));
@@ -117,14 +136,26 @@ impl Rows {
 
     /// Begins with the words that are known, if any.
     pub(super) fn begin(words: Words, dim: usize) -> Self {
-        Self { dim, words, values: Vec::new(), ended: 0 }
+        Self {
+            dim,
+            words,
+            values: Vec::new(),
+            ended: 0,
+        }
     }
 
-    /// Makes room for so many rows, or those asked for, or `most_values`. Where there is no room they are taken as they come.
+    /// Makes room for so many rows, or those asked for, or `most_values`. Where there is no room
+    /// they are taken as they come.
     pub(super) fn reserve(&mut self, rows: u64, most_values: u64) {
-        let rows = self.words.reading.top.map_or(rows, |top| rows.min(top.get() as u64));
+        let rows = self
+            .words
+            .reading
+            .top
+            .map_or(rows, |top| rows.min(top.get() as u64));
         let values = rows.saturating_mul(self.dim as u64).min(most_values);
-        let _ = self.values.try_reserve_exact(usize::try_from(values).unwrap_or(usize::MAX));
+        let _ = self
+            .values
+            .try_reserve_exact(usize::try_from(values).unwrap_or(usize::MAX));
     }
 
     /// Takes the values of a row written as text; says how many there are.
@@ -133,8 +164,20 @@ impl Rows {
         for (index, text) in fields(values).enumerate() {
             match text.parse::<f32>() {
                 Ok(value) if value.is_finite() => self.values.push(value),
-                Ok(_) => return Err(format!("value {} is {}, not a finite 32-bit number", index + 1, quoted(text))),
-                Err(_) => return Err(format!("value {} is {}, not a number", index + 1, quoted(text))),
+                Ok(_) => {
+                    return Err(format!(
+                        "value {} is {}, not a finite 32-bit number",
+                        index + 1,
+                        quoted(text)
+                    ));
+                }
+                Err(_) => {
+                    return Err(format!(
+                        "value {} is {}, not a number",
+                        index + 1,
+                        quoted(text)
+                    ));
+                }
             }
         }
         Ok(self.values.len() - before)
@@ -155,8 +198,16 @@ impl Rows {
             }
         }
         let Words { vocab, odd, .. } = self.words;
-        let vectors = Vectors { vocab, matrix: Matrix::from_values(self.dim, self.values) };
-        Ok(Loaded { vectors, configuration: None, rows, odd })
+        let vectors = Vectors {
+            vocab,
+            matrix: Matrix::from_values(self.dim, self.values),
+        };
+        Ok(Loaded {
+            vectors,
+            configuration: None,
+            rows,
+            odd,
+        })
     }
 }
 
@@ -178,10 +229,14 @@ pub(super) fn or_take(ended: usize) -> String {
 
 /// What to say when the file goes on after the last of `rows` rows.
 pub(super) fn runs_on(rows: u64) -> String {
-    format!("the file goes on after the {} that its header promises", plural(rows, "word"))
+    format!(
+        "the file goes on after the {} that its header promises",
+        plural(rows, "word")
+    )
 }
 
-/// What to say when a header of so many rows and dimensions is followed by another number of bytes, `left`.
+/// What to say when a header of so many rows and dimensions is followed by another number of bytes,
+/// `left`.
 pub(super) fn other_size(rows: u64, dim: usize, dtype: Dtype, left: u64) -> String {
     let (rows, values) = (plural(rows, "row"), plural(dim as u64, "value"));
     let (each, rest) = (plural(dtype.bytes() as u64, "byte"), plural(left, "byte"));
@@ -192,7 +247,11 @@ pub(super) fn other_size(rows: u64, dim: usize, dtype: Dtype, left: u64) -> Stri
 pub(super) fn word2vec_header(line: &[u8]) -> Checked<(u64, usize)> {
     let line = String::from_utf8_lossy(line);
     let mut numbers = line.split_ascii_whitespace();
-    match (numbers.next().map(str::parse), numbers.next().map(str::parse), numbers.next()) {
+    match (
+        numbers.next().map(str::parse),
+        numbers.next().map(str::parse),
+        numbers.next(),
+    ) {
         (Some(Ok(rows)), Some(Ok(dim)), None) => Ok((rows, dim)),
         _ => Err(format!(
             "expected the header, the number of words and that of dimensions, and found {}",
@@ -227,20 +286,33 @@ pub(super) fn unfit(word: &str) -> String {
         return "a row has no word".to_owned();
     }
     if word.len() > MAX_WORD_BYTES {
-        return format!("the word {} has {} bytes, more than {MAX_WORD_BYTES}", quoted(word), word.len());
+        return format!(
+            "the word {} has {} bytes, more than {MAX_WORD_BYTES}",
+            quoted(word),
+            word.len()
+        );
     }
     match word.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        Some(c) if c.is_control() => format!("the word {} holds the control character {c:?}", quoted(word)),
+        Some(c) if c.is_control() => format!(
+            "the word {} holds the control character {c:?}",
+            quoted(word)
+        ),
         c => {
             let c = c.unwrap_or(' ');
-            format!("the word {} holds the whitespace {c:?}, where readers would split it", quoted(word))
+            format!(
+                "the word {} holds the whitespace {c:?}, where readers would split it",
+                quoted(word)
+            )
         }
     }
 }
 
 /// What to say of a value that is no number.
 pub(super) fn not_finite(word: &str, value: f32) -> String {
-    format!("the vector of {} holds {value}, not a finite number", quoted(word))
+    format!(
+        "the vector of {} holds {value}, not a finite number",
+        quoted(word)
+    )
 }
 
 /// The start of a text from a file, escaped for an error message.
@@ -258,13 +330,22 @@ mod tests {
     #[test]
     fn a_header_is_not_trusted_with_memory() {
         let promised = |rows, dim| Rows::promised(Reading::default(), rows, dim, 10);
-        assert!(promised(MAX_WORDS as u64, 1 << 60).unwrap().values.capacity() < 100);
+        assert!(
+            promised(MAX_WORDS as u64, 1 << 60)
+                .unwrap()
+                .values
+                .capacity()
+                < 100
+        );
         assert!(promised(1 << 60, 1).is_err());
     }
 
     #[test]
     fn long_words_are_cut_in_messages() {
         assert_eq!(quoted("\u{1b}é"), "\"\\u{1b}é\"");
-        assert_eq!(quoted(&"é".repeat(50)), format!("\"{}\"...", "é".repeat(40)));
+        assert_eq!(
+            quoted(&"é".repeat(50)),
+            format!("\"{}\"...", "é".repeat(40))
+        );
     }
 }

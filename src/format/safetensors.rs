@@ -1,5 +1,6 @@
-//! safetensors: the length of a header, the header in JSON, the values. The tensor is called `vectors`; the header's
-//! metadata hold the words, and where they are known their counts and the configuration of the run, each as JSON.
+//! safetensors: the length of a header, the header in JSON, the values. The tensor is called
+//! `vectors`; the header's metadata hold the words, and where they are known their counts and the
+//! configuration of the run, each as JSON.
 
 use std::io::{self, Write};
 
@@ -20,7 +21,11 @@ pub(super) static FORMAT: Kind = Kind {
     extensions: &["safetensors"],
     title: "safetensors",
     words: None,
-    holds: Holds { f16: true, counts: true, configuration: true },
+    holds: Holds {
+        f16: true,
+        counts: true,
+        configuration: true,
+    },
     fits: fits_header,
     value_bytes: 4,
     read,
@@ -39,29 +44,49 @@ const LENGTH_BYTES: usize = 8;
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
     let header = read_header(input)?;
     let contents = header.and_then(|header| Contents::new(&header, input.reading));
-    let Contents { listed, rows: promised, dtype, dim, configuration } =
-        contents.map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
+    let Contents {
+        listed,
+        rows: promised,
+        dtype,
+        dim,
+        configuration,
+    } = contents.map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
     if let Some(left) = input.left()
         && (promised * dim * dtype.bytes()) as u64 != left
     {
         return Err(input.wrong_byte(input.at, other_size(promised as u64, dim, dtype, left)));
     }
     let rows = input.read_listed(listed, dim, dtype)?;
-    let loaded = rows.finish(Some(promised as u64)).map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
-    Ok(Loaded { configuration, ..loaded })
+    let loaded = rows
+        .finish(Some(promised as u64))
+        .map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
+    Ok(Loaded {
+        configuration,
+        ..loaded
+    })
 }
 
 fn read_header(input: &mut Input<'_>) -> Result<Checked<Vec<u8>>> {
     let length = match <[u8; LENGTH_BYTES]>::try_from(input.read_bytes(LENGTH_BYTES as u64)?) {
         Ok(length) => u64::from_le_bytes(length),
-        Err(_) => return Err(input.wrong_byte(0, "the file ends before the length of its header".to_owned())),
+        Err(_) => {
+            return Err(input.wrong_byte(
+                0,
+                "the file ends before the length of its header".to_owned(),
+            ));
+        }
     };
     if length > MAX_HEADER_BYTES {
-        let why = format!("a header of {length} bytes, more than the {MAX_HEADER_BYTES} of the format");
+        let why =
+            format!("a header of {length} bytes, more than the {MAX_HEADER_BYTES} of the format");
         return Err(input.wrong_byte(0, why));
     }
     let header = input.read_bytes(length)?;
-    Ok(if header.len() as u64 == length { Ok(header) } else { Err("the file ends within its header".to_owned()) })
+    Ok(if header.len() as u64 == length {
+        Ok(header)
+    } else {
+        Err("the file ends within its header".to_owned())
+    })
 }
 
 /// What a header says.
@@ -76,31 +101,52 @@ struct Contents {
 impl Contents {
     fn new(header: &[u8], reading: Reading) -> Checked<Self> {
         // This checks that every tensor has the bytes that its shape needs, one after the other.
-        let header: Metadata = serde_json::from_slice(header).map_err(|error| format!("the header: {error}"))?;
+        let header: Metadata =
+            serde_json::from_slice(header).map_err(|error| format!("the header: {error}"))?;
         let (Some(tensor), 1) = (header.info(TENSOR), header.tensors().len()) else {
             let mut names = header.offset_keys();
             names.truncate(5);
-            return Err(format!("expected one tensor, {TENSOR:?}, and found {}", quoted(&names.join(", "))));
+            return Err(format!(
+                "expected one tensor, {TENSOR:?}, and found {}",
+                quoted(&names.join(", "))
+            ));
         };
         let dtype = match tensor.dtype {
             TensorType::F32 => Dtype::F32,
             TensorType::F16 => Dtype::F16,
-            other => return Err(format!("the tensor {TENSOR:?} is of type {other}; take F32 or F16")),
+            other => {
+                return Err(format!(
+                    "the tensor {TENSOR:?} is of type {other}; take F32 or F16"
+                ));
+            }
         };
         let (&[rows, dim], false) = (&tensor.shape[..], tensor.shape.contains(&0)) else {
             let shape = &tensor.shape;
-            return Err(format!("the shape of {TENSOR:?} is {shape:?}; there are two dimensions, neither of them 0"));
+            return Err(format!(
+                "the shape of {TENSOR:?} is {shape:?}; there are two dimensions, neither of them 0"
+            ));
         };
-        let metadata = |key| header.metadata().as_ref().and_then(|metadata| metadata.get(key));
+        let metadata = |key| {
+            header
+                .metadata()
+                .as_ref()
+                .and_then(|metadata| metadata.get(key))
+        };
         let Some(words) = metadata("words") else {
-            return Err("the metadata lack \"words\", a JSON array of the word of each row".to_owned());
+            return Err(
+                "the metadata lack \"words\", a JSON array of the word of each row".to_owned(),
+            );
         };
         let words: Vec<String> = array("words", words)?;
-        let counts: Vec<u64> = metadata("counts").map_or(Ok(vec![0; words.len()]), |counts| array("counts", counts))?;
+        let counts: Vec<u64> = metadata("counts")
+            .map_or(Ok(vec![0; words.len()]), |counts| array("counts", counts))?;
         if words.len() != rows || counts.len() != rows {
             let number = |number: usize, noun| plural(number as u64, noun);
             let (rows, words) = (number(rows, "row"), number(words.len(), "word"));
-            return Err(format!("the tensor has {rows}, the metadata {words} and {}", number(counts.len(), "count")));
+            return Err(format!(
+                "the tensor has {rows}, the metadata {words} and {}",
+                number(counts.len(), "count")
+            ));
         }
         let mut listed = Listed::new(reading);
         for (id, (word, &count)) in words.iter().zip(&counts).enumerate() {
@@ -108,14 +154,23 @@ impl Contents {
                 break;
             }
             let place = || format!("word {}", id + 1);
-            listed.push(word, false, count, place).map_err(|why| format!("{}: {why}", place()))?;
+            listed
+                .push(word, false, count, place)
+                .map_err(|why| format!("{}: {why}", place()))?;
         }
-        Ok(Self { listed, rows, dtype, dim, configuration: metadata("configuration").cloned() })
+        Ok(Self {
+            listed,
+            rows,
+            dtype,
+            dim,
+            configuration: metadata("configuration").cloned(),
+        })
     }
 }
 
 fn array<T: DeserializeOwned>(name: &str, json: &str) -> Checked<Vec<T>> {
-    serde_json::from_str(json).map_err(|error| format!("the metadata's {name:?} are no such JSON array: {error}"))
+    serde_json::from_str(json)
+        .map_err(|error| format!("the metadata's {name:?} are no such JSON array: {error}"))
 }
 
 /// The header as it is written: unlike the crate's own, in the same order every time.
@@ -146,19 +201,37 @@ fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
 fn header(table: &Table<'_>) -> io::Result<Vec<u8>> {
     let words: Vec<&str> = table.words().map(|(word, _)| word).collect();
     let counts: Vec<u64> = table.words().map(|(_, count)| count).collect();
-    let counts = counts.iter().any(|&count| count > 0).then(|| serde_json::to_string(&counts)).transpose()?;
-    let texts = Texts { words: serde_json::to_string(&words)?, counts, configuration: table.configuration };
+    let counts = counts
+        .iter()
+        .any(|&count| count > 0)
+        .then(|| serde_json::to_string(&counts))
+        .transpose()?;
+    let texts = Texts {
+        words: serde_json::to_string(&words)?,
+        counts,
+        configuration: table.configuration,
+    };
     let shape = vec![table.rows, table.matrix.dim()];
     let bytes = shape.iter().product::<usize>() * table.dtype.bytes();
     let dtype = match table.dtype {
         Dtype::F32 => TensorType::F32,
         Dtype::F16 => TensorType::F16,
     };
-    let vectors = TensorInfo { dtype, shape, data_offsets: (0, bytes) };
-    let mut header = serde_json::to_vec(&Header { __metadata__: texts, vectors })?;
+    let vectors = TensorInfo {
+        dtype,
+        shape,
+        data_offsets: (0, bytes),
+    };
+    let mut header = serde_json::to_vec(&Header {
+        __metadata__: texts,
+        vectors,
+    })?;
     header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
     if header.len() as u64 > MAX_HEADER_BYTES {
-        let why = format!("its header would hold {} MB of words, and the format allows 100", header.len() / 1_000_000);
+        let why = format!(
+            "its header would hold {} MB of words, and the format allows 100",
+            header.len() / 1_000_000
+        );
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     Ok(header)

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use super::input::Input;
 use super::output::{Output, Table};
 use super::rows::{
-    Checked, Rows, SEPARATORS, cut_short, fields, fits_field, or_take, quoted, runs_on, word2vec_header,
+    Checked, Rows, SEPARATORS, cut_short, fields, fits_field, or_take, quoted, runs_on,
+    word2vec_header,
 };
 use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
 use crate::corpus::unmarked;
@@ -23,7 +24,8 @@ pub(super) static FORMAT: Kind = Kind {
     write,
 };
 
-/// Reads a file. Lines may end as on Windows, and spaces may stand at their end, as word2vec.c and fastText leave them.
+/// Reads a file. Lines may end as on Windows, and spaces may stand at their end, as word2vec.c and
+/// fastText leave them.
 fn read(input: &mut Input<'_>) -> Result<Loaded> {
     input.start_text()?;
     input.next_line()?;
@@ -41,28 +43,38 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     // A file that somebody made shorter ends with a whole line.
     let (seen, is_cut) = (rows.words.seen, !input.ended || input.reading.strict);
     if seen < promised && !rows.words.is_full() && (is_cut || seen == 0) {
-        return Err(input.wrong_line(cut_short(rows.ended, promised) + &or_take_whole(input, rows.ended)));
+        return Err(
+            input.wrong_line(cut_short(rows.ended, promised) + &or_take_whole(input, rows.ended))
+        );
     }
-    rows.finish(Some(promised)).map_err(|why| input.wrong_line(why))
+    rows.finish(Some(promised))
+        .map_err(|why| input.wrong_line(why))
 }
 
-/// How the rows of a file are had that ends too soon. A last line without an end may be a part of one.
+/// How the rows of a file are had that ends too soon. A last line without an end may be a part of
+/// one.
 fn or_take_whole(input: &Input<'_>, ended: usize) -> String {
     match input.ended {
         true => or_take(ended),
-        false => or_take(ended.saturating_sub(1)) + "; the last line may be cut, as nothing ends it",
+        false => {
+            or_take(ended.saturating_sub(1)) + "; the last line may be cut, as nothing ends it"
+        }
     }
 }
 
-/// Whether the first rows can have the dimensions that the header says. A row may have more fields than values, as its word
-/// may hold spaces; most rows have not.
+/// Whether the first rows can have the dimensions that the header says. A row may have more fields
+/// than values, as its word may hold spaces; most rows have not.
 fn check_dim(input: &Input<'_>, dim: usize) -> Checked<()> {
     let lines = input.first_lines();
-    let Some(usual) = usual_dim(lines.iter().skip(1).map(|line| &**line), Some(dim)).filter(|&usual| usual != dim)
+    let Some(usual) = usual_dim(lines.iter().skip(1).map(|line| &**line), Some(dim))
+        .filter(|&usual| usual != dim)
     else {
         return Ok(());
     };
-    Err(format!("the header says {}, but the rows have {usual}", plural(dim as u64, "dimension")))
+    Err(format!(
+        "the header says {}, but the rows have {usual}",
+        plural(dim as u64, "dimension")
+    ))
 }
 
 /// What to do about a first line that is no header.
@@ -72,8 +84,8 @@ fn no_header_hint(input: &Input<'_>) -> String {
         return "; its lines end in carriage returns, which `tr '\\r' '\\n'` mends".to_owned();
     }
     if is_row(&line) {
-        return "; a file without one is GloVe's: name it .glove, or add --from glove (--no-header does it, too, for \
-                convert)"
+        return "; a file without one is GloVe's: name it .glove, or add --from glove (--no-header \
+                does it, too, for convert)"
             .to_owned();
     }
     without_first_line(input)
@@ -83,7 +95,9 @@ fn no_header_hint(input: &Input<'_>) -> String {
 fn is_row(line: &str) -> bool {
     match values_at_end(line) {
         0 => false,
-        1 => fields(line).next().is_some_and(|word| word.parse::<f32>().is_err()),
+        1 => fields(line)
+            .next()
+            .is_some_and(|word| word.parse::<f32>().is_err()),
         _ => true,
     }
 }
@@ -95,28 +109,52 @@ fn without_first_line(input: &Input<'_>) -> String {
     if usual_dim(others.clone(), None).is_none() {
         return String::new();
     }
-    let format =
-        if others.next().is_some_and(|line| word2vec_header(line.as_bytes()).is_ok()) { "txt" } else { "glove" };
-    format!("; mend it, or take it away and read the rest by `tail -n +2 FILE | w2v-gpu convert - OUT --from {format}`")
+    let format = if others
+        .next()
+        .is_some_and(|line| word2vec_header(line.as_bytes()).is_ok())
+    {
+        "txt"
+    } else {
+        "glove"
+    };
+    format!(
+        "; mend it, or take it away and read the rest by `tail -n +2 FILE | w2v-gpu convert - OUT \
+         --from {format}`"
+    )
 }
 
 /// Whether most of the rows after a header are text: a word, and numbers to the end of the line.
 pub(super) fn is_text(input: &Input<'_>, dim: usize) -> bool {
     let lines = input.first_lines();
-    let rows = lines.iter().skip(1).filter(|line| !line.trim_ascii().is_empty()).take(MOST_ROWS);
-    let (rows, text) =
-        rows.fold((0, 0), |(rows, text), line| (rows + 1, text + usize::from(values_at_end(line) >= dim.clamp(1, 2))));
+    let rows = lines
+        .iter()
+        .skip(1)
+        .filter(|line| !line.trim_ascii().is_empty())
+        .take(MOST_ROWS);
+    let (rows, text) = rows.fold((0, 0), |(rows, text), line| {
+        (
+            rows + 1,
+            text + usize::from(values_at_end(line) >= dim.clamp(1, 2)),
+        )
+    });
     2 * text > rows
 }
 
 /// The number of rows by which the dimensions are judged.
 const MOST_ROWS: usize = 100;
 
-/// The number of values that most of the first rows have, `expected` counting as one row more; of two as common that of the
-/// earlier row.
-pub(super) fn usual_dim<'a>(lines: impl Iterator<Item = &'a str>, expected: Option<usize>) -> Option<usize> {
+/// The number of values that most of the first rows have, `expected` counting as one row more; of
+/// two as common that of the earlier row.
+pub(super) fn usual_dim<'a>(
+    lines: impl Iterator<Item = &'a str>,
+    expected: Option<usize>,
+) -> Option<usize> {
     let found = lines.take(MOST_ROWS).map(values_at_end);
-    let dims: Vec<usize> = expected.into_iter().chain(found).filter(|&dim| dim > 0).collect();
+    let dims: Vec<usize> = expected
+        .into_iter()
+        .chain(found)
+        .filter(|&dim| dim > 0)
+        .collect();
     let votes = |dim: usize| dims.iter().filter(|&&other| other == dim).count();
     // The last one of equals would win, and the first one is to.
     dims.iter().copied().rev().max_by_key(|&dim| votes(dim))
@@ -125,17 +163,27 @@ pub(super) fn usual_dim<'a>(lines: impl Iterator<Item = &'a str>, expected: Opti
 /// How many values a row can have at most: the numbers at its end, but for what must be its word.
 fn values_at_end(line: &str) -> usize {
     let fields: Vec<&str> = fields(line).collect();
-    let numbers = fields.iter().rev().take_while(|field| field.parse::<f32>().is_ok()).count();
-    if line.starts_with(SEPARATORS) { numbers } else { numbers.min(fields.len().saturating_sub(1)) }
+    let numbers = fields
+        .iter()
+        .rev()
+        .take_while(|field| field.parse::<f32>().is_ok())
+        .count();
+    if line.starts_with(SEPARATORS) {
+        numbers
+    } else {
+        numbers.min(fields.len().saturating_sub(1))
+    }
 }
 
-/// Reads the next row unless all are there that were asked for; false at the end. `says` is where the number of dimensions
-/// is from.
+/// Reads the next row unless all are there that were asked for; false at the end. `says` is where
+/// the number of dimensions is from.
 pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Result<bool> {
     if rows.words.is_full() {
         return Ok(false);
     }
-    let Some(blank) = input.next_row()? else { return Ok(false) };
+    let Some(blank) = input.next_row()? else {
+        return Ok(false);
+    };
     for before in (1..=blank).rev() {
         let place = input.place_before(before);
         let pushed = rows.words.push_blank(|| place.clone());
@@ -147,7 +195,10 @@ pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Re
         true => input.wrong_line(why + "; if this is word2vec binary, add --from bin"),
         false => input.wrong_row(why),
     })?;
-    let is_kept = rows.words.push(word, broken, 0, || input.place()).map_err(|why| input.wrong_line(why))?;
+    let is_kept = rows
+        .words
+        .push(word, broken, 0, || input.place())
+        .map_err(|why| input.wrong_line(why))?;
     input.end_row(rows, is_kept)?;
     Ok(true)
 }
@@ -166,14 +217,20 @@ fn push_values<'a>(line: &'a str, rows: &mut Rows, says: &str) -> Checked<&'a st
     let Some((word, values)) = split_row(line, rows.dim) else {
         return Err(match fields(values).count() {
             0 => format!("{} has no values", quoted(word)),
-            found => format!("{} has {}, but {says} {}", quoted(word), plural(found as u64, "value"), rows.dim),
+            found => format!(
+                "{} has {}, but {says} {}",
+                quoted(word),
+                plural(found as u64, "value"),
+                rows.dim
+            ),
         });
     };
     rows.push_text(values)?;
     Ok(word)
 }
 
-/// The word of a row, which may be or hold separators, and its last `dim` fields; none where there are fewer.
+/// The word of a row, which may be or hold separators, and its last `dim` fields; none where there
+/// are fewer.
 fn split_row(line: &str, dim: usize) -> Option<(&str, &str)> {
     let line = line.trim_end_matches(SEPARATORS);
     let mut start = line.len();
@@ -187,7 +244,11 @@ fn split_row(line: &str, dim: usize) -> Option<(&str, &str)> {
     let (before, values) = line.split_at(start);
     // One separator at least ends the word; more are the word, where nothing else is.
     let word = before.trim_end_matches(SEPARATORS);
-    let word = if word.is_empty() { before.strip_suffix(SEPARATORS)? } else { word };
+    let word = if word.is_empty() {
+        before.strip_suffix(SEPARATORS)?
+    } else {
+        word
+    };
     Some((word, values))
 }
 

@@ -1,5 +1,5 @@
-//! Words that stand apart from their vectors, and the file of them beside one that has no place for words: a word a line,
-//! in some with its count.
+//! Words that stand apart from their vectors, and the file of them beside one that has no place for
+//! words: a word a line, in some with its count.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -21,11 +21,20 @@ pub(super) struct Listed {
 
 impl Listed {
     pub(super) fn new(reading: Reading) -> Self {
-        Self { words: Words::new(reading), left_out: Vec::new() }
+        Self {
+            words: Words::new(reading),
+            left_out: Vec::new(),
+        }
     }
 
     /// Takes the word of the next row as [`Words::push`] does.
-    pub(super) fn push(&mut self, word: &str, broken: bool, count: u64, place: impl FnOnce() -> String) -> Checked<()> {
+    pub(super) fn push(
+        &mut self,
+        word: &str,
+        broken: bool,
+        count: u64,
+        place: impl FnOnce() -> String,
+    ) -> Checked<()> {
         let row = self.words.seen;
         if !self.words.push(word, broken, count, place)? {
             self.left_out.push(row);
@@ -50,7 +59,8 @@ impl WordsFile {
 
     /// Where the words of a vectors file are. Beside a packed file they may be packed too.
     pub(super) fn beside(&self, vectors: &Path) -> PathBuf {
-        let (Some(unpacked), Some(packing)) = (without_packing(vectors), vectors.extension()) else {
+        let (Some(unpacked), Some(packing)) = (without_packing(vectors), vectors.extension())
+        else {
             return self.path(vectors);
         };
         let plain = self.path(&unpacked);
@@ -58,7 +68,11 @@ impl WordsFile {
         packed.push(".");
         packed.push(packing);
         let packed = PathBuf::from(packed);
-        if !plain.exists() && packed.exists() { packed } else { plain }
+        if !plain.exists() && packed.exists() {
+            packed
+        } else {
+            plain
+        }
     }
 
     /// Reads all words, or as many as are asked for. There is at least one.
@@ -76,7 +90,9 @@ impl WordsFile {
                 pushed.map_err(|why| input.wrong(place, why))?;
             }
             let (line, broken) = input.text();
-            let pushed = self.parse(&line).and_then(|(word, count)| listed.push(word, broken, count, || input.place()));
+            let pushed = self
+                .parse(&line)
+                .and_then(|(word, count)| listed.push(word, broken, count, || input.place()));
             pushed.map_err(|why| input.wrong_line(why))?;
         }
         if listed.words.vocab.is_empty() {
@@ -88,11 +104,11 @@ impl WordsFile {
     fn parse<'a>(&self, line: &'a str) -> Checked<(&'a str, u64)> {
         match self.counts {
             true => with_count(line),
-            false if line.contains('\t') => {
-                Err("more than one column between tabs; keep that of the words alone, as by \
+            false if line.contains('\t') => Err(
+                "more than one column between tabs; keep that of the words alone, as by \
                                                  `cut -f1`, without a line of titles"
-                    .to_owned())
-            }
+                    .to_owned(),
+            ),
             false => Ok((line, 0)),
         }
     }
@@ -100,7 +116,11 @@ impl WordsFile {
     pub(super) fn write(&self, table: &Table<'_>, out: &mut dyn Write) -> io::Result<()> {
         for (row, (word, count)) in table.words().enumerate() {
             // What looks like a byte order mark and is none has one before it.
-            let mark = if row == 0 && word.starts_with(MARK) { "\u{feff}" } else { "" };
+            let mark = if row == 0 && word.starts_with(MARK) {
+                "\u{feff}"
+            } else {
+                ""
+            };
             // A count shows where a word with spaces ends.
             match count > 0 || word.contains(' ') {
                 true if self.counts => writeln!(out, "{mark}{word} {count}")?,
@@ -114,12 +134,15 @@ impl WordsFile {
 /// A line `word` or `word count`; the word may hold spaces.
 fn with_count(line: &str) -> Checked<(&str, u64)> {
     let line = line.trim_end_matches(SEPARATORS);
-    let Some((word, count)) = line.rsplit_once(SEPARATORS) else { return Ok((line, 0)) };
+    let Some((word, count)) = line.rsplit_once(SEPARATORS) else {
+        return Ok((line, 0));
+    };
     match count.parse() {
         Ok(count) => Ok((word, count)),
-        Err(_) if count.parse::<f64>().is_ok() => {
-            Err(format!("expected a word, or a word and its count, and found {}", quoted(line)))
-        }
+        Err(_) if count.parse::<f64>().is_ok() => Err(format!(
+            "expected a word, or a word and its count, and found {}",
+            quoted(line)
+        )),
         Err(_) => Ok((line, 0)),
     }
 }

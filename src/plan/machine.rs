@@ -2,16 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System, get_current_pid};
+use sysinfo::{
+    MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System, get_current_pid,
+};
 
-/// Bytes of memory that this process can still take, within the limit of its cgroup; none where the system does not say.
+/// Bytes of memory that this process can still take, within the limit of its cgroup; none where the
+/// system does not say.
 pub fn available_memory() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let mut system = System::new_with_specifics(memory).ok()?;
     let available = system.available_memory();
     let limited = get_current_pid().ok().and_then(|pid| {
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, ProcessRefreshKind::nothing());
-        // What a cgroup uses beyond its processes' own memory is files kept for later, and gives way.
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&[pid]),
+            false,
+            ProcessRefreshKind::nothing(),
+        );
+        // What a cgroup uses beyond its processes' own memory is files kept for later, and gives
+        // way.
         let limits = system.process(pid)?.cgroup_limits()?;
         Some(limits.total_memory.saturating_sub(limits.rss))
     });
@@ -40,7 +48,10 @@ pub(super) fn is_same_disk(a: &Path, b: &Path) -> bool {
 
 /// The nearest folder that is there: others are yet to be made.
 fn existing(folder: &Path) -> PathBuf {
-    let named = folder.ancestors().find(|folder| folder.exists()).filter(|folder| !folder.as_os_str().is_empty());
+    let named = folder
+        .ancestors()
+        .find(|folder| folder.exists())
+        .filter(|folder| !folder.as_os_str().is_empty());
     named.unwrap_or(Path::new(".")).to_owned()
 }
 

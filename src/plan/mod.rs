@@ -22,13 +22,15 @@ use crate::error::{Error, Result};
 use crate::format::written_to;
 use crate::quantity;
 
-/// Bytes that a word takes beside its text: where it ends, its count, its place in the index, how often it is kept.
+/// Bytes that a word takes beside its text: where it ends, its count, its place in the index, how
+/// often it is kept.
 const WORD_BYTES: u64 = 28;
 
 /// Bytes that a word takes in the table of noise words.
 const NOISE_BYTES: u64 = 8;
 
-/// Groups of blocks that there are at a time: two being cut into batches, one waiting, one being read.
+/// Groups of blocks that there are at a time: two being cut into batches, one waiting, one being
+/// read.
 const GROUPS: u64 = 4;
 
 /// Checkpoints on disk at a time: two are kept while a new one is written.
@@ -146,24 +148,50 @@ impl Plan {
         }
     }
 
-    /// Whether the run fits into what the machine has left. What a GPU can hold the engine finds out when it starts.
+    /// Whether the run fits into what the machine has left. What a GPU can hold the engine finds
+    /// out when it starts.
     ///
     /// # Errors
     /// [`Error::HostMemory`] or [`Error::DiskSpace`], with what to change.
     pub fn check(&self) -> Result<()> {
-        let Host { buffers, needed, available, .. } = &self.host;
+        let Host {
+            buffers,
+            needed,
+            available,
+            ..
+        } = &self.host;
         if let Some(available) = available.filter(|available| needed > available) {
-            let on_device = self.device.iter().filter(|device| device.shares_memory).flat_map(|device| &device.buffers);
-            let largest = buffers.iter().chain(on_device).max_by_key(|buffer| buffer.bytes);
-            let (what, bytes) = largest.map_or(("nothing", 0), |largest| (largest.what, largest.bytes));
+            let on_device = self
+                .device
+                .iter()
+                .filter(|device| device.shares_memory)
+                .flat_map(|device| &device.buffers);
+            let largest = buffers
+                .iter()
+                .chain(on_device)
+                .max_by_key(|buffer| buffer.bytes);
+            let (what, bytes) =
+                largest.map_or(("nothing", 0), |largest| (largest.what, largest.bytes));
             let largest = format!("{what}: {}", quantity::bytes(bytes));
-            return Err(Error::HostMemory { needed: *needed, available, largest });
+            return Err(Error::HostMemory {
+                needed: *needed,
+                available,
+                largest,
+            });
         }
         let left: Vec<&Stored> = self.disk.iter().filter(|stored| !stored.written).collect();
         for stored in &left {
-            let on_disk = left.iter().filter(|other| machine::is_same_disk(&other.folder, &stored.folder));
+            let on_disk = left
+                .iter()
+                .filter(|other| machine::is_same_disk(&other.folder, &stored.folder));
             let needed = on_disk.map(|other| other.bytes).sum();
-            check_disk(stored.what, &stored.folder, needed, stored.available, "name a folder on a larger disk")?;
+            check_disk(
+                stored.what,
+                &stored.folder,
+                needed,
+                stored.available,
+                "name a folder on a larger disk",
+            )?;
         }
         Ok(())
     }
@@ -176,20 +204,39 @@ impl Plan {
 pub fn check_store(tokens: u64) -> Result<()> {
     let folder = std::env::temp_dir();
     let available = available_disk(&folder);
-    check_disk("the token store (4 bytes a word)", &folder, tokens * 4, available, "set TMPDIR to a larger disk")
+    check_disk(
+        "the token store (4 bytes a word)",
+        &folder,
+        tokens * 4,
+        available,
+        "set TMPDIR to a larger disk",
+    )
 }
 
-fn check_disk(what: &str, folder: &Path, needed: u64, available: Option<u64>, mend: &'static str) -> Result<()> {
+fn check_disk(
+    what: &str,
+    folder: &Path,
+    needed: u64,
+    available: Option<u64>,
+    mend: &'static str,
+) -> Result<()> {
     match available.filter(|available| needed > *available) {
         Some(available) => {
             let (what, folder) = (what.to_owned(), folder.to_owned());
-            Err(Error::DiskSpace { what, folder, needed, available, mend })
+            Err(Error::DiskSpace {
+                what,
+                folder,
+                needed,
+                available,
+                mend,
+            })
         }
         None => Ok(()),
     }
 }
 
-/// Windows in a batch, and batches of the run, if subsampling keeps as many words of each group as it does on average.
+/// Windows in a batch, and batches of the run, if subsampling keeps as many words of each group as
+/// it does on average.
 fn batches(data: &Dataset) -> (u64, u64) {
     let source = &data.source;
     let groups = source.store.blocks().div_ceil(GROUP_BLOCKS).max(1);
@@ -197,33 +244,64 @@ fn batches(data: &Dataset) -> (u64, u64) {
     let runs = (kept / RUN as f64).ceil().max(1.0);
     let per_group = (kept / source.batch as f64).round().clamp(1.0, runs);
     let windows = (kept / per_group).ceil() as u64;
-    (windows, groups as u64 * per_group as u64 * u64::from(source.epochs))
+    (
+        windows,
+        groups as u64 * per_group as u64 * u64::from(source.epochs),
+    )
 }
 
 /// The arrays of a batch of so many positions.
 fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
     let source = &data.source;
     let window = u64::from(source.windows.window);
-    // To both sides of a position; a width drawn from 1 to `window` is half of that and a half on average.
-    let centers = positions * if source.windows.fixed { 2 * window } else { window + 1 };
+    // To both sides of a position; a width drawn from 1 to `window` is half of that and a half on
+    // average.
+    let centers = positions
+        * if source.windows.fixed {
+            2 * window
+        } else {
+            window + 1
+        };
     let (windows, targets) = match &*source.targets {
-        Targets::Negatives(negatives) if negatives.per_pair => (centers, centers * (1 + u64::from(negatives.count))),
+        Targets::Negatives(negatives) if negatives.per_pair => {
+            (centers, centers * (1 + u64::from(negatives.count)))
+        }
         Targets::Negatives(negatives) => (positions, positions * (1 + u64::from(negatives.count))),
-        Targets::Path(_) => (positions, (positions as f64 * path_length(data)).ceil() as u64),
+        Targets::Path(_) => (
+            positions,
+            (positions as f64 * path_length(data)).ceil() as u64,
+        ),
         Targets::Context => (positions, positions),
     };
-    // A run of positions has as many centers, and those that its windows reach beyond it, unless they are too many for one.
+    // A run of positions has as many centers, and those that its windows reach beyond it, unless
+    // they are too many for one.
     let reached = (positions + positions.div_ceil(RUN as u64) * 2 * window).min(centers);
-    let run_centers = if RUN as u64 + 2 * window <= RUN_CENTERS as u64 { reached } else { centers };
-    let runs = positions.div_ceil(RUN as u64).max(run_centers.div_ceil(RUN_CENTERS as u64));
+    let run_centers = if RUN as u64 + 2 * window <= RUN_CENTERS as u64 {
+        reached
+    } else {
+        centers
+    };
+    let runs = positions
+        .div_ceil(RUN as u64)
+        .max(run_centers.div_ceil(RUN_CENTERS as u64));
     let center_rows = reached.min(data.vocab.len() as u64);
     let target_rows = targets.min(source.output_rows() as u64);
-    BatchSizes { runs, run_centers, windows, centers, targets, center_rows, target_rows }
+    BatchSizes {
+        runs,
+        run_centers,
+        windows,
+        centers,
+        targets,
+        center_rows,
+        target_rows,
+    }
 }
 
 /// Inner nodes on the path of a word, on average over the words that subsampling keeps.
 fn path_length(data: &Dataset) -> f64 {
-    let Targets::Path(tree) = &*data.source.targets else { return 1.0 };
+    let Targets::Path(tree) = &*data.source.targets else {
+        return 1.0;
+    };
     let kept = |(id, &count): (u32, &u64)| {
         let kept = count as f64 * data.source.subsampler.probability(id);
         (kept, kept * tree.path(id).len() as f64)
@@ -248,7 +326,10 @@ impl Host {
         let threads = setup.batcher_threads as u64;
         let rows = sizes.input_rows + sizes.output_rows;
         let of_group = data.prepared.kept.min((GROUP_BLOCKS * BLOCK_TOKENS) as f64) as u64;
-        let mut buffers = vec![Allocation::new("the model at the start and at the end", model)];
+        let mut buffers = vec![Allocation::new(
+            "the model at the start and at the end",
+            model,
+        )];
         if device.is_none() {
             buffers.extend(cpu::buffers(sizes, setup.threads));
         }
@@ -256,7 +337,10 @@ impl Host {
             // One with whoever trains, and as many as the queue holds.
             Allocation::new("batches in flight", (threads + 3) * sizes.batch.bytes()),
             // A number and a bit for each row.
-            Allocation::new("rows numbered by the batcher", threads * (4 * rows + rows.div_ceil(8))),
+            Allocation::new(
+                "rows numbered by the batcher",
+                threads * (4 * rows + rows.div_ceil(8)),
+            ),
             Allocation::new("text being cut into batches", GROUPS * of_group * 4),
         ]);
         if setup.checkpoints.is_some() {
@@ -265,8 +349,15 @@ impl Host {
         if data.config.patience.is_some() {
             buffers.push(Allocation::new("the model of the best epoch", model));
         }
-        let on_device = device.filter(|device| device.shares_memory).map_or(0, |device| device.needed);
-        Self { held: held(data), needed: total(&buffers) + on_device, buffers, available: available_memory() }
+        let on_device = device
+            .filter(|device| device.shares_memory)
+            .map_or(0, |device| device.needed);
+        Self {
+            held: held(data),
+            needed: total(&buffers) + on_device,
+            buffers,
+            available: available_memory(),
+        }
     }
 }
 
@@ -274,12 +365,18 @@ impl Host {
 fn held(data: &Dataset) -> Vec<Allocation> {
     let words = data.vocab.len() as u64;
     let text: usize = data.vocab.words().map(str::len).sum();
-    let mut held = vec![Allocation::new("vocabulary", text as u64 + words * WORD_BYTES)];
+    let mut held = vec![Allocation::new(
+        "vocabulary",
+        text as u64 + words * WORD_BYTES,
+    )];
     match &*data.source.targets {
         Targets::Negatives(_) => held.push(Allocation::new("noise words", words * NOISE_BYTES)),
         Targets::Path(tree) => {
             let nodes: usize = (0..words as u32).map(|word| tree.path(word).len()).sum();
-            held.push(Allocation::new("paths in the tree", words * 8 + nodes as u64 * 4));
+            held.push(Allocation::new(
+                "paths in the tree",
+                words * 8 + nodes as u64 * 4,
+            ));
         }
         Targets::Context => {}
     }
@@ -289,7 +386,11 @@ fn held(data: &Dataset) -> Vec<Allocation> {
 impl Device {
     fn new(sizes: &Sizes, adapter: &AdapterSummary) -> Self {
         let buffers = gpu::buffers(sizes);
-        let bindings = gpu::bindings(sizes.input_rows.max(sizes.output_rows), sizes.dim, adapter.max_binding);
+        let bindings = gpu::bindings(
+            sizes.input_rows.max(sizes.output_rows),
+            sizes.dim,
+            adapter.max_binding,
+        );
         Self {
             adapter: adapter.name.clone(),
             needed: total(&buffers),
@@ -304,16 +405,32 @@ impl Device {
 fn disk(data: &Dataset, sizes: &Sizes, setup: &Setup<'_>) -> Vec<Stored> {
     let stored = |what, folder: PathBuf, bytes, written| {
         let available = available_disk(&folder);
-        Stored { what, folder, bytes, written, available }
+        Stored {
+            what,
+            folder,
+            bytes,
+            written,
+            available,
+        }
     };
     let tokens = data.source.store.tokens() + data.prepared.held_out;
-    let mut disk = vec![stored("token store", std::env::temp_dir(), tokens * 4, true)];
+    let mut disk = vec![stored(
+        "token store",
+        std::env::temp_dir(),
+        tokens * 4,
+        true,
+    )];
     for (file, bytes) in &setup.files {
         disk.extend(written_to(file).map(|folder| stored("vectors", folder, *bytes, false)));
     }
     if let Some(folder) = setup.checkpoints {
         let models = 1 + u64::from(data.config.patience.is_some());
-        disk.push(stored("checkpoints", folder.to_owned(), CHECKPOINTS * models * model_bytes(sizes), false));
+        disk.push(stored(
+            "checkpoints",
+            folder.to_owned(),
+            CHECKPOINTS * models * model_bytes(sizes),
+            false,
+        ));
     }
     disk
 }
@@ -323,14 +440,25 @@ mod tests {
     use super::*;
 
     fn stored(what: &'static str, folder: &Path, bytes: u64, written: bool) -> Stored {
-        Stored { what, folder: folder.to_owned(), bytes, written, available: Some(1000) }
+        Stored {
+            what,
+            folder: folder.to_owned(),
+            bytes,
+            written,
+            available: Some(1000),
+        }
     }
 
     #[test]
     fn all_that_goes_to_a_disk_counts() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let host = Host { held: Vec::new(), buffers: Vec::new(), needed: 5, available: Some(5) };
+        let host = Host {
+            held: Vec::new(),
+            buffers: Vec::new(),
+            needed: 5,
+            available: Some(5),
+        };
         let numbers = Plan {
             vocabulary: 2,
             output_rows: 2,
@@ -341,20 +469,32 @@ mod tests {
             batch: 1,
             host,
             device: None,
-            disk: vec![stored("token store", folder, 900, true), stored("vectors", folder, 600, false)],
+            disk: vec![
+                stored("token store", folder, 900, true),
+                stored("vectors", folder, 600, false),
+            ],
         };
         numbers.check().unwrap();
         let mut too_much = numbers.clone();
-        too_much.disk.push(stored("checkpoints", &folder.join("run"), 401, false));
+        too_much
+            .disk
+            .push(stored("checkpoints", &folder.join("run"), 401, false));
         let error = too_much.check().unwrap_err().to_string();
-        assert!(error.contains("1,001 bytes, but 1,000 bytes are free") && error.contains("larger disk"), "{error}");
+        assert!(
+            error.contains("1,001 bytes, but 1,000 bytes are free")
+                && error.contains("larger disk"),
+            "{error}"
+        );
         too_much.disk[2].bytes -= 1;
         too_much.check().unwrap();
         let mut too_much = numbers;
         too_much.host.needed = 6;
         too_much.host.buffers = vec![Allocation::new("a", 2), Allocation::new("b", 4)];
         let error = too_much.check().unwrap_err().to_string();
-        assert!(error.contains("needs 6 bytes") && error.contains("b: 4 bytes"), "{error}");
+        assert!(
+            error.contains("needs 6 bytes") && error.contains("b: 4 bytes"),
+            "{error}"
+        );
         assert!(error.contains("--dim, --max-vocab or --batch"), "{error}");
     }
 
@@ -362,6 +502,9 @@ mod tests {
     fn a_token_store_beyond_the_disk_names_its_folder() {
         check_store(1).unwrap();
         let error = check_store(u64::MAX / 8).unwrap_err().to_string();
-        assert!(error.contains("TMPDIR") && error.contains(&std::env::temp_dir().display().to_string()), "{error}");
+        assert!(
+            error.contains("TMPDIR") && error.contains(&std::env::temp_dir().display().to_string()),
+            "{error}"
+        );
     }
 }

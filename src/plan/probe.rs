@@ -19,11 +19,17 @@ pub struct Estimate {
     pub training_seconds: f64,
 }
 
-/// Trains the first batches of the run on `engine`, which is of no use for anything else then, for about `limit`.
+/// Trains the first batches of the run on `engine`, which is of no use for anything else then, for
+/// about `limit`.
 ///
 /// # Errors
 /// When a batch cannot be read or the engine fails.
-pub fn probe(data: &Dataset, engine: &mut dyn Engine, batcher_threads: usize, limit: Duration) -> Result<Estimate> {
+pub fn probe(
+    data: &Dataset,
+    engine: &mut dyn Engine,
+    batcher_threads: usize,
+    limit: Duration,
+) -> Result<Estimate> {
     let mut batches = data.source.batches(batcher_threads);
     let begun = Instant::now();
     let (mut all, mut first) = (0, None);
@@ -32,7 +38,8 @@ pub fn probe(data: &Dataset, engine: &mut dyn Engine, batcher_threads: usize, li
         all += batch.words;
         batches.recycle(batch);
         if first.is_none() {
-            // The first batch waits for text to be read and for memory; of a longer run that is nothing.
+            // The first batch waits for text to be read and for memory; of a longer run that is
+            // nothing.
             engine.take_loss()?;
             first = Some((all, begun.elapsed()));
         }
@@ -49,5 +56,10 @@ pub fn probe(data: &Dataset, engine: &mut dyn Engine, batcher_threads: usize, li
     let words_per_second = words as f64 / seconds.max(1e-9);
     let held_out = data.prepared.held_out * u64::from(data.source.epochs);
     let training_seconds = (data.total_words() + held_out) as f64 / words_per_second.max(1e-9);
-    Ok(Estimate { words, seconds, words_per_second, training_seconds })
+    Ok(Estimate {
+        words,
+        seconds,
+        words_per_second,
+        training_seconds,
+    })
 }

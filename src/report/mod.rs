@@ -1,4 +1,5 @@
-//! A page about a run: one HTML file with its curves, its settings and a map of its words, which needs no network.
+//! A page about a run: one HTML file with its curves, its settings and a map of its words, which
+//! needs no network.
 
 mod map;
 
@@ -67,23 +68,47 @@ pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> i
         map,
     };
     let data = escaped(&serde_json::to_string(&page)?);
-    write!(out, include_str!("page.html"), style = STYLE, data = data, charts = CHARTS, script = SCRIPT)
+    write!(
+        out,
+        include_str!("page.html"),
+        style = STYLE,
+        data = data,
+        charts = CHARTS,
+        script = SCRIPT
+    )
 }
 
 /// JSON within an HTML page: no string of it can end its element.
 fn escaped(json: &str) -> String {
     // Outside of strings JSON has none of these.
-    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+    json.replace('&', "\\u0026")
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
 }
 
 fn epoch_point(record: &EpochRecord) -> EpochPoint<'_> {
-    let EpochRecord { epoch, loss, validation, evaluation } = record;
-    EpochPoint { epoch: epoch.saturating_add(1), loss: *loss, validation: *validation, evaluation }
+    let EpochRecord {
+        epoch,
+        loss,
+        validation,
+        evaluation,
+    } = record;
+    EpochPoint {
+        epoch: epoch.saturating_add(1),
+        loss: *loss,
+        validation: *validation,
+        evaluation,
+    }
 }
 
 /// The curves: `each` reports to a point, the last of which may have fewer.
 fn points(log: &RunLog, each: usize) -> Vec<Point> {
-    let epochs = log.start.config.get("epochs").and_then(serde_json::Value::as_f64).unwrap_or(1.0);
+    let epochs = log
+        .start
+        .config
+        .get("epochs")
+        .and_then(serde_json::Value::as_f64)
+        .unwrap_or(1.0);
     // A run that was resumed for more epochs has more words than its first reports say.
     let total_words = log.progress.last().map_or(0, |report| report.total_words);
     let words_per_epoch = total_words.max(1) as f64 / epochs;
@@ -97,10 +122,15 @@ fn points(log: &RunLog, each: usize) -> Vec<Point> {
 }
 
 /// One point for some reports and the latest before them.
-fn point(before: Option<&ProgressRecord>, reports: &[ProgressRecord], words_per_epoch: f64) -> Option<Point> {
+fn point(
+    before: Option<&ProgressRecord>,
+    reports: &[ProgressRecord],
+    words_per_epoch: f64,
+) -> Option<Point> {
     let last = reports.last()?;
     let (words, elapsed) = before.map_or((0, 0.0), |before| (before.words, before.elapsed));
-    let words_per_second = last.words.saturating_sub(words) as f64 / (last.elapsed - elapsed).max(1e-9);
+    let words_per_second =
+        last.words.saturating_sub(words) as f64 / (last.elapsed - elapsed).max(1e-9);
     let mut pairs_before = before.map_or(0, |before| before.pairs);
     let (mut loss, mut pairs) = (0.0, 0.0);
     for report in reports {
@@ -144,11 +174,24 @@ mod tests {
         let reports = [report(1, Some(4.0)), report(2, Some(2.0)), report(3, None)];
         let whole = point(None, &reports, 500.0).unwrap();
         // 1 pair at 4 and 3 pairs at 2.
-        let expected =
-            Point { epoch: 0.6, step: 3, words: 300, seconds: 1.5, loss: Some(2.5), lr: 0.05, words_per_second: 200.0 };
+        let expected = Point {
+            epoch: 0.6,
+            step: 3,
+            words: 300,
+            seconds: 1.5,
+            loss: Some(2.5),
+            lr: 0.05,
+            words_per_second: 200.0,
+        };
         assert_eq!(whole, expected);
-        assert_eq!(point(Some(&reports[0]), &reports[1..], 500.0).unwrap().loss, Some(2.0));
-        assert_eq!(point(Some(&reports[1]), &reports[2..], 500.0).unwrap().loss, None);
+        assert_eq!(
+            point(Some(&reports[0]), &reports[1..], 500.0).unwrap().loss,
+            Some(2.0)
+        );
+        assert_eq!(
+            point(Some(&reports[1]), &reports[2..], 500.0).unwrap().loss,
+            None
+        );
         assert_eq!(point(None, &[], 500.0), None);
     }
 
@@ -157,6 +200,9 @@ mod tests {
         let json = serde_json::to_string("</script><!-- & -->").unwrap();
         let escaped = escaped(&json);
         assert!(!escaped.contains(['<', '>', '&']));
-        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), "</script><!-- & -->");
+        assert_eq!(
+            serde_json::from_str::<String>(&escaped).unwrap(),
+            "</script><!-- & -->"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The file that a run is recorded in while it goes on.
 //!
-//! A file that is there already is not touched until the new record is whole: until then that one grows in a file of the
-//! same name with `.1` behind it, or the next number that is free. The record of a run that did not end is no whole one:
-//! the run that is resumed goes on with it, in its place.
+//! A file that is there already is not touched until the new record is whole: until then that one
+//! grows in a file of the same name with `.1` behind it, or the next number that is free. The
+//! record of a run that did not end is no whole one: the run that is resumed goes on with it, in
+//! its place.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -38,11 +39,13 @@ struct Earlier {
 }
 
 impl LogFile {
-    /// Begins the record `asked` for; or goes on with that of the run which is `resumed` from there, where it is found. A
-    /// run that is resumed waits up to [`PATIENCE`] for another one's record; `waiting` is called before each wait.
+    /// Begins the record `asked` for; or goes on with that of the run which is `resumed` from
+    /// there, where it is found. A run that is resumed waits up to [`PATIENCE`] for another one's
+    /// record; `waiting` is called before each wait.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be written, [`Error::Setting`] when another run is being recorded there.
+    /// [`Error::Io`] when the file cannot be written, [`Error::Setting`] when another run is being
+    /// recorded there.
     pub fn begin(
         asked: &Path,
         start: StartRecord,
@@ -50,38 +53,74 @@ impl LogFile {
         mut waiting: impl FnMut(),
     ) -> Result<Self> {
         // A link stays one, and what it leads to is the file.
-        let path = if asked.is_symlink() { fs::canonicalize(asked).ok() } else { None };
+        let path = if asked.is_symlink() {
+            fs::canonicalize(asked).ok()
+        } else {
+            None
+        };
         let path = path.unwrap_or_else(|| asked.to_owned());
         if path.exists() && !path.is_file() {
             return Self::stream(path, &start);
         }
-        let patience = if resumed.is_some() { PATIENCE } else { Duration::ZERO };
+        let patience = if resumed.is_some() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
         for place in places(&path).take_while(|place| place.exists()) {
             refuse_if_in_use(&place, patience, &mut waiting)?;
         }
         let earlier = resumed.and_then(|reached| {
             let places: Vec<PathBuf> = places(&path).take_while(|place| place.exists()).collect();
             // The latest first: whole records are older than those of runs that did not end.
-            places.into_iter().rev().find_map(|place| Earlier::read(place, &start, reached))
+            places
+                .into_iter()
+                .rev()
+                .find_map(|place| Earlier::read(place, &start, reached))
         });
         match earlier {
-            Some(Earlier { place, start: first, kept, has_end: false }) => {
-                let start = StartRecord { started: first.started, ..start };
+            Some(Earlier {
+                place,
+                start: first,
+                kept,
+                has_end: false,
+            }) => {
+                let start = StartRecord {
+                    started: first.started,
+                    ..start
+                };
                 write_atomically(&place, |out| write_begin(out, &start, &kept))?;
-                let file = File::options().append(true).open(&place).map_err(Error::io("write", &place))?;
-                if lock(&file, Duration::ZERO, || ()) { Ok(Self { file, place, path }) } else { Err(in_use(&place)) }
+                let file = File::options()
+                    .append(true)
+                    .open(&place)
+                    .map_err(Error::io("write", &place))?;
+                if lock(&file, Duration::ZERO, || ()) {
+                    Ok(Self { file, place, path })
+                } else {
+                    Err(in_use(&place))
+                }
             }
-            Some(Earlier { start: first, kept, .. }) => {
-                Self::anew(path, &StartRecord { started: first.started, ..start }, &kept)
-            }
+            Some(Earlier {
+                start: first, kept, ..
+            }) => Self::anew(
+                path,
+                &StartRecord {
+                    started: first.started,
+                    ..start
+                },
+                &kept,
+            ),
             None => Self::anew(path, &start, &[]),
         }
     }
 
     /// Begins in a file of its own.
     fn anew(path: PathBuf, start: &StartRecord, kept: &[u8]) -> Result<Self> {
-        let free = places(&path).find_map(|place| claim(&place).transpose().map(|file| (place, file)));
-        let Some((place, file)) = free else { return Err(in_use(&path)) };
+        let free =
+            places(&path).find_map(|place| claim(&place).transpose().map(|file| (place, file)));
+        let Some((place, file)) = free else {
+            return Err(in_use(&path));
+        };
         let mut file = file?;
         if let Err(error) = write_begin(&mut file, start, kept) {
             let _ = fs::remove_file(&place);
@@ -92,10 +131,19 @@ impl LogFile {
 
     /// A device or pipe takes the lines as they come.
     fn stream(path: PathBuf, start: &StartRecord) -> Result<Self> {
-        let mut file = File::options().write(true).open(&path).map_err(Error::io("write", &path))?;
-        let written = record("start", start).map_err(io::Error::from).and_then(|start| write_line(&mut file, &start));
+        let mut file = File::options()
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("write", &path))?;
+        let written = record("start", start)
+            .map_err(io::Error::from)
+            .and_then(|start| write_line(&mut file, &start));
         written.map_err(Error::io("write", &path))?;
-        Ok(Self { file, place: path.clone(), path })
+        Ok(Self {
+            file,
+            place: path.clone(),
+            path,
+        })
     }
 
     /// Adds a record.
@@ -126,11 +174,16 @@ impl LogFile {
 }
 
 impl Earlier {
-    /// What a file has recorded of the run that `start` begins again at `reached`; none when it is no record of that run.
+    /// What a file has recorded of the run that `start` begins again at `reached`; none when it is
+    /// no record of that run.
     fn read(place: PathBuf, start: &StartRecord, reached: &Reached) -> Option<Self> {
         let bytes = fs::read(&place).ok()?;
-        let mut lines = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
-        let Some(Record::Start(first)) = parsed(lines.next()?) else { return None };
+        let mut lines = bytes
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter(|line| line.ends_with(b"\n"));
+        let Some(Record::Start(first)) = parsed(lines.next()?) else {
+            return None;
+        };
         if !is_same_run(&first, start) {
             return None;
         }
@@ -139,13 +192,20 @@ impl Earlier {
             match parsed(line)? {
                 Record::Progress(progress) if progress.step <= reached.steps => kept.extend(line),
                 Record::Epoch(epoch) if epoch.epoch < reached.epochs => kept.extend(line),
-                Record::Evaluated(evaluated) if evaluated.epoch < reached.epochs => kept.extend(line),
+                Record::Evaluated(evaluated) if evaluated.epoch < reached.epochs => {
+                    kept.extend(line)
+                }
                 Record::End(_) => has_end = true,
                 // The run does this part again.
                 _ => {}
             }
         }
-        Some(Self { place, start: first, kept, has_end })
+        Some(Self {
+            place,
+            start: first,
+            kept,
+            has_end,
+        })
     }
 }
 
@@ -175,7 +235,9 @@ fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Whether something stands there that could be lost.
 fn is_taken(place: &Path) -> bool {
-    place.metadata().is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
+    place
+        .metadata()
+        .is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
 }
 
 /// Makes the file at `place` and locks it; none where something stands that could be lost.
@@ -184,7 +246,11 @@ fn claim(place: &Path) -> Result<Option<File>> {
         refuse_if_in_use(place, Duration::ZERO, || ())?;
         return Ok(None);
     }
-    let file = File::options().append(true).create(true).open(place).map_err(Error::io("write", place))?;
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .open(place)
+        .map_err(Error::io("write", place))?;
     if !lock(&file, Duration::ZERO, || ()) {
         return Err(in_use(place));
     }
@@ -207,8 +273,13 @@ fn refuse_if_in_use(place: &Path, patience: Duration, waiting: impl FnOnce()) ->
 }
 
 fn in_use(place: &Path) -> Error {
-    let why = "another run is being recorded there; name another file, or wait for its end".to_owned();
-    Error::Setting { flag: "--metrics", value: place.display().to_string(), why }
+    let why =
+        "another run is being recorded there; name another file, or wait for its end".to_owned();
+    Error::Setting {
+        flag: "--metrics",
+        value: place.display().to_string(),
+        why,
+    }
 }
 
 #[cfg(test)]
@@ -237,7 +308,9 @@ mod tests {
     }
 
     fn line(fields: Value) -> Map<String, Value> {
-        let Value::Object(fields) = fields else { unreachable!() };
+        let Value::Object(fields) = fields else {
+            unreachable!()
+        };
         fields
     }
 
@@ -250,7 +323,11 @@ mod tests {
     }
 
     fn at(steps: u64, epochs: u32) -> Reached {
-        Reached { steps, epochs, ..Reached::default() }
+        Reached {
+            steps,
+            epochs,
+            ..Reached::default()
+        }
     }
 
     fn begin(path: &Path, start: StartRecord, resumed: Option<&Reached>) -> Result<LogFile> {
@@ -260,7 +337,11 @@ mod tests {
     /// The steps of a record's reports, the number of its epochs, and whether it has an end.
     fn read(path: &Path) -> (Vec<u64>, usize, bool) {
         let log = super::super::read(path).unwrap();
-        (log.progress.iter().map(|progress| progress.step).collect(), log.epochs.len(), log.end.is_some())
+        (
+            log.progress.iter().map(|progress| progress.step).collect(),
+            log.epochs.len(),
+            log.end.is_some(),
+        )
     }
 
     #[test]
@@ -271,7 +352,10 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         for _ in 0..2 {
             // A run that fails; the next one leaves its record alone too.
-            begin(&path, start(1, 2), None).unwrap().put(&progress(1)).unwrap();
+            begin(&path, start(1, 2), None)
+                .unwrap()
+                .put(&progress(1))
+                .unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"precious");
             assert_eq!(read(&second), (vec![1], 0, false));
         }
@@ -316,7 +400,10 @@ mod tests {
         log.publish().unwrap();
         assert_eq!(read(&path), (vec![3, 5, 6, 9, 12], 2, true));
         let log = super::super::read(&path).unwrap();
-        assert_eq!((log.start.started.as_str(), &log.start.config["epochs"]), ("2", &3.into()));
+        assert_eq!(
+            (log.start.started.as_str(), &log.start.config["epochs"]),
+            ("2", &3.into())
+        );
     }
 
     #[test]
@@ -339,7 +426,10 @@ mod tests {
             fs::write(&path, if is_there { "precious" } else { "" }).unwrap();
             let log = begin(&path, start(1, 2), None).unwrap();
             let error = begin(&path, start(1, 2), None).unwrap_err().to_string();
-            assert!(error.contains("another run is being recorded there"), "{error}");
+            assert!(
+                error.contains("another run is being recorded there"),
+                "{error}"
+            );
             drop(log);
             begin(&path, start(1, 2), None).unwrap();
         }
@@ -352,7 +442,10 @@ mod tests {
         let path = folder.path().join("run.jsonl");
         let first = claim(&path).unwrap().unwrap();
         let error = claim(&path).unwrap_err().to_string();
-        assert!(error.contains("another run is being recorded there"), "{error}");
+        assert!(
+            error.contains("another run is being recorded there"),
+            "{error}"
+        );
         drop(first);
         assert!(claim(&path).unwrap().is_some());
     }

@@ -2,10 +2,11 @@
 
 use super::below;
 
-/// Walker's alias table in Vose's construction: a column for each outcome, each shared by at most two outcomes.
+/// Walker's alias table in Vose's construction: a column for each outcome, each shared by at most
+/// two outcomes.
 ///
-/// A draw reads one column, 8 bytes. (Vose 1991, "A linear algorithm for generating random numbers with a given
-/// distribution".)
+/// A draw reads one column, 8 bytes. (Vose 1991, "A linear algorithm for generating random numbers
+/// with a given distribution".)
 #[derive(Clone, Debug)]
 pub struct AliasTable {
     columns: Vec<Column>,
@@ -24,15 +25,27 @@ impl AliasTable {
     pub fn new(weights: impl IntoIterator<Item = f64>) -> Self {
         let mut share: Vec<f64> = weights.into_iter().collect();
         let total: f64 = share.iter().sum();
-        assert!(total > 0.0 && total.is_finite(), "weights must be finite and not all zero");
+        assert!(
+            total > 0.0 && total.is_finite(),
+            "weights must be finite and not all zero"
+        );
         let n = share.len();
         share.iter_mut().for_each(|w| *w *= n as f64 / total);
 
-        let mut columns: Vec<Column> = (0..n as u32).map(|alias| Column { threshold: u32::MAX, alias }).collect();
-        let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| share[i] < 1.0);
+        let mut columns: Vec<Column> = (0..n as u32)
+            .map(|alias| Column {
+                threshold: u32::MAX,
+                alias,
+            })
+            .collect();
+        let (mut small, mut large): (Vec<usize>, Vec<usize>) =
+            (0..n).partition(|&i| share[i] < 1.0);
         while let (Some(&lack), Some(&give)) = (small.last(), large.last()) {
             small.pop();
-            columns[lack] = Column { threshold: (share[lack] * 2f64.powi(32)) as u32, alias: give as u32 };
+            columns[lack] = Column {
+                threshold: (share[lack] * 2f64.powi(32)) as u32,
+                alias: give as u32,
+            };
             share[give] -= 1.0 - share[lack];
             if share[give] < 1.0 {
                 large.pop();
@@ -43,7 +56,8 @@ impl AliasTable {
         Self { columns }
     }
 
-    /// The noise distribution of negative sampling: counts raised to `exponent` (0.75 in word2vec, Mikolov et al. 2013).
+    /// The noise distribution of negative sampling: counts raised to `exponent` (0.75 in word2vec,
+    /// Mikolov et al. 2013).
     pub fn noise(counts: &[u64], exponent: f64) -> Self {
         Self::new(counts.iter().map(|&count| (count as f64).powf(exponent)))
     }
@@ -53,7 +67,11 @@ impl AliasTable {
     pub fn outcome(&self, bits: u64) -> u32 {
         let own = below(self.columns.len() as u32, (bits >> 32) as u32);
         let column = self.columns[own as usize];
-        if bits as u32 <= column.threshold { own } else { column.alias }
+        if bits as u32 <= column.threshold {
+            own
+        } else {
+            column.alias
+        }
     }
 }
 
@@ -75,14 +93,18 @@ mod tests {
         let mut seen = [0f64; 6];
         let mut rng = Key::new(1, 0, Stream::Windows).at(0);
         (0..n).for_each(|_| seen[table.outcome(rng.next_u64()) as usize] += 1.0);
-        let chi2: f64 =
-            seen.iter().zip(&weights).map(|(s, w)| (s - w / total * n as f64).powi(2) / (w / total * n as f64)).sum();
+        let chi2: f64 = seen
+            .iter()
+            .zip(&weights)
+            .map(|(s, w)| (s - w / total * n as f64).powi(2) / (w / total * n as f64))
+            .sum();
         // 5 degrees of freedom: 20.5 is passed once in a thousand.
         assert!(chi2 < 20.5, "{chi2}");
     }
 
     proptest! {
-        /// The probability that the table gives to an outcome, added up over its columns, is the outcome's share.
+        /// The probability that the table gives to an outcome, added up over its columns, is the
+        /// outcome's share.
         #[test]
         fn the_table_holds_the_distribution(weights in prop::collection::vec(0.0f64..1e6, 1..200)) {
             let total: f64 = weights.iter().sum();

@@ -5,11 +5,12 @@ use std::collections::BinaryHeap;
 
 use crate::batch::Target;
 
-/// A Huffman tree over the words: frequent words have short paths (Morin and Bengio 2005; Mikolov et al. 2013).
+/// A Huffman tree over the words: frequent words have short paths (Morin and Bengio 2005; Mikolov
+/// et al. 2013).
 ///
-/// V words have V - 1 inner nodes, numbered in the order in which they are made: the root comes last. A word's **path**
-/// leads from the root to the word; at each node it takes the branch of the rarer half (label 1) or of the other one
-/// (label 0).
+/// V words have V - 1 inner nodes, numbered in the order in which they are made: the root comes
+/// last. A word's **path** leads from the root to the word; at each node it takes the branch of the
+/// rarer half (label 1) or of the other one (label 0).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HuffmanTree {
     /// Word `w` has `targets[offsets[w]..offsets[w + 1]]`.
@@ -18,19 +19,26 @@ pub struct HuffmanTree {
 }
 
 impl HuffmanTree {
-    /// The tree of words with these counts. Equal counts are joined in the order of the words, words before nodes.
+    /// The tree of words with these counts. Equal counts are joined in the order of the words,
+    /// words before nodes.
     pub fn new(counts: &[u64]) -> Self {
         let words = counts.len();
         // Of each word and each node: the node above, and the label of the branch that leads here.
         let mut above = vec![(0, false); (2 * words).saturating_sub(1)];
-        let mut heap: BinaryHeap<Reverse<(u64, usize)>> =
-            counts.iter().enumerate().map(|(word, &count)| Reverse((count, word))).collect();
+        let mut heap: BinaryHeap<Reverse<(u64, usize)>> = counts
+            .iter()
+            .enumerate()
+            .map(|(word, &count)| Reverse((count, word)))
+            .collect();
         for node in 0..words.saturating_sub(1) {
             let mut rarest = || heap.pop().expect("as many joins as words, less one").0;
             let ((first_count, first), (second_count, second)) = (rarest(), rarest());
             above[first] = (node, true);
             above[second] = (node, false);
-            heap.push(Reverse((first_count.saturating_add(second_count), words + node)));
+            heap.push(Reverse((
+                first_count.saturating_add(second_count),
+                words + node,
+            )));
         }
         let root = (2 * words).saturating_sub(2);
         let (mut offsets, mut targets) = (vec![0], Vec::new());
@@ -58,7 +66,8 @@ impl HuffmanTree {
         self.words().saturating_sub(1)
     }
 
-    /// A word's path: its inner nodes from the root on, each with the label of the branch taken there.
+    /// A word's path: its inner nodes from the root on, each with the label of the branch taken
+    /// there.
     #[inline]
     pub fn path(&self, word: u32) -> &[Target] {
         let word = word as usize;
@@ -76,7 +85,14 @@ mod tests {
 
     fn codes(counts: &[u64]) -> Vec<Vec<(usize, bool)>> {
         let tree = HuffmanTree::new(counts);
-        (0..counts.len()).map(|w| tree.path(w as u32).iter().map(|t| (t.slot(), t.label())).collect()).collect()
+        (0..counts.len())
+            .map(|w| {
+                tree.path(w as u32)
+                    .iter()
+                    .map(|t| (t.slot(), t.label()))
+                    .collect()
+            })
+            .collect()
     }
 
     /// 15, 7, 6, 6, 5: joined are 5 + 6 (the first 6), 6 + 7, 11 + 13, then 15 + 24.
@@ -102,7 +118,8 @@ mod tests {
         assert_eq!(HuffmanTree::new(&[4]).nodes(), 0);
     }
 
-    /// Counts that double give the longest paths there are: nothing may be cut off at any fixed length.
+    /// Counts that double give the longest paths there are: nothing may be cut off at any fixed
+    /// length.
     #[test]
     fn paths_may_be_long() {
         let counts: Vec<u64> = (0..60).rev().map(|exponent| 1 << exponent).collect();
@@ -122,7 +139,8 @@ mod tests {
             for code in &bits {
                 prop_assert!((0..code.len()).all(|length| !bits.contains(&code[..length])), "{:?}", code);
             }
-            // Every branch of every node is taken (Kraft's sum is 1), and a prefix always leads to the same node.
+            // Every branch of every node is taken (Kraft's sum is 1), and a prefix always leads to
+            // the same node.
             let kraft: f64 = bits.iter().map(|code| 0.5f64.powi(code.len() as i32)).sum();
             prop_assert!((kraft - 1.0).abs() < 1e-12);
             let nodes: HashSet<(Vec<bool>, usize)> = codes

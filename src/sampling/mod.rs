@@ -1,5 +1,5 @@
-//! Random draws: the counter-based generator, noise words and the subsampling of frequent words; and the tree that takes
-//! the place of draws in hierarchical softmax.
+//! Random draws: the counter-based generator, noise words and the subsampling of frequent words;
+//! and the tree that takes the place of draws in hierarchical softmax.
 
 mod alias;
 mod huffman;

@@ -1,4 +1,5 @@
-//! A counter-based generator: every draw is a function of (seed, epoch, position), not of the draws before it.
+//! A counter-based generator: every draw is a function of (seed, epoch, position), not of the draws
+//! before it.
 //!
 //! Batches are then the same for any number of threads, any engine, and after a resume.
 
@@ -49,8 +50,8 @@ impl Key {
     }
 }
 
-/// A number in `0..n` from 32 random bits, by multiplication (Lemire 2019) without the rejection step:
-/// the bias, at most n / 2^32, is far below what any corpus can show.
+/// A number in `0..n` from 32 random bits, by multiplication (Lemire 2019) without the rejection
+/// step: the bias, at most n / 2^32, is far below what any corpus can show.
 #[inline]
 pub fn below(n: u32, bits: u32) -> u32 {
     ((u64::from(n) * u64::from(bits)) >> 32) as u32
@@ -62,7 +63,8 @@ mod tests {
 
     #[test]
     fn draws_depend_on_seed_epoch_stream_and_position_only() {
-        let draw = |seed, epoch, stream, position| Key::new(seed, epoch, stream).at(position).next_u64();
+        let draw =
+            |seed, epoch, stream, position| Key::new(seed, epoch, stream).at(position).next_u64();
         let all = [
             draw(1, 0, Stream::Windows, 0),
             draw(2, 0, Stream::Windows, 0),
@@ -77,20 +79,24 @@ mod tests {
         assert_eq!(all[0], draw(1, 0, Stream::Windows, 0));
     }
 
-    /// Pearson's chi-square of the first draw at successive positions and of successive draws at one position.
+    /// Pearson's chi-square of the first draw at successive positions and of successive draws at
+    /// one position.
     #[test]
     fn draws_are_uniform_across_positions_and_along_them() {
         let key = Key::new(3, 1, Stream::Windows);
         let mut rng = key.at(9);
-        let draws: [Box<dyn FnMut(u64) -> u32>; 2] =
-            [Box::new(|i| key.at(i).next_u32()), Box::new(move |_| rng.next_u32())];
+        let draws: [Box<dyn FnMut(u64) -> u32>; 2] = [
+            Box::new(|i| key.at(i).next_u32()),
+            Box::new(move |_| rng.next_u32()),
+        ];
         for mut draw in draws {
             let (cells, n) = (64u32, 64_000u64);
             let mut seen = vec![0f64; cells as usize];
             (0..n).for_each(|i| seen[below(cells, draw(i)) as usize] += 1.0);
             let expected = n as f64 / f64::from(cells);
             let chi2: f64 = seen.iter().map(|s| (s - expected).powi(2) / expected).sum();
-            // 63 degrees of freedom: 103.4 is passed once in a thousand; the draws are fixed, so this cannot flicker.
+            // 63 degrees of freedom: 103.4 is passed once in a thousand; the draws are fixed, so
+            // this cannot flicker.
             assert!(chi2 < 103.4, "{chi2}");
         }
     }

@@ -4,8 +4,8 @@ use rand::Rng;
 
 use super::Key;
 
-/// Keeps an occurrence of a word of relative frequency f with probability sqrt(t/f) + t/f, at most 1, as word2vec.c does
-/// (the published formula of Mikolov et al. 2013 lacks the second term).
+/// Keeps an occurrence of a word of relative frequency f with probability sqrt(t/f) + t/f, at most
+/// 1, as word2vec.c does (the published formula of Mikolov et al. 2013 lacks the second term).
 #[derive(Clone, Debug)]
 pub struct Subsampler {
     /// An occurrence is kept when 32 random bits do not exceed its word's threshold.
@@ -13,11 +13,12 @@ pub struct Subsampler {
     expected: f64,
 }
 
-/// The share of the text beyond which words are thinned out, for a vocabulary of so many words: 1e-4, or one over their
-/// number where they are fewer than 10,000.
+/// The share of the text beyond which words are thinned out, for a vocabulary of so many words:
+/// 1e-4, or one over their number where they are fewer than 10,000.
 ///
-/// The published 1e-4 and 1e-3 are meant for vocabularies of a language: among a few words all are more frequent than that,
-/// and nearly all of a text would be thrown away. A word no more frequent than the average is never thinned out.
+/// The published 1e-4 and 1e-3 are meant for vocabularies of a language: among a few words all are
+/// more frequent than that, and nearly all of a text would be thrown away. A word no more frequent
+/// than the average is never thinned out.
 pub fn auto_sample(words: usize) -> f64 {
     (1.0 / words.max(1) as f64).max(1e-4)
 }
@@ -34,7 +35,10 @@ impl Subsampler {
             (ratio.sqrt() + ratio).min(1.0)
         };
         Self {
-            thresholds: counts.iter().map(|&count| (keep(count) * 2f64.powi(32) - 1.0).max(0.0) as u32).collect(),
+            thresholds: counts
+                .iter()
+                .map(|&count| (keep(count) * 2f64.powi(32) - 1.0).max(0.0) as u32)
+                .collect(),
             expected: counts.iter().map(|&count| count as f64 * keep(count)).sum(),
         }
     }
@@ -64,24 +68,34 @@ mod tests {
 
     #[test]
     fn keeps_the_share_that_word2vec_keeps() {
-        // Relative frequencies 0.9, 0.09, 0.01 at t = 1e-2: sqrt(t/f) + t/f = 0.1165, 0.4444, 1 (2 before the limit).
+        // Relative frequencies 0.9, 0.09, 0.01 at t = 1e-2: sqrt(t/f) + t/f = 0.1165, 0.4444, 1 (2
+        // before the limit).
         let sampler = Subsampler::new(&[90_000, 9_000, 1_000], 1e-2);
         let key = Key::new(5, 0, Stream::Subsample);
         let n = 100_000;
         for (id, expected) in [(0, 0.116_52), (1, 0.444_44), (2, 1.0)] {
-            let kept = (0..n).filter(|&position| sampler.keeps(id, key, position)).count() as f64 / n as f64;
+            let kept = (0..n)
+                .filter(|&position| sampler.keeps(id, key, position))
+                .count() as f64
+                / n as f64;
             // Five standard errors of a share of 100,000 draws.
             assert!(
-                (kept - expected).abs() < 5.0 * (expected * (1.0 - expected) / n as f64).sqrt() + 1e-5,
+                (kept - expected).abs()
+                    < 5.0 * (expected * (1.0 - expected) / n as f64).sqrt() + 1e-5,
                 "{id}: {kept}"
             );
         }
-        assert!((sampler.expected() - (90_000.0 * 0.116_52 + 9_000.0 * 0.444_44 + 1_000.0)).abs() < 2.0);
+        assert!(
+            (sampler.expected() - (90_000.0 * 0.116_52 + 9_000.0 * 0.444_44 + 1_000.0)).abs() < 2.0
+        );
     }
 
     #[test]
     fn an_average_word_is_kept_in_any_vocabulary() {
-        assert_eq!([10, 40, 10_000, 70_000].map(auto_sample), [0.1, 0.025, 1e-4, 1e-4]);
+        assert_eq!(
+            [10, 40, 10_000, 70_000].map(auto_sample),
+            [0.1, 0.025, 1e-4, 1e-4]
+        );
         let sampler = Subsampler::new(&[100; 40], auto_sample(40));
         assert_eq!(sampler.expected(), 4000.0);
     }

@@ -34,7 +34,10 @@ pub type WordCounts = Counts<Word>;
 
 impl<K> Default for Counts<K> {
     fn default() -> Self {
-        Self { counts: HashMap::default(), undercount: 0 }
+        Self {
+            counts: HashMap::default(),
+            undercount: 0,
+        }
     }
 }
 
@@ -72,8 +75,8 @@ impl<K: Key> Counts<K> {
         }
     }
 
-    /// Counts are low by at most this, and what is not here occurs at most so often; 0 unless memory was limited and did not
-    /// suffice.
+    /// Counts are low by at most this, and what is not here occurs at most so often; 0 unless
+    /// memory was limited and did not suffice.
     pub fn undercount(&self) -> u64 {
         self.undercount
     }
@@ -138,6 +141,9 @@ mod tests {
         let mut counts = counted("a b a");
         counts.merge(counted("b c"));
         assert_eq!((counts.len(), counts.undercount()), (3, 0));
-        assert_eq!([b"a", b"b", b"c", b"d"].map(|word| counts.get(&word[..])), [2, 2, 1, 0]);
+        assert_eq!(
+            [b"a", b"b", b"c", b"d"].map(|word| counts.get(&word[..])),
+            [2, 2, 1, 0]
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Vocabulary files: lines `word count`, by falling count and then bytewise, and those that other tools write.
+//! Vocabulary files: lines `word count`, by falling count and then bytewise, and those that other
+//! tools write.
 //!
 //! | tool | lines |
 //! |---|---|
@@ -32,17 +33,23 @@ const LINE_END: &str = "</s>";
 /// # Errors
 /// What `out` reports.
 pub fn write(vocab: &Vocab, out: &mut dyn Write) -> io::Result<()> {
-    vocab.words().zip(vocab.counts()).try_for_each(|(word, count)| writeln!(out, "{word} {count}"))
+    vocab
+        .words()
+        .zip(vocab.counts())
+        .try_for_each(|(word, count)| writeln!(out, "{word} {count}"))
 }
 
-/// Reads the words of a vocabulary file, in any order. They must have the form that words of a text would be taken in.
+/// Reads the words of a vocabulary file, in any order. They must have the form that words of a text
+/// would be taken in.
 ///
-/// Lines that are not a word and its count as this program writes them are mended or left out where it is plain what they
-/// are: repeated words, words that no text can have, broken characters, words that do not occur, further columns. `note`
-/// then hears of them. With `strict` the first such line is an error.
+/// Lines that are not a word and its count as this program writes them are mended or left out where
+/// it is plain what they are: repeated words, words that no text can have, broken characters, words
+/// that do not occur, further columns. `note` then hears of them. With `strict` the first such line
+/// is an error.
 ///
 /// # Errors
-/// [`Error::Io`] when it cannot be read; [`Error::Format`] with the line that is no word and count, or when there is none.
+/// [`Error::Io`] when it cannot be read; [`Error::Format`] with the line that is no word and count,
+/// or when there is none.
 pub fn read_counts(
     path: &Path,
     rules: &Rules,
@@ -50,16 +57,29 @@ pub fn read_counts(
     mut note: impl FnMut(String),
 ) -> error::Result<WordCounts> {
     let mut lines = Lines::open(path)?;
-    let sample = lines.by_ref().take(SAMPLE_LINES).collect::<error::Result<Vec<_>>>()?;
-    let layout = if strict { Layout::OURS } else { Layout::of(&sample).map_err(|why| wrong_line(path, 1, why))? };
+    let sample = lines
+        .by_ref()
+        .take(SAMPLE_LINES)
+        .collect::<error::Result<Vec<_>>>()?;
+    let layout = if strict {
+        Layout::OURS
+    } else {
+        Layout::of(&sample).map_err(|why| wrong_line(path, 1, why))?
+    };
     let mut reader = Reader::new(rules, strict, layout);
     for line in sample.into_iter().map(Ok).chain(lines) {
         let (number, line) = line?;
-        reader.line(number, &line).map_err(|why| wrong_line(path, number, why))?;
+        reader
+            .line(number, &line)
+            .map_err(|why| wrong_line(path, number, why))?;
     }
-    reader.leave_out_line_ends().map_err(|(number, why)| wrong_line(path, number, why))?;
+    reader
+        .leave_out_line_ends()
+        .map_err(|(number, why)| wrong_line(path, number, why))?;
     if reader.counts.is_empty() {
-        let (number, why) = reader.first.unwrap_or((1, "there is no line of a word and its count".to_owned()));
+        let (number, why) = reader
+            .first
+            .unwrap_or((1, "there is no line of a word and its count".to_owned()));
         return Err(wrong_line(path, number, format!("holds no words: {why}")));
     }
     reader.notes().for_each(&mut note);
@@ -76,35 +96,62 @@ struct Layout {
 
 impl Layout {
     /// `word count`
-    const OURS: Self = Self { columns: 2, word: 0, count: 1 };
+    const OURS: Self = Self {
+        columns: 2,
+        word: 0,
+        count: 1,
+    };
 
     /// The columns of most lines: the counts are numbers, and the words differ from line to line.
     ///
     /// # Errors
-    /// In words, when it is not plain which columns these are: all are of numbers, or more than one of words.
+    /// In words, when it is not plain which columns these are: all are of numbers, or more than one
+    /// of words.
     fn of(lines: &[(u64, Vec<u8>)]) -> Result<Self, String> {
-        let lines: Vec<_> = lines.iter().map(|(_, line)| String::from_utf8_lossy(line)).collect();
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(_, line)| String::from_utf8_lossy(line))
+            .collect();
         let rows: Vec<Vec<&str>> = lines.iter().map(|line| columns(line)).collect();
         let of_width = |width: usize| rows.iter().filter(move |row| row.len() == width);
         let widest = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = (2..=widest).rev().max_by_key(|&width| of_width(width).count()).unwrap_or(2);
+        let width = (2..=widest)
+            .rev()
+            .max_by_key(|&width| of_width(width).count())
+            .unwrap_or(2);
         let count = of_width(width).count();
-        let is_counts =
-            |&column: &usize| 2 * of_width(width).filter(|row| row[column].parse::<u64>().is_ok()).count() >= count;
-        let different = |column: usize| of_width(width).map(|row| row[column]).collect::<HashSet<_>>().len();
+        let is_counts = |&column: &usize| {
+            2 * of_width(width)
+                .filter(|row| row[column].parse::<u64>().is_ok())
+                .count()
+                >= count
+        };
+        let different = |column: usize| {
+            of_width(width)
+                .map(|row| row[column])
+                .collect::<HashSet<_>>()
+                .len()
+        };
         let is_words = |&column: &usize| !is_counts(&column) && 10 * different(column) >= 9 * count;
         let word = (0..width).find(is_words).unwrap_or(0);
-        let counts = (word + 1..width).find(is_counts).or_else(|| (0..word).rev().find(is_counts));
+        let counts = (word + 1..width)
+            .find(is_counts)
+            .or_else(|| (0..word).rev().find(is_counts));
         let counts = counts.unwrap_or(usize::from(word == 0));
         // The words of phrases are columns too. A part of speech, or another kind, has few values.
-        let is_part = |column: usize| column != word && !is_counts(&column) && 2 * different(column) > count;
+        let is_part =
+            |column: usize| column != word && !is_counts(&column) && 2 * different(column) > count;
         if width > 2 && ((0..width).all(|column| is_counts(&column)) || (0..counts).any(is_part)) {
             return Err(format!(
-                "it is not plain which of {width} columns are the words and the counts; write a word and its count a line, \
-                 such as by `cut` or `awk '{{ print $2, $3 }}'`"
+                "it is not plain which of {width} columns are the words and the counts; write a \
+                 word and its count a line, such as by `cut` or `awk '{{ print $2, $3 }}'`"
             ));
         }
-        Ok(Self { columns: width, word, count: counts })
+        Ok(Self {
+            columns: width,
+            word,
+            count: counts,
+        })
     }
 }
 
@@ -127,7 +174,8 @@ struct Reader<'a> {
     tokens: u64,
     /// Lines so far, empty ones passed over.
     lines: u64,
-    /// The number of the line of [`LINE_END`], where that is the first word of the file or the file is another tool's.
+    /// The number of the line of [`LINE_END`], where that is the first word of the file or the file
+    /// is another tool's.
     line_end: Option<u64>,
     /// Lines that were mended or left out.
     odd: u64,
@@ -138,7 +186,17 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(rules: &'a Rules, strict: bool, layout: Layout) -> Self {
         let counts = WordCounts::default();
-        Self { rules, strict, layout, counts, tokens: 0, lines: 0, line_end: None, odd: 0, first: None }
+        Self {
+            rules,
+            strict,
+            layout,
+            counts,
+            tokens: 0,
+            lines: 0,
+            line_end: None,
+            odd: 0,
+            first: None,
+        }
     }
 
     /// Takes a line. The error says in words what is wrong with it.
@@ -152,34 +210,56 @@ impl<'a> Reader<'a> {
             && !self.strict
         {
             return match text.starts_with([' ', '\t']) {
-                true => self.note(number, format!("{text:?} has whitespace for a word and is left out")),
+                true => self.note(
+                    number,
+                    format!("{text:?} has whitespace for a word and is left out"),
+                ),
                 // As many words, or texts, as there are.
                 false if self.lines == 1 => Ok(()),
-                false => Err(format!("expected a word, a space and its count, and found {shown:.60?}")),
+                false => Err(format!(
+                    "expected a word, a space and its count, and found {shown:.60?}"
+                )),
             };
         }
-        let (Some(word), Some(count)) = (row.get(self.layout.word), row.get(self.layout.count)) else {
-            return Err(format!("expected a word, a space and its count, and found {shown:.60?}"));
+        let (Some(word), Some(count)) = (row.get(self.layout.word), row.get(self.layout.count))
+        else {
+            return Err(format!(
+                "expected a word, a space and its count, and found {shown:.60?}"
+            ));
         };
-        if row.len() > self.layout.columns && !text.contains('\t') && row.last().copied().is_some_and(is_number) {
+        if row.len() > self.layout.columns
+            && !text.contains('\t')
+            && row.last().copied().is_some_and(is_number)
+        {
             return self.note(
                 number,
-                format!("the word of {shown:.60?} holds a space, as none of a text does, and is left out"),
+                format!(
+                    "the word of {shown:.60?} holds a space, as none of a text does, and is \
+                         left out"
+                ),
             );
         }
         if row.len() != self.layout.columns {
             self.note(
                 number,
-                format!("{shown:.60?} has {} columns, and other lines {}", row.len(), self.layout.columns),
+                format!(
+                    "{shown:.60?} has {} columns, and other lines {}",
+                    row.len(),
+                    self.layout.columns
+                ),
             )?;
         }
         match count.parse() {
             Ok(count) => self.word(number, word, count, matches!(text, Cow::Owned(_))),
             // A number that is no count is no name of a column.
-            Err(_) if self.lines == 1 && !self.strict && count.parse::<f64>().is_err() => {
-                self.note(number, format!("{shown:.60?} names the columns, or has no count, and is left out"))
-            }
-            Err(_) => Err(format!("expected a word, a space and its count, and found {shown:.60?}")),
+            Err(_) if self.lines == 1 && !self.strict && count.parse::<f64>().is_err() => self
+                .note(
+                    number,
+                    format!("{shown:.60?} names the columns, or has no count, and is left out"),
+                ),
+            Err(_) => Err(format!(
+                "expected a word, a space and its count, and found {shown:.60?}"
+            )),
         }
     }
 
@@ -193,19 +273,34 @@ impl<'a> Reader<'a> {
             return self.note(number, format!("{why}; it is left out"));
         }
         if count == 0 {
-            return self.note(number, format!("the word {word:?} has the count 0 and is left out"));
+            return self.note(
+                number,
+                format!("the word {word:?} has the count 0 and is left out"),
+            );
         }
         if self.rules.normalization.apply(word) != word {
-            let why = "is not in the form that --lowercase or --nfc asks for, so no word of the text would match it";
-            return Err(format!("the word {word:?} {why}; count again with the same options"));
+            let why = "is not in the form that --lowercase or --nfc asks for, so no word of the \
+                       text would match it";
+            return Err(format!(
+                "the word {word:?} {why}; count again with the same options"
+            ));
         }
         if self.counts.get(word.as_bytes()) > 0 {
-            return self.note(number, format!("the word {word:?} stands in an earlier line, too, which counts"));
+            return self.note(
+                number,
+                format!("the word {word:?} stands in an earlier line, too, which counts"),
+            );
         }
         if is_broken {
-            self.note(number, format!("not UTF-8 text; the word is taken as {word:?}, as a text would have it"))?;
+            self.note(
+                number,
+                format!("not UTF-8 text; the word is taken as {word:?}, as a text would have it"),
+            )?;
         }
-        self.tokens = self.tokens.checked_add(count).ok_or("the counts add up to more than 64 bits hold")?;
+        self.tokens = self
+            .tokens
+            .checked_add(count)
+            .ok_or("the counts add up to more than 64 bits hold")?;
         self.counts.add_many(word.as_bytes(), count);
         Ok(())
     }
@@ -214,11 +309,17 @@ impl<'a> Reader<'a> {
     ///
     /// A text may have `</s>` as a word. In a file of ours its place is that of its count.
     fn leave_out_line_ends(&mut self) -> Result<(), (u64, String)> {
-        let Some(number) = self.line_end else { return Ok(()) };
-        let (count, most) = (self.counts.get(LINE_END.as_bytes()), self.counts.iter().map(|(_, count)| count).max());
+        let Some(number) = self.line_end else {
+            return Ok(());
+        };
+        let (count, most) = (
+            self.counts.get(LINE_END.as_bytes()),
+            self.counts.iter().map(|(_, count)| count).max(),
+        );
         if count > 0 && (self.layout != Layout::OURS || Some(count) < most) {
             self.counts.remove(LINE_END.as_bytes());
-            let why = format!("{LINE_END} stands for the ends of lines in other tools and is left out");
+            let why =
+                format!("{LINE_END} stands for the ends of lines in other tools and is left out");
             self.note(number, why).map_err(|why| (number, why))?;
         }
         Ok(())
@@ -238,7 +339,11 @@ impl<'a> Reader<'a> {
 
     /// What there is to be said about the file.
     fn notes(&self) -> impl Iterator<Item = String> {
-        let Layout { columns, word, count } = self.layout;
+        let Layout {
+            columns,
+            word,
+            count,
+        } = self.layout;
         let layout = (self.layout != Layout::OURS).then(|| {
             format!(
                 "of {columns} columns, number {} is taken for the words and {} for their counts",
@@ -247,7 +352,10 @@ impl<'a> Reader<'a> {
             )
         });
         let odd = self.first.as_ref().map(|(number, why)| {
-            format!("{} of {} lines are mended or left out, the first being line {number}: {why}", self.odd, self.lines)
+            format!(
+                "{} of {} lines are mended or left out, the first being line {number}: {why}",
+                self.odd, self.lines
+            )
         });
         layout.into_iter().chain(odd)
     }
@@ -264,7 +372,11 @@ impl<'a> Lines<'a> {
     pub(super) fn open(path: &'a Path) -> error::Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let input = BufReader::new(utf8_text(file).map_err(Error::io("read", path))?);
-        Ok(Self { path, input, number: 0 })
+        Ok(Self {
+            path,
+            input,
+            number: 0,
+        })
     }
 }
 
@@ -275,12 +387,15 @@ impl Iterator for Lines<'_> {
         loop {
             let mut line = Vec::new();
             self.number += 1;
-            let read = (&mut self.input).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+            let read = (&mut self.input)
+                .take(MAX_LINE_BYTES)
+                .read_until(b'\n', &mut line);
             match read.map_err(Error::io("read", self.path)) {
                 Err(error) => return Some(Err(error)),
                 Ok(0) => return None,
                 Ok(_) if line.len() as u64 == MAX_LINE_BYTES => {
-                    let why = format!("longer than {MAX_LINE_BYTES} bytes; is this a list of words?");
+                    let why =
+                        format!("longer than {MAX_LINE_BYTES} bytes; is this a list of words?");
                     return Some(Err(wrong_line(self.path, self.number, why)));
                 }
                 Ok(_) => {}
@@ -295,7 +410,11 @@ impl Iterator for Lines<'_> {
 
 /// What is wrong with a line of a file.
 pub(super) fn wrong_line(path: &Path, number: u64, why: String) -> Error {
-    Error::Format { path: path.to_owned(), place: format!("line {number}"), why }
+    Error::Format {
+        path: path.to_owned(),
+        place: format!("line {number}"),
+        why,
+    }
 }
 
 #[cfg(test)]
@@ -310,10 +429,17 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text).unwrap();
         let mut notes = Vec::new();
-        let counts =
-            read_counts(file.path(), rules, strict, |what| notes.push(what)).map_err(|error| error.to_string())?;
+        let counts = read_counts(file.path(), rules, strict, |what| notes.push(what))
+            .map_err(|error| error.to_string())?;
         let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
-        Ok((vocab.words().map(str::to_owned).zip(vocab.counts().iter().copied()).collect(), notes))
+        Ok((
+            vocab
+                .words()
+                .map(str::to_owned)
+                .zip(vocab.counts().iter().copied())
+                .collect(),
+            notes,
+        ))
     }
 
     fn words<const N: usize>(words: [(&str, u64); N]) -> Vec<(String, u64)> {
@@ -330,10 +456,16 @@ mod tests {
         assert_eq!(taken(&file, &Rules::default(), true).unwrap(), expected);
         assert_eq!(taken(&file, &Rules::default(), false).unwrap(), expected);
         let other = "b\t3\r\n\na  3\n\u{feff}é 9\n</s> 3";
-        assert_eq!(taken(other.as_bytes(), &Rules::default(), true).unwrap(), expected);
+        assert_eq!(
+            taken(other.as_bytes(), &Rules::default(), true).unwrap(),
+            expected
+        );
         // The most frequent word of a text may be </s>, and numbers may be words.
         let numbers = (words([("</s>", 9), ("17", 4), ("4", 3)]), vec![]);
-        assert_eq!(taken(b"</s> 9\n17 4\n4 3\n", &Rules::default(), false).unwrap(), numbers);
+        assert_eq!(
+            taken(b"</s> 9\n17 4\n4 3\n", &Rules::default(), false).unwrap(),
+            numbers
+        );
     }
 
     #[test]
@@ -342,49 +474,89 @@ mod tests {
         for (text, note) in [
             (
                 "</s> 0\nriver 9\n17 5\nstone 3\n",
-                "1 of 4 lines are mended or left out, the first being line 1: the word \"</s>\" has the count 0",
+                "1 of 4 lines are mended or left out, the first being line 1: the word \"</s>\" \
+                 has the count 0",
             ),
-            ("</s> 7\nriver 9\n17 5\nstone 3\n", "the first being line 1: </s> stands for the ends of lines"),
+            (
+                "</s> 7\nriver 9\n17 5\nstone 3\n",
+                "the first being line 1: </s> stands for the ends of lines",
+            ),
             (
                 "4\nriver 9 word\n17 5 word\n</s> 4 word\nstone 3 word\n",
                 "of 3 columns, number 1 is taken for the words and 2",
             ),
-            ("120\n0\triver\t9\n1\t17\t5\n2\tstone\t3\n", "of 3 columns, number 2 is taken for the words and 3"),
-            ("      9 river\n      5 17\n      3 stone\n", "of 2 columns, number 2 is taken for the words and 1"),
-            ("1 river 9 .5\n2 17 5 .3\n3 stone 3 .2\n", "of 4 columns, number 2 is taken for the words and 3"),
-            ("word\tcount\nriver\t9\n17\t5\nstone\t3\n", "the first being line 1: \"word\\tcount\" names the columns"),
+            (
+                "120\n0\triver\t9\n1\t17\t5\n2\tstone\t3\n",
+                "of 3 columns, number 2 is taken for the words and 3",
+            ),
+            (
+                "      9 river\n      5 17\n      3 stone\n",
+                "of 2 columns, number 2 is taken for the words and 1",
+            ),
+            (
+                "1 river 9 .5\n2 17 5 .3\n3 stone 3 .2\n",
+                "of 4 columns, number 2 is taken for the words and 3",
+            ),
+            (
+                "word\tcount\nriver\t9\n17\t5\nstone\t3\n",
+                "the first being line 1: \"word\\tcount\" names the columns",
+            ),
         ] {
             let (words, notes) = taken(text.as_bytes(), &Rules::default(), false).unwrap();
             assert_eq!(words, expected, "{text}");
             assert!(notes[0].contains(note), "{text}: {notes:?}");
             // Line for line, the second is like one of ours.
-            assert_eq!(taken(text.as_bytes(), &Rules::default(), true).is_ok(), text.starts_with("</s> 7"), "{text}");
+            assert_eq!(
+                taken(text.as_bytes(), &Rules::default(), true).is_ok(),
+                text.starts_with("</s> 7"),
+                "{text}"
+            );
         }
         let phrases = "new york 30\nnew jersey 20\nsan jose 9\n";
         for text in ["1 17 9\n2 4 5\n", phrases] {
             let error = taken(text.as_bytes(), &Rules::default(), false).unwrap_err();
-            assert!(error.contains("line 1: it is not plain which of 3 columns") && error.contains("awk"), "{error}");
+            assert!(
+                error.contains("line 1: it is not plain which of 3 columns")
+                    && error.contains("awk"),
+                "{error}"
+            );
         }
         let kinds = "river noun 9\n17 number 5\nstone noun 3\nlake noun 2\n";
         let expected = words([("river", 9), ("17", 5), ("stone", 3), ("lake", 2)]);
-        assert_eq!(taken(kinds.as_bytes(), &Rules::default(), false).unwrap().0, expected);
+        assert_eq!(
+            taken(kinds.as_bytes(), &Rules::default(), false).unwrap().0,
+            expected
+        );
     }
 
-    /// Each line is mended or left out, counted and told, and is an error where lines have to be like ours.
+    /// Each line is mended or left out, counted and told, and is an error where lines have to be
+    /// like ours.
     #[test]
     fn lines_that_no_text_gives_are_told_and_the_others_stay() {
         let long = format!("{} 5", "x".repeat(MAX_WORD_BYTES + 1));
         for (line, note, more) in [
-            ("river 5".as_bytes(), "the word \"river\" stands in an earlier line", None),
+            (
+                "river 5".as_bytes(),
+                "the word \"river\" stands in an earlier line",
+                None,
+            ),
             (b"new york 5", "\"new york 5\" holds a space", None),
-            ("new\u{a0}york 5".as_bytes(), "found \"new\\u{a0}york\"", None),
+            (
+                "new\u{a0}york 5".as_bytes(),
+                "found \"new\\u{a0}york\"",
+                None,
+            ),
             ("\u{3000} 5".as_bytes(), "found \"\\u{3000}\"", None),
             ("a\u{feff}b 5".as_bytes(), "expected one word", None),
             (b"\t5", "found \"\"", None),
             (b"  5", "has whitespace for a word", None),
             (b"lake 0", "the word \"lake\" has the count 0", None),
             (b"lake\t5\tnoun", "has 3 columns", Some("lake")),
-            (b"la\xe6\x9d 5", "not UTF-8 text; the word is taken as \"la\u{fffd}\"", Some("la\u{fffd}")),
+            (
+                b"la\xe6\x9d 5",
+                "not UTF-8 text; the word is taken as \"la\u{fffd}\"",
+                Some("la\u{fffd}"),
+            ),
             (long.as_bytes(), "are left out of any text", None),
         ] {
             let text = [b"river 9\n", line, b"\nstone 3\n"].concat();
@@ -392,9 +564,14 @@ mod tests {
             expected.splice(1..1, more.map(|word: &str| (word.to_owned(), 5)));
             let (words, notes) = taken(&text, &Rules::default(), false).unwrap();
             assert_eq!(words, expected, "{note}");
-            let [note_of_line] = &notes[..] else { panic!("{notes:?}") };
+            let [note_of_line] = &notes[..] else {
+                panic!("{notes:?}")
+            };
             let told = "1 of 3 lines are mended or left out, the first being line 2: ";
-            assert!(note_of_line.starts_with(told) && note_of_line.contains(note), "{note_of_line}");
+            assert!(
+                note_of_line.starts_with(told) && note_of_line.contains(note),
+                "{note_of_line}"
+            );
             let error = taken(&text, &Rules::default(), true).unwrap_err();
             assert!(error.contains("line 2: "), "{error}");
         }
@@ -404,10 +581,17 @@ mod tests {
     fn marks_and_utf16_are_no_part_of_words() {
         let expected = (words([("river", 9), ("été", 3)]), vec![]);
         let text = "river 9\r\nété 3\r\n";
-        let utf16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
-        let marked = ["\u{feff}river 9\n\u{feff}été 3", "\u{feff}\u{feff}river\t9\n\n\u{feff}\nété\t3"];
+        let utf16 =
+            |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        let marked = [
+            "\u{feff}river 9\n\u{feff}été 3",
+            "\u{feff}\u{feff}river\t9\n\n\u{feff}\nété\t3",
+        ];
         let marked = marked.map(|text| text.as_bytes().to_vec());
-        for bytes in marked.into_iter().chain([utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)]) {
+        for bytes in marked
+            .into_iter()
+            .chain([utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)])
+        {
             assert_eq!(taken(&bytes, &Rules::default(), true).unwrap(), expected);
         }
     }
@@ -415,24 +599,54 @@ mod tests {
     #[test]
     fn a_broken_line_is_named() {
         let long = [&[b'x'; 4000][..], b" 3"].concat();
-        let lower = Rules { normalization: Normalization { lowercase: true, nfc: false }, ..Rules::default() };
+        let lower = Rules {
+            normalization: Normalization {
+                lowercase: true,
+                nfc: false,
+            },
+            ..Rules::default()
+        };
         let cases: [(&[u8], &Rules, &str); 12] = [
             (b"", &Rules::default(), "line 1: holds no words"),
-            (b"the\nand\n", &Rules::default(), "line 1: expected a word, a space and its count, and found \"the\""),
-            (b"a b", &Rules::default(), "line 1: holds no words: \"a b\" names the columns, or has no count"),
+            (
+                b"the\nand\n",
+                &Rules::default(),
+                "line 1: expected a word, a space and its count, and found \"the\"",
+            ),
+            (
+                b"a b",
+                &Rules::default(),
+                "line 1: holds no words: \"a b\" names the columns, or has no count",
+            ),
             (
                 b"the 6e1\na 5\n",
                 &Rules::default(),
                 "line 1: expected a word, a space and its count, and found \"the 6e1\"",
             ),
-            (b"the 60.5\na 5\n", &Rules::default(), "line 1: expected a word"),
-            (b"a 1\nb", &Rules::default(), "line 2: expected a word, a space and its count, and found \"b\""),
+            (
+                b"the 60.5\na 5\n",
+                &Rules::default(),
+                "line 1: expected a word",
+            ),
+            (
+                b"a 1\nb",
+                &Rules::default(),
+                "line 2: expected a word, a space and its count, and found \"b\"",
+            ),
             (b"a 1\nb c", &Rules::default(), "line 2: expected a word"),
             (b"a 1\nb -1", &Rules::default(), "line 2: expected a word"),
             (b"a 1\n2\n", &Rules::default(), "line 2: expected a word"),
-            (b"a 18446744073709551615\nb 1", &Rules::default(), "line 2: the counts add up"),
+            (
+                b"a 18446744073709551615\nb 1",
+                &Rules::default(),
+                "line 2: the counts add up",
+            ),
             (&long, &Rules::default(), "line 1: longer than"),
-            (b"a 1\nB 2", &lower, "line 2: the word \"B\" is not in the form"),
+            (
+                b"a 1\nB 2",
+                &lower,
+                "line 2: the word \"B\" is not in the form",
+            ),
         ];
         for (text, rules, message) in cases {
             let error = taken(text, rules, false).unwrap_err();

@@ -1,11 +1,12 @@
 //! Counting in bounded memory.
 //!
-//! The rarest are forgotten whenever the table outgrows its budget, as in the lossy counting of Manku and
-//! Motwani (2002). Let E be the largest bound that was ever forgotten. What comes (back) into the table may have been
-//! forgotten before, with at most E occurrences: this is noted beside its new count, and count + note bounds its
-//! occurrences from above. Forgetting takes the smallest such bounds, and E becomes the largest of them. So everything
-//! in the table is counted too low by at most E, and what is not in it occurs at most E times; E is the largest bound, and not
-//! the sum of all.
+//! The rarest are forgotten whenever the table outgrows its budget, as in the lossy counting of
+//! Manku and Motwani (2002). Let E be the largest bound that was ever forgotten. What comes (back)
+//! into the table may have been forgotten before, with at most E occurrences: this is noted beside
+//! its new count, and count + note bounds its occurrences from above. Forgetting takes the smallest
+//! such bounds, and E becomes the largest of them. So everything in the table is counted too low by
+//! at most E, and what is not in it occurs at most E times; E is the largest bound, and not the sum
+//! of all.
 
 use std::collections::BTreeMap;
 
@@ -31,18 +32,29 @@ struct Entry {
 impl<K: Key> Lossy<K> {
     /// For a table of so many bytes, which it outgrows between two prunings.
     pub(crate) fn new(budget: u64) -> Self {
-        Self { entries: HashMap::default(), undercount: 0, budget }
+        Self {
+            entries: HashMap::default(),
+            undercount: 0,
+            budget,
+        }
     }
 
     /// Adds the exact counts of a part of the text.
     pub(crate) fn merge(&mut self, part: Counts<K>) {
         for (key, count) in part.into_keys() {
-            self.entries.entry(key).or_insert(Entry { count: 0, missed: self.undercount }).count += count;
+            self.entries
+                .entry(key)
+                .or_insert(Entry {
+                    count: 0,
+                    missed: self.undercount,
+                })
+                .count += count;
         }
     }
 
-    /// Forgets the rarest, unless `keep` holds for them, when the table takes more than its budget: then until it takes half
-    /// of it. What is forgotten depends on the counts alone, and not on their order.
+    /// Forgets the rarest, unless `keep` holds for them, when the table takes more than its budget:
+    /// then until it takes half of it. What is forgotten depends on the counts alone, and not on
+    /// their order.
     pub(crate) fn prune(&mut self, keep: impl Fn(&K) -> bool) {
         let bytes = |key: &K| Self::entry_bytes() + key.heap_bytes();
         let budget = self.budget;
@@ -52,7 +64,9 @@ impl<K: Key> Lossy<K> {
         }
         let mut bytes_of_bound: BTreeMap<u64, u64> = BTreeMap::new();
         for (key, entry) in self.entries.iter().filter(|(key, _)| !keep(key)) {
-            *bytes_of_bound.entry(entry.count + entry.missed).or_default() += bytes(key);
+            *bytes_of_bound
+                .entry(entry.count + entry.missed)
+                .or_default() += bytes(key);
         }
         for (bound, bytes) in bytes_of_bound {
             if total <= budget / 2 {
@@ -62,13 +76,21 @@ impl<K: Key> Lossy<K> {
             self.undercount = self.undercount.max(bound);
         }
         let undercount = self.undercount;
-        self.entries.retain(|key, entry| entry.count + entry.missed > undercount || keep(key));
+        self.entries
+            .retain(|key, entry| entry.count + entry.missed > undercount || keep(key));
     }
 
     /// What is left, with how far it may be off.
     pub(crate) fn into_counts(self) -> Counts<K> {
-        let counts = self.entries.into_iter().map(|(key, entry)| (key, entry.count)).collect();
-        Counts { counts, undercount: self.undercount }
+        let counts = self
+            .entries
+            .into_iter()
+            .map(|(key, entry)| (key, entry.count))
+            .collect();
+        Counts {
+            counts,
+            undercount: self.undercount,
+        }
     }
 
     /// Bytes of the table for each entry: it is at least 7/16 full, and most of the time more.
@@ -87,8 +109,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever is forgotten: no count is too high or too low by more than stated, those kept are exact, and the table
-        /// stays within its budget.
+        /// Whatever is forgotten: no count is too high or too low by more than stated, those kept
+        /// are exact, and the table stays within its budget.
         #[test]
         fn what_is_forgotten_is_bounded(
             parts in prop::collection::vec(prop::collection::vec(0u32..60, 1..80), 1..12),

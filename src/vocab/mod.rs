@@ -18,7 +18,8 @@ pub(crate) use rules::{check_memory, memory_size};
 use crate::error::{Error, Result};
 use crate::quantity::plural;
 
-/// Words with their corpus counts, ordered by falling count and then bytewise, so that the order is reproducible.
+/// Words with their corpus counts, ordered by falling count and then bytewise, so that the order is
+/// reproducible.
 ///
 /// A word's index in this order is its id, and the row of its embedding.
 #[derive(Clone, Debug, Default)]
@@ -37,27 +38,36 @@ pub struct Vocab {
 pub const MAX_WORDS: usize = 1 << 31;
 
 impl Vocab {
-    /// The vocabulary of a counted text: words that occur at least `min_count` times, the `max_words` most frequent.
+    /// The vocabulary of a counted text: words that occur at least `min_count` times, the
+    /// `max_words` most frequent.
     ///
     /// # Errors
     /// [`Error::EmptyVocabulary`] when no word is left, with the option that would keep some.
-    pub fn from_counts(counts: &WordCounts, min_count: u64, max_words: Option<usize>) -> Result<Self> {
+    pub fn from_counts(
+        counts: &WordCounts,
+        min_count: u64,
+        max_words: Option<usize>,
+    ) -> Result<Self> {
         Ok(Self::select(counts, min_count, max_words, &Rules::default())?.0)
     }
 
-    /// The same under rules: words of the list to keep stay whatever their count and come before others where there is
-    /// room for `max_words` only; stop words go.
+    /// The same under rules: words of the list to keep stay whatever their count and come before
+    /// others where there is room for `max_words` only; stop words go.
     ///
     /// # Errors
-    /// As [`Vocab::from_counts`]; [`Error::Setting`] when more words are to be kept than `max_words`.
+    /// As [`Vocab::from_counts`]; [`Error::Setting`] when more words are to be kept than
+    /// `max_words`.
     pub fn select(
         counts: &WordCounts,
         min_count: u64,
         max_words: Option<usize>,
         rules: &Rules,
     ) -> Result<(Self, Selection)> {
-        let mut selection =
-            Selection { different: counts.len() as u64, undercount: counts.undercount(), ..Selection::default() };
+        let mut selection = Selection {
+            different: counts.len() as u64,
+            undercount: counts.undercount(),
+            ..Selection::default()
+        };
         let (mut kept, mut others) = (Vec::new(), Vec::new());
         for (word, count) in counts.iter() {
             if rules.keep.contains(word) {
@@ -72,11 +82,20 @@ impl Vocab {
         selection.absent = (rules.keep.len() - kept.len()) as u64;
         let most = max_words.unwrap_or(MAX_WORDS).min(MAX_WORDS);
         let Some(room) = most.checked_sub(kept.len()) else {
-            let why = format!("--keep-words keeps {} of the text alone; raise it", plural(kept.len() as u64, "word"));
-            return Err(Error::Setting { flag: "--max-vocab", value: most.to_string(), why });
+            let why = format!(
+                "--keep-words keeps {} of the text alone; raise it",
+                plural(kept.len() as u64, "word")
+            );
+            return Err(Error::Setting {
+                flag: "--max-vocab",
+                value: most.to_string(),
+                why,
+            });
         };
         if kept.is_empty() && others.is_empty() {
-            return Err(Error::EmptyVocabulary { why: why_empty(counts, min_count) });
+            return Err(Error::EmptyVocabulary {
+                why: why_empty(counts, min_count),
+            });
         }
         let order = |a: &(&[u8], u64), b: &(&[u8], u64)| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0));
         others.sort_unstable_by(order);
@@ -96,7 +115,9 @@ impl Vocab {
     ///
     /// # Errors
     /// The first word that occurs twice, as `Err(word)`.
-    pub fn from_words<'a>(words: impl IntoIterator<Item = (&'a str, u64)>) -> std::result::Result<Self, String> {
+    pub fn from_words<'a>(
+        words: impl IntoIterator<Item = (&'a str, u64)>,
+    ) -> std::result::Result<Self, String> {
         let mut vocab = Self::default();
         for (word, count) in words {
             if !vocab.push(word, count) {
@@ -117,7 +138,9 @@ impl Vocab {
         self.ends.push(self.text.len());
         self.counts.push(count);
         let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
-        self.index.insert_unique(hash, id, |&other| hasher.hash_one(word_at(text, ends, other).as_bytes()));
+        self.index.insert_unique(hash, id, |&other| {
+            hasher.hash_one(word_at(text, ends, other).as_bytes())
+        });
         true
     }
 
@@ -134,7 +157,9 @@ impl Vocab {
     /// The id of a word given as UTF-8 bytes.
     pub fn id(&self, word: &[u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(word);
-        self.index.find(hash, |&id| self.word(id).as_bytes() == word).copied()
+        self.index
+            .find(hash, |&id| self.word(id).as_bytes() == word)
+            .copied()
     }
 
     /// The word of an id below [`Vocab::len`].
@@ -165,8 +190,8 @@ pub struct Selection {
     pub different: u64,
     /// Occurrences of the vocabulary's words, as they were counted.
     pub tokens: u64,
-    /// Counts are low by at most this, and a word that was not found occurs at most so often: not 0 when memory for
-    /// counting was limited and did not suffice.
+    /// Counts are low by at most this, and a word that was not found occurs at most so often: not 0
+    /// when memory for counting was limited and did not suffice.
     pub undercount: u64,
     /// Different stop words that were counted and left out.
     pub stop_words: u64,
@@ -180,7 +205,8 @@ fn why_empty(counts: &WordCounts, min_count: u64) -> String {
     match counts.iter().map(|(_, count)| count).max() {
         None => "the corpus holds no words; check the CORPUS files".to_owned(),
         Some(most) => format!(
-            "no word occurs {} (of {} the most frequent: {most}); lower --min-count, or check --stop-words",
+            "no word occurs {} (of {} the most frequent: {most}); lower --min-count, or check \
+             --stop-words",
             plural(min_count, "time"),
             plural(counts.len() as u64, "different word")
         ),
@@ -223,14 +249,24 @@ mod tests {
 
     #[test]
     fn an_empty_vocabulary_names_the_option_that_fills_it() {
-        let error = Vocab::from_counts(&counted("a b a"), 5, None).unwrap_err().to_string();
-        assert!(error.contains("--min-count") && error.contains("the most frequent: 2"), "{error}");
-        let error = Vocab::from_counts(&WordCounts::default(), 1, None).unwrap_err().to_string();
+        let error = Vocab::from_counts(&counted("a b a"), 5, None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("--min-count") && error.contains("the most frequent: 2"),
+            "{error}"
+        );
+        let error = Vocab::from_counts(&WordCounts::default(), 1, None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("holds no words"), "{error}");
     }
 
     #[test]
     fn a_word_given_twice_is_named() {
-        assert_eq!(Vocab::from_words([("a", 1), ("b", 1), ("a", 1)]).unwrap_err(), "a");
+        assert_eq!(
+            Vocab::from_words([("a", 1), ("b", 1), ("a", 1)]).unwrap_err(),
+            "a"
+        );
     }
 }

@@ -31,8 +31,8 @@ pub struct WordOptions {
     /// Leave out the words in FILE, one a line
     #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
     pub stop_words: Option<PathBuf>,
-    /// Count in about this much memory, such as 4G: beyond it the rarest words are forgotten, and how far counts may then
-    /// be off is reported [default: no limit]
+    /// Count in about this much memory, such as 4G: beyond it the rarest words are forgotten, and
+    /// how far counts may then be off is reported [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = memory_size, help_heading = "Vocabulary")]
     pub vocab_memory: Option<u64>,
 }
@@ -46,9 +46,15 @@ pub(crate) fn memory_size(size: &str) -> std::result::Result<u64, String> {
 pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
     match bytes {
         Some(bytes) if bytes < LEAST_MEMORY => {
-            let why =
-                format!("counting needs {} at least, and 500M or more to be of use", quantity::bytes(LEAST_MEMORY));
-            Err(Error::Setting { flag: "--vocab-memory", value: bytes.to_string(), why })
+            let why = format!(
+                "counting needs {} at least, and 500M or more to be of use",
+                quantity::bytes(LEAST_MEMORY)
+            );
+            Err(Error::Setting {
+                flag: "--vocab-memory",
+                value: bytes.to_string(),
+                why,
+            })
         }
         _ => Ok(()),
     }
@@ -57,12 +63,18 @@ pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
 impl WordOptions {
     /// The form in which words are taken.
     pub fn normalization(&self) -> Normalization {
-        Normalization { lowercase: self.lowercase, nfc: self.nfc }
+        Normalization {
+            lowercase: self.lowercase,
+            nfc: self.nfc,
+        }
     }
 
     /// The lists that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.keep_words.iter().chain(&self.stop_words).map(PathBuf::as_path)
+        self.keep_words
+            .iter()
+            .chain(&self.stop_words)
+            .map(PathBuf::as_path)
     }
 
     /// Checks the settings themselves, and no file.
@@ -91,21 +103,41 @@ impl Rules {
     /// Reads the lists, their words in the same form as those of the text.
     ///
     /// # Errors
-    /// [`Error::Setting`] as [`WordOptions::validate`], and for a word in both lists; [`Error::Io`] and [`Error::Format`] for a
-    /// list that cannot be read or has a line that is not one word.
+    /// [`Error::Setting`] as [`WordOptions::validate`], and for a word in both lists; [`Error::Io`]
+    /// and [`Error::Format`] for a list that cannot be read or has a line that is not one word.
     pub fn read(options: &WordOptions) -> Result<Self> {
         options.validate()?;
         let normalization = options.normalization();
-        let words = |path: &Option<PathBuf>| path.as_ref().map(|path| Words::read(path, normalization)).transpose();
+        let words = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map(|path| Words::read(path, normalization))
+                .transpose()
+        };
         let keep = words(&options.keep_words)?.unwrap_or_default();
         let stop = words(&options.stop_words)?.unwrap_or_default();
         if let Some(word) = stop.0.iter().filter(|word| keep.contains(word)).min() {
-            let value = options.stop_words.as_deref().unwrap_or(Path::new("")).display().to_string();
-            let why =
-                format!("the word {:?} is also in --keep-words; take it out of one", String::from_utf8_lossy(word));
-            return Err(Error::Setting { flag: "--stop-words", value, why });
+            let value = options
+                .stop_words
+                .as_deref()
+                .unwrap_or(Path::new(""))
+                .display()
+                .to_string();
+            let why = format!(
+                "the word {:?} is also in --keep-words; take it out of one",
+                String::from_utf8_lossy(word)
+            );
+            return Err(Error::Setting {
+                flag: "--stop-words",
+                value,
+                why,
+            });
         }
-        Ok(Self { normalization, keep, stop, memory: options.vocab_memory })
+        Ok(Self {
+            normalization,
+            keep,
+            stop,
+            memory: options.vocab_memory,
+        })
     }
 }
 
@@ -154,7 +186,9 @@ impl Words {
 /// A word as the tokenizer could have handed it out.
 pub(super) fn checked_word(word: &str) -> std::result::Result<&str, String> {
     if word.is_empty() || word.contains(is_separator) {
-        return Err(format!("expected one word without spaces or control characters and found {word:.60?}"));
+        return Err(format!(
+            "expected one word without spaces or control characters and found {word:.60?}"
+        ));
     }
     if word.len() > MAX_WORD_BYTES {
         return Err(format!(

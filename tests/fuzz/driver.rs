@@ -64,8 +64,8 @@ impl Draw {
         self.damaged_one(whole, seeds)
     }
 
-    /// A damaged copy of what is whole: a few of the things that happen to files, or that somebody does to them. Pieces of
-    /// others may get into it.
+    /// A damaged copy of what is whole: a few of the things that happen to files, or that somebody
+    /// does to them. Pieces of others may get into it.
     pub(crate) fn damaged_one(&mut self, whole: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = whole.to_vec();
         for _ in 0..1 + self.below(4) {
@@ -92,7 +92,9 @@ impl Draw {
             }
             // Numbers as bytes: lengths and offsets.
             6 if bytes.len() >= 8 => {
-                let at = self.below(bytes.len() - 7).min(if self.one_in(2) { 16 } else { usize::MAX });
+                let at =
+                    self.below(bytes.len() - 7)
+                        .min(if self.one_in(2) { 16 } else { usize::MAX });
                 let number = self.pick(&NUMBERS).to_le_bytes();
                 let width = *self.pick(&[1, 2, 4, 8]);
                 bytes[at..at + width].copy_from_slice(&number[..width]);
@@ -182,7 +184,11 @@ const NUMBERS: [u64; 16] = [
 
 fn digits(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
-    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| byte.is_ascii_digit()) {
+    for (at, _) in bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| byte.is_ascii_digit())
+    {
         match runs.last_mut() {
             Some(run) if run.end == at => run.end += 1,
             _ => runs.push(at..at + 1),
@@ -197,13 +203,21 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Feeds a target with inputs for some time: `make` draws one, `check` says by a panic what is wrong with what became of it.
-/// The last input is shown when it fails, or takes more memory than the bound.
-pub(crate) fn fuzz(target: &str, mut make: impl FnMut(&mut Draw) -> Vec<u8>, mut check: impl FnMut(&[u8], &mut Draw)) {
+/// Feeds a target with inputs for some time: `make` draws one, `check` says by a panic what is
+/// wrong with what became of it. The last input is shown when it fails, or takes more memory than
+/// the bound.
+pub(crate) fn fuzz(
+    target: &str,
+    mut make: impl FnMut(&mut Draw) -> Vec<u8>,
+    mut check: impl FnMut(&[u8], &mut Draw),
+) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let seconds = std::env::var("W2V_GPU_FUZZ_SECONDS").map_or(SECONDS, |text| text.parse().expect("seconds"));
+    let seconds = std::env::var("W2V_GPU_FUZZ_SECONDS")
+        .map_or(SECONDS, |text| text.parse().expect("seconds"));
     // A failure names its number: with it the one input is made again.
-    let only: Option<u64> = std::env::var("W2V_GPU_FUZZ_ONLY").ok().map(|text| text.parse().expect("a number"));
+    let only: Option<u64> = std::env::var("W2V_GPU_FUZZ_ONLY")
+        .ok()
+        .map(|text| text.parse().expect("a number"));
     let (started, mut number, mut most) = (Instant::now(), only.unwrap_or(0), 0);
     loop {
         let mut draw = Draw::new(target, number);
@@ -214,19 +228,29 @@ pub(crate) fn fuzz(target: &str, mut make: impl FnMut(&mut Draw) -> Vec<u8>, mut
         let taken = HEAP.peak_usage().saturating_sub(before);
         let shown = || {
             let start = input[..input.len().min(2000)].escape_ascii();
-            format!("{target}: W2V_GPU_FUZZ_ONLY={number}, an input of {} bytes: {start}", input.len())
+            format!(
+                "{target}: W2V_GPU_FUZZ_ONLY={number}, an input of {} bytes: {start}",
+                input.len()
+            )
         };
         if let Err(panic) = outcome {
             eprintln!("{}", shown());
             resume_unwind(panic);
         }
         let bound = MEMORY + MEMORY_PER_BYTE * input.len();
-        assert!(taken <= bound, "{taken} bytes of memory, more than {bound}; {}", shown());
+        assert!(
+            taken <= bound,
+            "{taken} bytes of memory, more than {bound}; {}",
+            shown()
+        );
         most = most.max(taken);
         number += 1;
         if only.is_some() || started.elapsed() >= Duration::from_secs_f64(seconds) {
             break;
         }
     }
-    println!("{target}: {number} executions, at most {} KB of memory", most >> 10);
+    println!(
+        "{target}: {number} executions, at most {} KB of memory",
+        most >> 10
+    );
 }

@@ -30,29 +30,57 @@ fn vectors() -> Vectors {
 }
 
 fn bits(matrix: &Matrix) -> Vec<u32> {
-    matrix.values().iter().map(|value| value.to_bits()).collect()
+    matrix
+        .values()
+        .iter()
+        .map(|value| value.to_bits())
+        .collect()
 }
 
 /// The files of a folder by name.
 fn files_in(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+    entries
+        .map(|entry| {
+            (
+                entry.file_name().into_string().unwrap(),
+                fs::read(entry.path()).unwrap(),
+            )
+        })
+        .collect()
 }
 
 /// What a format's writer makes: its files, of 32 bits and of 16.
 fn written(format: Format) -> Vec<BTreeMap<String, Vec<u8>>> {
     let Vectors { vocab, matrix } = vectors();
     let dtypes = [Dtype::F32, Dtype::F16];
-    let written = dtypes.into_iter().filter(|&dtype| format.check_dtype(dtype).is_ok()).map(|dtype| {
-        let folder = tempfile::tempdir().unwrap();
-        let table = Table { dtype, configuration: Some("{\"dim\":3}"), ..Table::new(&vocab, &matrix) };
-        format.write(&folder.path().join("v").with_extension(format.extensions()[0]), &table, &mut |_, _| ()).unwrap();
-        files_in(folder.path())
-    });
+    let written = dtypes
+        .into_iter()
+        .filter(|&dtype| format.check_dtype(dtype).is_ok())
+        .map(|dtype| {
+            let folder = tempfile::tempdir().unwrap();
+            let table = Table {
+                dtype,
+                configuration: Some("{\"dim\":3}"),
+                ..Table::new(&vocab, &matrix)
+            };
+            format
+                .write(
+                    &folder
+                        .path()
+                        .join("v")
+                        .with_extension(format.extensions()[0]),
+                    &table,
+                    &mut |_, _| (),
+                )
+                .unwrap();
+            files_in(folder.path())
+        });
     written.collect()
 }
 
-/// Whatever is read for a format is whole, can be written to a folder, and read again to the same bits.
+/// Whatever is read for a format is whole, can be written to a folder, and read again to the same
+/// bits.
 fn check_vectors(read: &format::Loaded, format: Format, folder: Option<&Path>) {
     let Vectors { vocab, matrix } = &read.vectors;
     assert_eq!(vocab.len(), matrix.rows());
@@ -61,7 +89,9 @@ fn check_vectors(read: &format::Loaded, format: Format, folder: Option<&Path>) {
     // Disks are slow.
     let Some(folder) = folder else { return };
     let path = folder.join("again").with_extension(format.extensions()[0]);
-    format.write(&path, &Table::new(vocab, matrix), &mut |_, _| ()).unwrap();
+    format
+        .write(&path, &Table::new(vocab, matrix), &mut |_, _| ())
+        .unwrap();
     let again = format.read(&path, &mut |_, _| ()).unwrap().vectors;
     assert!(again.vocab.words().eq(vocab.words()) && bits(&again.matrix) == bits(matrix));
 }
@@ -73,13 +103,18 @@ fn vectors_of_every_format_are_whole_or_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v").with_extension(extension);
         let seeds = written(format);
-        let all: Vec<Vec<u8>> = seeds.iter().flat_map(|files| files.values().cloned()).collect();
+        let all: Vec<Vec<u8>> = seeds
+            .iter()
+            .flat_map(|files| files.values().cloned())
+            .collect();
         let mut damaged = String::new();
         fuzz(
             extension,
             |draw| {
                 let files = draw.pick(&seeds).clone();
-                files.iter().for_each(|(name, bytes)| put(&folder.path().join(name), bytes));
+                files
+                    .iter()
+                    .for_each(|(name, bytes)| put(&folder.path().join(name), bytes));
                 // The file itself, or that of its words.
                 let names: Vec<_> = files.keys().cloned().collect();
                 damaged.clone_from(draw.pick(&names));
@@ -87,14 +122,19 @@ fn vectors_of_every_format_are_whole_or_an_error() {
                 put(&folder.path().join(&damaged), &bytes);
                 bytes
             },
-            |_, draw| match (Reading { fit: Some(format), strict: draw.one_in(4), ..Reading::default() })
-                .read(&path, &mut |_, _| ())
+            |_, draw| match (Reading {
+                fit: Some(format),
+                strict: draw.one_in(4),
+                ..Reading::default()
+            })
+            .read(&path, &mut |_, _| ())
             {
                 Ok(read) => check_vectors(&read, format, draw.one_in(16).then_some(folder.path())),
                 Err(error) => {
                     let error = error.to_string();
                     assert!(
-                        error.contains(&*path.file_name().unwrap().to_string_lossy()) || error.contains("v."),
+                        error.contains(&*path.file_name().unwrap().to_string_lossy())
+                            || error.contains("v."),
                         "{error}"
                     );
                 }
@@ -106,7 +146,8 @@ fn vectors_of_every_format_are_whole_or_an_error() {
 /// The length of the header and the checksum keep damage out, so most inputs get the right ones.
 fn mended(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(header) = bytes.get(16..) {
-        let mut header = serde_json::Deserializer::from_slice(header).into_iter::<serde_json::Value>();
+        let mut header =
+            serde_json::Deserializer::from_slice(header).into_iter::<serde_json::Value>();
         if let Some(Ok(_)) = header.next() {
             let length = header.byte_offset() as u32;
             bytes[12..16].copy_from_slice(&length.to_le_bytes());
@@ -124,17 +165,29 @@ fn checkpoints_fit_their_run_or_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text");
     fs::write(&text, "a b c a b c d e\n".repeat(50)).unwrap();
-    let config =
-        Config { dim: 3, epochs: 2, validation: Some(0.2), patience: Some(1), sample: Some(0.0), ..Config::default() };
+    let config = Config {
+        dim: 3,
+        epochs: 2,
+        validation: Some(0.2),
+        patience: Some(1),
+        sample: Some(0.0),
+        ..Config::default()
+    };
     let data = Dataset::prepare(&Corpus::open(&[text]).unwrap(), &config, |_| ()).unwrap();
     let run = folder.path().join("run");
     let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 1).unwrap();
     let saved = Folder::open(&run, "--checkpoint").unwrap();
     let mut saver = Saver::new(saved, Fingerprint::new(&data, &engine), Every::Batches(1));
-    let options = Options { saver: Some(&mut saver), ..Options::default() };
+    let options = Options {
+        saver: Some(&mut saver),
+        ..Options::default()
+    };
     train(&data, &mut engine, options, |_| ()).unwrap();
     drop(saver);
-    let mut seeds: Vec<Vec<u8>> = files_in(&run).into_values().filter(|bytes| !bytes.is_empty()).collect();
+    let mut seeds: Vec<Vec<u8>> = files_in(&run)
+        .into_values()
+        .filter(|bytes| !bytes.is_empty())
+        .collect();
     seeds.truncate(2);
 
     let path = tempfile::tempdir().unwrap();
@@ -151,7 +204,10 @@ fn checkpoints_fit_their_run_or_are_an_error() {
                 let _ = loaded.checkpoint.complete(&config);
                 if loaded.checkpoint.check(&data).is_ok() {
                     let model = &loaded.checkpoint.snapshot.model;
-                    assert_eq!((model.input.rows(), model.input.dim()), (data.vocab.len(), 3));
+                    assert_eq!(
+                        (model.input.rows(), model.input.dim()),
+                        (data.vocab.len(), 3)
+                    );
                 }
             }
         },
@@ -173,13 +229,20 @@ fn vocabularies_and_lists_of_words_are_words_or_an_error() {
         |draw| draw.damaged(&seeds),
         |bytes, draw| {
             put(&path, bytes);
-            let options =
-                WordOptions { lowercase: draw.one_in(2), stop_words: Some(path.clone()), ..WordOptions::default() };
+            let options = WordOptions {
+                lowercase: draw.one_in(2),
+                stop_words: Some(path.clone()),
+                ..WordOptions::default()
+            };
             let _ = Rules::read(&options);
             if let Ok(counts) = read_counts(&path, &Rules::default(), draw.one_in(2), |_| ()) {
                 let vocab = Vocab::from_counts(&counts, 1, None).unwrap();
                 assert!(vocab.counts().iter().all(|&count| count > 0));
-                assert!(vocab.words().all(|word| !word.contains(|c: char| c.is_whitespace() || c.is_control())));
+                assert!(
+                    vocab
+                        .words()
+                        .all(|word| !word.contains(|c: char| c.is_whitespace() || c.is_control()))
+                );
             }
         },
     );
@@ -192,9 +255,13 @@ fn evaluation_files_give_scores_or_an_error() {
     let bats = folder.path().join("bats");
     fs::create_dir(&bats).unwrap();
     let seeds = [
-        "word1,word2,score\nthe,cat,7.5\né,the,1\ncat,é,3\n".as_bytes().to_vec(),
+        "word1,word2,score\nthe,cat,7.5\né,the,1\ncat,é,3\n"
+            .as_bytes()
+            .to_vec(),
         "the\té\tA\t2.5\ncat\tthe\tN\t-1\n".as_bytes().to_vec(),
-        ": capitals\nthe é cat 日本\n: gram1-x\ncat the é the\n".as_bytes().to_vec(),
+        ": capitals\nthe é cat 日本\n: gram1-x\ncat the é the\n"
+            .as_bytes()
+            .to_vec(),
         "the\té/cat\ncat\t日本\n".as_bytes().to_vec(),
     ];
     let vectors = vectors();
@@ -204,7 +271,9 @@ fn evaluation_files_give_scores_or_an_error() {
         |bytes, draw| {
             put(&path, bytes);
             put(&bats.join("set.txt"), bytes);
-            let options = eval::Options::of(*draw.pick(&[eval::Protocol::Gensim, eval::Protocol::Hyperwords]));
+            let options = eval::Options::of(
+                *draw.pick(&[eval::Protocol::Gensim, eval::Protocol::Hyperwords]),
+            );
             let (pairs, analogies): (&[PathBuf], &[PathBuf]) = match draw.below(3) {
                 0 => (from_ref(&path), &[]),
                 1 => (&[], from_ref(&path)),
@@ -213,7 +282,11 @@ fn evaluation_files_give_scores_or_an_error() {
             if let Ok(sets) = Sets::read(pairs, analogies, options) {
                 let scores = sets.evaluate(&vectors.vocab, &vectors.matrix).scores();
                 let within = |score: f64| (-1.000_001..=1.000_001).contains(&score);
-                assert!(scores.iter().all(|score| score.found <= score.total && score.score.is_none_or(within)));
+                assert!(
+                    scores
+                        .iter()
+                        .all(|score| score.found <= score.total && score.score.is_none_or(within))
+                );
             }
         },
     );
@@ -240,8 +313,11 @@ fn records_of_runs_make_a_page_or_an_error() {
                 let mut page = Vec::new();
                 write_page(&log, None, &mut page).unwrap();
                 // One script more than the page has would be the data's.
-                let scripts =
-                    |page: &[u8]| page.windows(7).filter(|part| part.eq_ignore_ascii_case(b"<script")).count();
+                let scripts = |page: &[u8]| {
+                    page.windows(7)
+                        .filter(|part| part.eq_ignore_ascii_case(b"<script"))
+                        .count()
+                };
                 static SCRIPTS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
                 assert_eq!(scripts(&page), *SCRIPTS.get_or_init(|| scripts(&page)));
             }
@@ -249,24 +325,40 @@ fn records_of_runs_make_a_page_or_an_error() {
     );
 }
 
-/// Through the binary, where the file is read: whatever it says, the run is refused, as there is no folder for its output.
+/// Through the binary, where the file is read: whatever it says, the run is refused, as there is no
+/// folder for its output.
 #[test]
 fn files_of_options_are_refused_without_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.toml");
-    let seed = "size = 6\nlr = 0.1\nfixed-window = true\npreset = \"fasttext\"\nengine = \"cpu\"\nlog-every = 1\n\
-                eval-pairs = [\"a\", \"b\"]\n# comment\nseed = 12 # more\n[table]\nloss = 'ns'\n";
-    let seeds = [seed.as_bytes().to_vec(), seed.replace("[table]\n", "").into_bytes()];
+    let seed = "size = 6\nlr = 0.1\nfixed-window = true\npreset = \"fasttext\"\nengine = \
+                \"cpu\"\nlog-every = 1\neval-pairs = [\"a\", \"b\"]\n# comment\nseed = 12 # \
+                more\n[table]\nloss = 'ns'\n";
+    let seeds = [
+        seed.as_bytes().to_vec(),
+        seed.replace("[table]\n", "").into_bytes(),
+    ];
     fuzz(
         "options",
         |draw| draw.damaged(&seeds),
         |bytes, _| {
             put(&path, bytes);
             let mut command = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
-            command.current_dir(&folder).args(["train", "--config", "run.toml", "none.txt", "-o", "none/v.bin"]);
+            command.current_dir(&folder).args([
+                "train",
+                "--config",
+                "run.toml",
+                "none.txt",
+                "-o",
+                "none/v.bin",
+            ]);
             let output = command.stdin(Stdio::null()).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
-            assert!(matches!(output.status.code(), Some(1 | 2)), "{:?} {said}", output.status);
+            assert!(
+                matches!(output.status.code(), Some(1 | 2)),
+                "{:?} {said}",
+                output.status
+            );
             let raw = said.find(|c: char| c.is_control() && c != '\n');
             assert_eq!(raw.map(|at| &said[at..]), None, "{said}");
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

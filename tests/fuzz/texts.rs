@@ -89,16 +89,26 @@ fn plain(text: &[u8]) -> Words {
 
 /// What the corpus makes of a file on some threads.
 fn read(path: &Path, threads: usize) -> w2v_gpu::Result<(Words, TextReport)> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
     pool.install(|| {
         let corpus = Corpus::open(&[path.to_owned()])?;
         let (counts, report) = corpus.count(&Rules::default(), |_| ())?;
-        let mut found = Words { long: report.long_words, invalid: report.invalid_utf8, ..Words::default() };
-        let Ok(vocab) = Vocab::from_counts(&counts, 1, None) else { return Ok((found, report)) };
+        let mut found = Words {
+            long: report.long_words,
+            invalid: report.invalid_utf8,
+            ..Words::default()
+        };
+        let Ok(vocab) = Vocab::from_counts(&counts, 1, None) else {
+            return Ok((found, report));
+        };
         let encoded = corpus.encode(&vocab, Normalization::default(), None, None, |_| ())?;
         assert_eq!(encoded.report, report);
         let mut tokens = Vec::new();
-        (0..encoded.store.blocks()).for_each(|block| encoded.store.read_block(block, &mut tokens).unwrap());
+        (0..encoded.store.blocks())
+            .for_each(|block| encoded.store.read_block(block, &mut tokens).unwrap());
         for (at, token) in tokens.iter().enumerate() {
             found.words.push(vocab.word(token & !END).to_owned());
             if token & END != 0 {
@@ -121,13 +131,15 @@ fn text(draw: &mut Draw) -> Vec<u8> {
     text
 }
 
-/// Whether bytes have a byte order mark of UTF-16, or have zeros and are hardly anything but characters in one of its byte
-/// orders, as far as the reader looks.
+/// Whether bytes have a byte order mark of UTF-16, or have zeros and are hardly anything but
+/// characters in one of its byte orders, as far as the reader looks.
 fn may_be_utf16(bytes: &[u8]) -> bool {
     let bytes = &bytes[..bytes.len().min(SAMPLE)];
     let (units, _) = bytes.as_chunks::<2>();
     let decodes = |unit: fn([u8; 2]) -> u16| {
-        let others = char::decode_utf16(units.iter().map(|&u| unit(u))).filter(Result::is_err).count();
+        let others = char::decode_utf16(units.iter().map(|&u| unit(u)))
+            .filter(Result::is_err)
+            .count();
         // One of them may be the first half of a character that the sample ends within.
         others <= (units.len() / 100).max(1) + 1
     };
@@ -152,34 +164,60 @@ fn words_of_any_bytes_are_those_of_the_plain_twin() {
             Err(error) => return assert!(error.to_string().contains("archive"), "{error}"),
         };
         let expected = plain(bytes);
-        assert!(found.words == expected.words, "{:?}\nis not\n{:?}", found.words, expected.words);
-        assert_eq!((report.words, found.long), (expected.words.len() as u64, expected.long));
+        assert!(
+            found.words == expected.words,
+            "{:?}\nis not\n{:?}",
+            found.words,
+            expected.words
+        );
+        assert_eq!(
+            (report.words, found.long),
+            (expected.words.len() as u64, expected.long)
+        );
         // Of what is cut only the start is looked at.
         if bytes.len() < CHUNK {
             assert_eq!((report.cuts, found.invalid), (0, expected.invalid));
         }
         if report.cuts == 0 {
-            assert_eq!((found.ends, report.lines), (expected.ends.clone(), expected.ends.len() as u64));
+            assert_eq!(
+                (found.ends, report.lines),
+                (expected.ends.clone(), expected.ends.len() as u64)
+            );
         }
     });
 }
 
-/// UTF-16 of any units is what its characters are in UTF-8, what is no character being a broken byte.
+/// UTF-16 of any units is what its characters are in UTF-8, what is no character being a broken
+/// byte.
 #[test]
 fn words_of_utf16_are_those_of_its_characters() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text");
-    let letters = [0x20, 0x0a, 0x61, 0xe9, 0xa0, 0x3000, 0x6771, 0xd83d, 0xde00, 0xfeff];
+    let letters = [
+        0x20, 0x0a, 0x61, 0xe9, 0xa0, 0x3000, 0x6771, 0xd83d, 0xde00, 0xfeff,
+    ];
     let units = |draw: &mut Draw| {
-        let filler = if draw.one_in(32) { CHUNK - draw.below(99) } else { 0 };
+        let filler = if draw.one_in(32) {
+            CHUNK - draw.below(99)
+        } else {
+            0
+        };
         let mut units = vec![0x20; filler];
         units.extend((0..draw.below(3000)).map(|_| *draw.pick(&letters)));
         let bytes = *draw.pick(&[u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes]);
-        [0xfeff].into_iter().chain(units).flat_map(bytes).collect::<Vec<u8>>()
+        [0xfeff]
+            .into_iter()
+            .chain(units)
+            .flat_map(bytes)
+            .collect::<Vec<u8>>()
     };
     fuzz("utf16", units, |bytes, draw| {
         put(&path, bytes);
-        let order = if bytes[0] == 0xff { u16::from_le_bytes } else { u16::from_be_bytes };
+        let order = if bytes[0] == 0xff {
+            u16::from_le_bytes
+        } else {
+            u16::from_be_bytes
+        };
         let units = bytes.as_chunks::<2>().0.iter().map(|&unit| order(unit));
         let mut text = Vec::new();
         for c in char::decode_utf16(units) {
@@ -195,17 +233,25 @@ fn words_of_utf16_are_those_of_its_characters() {
 }
 
 fn packed() -> [(&'static str, Vec<u8>); 4] {
-    let text: String = (0..300).map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i * i)).collect();
+    let text: String = (0..300)
+        .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i * i))
+        .collect();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(text.as_bytes()).unwrap();
     let mut zstd = zstd::Encoder::new(Vec::new(), 1).unwrap();
     zstd.write_all(text.as_bytes()).unwrap();
     let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
     bzip2.write_all(text.as_bytes()).unwrap();
-    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+    let mut xz =
+        lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
     xz.write_all(text.as_bytes()).unwrap();
     let (gzip, zstd) = (gzip.finish().unwrap(), zstd.finish().unwrap());
-    [("t.gz", gzip), ("t.zst", zstd), ("t.bz2", bzip2.finish().unwrap()), ("t.xz", xz.finish().unwrap())]
+    [
+        ("t.gz", gzip),
+        ("t.zst", zstd),
+        ("t.bz2", bzip2.finish().unwrap()),
+        ("t.xz", xz.finish().unwrap()),
+    ]
 }
 
 #[test]
@@ -233,14 +279,21 @@ fn packed_text_that_is_damaged_is_text_or_an_error() {
 fn lists_of_files_are_paths_or_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("list");
-    let seeds = [b"a.txt\nfolder/b.txt\r\n\n/c d.txt".to_vec(), b"-\n".to_vec()];
+    let seeds = [
+        b"a.txt\nfolder/b.txt\r\n\n/c d.txt".to_vec(),
+        b"-\n".to_vec(),
+    ];
     fuzz(
         "list",
         |draw| draw.damaged(&seeds),
         |bytes, _| {
             put(&path, bytes);
             if let Ok(paths) = read_list(&path) {
-                assert!(paths.iter().all(|path| !path.as_os_str().as_encoded_bytes().contains(&0)));
+                assert!(
+                    paths
+                        .iter()
+                        .all(|path| !path.as_os_str().as_encoded_bytes().contains(&0))
+                );
             }
         },
     );

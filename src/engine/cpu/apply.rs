@@ -17,7 +17,8 @@ pub(super) struct Step {
     pub(super) clip: f32,
 }
 
-/// Rows of a table that lie one after the other, cut out of it: touched rows are ascending, so parts don't overlap.
+/// Rows of a table that lie one after the other, cut out of it: touched rows are ascending, so
+/// parts don't overlap.
 struct Part<'a> {
     /// The table from the part's first row on.
     pieces: &'a mut [Floats],
@@ -32,7 +33,9 @@ fn cut<'a>(table: &'a mut Table, rows: &'a [u32], slots: usize) -> Vec<Part<'a>>
     let mut parts = Vec::new();
     for rows in rows.chunks(slots) {
         let (first, last) = (rows[0] as usize, rows[rows.len() - 1] as usize);
-        let rest = pieces.split_off_mut((first - first_row) * width..).expect("rows are ascending");
+        let rest = pieces
+            .split_off_mut((first - first_row) * width..)
+            .expect("rows are ascending");
         let (own, rest) = rest.split_at_mut((last + 1 - first) * width);
         pieces = rest;
         first_row = last + 1;
@@ -60,7 +63,14 @@ pub(super) fn rows(arch: Arch, table: &mut Table, rows: &[u32], sums: &[Floats],
     cut(table, rows, slots)
         .into_par_iter()
         .zip(sums.par_chunks(slots * width))
-        .for_each(|(part, sums)| arch.dispatch(MoveRows { part, sums, width, step }));
+        .for_each(|(part, sums)| {
+            arch.dispatch(MoveRows {
+                part,
+                sums,
+                width,
+                step,
+            })
+        });
 }
 
 /// Moves a thread's share of the touched rows by the sums of all threads.
@@ -82,7 +92,15 @@ impl WithSimd for MoveShare<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { table, sums, scales, bits, thread, width, step } = self;
+        let Self {
+            table,
+            sums,
+            scales,
+            bits,
+            thread,
+            width,
+            step,
+        } = self;
         let mut total = vec![Sums::ZERO; width];
         let mut floats = vec![Floats::ZERO; width];
         let mut magnitudes = Floats::ZERO;
@@ -90,7 +108,10 @@ impl WithSimd for MoveShare<'_> {
         let mut ahead = slots.clone().skip(AHEAD);
         for slot in slots {
             if let Some(slot) = ahead.next() {
-                let (row, own) = (table.address(slot), Address::of(&sums[thread].sums, slot * width));
+                let (row, own) = (
+                    table.address(slot),
+                    Address::of(&sums[thread].sums, slot * width),
+                );
                 for line in 0..width {
                     row.prefetch_to_write(line);
                     own.prefetch(line);
@@ -98,18 +119,26 @@ impl WithSimd for MoveShare<'_> {
             }
             total.fill(Sums::ZERO);
             for own in sums.iter().filter_map(|sums| sums.of(slot, width)) {
-                total.iter_mut().zip(own).for_each(|(total, sum)| total.add(sum));
+                total
+                    .iter_mut()
+                    .zip(own)
+                    .for_each(|(total, sum)| total.add(sum));
             }
             // A scale is a power of two: dividing by it is exact.
             let unit = 1.0 / scales.scale(bits[slot]);
             for (float, total) in floats.iter_mut().zip(&total) {
                 *float = Floats::ZERO.add_scaled(unit, total.to_floats());
             }
-            #[expect(unsafe_code, reason = "rows shared out by slot are no ranges into which a table could be cut")]
+            #[expect(
+                unsafe_code,
+                reason = "rows shared out by slot are no ranges into which a table could be cut"
+            )]
             // SAFETY: each slot is shared out to one thread.
             let row = unsafe { table.row_mut(slot) };
             move_row(row, &floats, step);
-            magnitudes = row.iter().fold(magnitudes, |magnitudes, piece| magnitudes.max(piece.magnitudes()));
+            magnitudes = row.iter().fold(magnitudes, |magnitudes, piece| {
+                magnitudes.max(piece.magnitudes())
+            });
         }
         table.largest.raise(magnitudes);
     }
@@ -127,7 +156,12 @@ impl WithSimd for MoveRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { mut part, sums, width, step } = self;
+        let Self {
+            mut part,
+            sums,
+            width,
+            step,
+        } = self;
         for (slot, sum) in sums.chunks_exact(width).enumerate() {
             move_row(part.row(slot, width), sum, step);
         }
@@ -141,9 +175,14 @@ fn move_row(row: &mut [Floats], sum: &[Floats], step: Step) {
     for &sum in sum {
         squares = squares.add_product(sum, sum);
     }
-    // The length is that of the sum, not of the step, whose squares overflow for learning rates beyond reason.
+    // The length is that of the sum, not of the step, whose squares overflow for learning rates
+    // beyond reason.
     let length = squares.sum().sqrt();
-    let factor = if step.lr * length > step.clip { step.clip / length } else { step.lr };
+    let factor = if step.lr * length > step.clip {
+        step.clip / length
+    } else {
+        step.lr
+    };
     for (piece, &sum) in row.iter_mut().zip(sum) {
         *piece = piece.add_scaled(factor, sum);
     }

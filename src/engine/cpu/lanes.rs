@@ -1,7 +1,8 @@
 //! Rows in SIMD-sized pieces.
 //!
-//! All arithmetic is on fixed pieces of 16 elements in plain Rust; the compiler turns it into AVX-512, AVX2 or NEON
-//! instructions within [`pulp::Arch::dispatch`]. Since the pieces don't change with the processor, neither do the results.
+//! All arithmetic is on fixed pieces of 16 elements in plain Rust; the compiler turns it into
+//! AVX-512, AVX2 or NEON instructions within [`pulp::Arch::dispatch`]. Since the pieces don't
+//! change with the processor, neither do the results.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -49,7 +50,11 @@ impl Floats {
     #[inline(always)]
     pub(super) fn max(mut self, other: Self) -> Self {
         for lane in 0..LANES {
-            self.0[lane] = if other.0[lane] > self.0[lane] { other.0[lane] } else { self.0[lane] };
+            self.0[lane] = if other.0[lane] > self.0[lane] {
+                other.0[lane]
+            } else {
+                self.0[lane]
+            };
         }
         self
     }
@@ -64,7 +69,10 @@ impl Floats {
     }
 
     /// The sum of all lanes, in a fixed order.
-    #[expect(clippy::needless_range_loop, reason = "lanes are paired with lanes further on")]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "lanes are paired with lanes further on"
+    )]
     #[inline(always)]
     pub(super) fn sum(self) -> f32 {
         let (mut eight, mut four) = ([0.0f32; 8], [0.0f32; 4]);
@@ -136,8 +144,8 @@ pub(super) fn sum_of_lanes<S: Simd>(simd: S, mut vectors: [S::f32s; LANES]) -> f
     }
 }
 
-/// The largest magnitude of an element that a table has had, as a float's bits: those of numbers that are not negative are
-/// ordered as the numbers are.
+/// The largest magnitude of an element that a table has had, as a float's bits: those of numbers
+/// that are not negative are ordered as the numbers are.
 #[derive(Debug)]
 pub(super) struct Largest(AtomicU32);
 
@@ -174,7 +182,12 @@ impl Table {
         for (row, padded) in pieces.chunks_exact_mut(width).enumerate() {
             bytemuck::cast_slice_mut(padded)[..matrix.dim()].copy_from_slice(matrix.row(row));
         }
-        Self { dim: matrix.dim(), width, pieces, largest: Largest::new(matrix.largest()) }
+        Self {
+            dim: matrix.dim(),
+            width,
+            pieces,
+            largest: Largest::new(matrix.largest()),
+        }
     }
 
     /// Floats in a row, without padding.
@@ -216,7 +229,13 @@ impl Table {
     /// Some rows, in ascending order, to be changed by several threads at once.
     pub(super) fn shared<'a>(&'a mut self, rows: &'a [u32]) -> SharedRows<'a> {
         let ascend = rows.is_sorted_by(|a, b| a < b);
-        assert!(ascend && rows.last().is_none_or(|&last| (last as usize) < self.rows()), "slots are rows of the table");
+        assert!(
+            ascend
+                && rows
+                    .last()
+                    .is_none_or(|&last| (last as usize) < self.rows()),
+            "slots are rows of the table"
+        );
         SharedRows {
             pieces: self.pieces.as_mut_ptr(),
             rows,
@@ -229,7 +248,9 @@ impl Table {
     /// The values without padding.
     pub(super) fn matrix(&self) -> Matrix {
         let rows = self.pieces.chunks_exact(self.width);
-        let values = rows.flat_map(|row| &bytemuck::cast_slice::<Floats, f32>(row)[..self.dim]).copied();
+        let values = rows
+            .flat_map(|row| &bytemuck::cast_slice::<Floats, f32>(row)[..self.dim])
+            .copied();
         Matrix::from_values(self.dim, values.collect()).having_reached(self.largest())
     }
 }
@@ -246,15 +267,23 @@ pub(super) struct SharedRows<'a> {
     table: PhantomData<&'a mut Table>,
 }
 
-#[expect(unsafe_code, reason = "rows shared out one by one are no ranges into which a table could be cut")]
-// SAFETY: a row is reached through `row_mut` alone, whose callers take care that no two threads have the same.
+#[expect(
+    unsafe_code,
+    reason = "rows shared out one by one are no ranges into which a table could be cut"
+)]
+// SAFETY: a row is reached through `row_mut` alone, whose callers take care that no two threads
+// have the same.
 unsafe impl Sync for SharedRows<'_> {}
 
 impl SharedRows<'_> {
     /// Where the row of a slot starts.
     #[inline(always)]
     pub(super) fn address(&self, slot: usize) -> Address {
-        Address(self.pieces.wrapping_add(self.rows[slot] as usize * self.width).addr())
+        Address(
+            self.pieces
+                .wrapping_add(self.rows[slot] as usize * self.width)
+                .addr(),
+        )
     }
 
     /// The row of a slot.
@@ -262,22 +291,28 @@ impl SharedRows<'_> {
     /// # Safety
     /// For as long as it is in use, no one may ask for the same slot.
     #[expect(unsafe_code, reason = "see above")]
-    #[expect(clippy::mut_from_ref, reason = "whoever calls it is alone with the row")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "whoever calls it is alone with the row"
+    )]
     #[inline(always)]
     pub(super) unsafe fn row_mut(&self, slot: usize) -> &mut [Floats] {
         let start = self.rows[slot] as usize * self.width;
-        // SAFETY: the row lies within the table, which is borrowed; no other slot has it, and no one else has the slot.
+        // SAFETY: the row lies within the table, which is borrowed; no other slot has it, and no
+        // one else has the slot.
         unsafe { std::slice::from_raw_parts_mut(self.pieces.add(start), self.width) }
     }
 }
 
-/// Gives the processor a hint about a cache line: an instruction for each architecture that is known here, on others nothing.
+/// Gives the processor a hint about a cache line: an instruction for each architecture that is
+/// known here, on others nothing.
 macro_rules! hint {
     ($line:expr, x86_64: $x86_64:literal, aarch64: $aarch64:literal) => {{
         let line: usize = $line;
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         #[expect(unsafe_code, reason = "there are no stable intrinsics for all of these")]
-        // SAFETY: a prefetch reads nothing into the program, and does nothing where there is nothing.
+        // SAFETY: a prefetch reads nothing into the program, and does nothing where there is
+        // nothing.
         unsafe {
             #[cfg(target_arch = "x86_64")]
             std::arch::asm!($x86_64, line = in(reg) line, options(nomem, nostack, preserves_flags));

@@ -1,8 +1,9 @@
-//! The CPU engine: threads and SIMD, the same result for any number of threads and on any processor.
+//! The CPU engine: threads and SIMD, the same result for any number of threads and on any
+//! processor.
 //!
-//! Threads first share out the runs of windows, each adding to fixed-point sums of its own (`window`, `sums`); then they share
-//! out the touched rows, add the sums of all threads and move the rows (`apply`). The full softmax is products of matrices instead
-//! (`softmax`).
+//! Threads first share out the runs of windows, each adding to fixed-point sums of its own
+//! (`window`, `sums`); then they share out the touched rows, add the sums of all threads and move
+//! the rows (`apply`). The full softmax is products of matrices instead (`softmax`).
 
 mod apply;
 mod buffers;
@@ -30,12 +31,12 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::quantity::plural;
 
-/// Chunks of runs for each thread, about, which they take one after the other; no chunk is larger than the runs of a pool of
-/// negatives, whose rows then stay with a core.
+/// Chunks of runs for each thread, about, which they take one after the other; no chunk is larger
+/// than the runs of a pool of negatives, whose rows then stay with a core.
 const CHUNKS: usize = 8;
 
-/// Threads that make batches beside an engine of `threads` threads, which has the cores: a batch takes about a quarter of the
-/// time to make that it takes to train.
+/// Threads that make batches beside an engine of `threads` threads, which has the cores: a batch
+/// takes about a quarter of the time to make that it takes to train.
 pub fn batcher_threads(threads: usize) -> usize {
     threads.div_ceil(4)
 }
@@ -48,7 +49,8 @@ const WAITS: usize = 1000;
 pub struct CpuEngine {
     arch: Arch,
     threads: usize,
-    /// All threads for a softmax; else all but the one that calls, and one that has nothing to do where there is no other.
+    /// All threads for a softmax; else all but the one that calls, and one that has nothing to do
+    /// where there is no other.
     pool: ThreadPool,
     clip: f32,
     input: Table,
@@ -87,7 +89,10 @@ impl CpuEngine {
             .num_threads(others)
             .thread_name(|index| format!("cpu-engine-{index}"))
             .build()
-            .map_err(|error| Error::Device { doing: "starting threads".to_owned(), why: error.to_string() })?;
+            .map_err(|error| Error::Device {
+                doing: "starting threads".to_owned(),
+                why: error.to_string(),
+            })?;
         Ok(Self {
             arch: Arch::new(),
             threads,
@@ -95,7 +100,9 @@ impl CpuEngine {
             input: Table::new(&model.input),
             output: Table::new(&model.output),
             work: match objective {
-                Objective::Sigmoid => Work::Sigmoid((0..threads).map(|_| Mutex::default()).collect()),
+                Objective::Sigmoid => {
+                    Work::Sigmoid((0..threads).map(|_| Mutex::default()).collect())
+                }
                 Objective::Softmax => Work::Softmax(Box::default()),
             },
             pool,
@@ -105,8 +112,9 @@ impl CpuEngine {
     }
 }
 
-/// Runs `work` once on each of `threads` threads, with its number: the current thread is the first, those of the pool are the
-/// others, always by the same numbers, so that their caches have what they worked on before.
+/// Runs `work` once on each of `threads` threads, with its number: the current thread is the first,
+/// those of the pool are the others, always by the same numbers, so that their caches have what
+/// they worked on before.
 fn on_all(pool: &ThreadPool, threads: usize, work: impl Fn(usize) + Sync) {
     let done = AtomicUsize::new(1);
     pool.in_place_scope(|scope| {
@@ -147,47 +155,99 @@ fn sigmoid_step(
     let next = AtomicUsize::new(0);
     let chunk = (batch.runs() / (CHUNKS * threads.len())).clamp(1, POOL_RUNS);
     for scratch in &mut *threads {
-        scratch.get_mut().unwrap_or_else(PoisonError::into_inner).start(batch, width);
+        scratch
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .start(batch, width);
     }
     on_all(pool, threads.len(), |thread| {
-        let mut scratch = threads[thread].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = threads[thread]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         loop {
             let first = next.fetch_add(chunk, Ordering::Relaxed);
             if first >= batch.runs() {
                 break;
             }
             let runs = first..batch.runs().min(first + chunk);
-            arch.dispatch(Train { batch, runs, input, output, format, scratch: &mut scratch });
+            arch.dispatch(Train {
+                batch,
+                runs,
+                input,
+                output,
+                format,
+                scratch: &mut scratch,
+            });
         }
     });
     times.window += started.elapsed();
     let started = Instant::now();
-    let scratch: Vec<&Scratch> =
-        threads.iter_mut().map(|scratch| &*scratch.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
-    let (centers, targets): (Vec<_>, Vec<_>) =
-        scratch.iter().map(|scratch| (&scratch.centers, &scratch.targets)).unzip();
-    let (input, output) = (input.shared(&batch.center_rows), output.shared(&batch.target_rows));
+    let scratch: Vec<&Scratch> = threads
+        .iter_mut()
+        .map(|scratch| &*scratch.get_mut().unwrap_or_else(PoisonError::into_inner))
+        .collect();
+    let (centers, targets): (Vec<_>, Vec<_>) = scratch
+        .iter()
+        .map(|scratch| (&scratch.centers, &scratch.targets))
+        .unzip();
+    let (input, output) = (
+        input.shared(&batch.center_rows),
+        output.shared(&batch.target_rows),
+    );
     on_all(pool, scratch.len(), |thread| {
-        let own = |table, sums, scales, bits| MoveShare { table, sums, scales, bits, thread, width, step };
-        arch.dispatch(own(&input, &centers[..], format.centers, &batch.center_bits[..]));
-        arch.dispatch(own(&output, &targets[..], format.targets, &batch.target_bits[..]));
+        let own = |table, sums, scales, bits| MoveShare {
+            table,
+            sums,
+            scales,
+            bits,
+            thread,
+            width,
+            step,
+        };
+        arch.dispatch(own(
+            &input,
+            &centers[..],
+            format.centers,
+            &batch.center_bits[..],
+        ));
+        arch.dispatch(own(
+            &output,
+            &targets[..],
+            format.targets,
+            &batch.target_bits[..],
+        ));
     });
     times.apply += started.elapsed();
     // Summed in the order of the runs: floats, unlike the sums above, are not associative.
     let mut losses = vec![0.0; batch.runs()];
-    scratch.iter().flat_map(|scratch| &scratch.losses).for_each(|&(run, loss)| losses[run] = loss);
+    scratch
+        .iter()
+        .flat_map(|scratch| &scratch.losses)
+        .for_each(|&(run, loss)| losses[run] = loss);
     losses.iter().sum()
 }
 
 impl Engine for CpuEngine {
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
-        let Self { arch, pool, clip, input, output, work, times, .. } = self;
+        let Self {
+            arch,
+            pool,
+            clip,
+            input,
+            output,
+            work,
+            times,
+            ..
+        } = self;
         let step = Step { lr, clip: *clip };
         self.loss += match work {
-            Work::Sigmoid(work) => sigmoid_step(*arch, pool, batch, [input, output], work, step, times),
+            Work::Sigmoid(work) => {
+                sigmoid_step(*arch, pool, batch, [input, output], work, step, times)
+            }
             Work::Softmax(scratch) => {
                 let started = Instant::now();
-                let loss = pool.install(|| softmax::train(*arch, batch, input, output, scratch, step));
+                let loss =
+                    pool.install(|| softmax::train(*arch, batch, input, output, scratch, step));
                 times.window += started.elapsed();
                 loss
             }
@@ -200,12 +260,19 @@ impl Engine for CpuEngine {
     }
 
     fn model(&mut self) -> Result<Model> {
-        Ok(Model { input: self.input.matrix(), output: self.output.matrix() })
+        Ok(Model {
+            input: self.input.matrix(),
+            output: self.output.matrix(),
+        })
     }
 
     fn stages(&mut self) -> Result<Vec<StageTime>> {
         let Times { window, apply } = std::mem::take(&mut self.times);
-        let stage = |name: &str, time| StageTime { name: name.to_owned(), on_device: true, time };
+        let stage = |name: &str, time| StageTime {
+            name: name.to_owned(),
+            on_device: true,
+            time,
+        };
         Ok(match self.work {
             Work::Sigmoid(_) => vec![stage("window", window), stage("apply", apply)],
             Work::Softmax(_) => vec![stage("softmax", window)],
@@ -233,9 +300,9 @@ mod tests {
     use super::*;
     use crate::batch::tests::batch_of;
     use crate::engine::tests::{
-        ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing, agree_after_steps,
-        model_of_huge_scores, random_model, small_contributions_to_frequent_rows_count, window_strategy,
-        with_few_targets,
+        ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
+        agree_after_steps, model_of_huge_scores, random_model,
+        small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
     };
 
     const OBJECTIVES: [Objective; 2] = [Objective::Sigmoid, Objective::Softmax];
@@ -247,7 +314,10 @@ mod tests {
     /// Three steps' model and loss, to be compared bit by bit.
     fn three_steps(mut engine: CpuEngine, batch: &Batch) -> (Model, u64) {
         (0..3).for_each(|_| engine.step(batch, 0.5).unwrap());
-        (engine.model().unwrap(), engine.take_loss().unwrap().to_bits())
+        (
+            engine.model().unwrap(),
+            engine.take_loss().unwrap().to_bits(),
+        )
     }
 
     proptest! {
@@ -281,11 +351,25 @@ mod tests {
     #[test]
     fn the_same_bits_on_any_processor() {
         let model = random_model(100, 5);
-        let windows: Vec<_> =
-            (0..200u32).map(|w| ((0..w % 11).map(|i| (w + i) % 40).collect(), vec![w % 40, 0, 1, w % 7])).collect();
+        let windows: Vec<_> = (0..200u32)
+            .map(|w| {
+                (
+                    (0..w % 11).map(|i| (w + i) % 40).collect(),
+                    vec![w % 40, 0, 1, w % 7],
+                )
+            })
+            .collect();
         let batch = batch_of(ROWS, &windows);
         for objective in OBJECTIVES {
-            let run = |arch| three_steps(CpuEngine { arch, ..engine(&model, objective, 2) }, &batch);
+            let run = |arch| {
+                three_steps(
+                    CpuEngine {
+                        arch,
+                        ..engine(&model, objective, 2)
+                    },
+                    &batch,
+                )
+            };
             let best = run(Arch::new());
             assert!(best == run(Arch::Scalar));
             if let Some(v3) = pulp::x86::V3::try_new() {
@@ -297,7 +381,10 @@ mod tests {
     /// Centers that are taken a few at a time: every tile's scores come from the same W and W'.
     #[test]
     fn a_softmax_in_tiles_agrees() {
-        let windows = [((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])];
+        let windows = [
+            ((0..30).collect(), vec![1, 33]),
+            ((5..22).collect(), vec![7]),
+        ];
         for most_scores in [1, 150] {
             let mut engine = engine(&random_model(20, 7), Objective::Softmax, 2);
             let mut scratch = softmax::Scratch::default();
@@ -309,7 +396,10 @@ mod tests {
 
     #[test]
     fn a_softmax_of_huge_scores_agrees() {
-        let windows = [((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])];
+        let windows = [
+            ((0..30).collect(), vec![1, 33]),
+            ((5..22).collect(), vec![7]),
+        ];
         agree_after_steps(
             &mut engine(&model_of_huge_scores(20), Objective::Softmax, 2),
             Objective::Softmax,
@@ -320,33 +410,57 @@ mod tests {
 
     #[test]
     fn stages_are_parts_of_the_time() {
-        let batch = batch_of(ROWS, &[((0..30).collect(), vec![1, 33]), ((5..22).collect(), vec![7])]);
+        let batch = batch_of(
+            ROWS,
+            &[
+                ((0..30).collect(), vec![1, 33]),
+                ((5..22).collect(), vec![7]),
+            ],
+        );
         for objective in OBJECTIVES {
             let mut engine = engine(&random_model(20, 8), objective, 2);
             let started = Instant::now();
             engine.step(&batch, 0.05).unwrap();
             let all = started.elapsed();
             let stages = engine.stages().unwrap();
-            assert!(stages.iter().all(|stage| stage.on_device && !stage.time.is_zero()), "{stages:?}");
+            assert!(
+                stages
+                    .iter()
+                    .all(|stage| stage.on_device && !stage.time.is_zero()),
+                "{stages:?}"
+            );
             assert!(stages.iter().map(|stage| stage.time).sum::<Duration>() <= all);
-            assert!(engine.stages().unwrap().iter().all(|stage| stage.time.is_zero()));
+            assert!(
+                engine
+                    .stages()
+                    .unwrap()
+                    .iter()
+                    .all(|stage| stage.time.is_zero())
+            );
         }
     }
 
     #[test]
     fn nothing_is_lost_to_a_frequent_row() {
-        small_contributions_to_frequent_rows_count(|model| Box::new(engine(model, Objective::Sigmoid, 2)));
+        small_contributions_to_frequent_rows_count(|model| {
+            Box::new(engine(model, Objective::Sigmoid, 2))
+        });
     }
 
     #[test]
     fn a_model_goes_on_as_its_engine() {
-        a_model_goes_on_as_the_engine_it_comes_from(|model| Box::new(engine(model, Objective::Sigmoid, 2)));
+        a_model_goes_on_as_the_engine_it_comes_from(|model| {
+            Box::new(engine(model, Objective::Sigmoid, 2))
+        });
     }
 
     #[test]
     fn a_rate_of_zero_only_measures() {
         for objective in OBJECTIVES {
-            a_rate_of_zero_changes_nothing(&mut engine(&random_model(50, 6), objective, 2), objective);
+            a_rate_of_zero_changes_nothing(
+                &mut engine(&random_model(50, 6), objective, 2),
+                objective,
+            );
         }
     }
 
@@ -356,7 +470,9 @@ mod tests {
         model.input.row_mut(0)[3] = f32::NAN;
         for objective in OBJECTIVES {
             let mut engine = engine(&model, objective, 2);
-            engine.step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05).unwrap();
+            engine
+                .step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05)
+                .unwrap();
             assert!(engine.take_loss().unwrap().is_nan());
         }
     }
@@ -366,10 +482,14 @@ mod tests {
     fn padding_stays_zero() {
         for objective in OBJECTIVES {
             let mut engine = engine(&random_model(5, 4), objective, 1);
-            engine.step(&batch_of(9, &[(vec![0, 3], vec![1, 2])]), 0.5).unwrap();
+            engine
+                .step(&batch_of(9, &[(vec![0, 3], vec![1, 2])]), 0.5)
+                .unwrap();
             for table in [&engine.input, &engine.output] {
                 let super::lanes::Floats(first) = table.row(0)[0];
-                assert!(first[..5].iter().all(|&v| v != 0.0) && first[5..].iter().all(|&v| v == 0.0));
+                assert!(
+                    first[..5].iter().all(|&v| v != 0.0) && first[5..].iter().all(|&v| v == 0.0)
+                );
             }
         }
     }

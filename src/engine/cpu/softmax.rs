@@ -1,9 +1,10 @@
 //! A step of the full softmax, as three products of matrices.
 //!
-//! A batch's pairs are taken center by center, for all pairs of a center share its scores. Some centers at a time (a
-//! **tile**): their scores with all words, Z = H W'^T; from these the errors E, in the same place; then the sums E W' for
-//! their own rows and E^T H for W'. So there are never more scores than [`SCORES`], however large batch and vocabulary.
-//! Every element of a product is summed by one thread in a fixed order: the result does not depend on their number.
+//! A batch's pairs are taken center by center, for all pairs of a center share its scores. Some
+//! centers at a time (a **tile**): their scores with all words, Z = H W'^T; from these the errors
+//! E, in the same place; then the sums E W' for their own rows and E^T H for W'. So there are never
+//! more scores than [`SCORES`], however large batch and vocabulary. Every element of a product is
+//! summed by one thread in a fixed order: the result does not depend on their number.
 
 use std::ops::Range;
 
@@ -25,7 +26,8 @@ const PRODUCT_ROWS: usize = 32;
 const BLOCK_ROWS: usize = 4;
 const BLOCK_PIECES: usize = 2;
 
-/// Terms after which the sums go back to memory: as many rows of the right matrix stay in a core's cache.
+/// Terms after which the sums go back to memory: as many rows of the right matrix stay in a core's
+/// cache.
 const BLOCK_TERMS: usize = 256;
 
 /// Pieces of a row after which a sum of exponentials is carried on in f64.
@@ -78,18 +80,37 @@ pub(super) fn train(
     let tile = (scratch.most_scores / (score_width * LANES)).max(1);
     for (first, rows) in (0..).step_by(tile).zip(batch.center_rows.chunks(tile)) {
         scratch.centers.clear();
-        rows.iter().for_each(|&row| scratch.centers.extend_from_slice(input.row(row as usize)));
+        rows.iter()
+            .for_each(|&row| scratch.centers.extend_from_slice(input.row(row as usize)));
         zeros(&mut scratch.scores, rows.len() * score_width);
         zeros(&mut scratch.center_sums, rows.len() * width);
-        let Scratch { transposed, scores, centers, center_sums, output_sums, .. } = scratch;
+        let Scratch {
+            transposed,
+            scores,
+            centers,
+            center_sums,
+            output_sums,
+            ..
+        } = scratch;
 
-        let by_rows = Left { values: bytemuck::cast_slice(&centers[..]), row_stride: width * LANES, term_stride: 1 };
+        let by_rows = Left {
+            values: bytemuck::cast_slice(&centers[..]),
+            row_stride: width * LANES,
+            term_stride: 1,
+        };
         product(arch, by_rows, input.dim(), transposed, score_width, scores);
         loss += errors(arch, scores, score_width, words, &by_center, first);
-        let by_rows =
-            Left { values: bytemuck::cast_slice(&scores[..]), row_stride: score_width * LANES, term_stride: 1 };
+        let by_rows = Left {
+            values: bytemuck::cast_slice(&scores[..]),
+            row_stride: score_width * LANES,
+            term_stride: 1,
+        };
         product(arch, by_rows, words, output.pieces(), width, center_sums);
-        let by_columns = Left { row_stride: 1, term_stride: score_width * LANES, ..by_rows };
+        let by_columns = Left {
+            row_stride: 1,
+            term_stride: score_width * LANES,
+            ..by_rows
+        };
         product(arch, by_columns, rows.len(), centers, width, output_sums);
         // No other tile has these rows.
         apply::rows(arch, input, rows, center_sums, step);
@@ -107,14 +128,17 @@ fn zeros(values: &mut Vec<Floats>, length: usize) {
 /// Writes a table's columns as rows, of `score_width` pieces each.
 fn transpose(table: &Table, score_width: usize, transposed: &mut Vec<Floats>) {
     zeros(transposed, table.dim() * score_width);
-    transposed.par_chunks_exact_mut(score_width).enumerate().for_each(|(column, row)| {
-        let row: &mut [f32] = bytemuck::cast_slice_mut(row);
-        let values: &[f32] = bytemuck::cast_slice(table.pieces());
-        let stride = table.width() * LANES;
-        for (word, value) in row[..table.rows()].iter_mut().enumerate() {
-            *value = values[word * stride + column];
-        }
-    });
+    transposed
+        .par_chunks_exact_mut(score_width)
+        .enumerate()
+        .for_each(|(column, row)| {
+            let row: &mut [f32] = bytemuck::cast_slice_mut(row);
+            let values: &[f32] = bytemuck::cast_slice(table.pieces());
+            let stride = table.width() * LANES;
+            for (word, value) in row[..table.rows()].iter_mut().enumerate() {
+                *value = values[word * stride + column];
+            }
+        });
 }
 
 /// The left matrix of a product, row by row or column by column.
@@ -125,13 +149,31 @@ struct Left<'a> {
     term_stride: usize,
 }
 
-/// Adds `left` times `right` to `sums`: `terms` terms for each element, in their order. Rows of `right` and of `sums` are
-/// `width` pieces wide.
-fn product(arch: Arch, left: Left<'_>, terms: usize, right: &[Floats], width: usize, sums: &mut [Floats]) {
-    sums.par_chunks_mut(PRODUCT_ROWS * width).enumerate().for_each(|(chunk, sums)| {
-        let left = Left { values: &left.values[chunk * PRODUCT_ROWS * left.row_stride..], ..left };
-        arch.dispatch(Product { left, terms, right, width, sums });
-    });
+/// Adds `left` times `right` to `sums`: `terms` terms for each element, in their order. Rows of
+/// `right` and of `sums` are `width` pieces wide.
+fn product(
+    arch: Arch,
+    left: Left<'_>,
+    terms: usize,
+    right: &[Floats],
+    width: usize,
+    sums: &mut [Floats],
+) {
+    sums.par_chunks_mut(PRODUCT_ROWS * width)
+        .enumerate()
+        .for_each(|(chunk, sums)| {
+            let left = Left {
+                values: &left.values[chunk * PRODUCT_ROWS * left.row_stride..],
+                ..left
+            };
+            arch.dispatch(Product {
+                left,
+                terms,
+                right,
+                width,
+                sums,
+            });
+        });
 }
 
 struct Product<'a> {
@@ -147,21 +189,40 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { left, terms, right, width, sums } = self;
+        let Self {
+            left,
+            terms,
+            right,
+            width,
+            sums,
+        } = self;
         let rows = sums.len() / width;
         for first_term in (0..terms).step_by(BLOCK_TERMS) {
             let terms = first_term..terms.min(first_term + BLOCK_TERMS);
             for piece in (0..width).step_by(BLOCK_PIECES) {
                 for row in (0..rows).step_by(BLOCK_ROWS) {
-                    let block = Block { left, right, width, row, piece };
+                    let block = Block {
+                        left,
+                        right,
+                        width,
+                        row,
+                        piece,
+                    };
                     // Constant sizes keep the sums in registers.
                     match (rows - row, width - piece) {
-                        (BLOCK_ROWS.., BLOCK_PIECES..) => block.add::<BLOCK_ROWS, BLOCK_PIECES>(terms.clone(), sums),
+                        (BLOCK_ROWS.., BLOCK_PIECES..) => {
+                            block.add::<BLOCK_ROWS, BLOCK_PIECES>(terms.clone(), sums)
+                        }
                         (BLOCK_ROWS.., _) => block.add::<BLOCK_ROWS, 1>(terms.clone(), sums),
                         (rest, _) => {
                             for row in row..row + rest {
                                 for piece in piece..width.min(piece + BLOCK_PIECES) {
-                                    Block { row, piece, ..block }.add::<1, 1>(terms.clone(), sums);
+                                    Block {
+                                        row,
+                                        piece,
+                                        ..block
+                                    }
+                                    .add::<1, 1>(terms.clone(), sums);
                                 }
                             }
                         }
@@ -183,10 +244,19 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    #[expect(clippy::needless_range_loop, reason = "loops of constant length over arrays stay in registers")]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "loops of constant length over arrays stay in registers"
+    )]
     #[inline(always)]
     fn add<const ROWS: usize, const PIECES: usize>(self, terms: Range<usize>, sums: &mut [Floats]) {
-        let Self { left, right, width, row, piece } = self;
+        let Self {
+            left,
+            right,
+            width,
+            row,
+            piece,
+        } = self;
         let mut own = [[Floats::ZERO; PIECES]; ROWS];
         for r in 0..ROWS {
             own[r].copy_from_slice(&sums[(row + r) * width + piece..][..PIECES]);
@@ -218,7 +288,13 @@ fn errors(
     let losses: Vec<f64> = scores
         .par_chunks_exact_mut(score_width)
         .enumerate()
-        .map(|(center, scores)| arch.dispatch(Errors { scores, words, contexts: by_center.of(first + center) }))
+        .map(|(center, scores)| {
+            arch.dispatch(Errors {
+                scores,
+                words,
+                contexts: by_center.of(first + center),
+            })
+        })
         .collect();
     // In the order of the centers: floats are not associative.
     losses.into_iter().sum()
@@ -226,8 +302,9 @@ fn errors(
 
 /// One center's scores with all words, to be turned into the errors summed over its pairs.
 ///
-/// With n contexts and the largest score m, log sum of e^z = m + log sum of e^(z - m), where no term exceeds 1; the loss
-/// is n times that, less the contexts' own scores, and the error of word v is how often it is a context, less n p(v).
+/// With n contexts and the largest score m, log sum of e^z = m + log sum of e^(z - m), where no
+/// term exceeds 1; the loss is n times that, less the contexts' own scores, and the error of word v
+/// is how often it is a context, less n p(v).
 struct Errors<'a> {
     scores: &'a mut [Floats],
     words: usize,
@@ -239,9 +316,16 @@ impl WithSimd for Errors<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> f64 {
-        let Self { scores, words, contexts } = self;
+        let Self {
+            scores,
+            words,
+            contexts,
+        } = self;
         let of_words: &mut [f32] = bytemuck::cast_slice_mut(scores);
-        let chosen: f64 = contexts.iter().map(|&context| f64::from(of_words[context as usize])).sum();
+        let chosen: f64 = contexts
+            .iter()
+            .map(|&context| f64::from(of_words[context as usize]))
+            .sum();
         // The padding: words with no share at all.
         of_words[words..].fill(f32::NEG_INFINITY);
         let mut largest = Floats([f32::NEG_INFINITY; LANES]);
@@ -268,7 +352,9 @@ impl WithSimd for Errors<'_> {
             }
         }
         let of_words: &mut [f32] = bytemuck::cast_slice_mut(scores);
-        contexts.iter().for_each(|&context| of_words[context as usize] += 1.0);
+        contexts
+            .iter()
+            .for_each(|&context| of_words[context as usize] += 1.0);
         pairs * (f64::from(largest) + total.ln()) - chosen
     }
 }

@@ -1,7 +1,7 @@
 //! Fixed-point sums: each thread has its own, for the rows that it touches.
 //!
-//! A thread then moves rows that it has touched itself: most are touched by one thread alone, whose cache has all that it
-//! takes.
+//! A thread then moves rows that it has touched itself: most are touched by one thread alone, whose
+//! cache has all that it takes.
 
 use super::lanes::Sums;
 
@@ -27,7 +27,8 @@ impl SlotSums {
         }
     }
 
-    /// Marks a slot as touched. Returns which bits of its sums so far count: all, or none if this is the first time.
+    /// Marks a slot as touched. Returns which bits of its sums so far count: all, or none if this
+    /// is the first time.
     #[inline(always)]
     pub(super) fn touch(&mut self, slot: usize) -> u32 {
         let (word, bit) = (&mut self.touched[slot / WORD], slot % WORD);
@@ -44,10 +45,13 @@ impl SlotSums {
     }
 }
 
-/// The slots whose rows a thread should move, in ascending order: each touched slot is shared out to one thread of those that
-/// touched it.
+/// The slots whose rows a thread should move, in ascending order: each touched slot is shared out
+/// to one thread of those that touched it.
 #[inline(always)]
-pub(super) fn shared_out<'a>(sums: &'a [&SlotSums], thread: usize) -> impl Iterator<Item = usize> + Clone + 'a {
+pub(super) fn shared_out<'a>(
+    sums: &'a [&SlotSums],
+    thread: usize,
+) -> impl Iterator<Item = usize> + Clone + 'a {
     (0..sums[thread].touched.len()).flat_map(move |word| {
         // Another thread is the first to choose in each word.
         let turn = (thread + word) % sums.len();

@@ -1,6 +1,7 @@
 //! First half of a step: every window's scores, loss and contributions, from the same W and W'.
 //!
-//! Contributions to a center are added up in floats over the windows of a run, then once in fixed point.
+//! Contributions to a center are added up in floats over the windows of a run, then once in fixed
+//! point.
 
 use std::ops::Range;
 
@@ -24,7 +25,8 @@ pub(super) struct Scratch {
     pub(super) losses: Vec<(usize, f64)>,
     /// Errors of a block of targets: [`TARGET_BLOCK`] for each center of the window.
     errors: Vec<f32>,
-    /// The scale of each target's sums. They lie in memory as the errors do: registers are for rows and contributions.
+    /// The scale of each target's sums. They lie in memory as the errors do: registers are for rows
+    /// and contributions.
     scales: Vec<f32>,
     /// Where the row of W and the contributions of each center of the window start, in pieces.
     places: Vec<(usize, usize)>,
@@ -69,23 +71,54 @@ pub(super) struct Format {
 impl WithSimd for Train<'_> {
     type Output = ();
 
-    /// Adds up the contributions. All that is called from here is inlined, and so compiled for each kind of processor.
+    /// Adds up the contributions. All that is called from here is inlined, and so compiled for each
+    /// kind of processor.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { batch, runs, input, output, format, scratch } = self;
+        let Self {
+            batch,
+            runs,
+            input,
+            output,
+            format,
+            scratch,
+        } = self;
         for run in runs {
             let mut loss = 0.0;
-            let next = if run + 1 < batch.runs() { batch.run(run + 1).centers } else { &[] };
+            let next = if run + 1 < batch.runs() {
+                batch.run(run + 1).centers
+            } else {
+                &[]
+            };
             let Run { windows, centers } = batch.run(run);
             scratch.run.clear();
-            scratch.run.resize(centers.len() * input.width(), Floats::ZERO);
+            scratch
+                .run
+                .resize(centers.len() * input.width(), Floats::ZERO);
             for window in windows.clone() {
-                let ahead = Ahead { batch, windows: &windows, window, centers, next, input, output };
+                let ahead = Ahead {
+                    batch,
+                    windows: &windows,
+                    window,
+                    centers,
+                    next,
+                    input,
+                    output,
+                };
                 ahead.list(scratch);
                 let places = batch.centers_of(window);
                 let (scales, draw) = (format.targets, draw(format.key, window as u32));
                 for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
-                    let block = Block { batch, centers, places, targets, input, output, scales, draw };
+                    let block = Block {
+                        batch,
+                        centers,
+                        places,
+                        targets,
+                        input,
+                        output,
+                        scales,
+                        draw,
+                    };
                     // A constant number of targets keeps their sums in registers.
                     loss += f64::from(match targets.len() {
                         1 => block.train::<S, 1>(simd, scratch),
@@ -136,26 +169,46 @@ struct Ahead<'a> {
 }
 
 impl Ahead<'_> {
-    /// Lists the rows and sums of the next window's targets and, spread over the windows of the run, the sums of its
-    /// centers, and the rows of the next run's.
+    /// Lists the rows and sums of the next window's targets and, spread over the windows of the
+    /// run, the sums of its centers, and the rows of the next run's.
     #[inline(always)]
     fn list(&self, scratch: &mut Scratch) {
-        let Self { batch, windows, window, centers, next, input, output } = self;
+        let Self {
+            batch,
+            windows,
+            window,
+            centers,
+            next,
+            input,
+            output,
+        } = self;
         let width = input.width();
         let (done, count) = (window - windows.start, windows.len());
         let share = |slots: &[u32]| slots.len() * done / count..slots.len() * (done + 1) / count;
-        let Scratch { centers: center_sums, targets: target_sums, rows_ahead, sums_ahead, .. } = scratch;
+        let Scratch {
+            centers: center_sums,
+            targets: target_sums,
+            rows_ahead,
+            sums_ahead,
+            ..
+        } = scratch;
         rows_ahead.clear();
         sums_ahead.clear();
         for &slot in &centers[share(centers)] {
             sums_ahead.push(Address::of(&center_sums.sums, slot as usize * width));
         }
         for &slot in &next[share(next)] {
-            rows_ahead.push(Address::of(input.pieces(), batch.center_rows[slot as usize] as usize * width));
+            rows_ahead.push(Address::of(
+                input.pieces(),
+                batch.center_rows[slot as usize] as usize * width,
+            ));
         }
         if window + 1 < batch.windows() {
             for target in batch.targets_of(window + 1) {
-                rows_ahead.push(Address::of(output.pieces(), batch.target_rows[target.slot()] as usize * width));
+                rows_ahead.push(Address::of(
+                    output.pieces(),
+                    batch.target_rows[target.slot()] as usize * width,
+                ));
                 sums_ahead.push(Address::of(&target_sums.sums, target.slot() * width));
             }
         }
@@ -180,12 +233,24 @@ struct Block<'a> {
 impl Block<'_> {
     /// The cross product of the centers and `T` targets; returns its loss.
     ///
-    /// Loops over the targets have a constant end, and nothing within them may fail to be inlined: arrays of registers
-    /// would go to memory.
-    #[expect(clippy::needless_range_loop, reason = "a part of a piece is named in several arrays")]
+    /// Loops over the targets have a constant end, and nothing within them may fail to be inlined:
+    /// arrays of registers would go to memory.
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "a part of a piece is named in several arrays"
+    )]
     #[inline(always)]
     fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut Scratch) -> f32 {
-        let &Self { batch, centers, places, targets, input, output, scales, draw } = self;
+        let &Self {
+            batch,
+            centers,
+            places,
+            targets,
+            input,
+            output,
+            scales,
+            draw,
+        } = self;
         let width = input.width();
         let targets: &[Target; T] = targets.try_into().expect("the caller has counted them");
         let mut target_rows: [&[S::f32s]; T] = [&[]; T];
@@ -200,10 +265,16 @@ impl Block<'_> {
         }));
         let rows = input.pieces();
 
-        // Scores: two rows of W against all targets at once, so that each vector of W' is loaded half as often.
+        // Scores: two rows of W against all targets at once, so that each vector of W' is loaded
+        // half as often.
         scratch.errors.clear();
-        scratch.errors.resize((places.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
-        let pairs = scratch.places.chunks(2).zip(scratch.errors.chunks_exact_mut(LANES));
+        scratch
+            .errors
+            .resize((places.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
+        let pairs = scratch
+            .places
+            .chunks(2)
+            .zip(scratch.errors.chunks_exact_mut(LANES));
         for (places, scores) in pairs {
             let row = |place: &(usize, usize)| vectors::<S>(&rows[place.0..][..width]);
             // The last one may be alone.
@@ -240,7 +311,11 @@ impl Block<'_> {
         let mut loss = [0.0f32; LANES];
         let pairs = scratch.errors.chunks_exact_mut(LANES);
         for (pair, errors) in pairs.enumerate() {
-            let present = if 2 * pair + 1 < places.len() { LANES } else { TARGET_BLOCK };
+            let present = if 2 * pair + 1 < places.len() {
+                LANES
+            } else {
+                TARGET_BLOCK
+            };
             for lane in 0..LANES {
                 let sign = if lane < present { signs[lane] } else { 0.0 };
                 let (error, own) = error_and_loss(sign, errors[lane]);
@@ -249,7 +324,8 @@ impl Block<'_> {
             }
         }
 
-        // Contributions: vector by vector, each row of the window is read once and each sum is written once.
+        // Contributions: vector by vector, each row of the window is read once and each sum is
+        // written once.
         let mut before = [0; T];
         scratch.scales.resize(TARGET_BLOCK, 0.0);
         let row_scales = &mut scratch.scales[..T];
@@ -266,14 +342,21 @@ impl Block<'_> {
             if at % per_piece::<S>() == 0 {
                 let line = at / per_piece::<S>();
                 scratch.rows_ahead.iter().for_each(|row| row.prefetch(line));
-                scratch.sums_ahead.iter().for_each(|sums| sums.prefetch_to_write(line));
+                scratch
+                    .sums_ahead
+                    .iter()
+                    .for_each(|sums| sums.prefetch_to_write(line));
             }
             let mut target_vectors = [simd.splat_f32s(0.0); T];
             for j in 0..T {
                 target_vectors[j] = target_rows[j][at];
             }
             let mut contributions = [simd.splat_f32s(0.0); T];
-            for (&(row, sum), errors) in scratch.places.iter().zip(scratch.errors.chunks_exact(TARGET_BLOCK)) {
+            for (&(row, sum), errors) in scratch
+                .places
+                .iter()
+                .zip(scratch.errors.chunks_exact(TARGET_BLOCK))
+            {
                 let x = rows[row * per_piece::<S>() + at];
                 let sum = &mut run[sum * per_piece::<S>() + at];
                 let mut contribution = *sum;
@@ -294,20 +377,35 @@ impl Block<'_> {
     }
 }
 
-/// Adds a contribution in fixed point, rounded by a draw ([`fixed_point`](crate::engine::fixed_point)). The sums so far count
-/// in the bits of `before`.
+/// Adds a contribution in fixed point, rounded by a draw
+/// ([`fixed_point`](crate::engine::fixed_point)). The sums so far count in the bits of `before`.
 #[inline(always)]
-fn add_fixed<S: Simd>(simd: S, sums: &mut S::u32s, before: u32, contribution: S::f32s, scale: S::f32s, draw: S::f32s) {
-    let rounded = simd.add_f32s(simd.mul_add_f32s(contribution, scale, draw), simd.splat_f32s(ROUND));
-    let integers = simd.sub_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(ROUND.to_bits()));
+fn add_fixed<S: Simd>(
+    simd: S,
+    sums: &mut S::u32s,
+    before: u32,
+    contribution: S::f32s,
+    scale: S::f32s,
+    draw: S::f32s,
+) {
+    let rounded = simd.add_f32s(
+        simd.mul_add_f32s(contribution, scale, draw),
+        simd.splat_f32s(ROUND),
+    );
+    let integers = simd.sub_u32s(
+        simd.transmute_u32s_f32s(rounded),
+        simd.splat_u32s(ROUND.to_bits()),
+    );
     // In two's complement; wraps only for values that are no numbers, which the loss reports.
     *sums = simd.add_u32s(simd.and_u32s(*sums, simd.splat_u32s(before)), integers);
 }
 
-/// Error `y - s(z)` and loss of a score `z`, for `sign` 1 (label 1), -1 (label 0) or 0 (nothing there).
+/// Error `y - s(z)` and loss of a score `z`, for `sign` 1 (label 1), -1 (label 0) or 0 (nothing
+/// there).
 ///
 /// With a = sign z, the error is sign s(-a) and the loss log(1 + e^-a). Both come from t = e^-|a|:
-/// s(-a) is t / (1 + t) for a >= 0 and 1 / (1 + t) below, and log(1 + e^-a) = max(-a, 0) + log(1 + t).
+/// s(-a) is t / (1 + t) for a >= 0 and 1 / (1 + t) below, and log(1 + e^-a) = max(-a, 0) + log(1 +
+/// t).
 #[inline(always)]
 fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
     let a = sign * score;
@@ -335,7 +433,9 @@ pub(super) fn exp_of_negative(x: f32) -> f32 {
     let p = r.mul_add(p, 1.0);
     let p = r.mul_add(p, 1.0);
     // 2^n from its exponent bits.
-    let exponent = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).wrapping_add(127);
+    let exponent = (shifted.to_bits() as i32)
+        .wrapping_sub(ROUND.to_bits() as i32)
+        .wrapping_add(127);
     let power = f32::from_bits((exponent as u32) << 23);
     if x < -87.0 { 0.0 } else { p * power }
 }
@@ -367,8 +467,14 @@ mod tests {
                 let (error, loss) = error_and_loss(sign, score);
                 let expected = label - sigmoid(f64::from(score));
                 let expected_loss = softplus(f64::from(-sign * score));
-                assert!((f64::from(error) - expected).abs() < 2e-7, "{score}: {error} {expected}");
-                assert!((f64::from(loss) - expected_loss).abs() < 3e-7 * expected_loss.max(1.0), "{score}: {loss}");
+                assert!(
+                    (f64::from(error) - expected).abs() < 2e-7,
+                    "{score}: {error} {expected}"
+                );
+                assert!(
+                    (f64::from(loss) - expected_loss).abs() < 3e-7 * expected_loss.max(1.0),
+                    "{score}: {loss}"
+                );
             }
         }
     }
@@ -389,7 +495,14 @@ mod tests {
             add_fixed(pulp::Scalar, &mut sum, u32::MAX, contribution, 4.0, draw);
             sum as i32
         };
-        let cases = [(0.374, 0.0), (-0.376, 0.0), (0.1, 0.1001), (0.1, 0.09), (-0.1, -0.1001), (0.0, 0.499)];
+        let cases = [
+            (0.374, 0.0),
+            (-0.376, 0.0),
+            (0.1, 0.1001),
+            (0.1, 0.09),
+            (-0.1, -0.1001),
+            (0.0, 0.499),
+        ];
         assert_eq!(cases.map(of), [2, -1, 2, 1, 0, 1]);
     }
 }

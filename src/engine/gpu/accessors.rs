@@ -1,14 +1,15 @@
 //! How a kernel reaches a matrix: WGSL that is the same to the kernel for any number of shards.
 //!
-//! This is the one text that no file can hold: a shader names each of its buffers, and how many there are depends on the
-//! adapter. With a single shard it is the plain index.
+//! This is the one text that no file can hold: a shader names each of its buffers, and how many
+//! there are depends on the adapter. With a single shard it is the plain index.
 
 use std::fmt::Write;
 
 use super::kernels::Access;
 use crate::model::Storage;
 
-/// What a kernel does with a matrix. A row is as wide as WIDTH, its columns are groups of four elements.
+/// What a kernel does with a matrix. A row is as wide as WIDTH, its columns are groups of four
+/// elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// Reads a table: `NAME_at(row, column)`, and `NAME_element(row, element)` for one element.
@@ -17,7 +18,8 @@ pub(super) enum Use {
     Move,
     /// Adds to sums in fixed point, by atomics: `add_to_NAME(slot, column, sum)`.
     Add,
-    /// Reads and replaces sums in fixed point: `NAME_at(slot, column)` and `set_NAME(slot, column, value)`.
+    /// Reads and replaces sums in fixed point: `NAME_at(slot, column)` and
+    /// `set_NAME(slot, column, value)`.
     Fixed,
     /// The same for sums in floats.
     Floats,
@@ -26,11 +28,21 @@ pub(super) enum Use {
 impl Use {
     /// How the buffers of the matrix are bound.
     pub(super) fn access(self) -> Access {
-        if self == Self::Read { Access::Read } else { Access::ReadWrite }
+        if self == Self::Read {
+            Access::Read
+        } else {
+            Access::ReadWrite
+        }
     }
 
     /// The bindings of a matrix from `first` on, one for each shard, and its accessors.
-    pub(super) fn accessors(self, name: &str, first: usize, shards: u32, storage: Storage) -> String {
+    pub(super) fn accessors(
+        self,
+        name: &str,
+        first: usize,
+        shards: u32,
+        storage: Storage,
+    ) -> String {
         // What is stored, and what the kernel sees of it.
         let (element, value) = match self {
             Self::Read | Self::Move if storage == Storage::F16 => ("vec2u", "vec4f"),
@@ -40,22 +52,36 @@ impl Use {
         };
         let [load, load_element, store] = match element {
             "vec2u" => [
-                "let four = SHARD[at]; return vec4f(unpack2x16float(four.x), unpack2x16float(four.y));",
+                "let four = SHARD[at]; return vec4f(unpack2x16float(four.x), \
+                 unpack2x16float(four.y));",
                 "return unpack2x16float(SHARD[at][element % 4u / 2u])[element % 2u];",
                 "SHARD[at] = pack_four(value, row, column);",
             ],
-            _ => ["return SHARD[at];", "return SHARD[at][element % 4u];", "SHARD[at] = value;"],
+            _ => [
+                "return SHARD[at];",
+                "return SHARD[at][element % 4u];",
+                "SHARD[at] = value;",
+            ],
         };
-        let access = if self == Self::Read { "read" } else { "read_write" };
+        let access = if self == Self::Read {
+            "read"
+        } else {
+            "read_write"
+        };
         let mut text = String::new();
         for (binding, shard) in (first..).zip(0..shards) {
             let _ = writeln!(
                 text,
-                "@group(0) @binding({binding}) var<storage, {access}> {name}_{shard}: array<{element}>;"
+                "@group(0) @binding({binding}) var<storage, {access}> {name}_{shard}: \
+                 array<{element}>;"
             );
         }
         let mut function = |head: &str, column: &str, statement: &str| {
-            let _ = writeln!(text, "fn {head} {{\n{}}}", body(name, shards, column, statement));
+            let _ = writeln!(
+                text,
+                "fn {head} {{\n{}}}",
+                body(name, shards, column, statement)
+            );
         };
         if self == Self::Add {
             let head = format!("add_to_{name}(row: u32, column: u32, sum: vec4i)");
@@ -67,7 +93,11 @@ impl Use {
             );
             return text;
         }
-        function(&format!("{name}_at(row: u32, column: u32) -> {value}"), "column", load);
+        function(
+            &format!("{name}_at(row: u32, column: u32) -> {value}"),
+            "column",
+            load,
+        );
         if matches!(self, Self::Read | Self::Move) {
             let head = format!("{name}_element(row: u32, element: u32) -> f32");
             function(&head, "(element / 4u)", load_element);
@@ -89,7 +119,11 @@ fn body(name: &str, shards: u32, column: &str, statement: &str) -> String {
     let mut text = format!("    let at = row * SHARD_WIDTH + {column} % SHARD_WIDTH;\n");
     let _ = writeln!(text, "    switch {column} / SHARD_WIDTH {{");
     for shard in 0..shards {
-        let case = if shard + 1 < shards { format!("case {shard}u") } else { "default".to_owned() };
+        let case = if shard + 1 < shards {
+            format!("case {shard}u")
+        } else {
+            "default".to_owned()
+        };
         let _ = writeln!(text, "        {case}: {{ {} }}", on(shard));
     }
     text + "    }\n"
@@ -103,12 +137,24 @@ mod tests {
     #[test]
     fn one_shard_costs_nothing() {
         let one = Use::Read.accessors("input", 3, 1, Storage::F32);
-        assert!(one.starts_with("@group(0) @binding(3) var<storage, read> input_0: array<vec4f>;\n"), "{one}");
-        assert!(one.contains("    let at = row * WIDTH + column;\n    return input_0[at];\n"), "{one}");
+        assert!(
+            one.starts_with("@group(0) @binding(3) var<storage, read> input_0: array<vec4f>;\n"),
+            "{one}"
+        );
+        assert!(
+            one.contains("    let at = row * WIDTH + column;\n    return input_0[at];\n"),
+            "{one}"
+        );
         assert!(!one.contains("SHARD"), "{one}");
         let three = Use::Move.accessors("table", 0, 3, Storage::F32);
         assert!(three.contains("switch column / SHARD_WIDTH"), "{three}");
-        assert!(three.contains("case 1u: { table_1[at] = value; }"), "{three}");
-        assert!(three.contains("default: { return table_2[at]; }"), "{three}");
+        assert!(
+            three.contains("case 1u: { table_1[at] = value; }"),
+            "{three}"
+        );
+        assert!(
+            three.contains("default: { return table_2[at]; }"),
+            "{three}"
+        );
     }
 }

@@ -40,12 +40,20 @@ pub fn adapters() -> Vec<Selected> {
     let mut descriptor = InstanceDescriptor::new_without_display_handle();
     descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
     let found = pollster::block_on(Instance::new(descriptor).enumerate_adapters(Backends::all()));
-    found.into_iter().enumerate().map(|(index, adapter)| Selected { adapter, index }).collect()
+    found
+        .into_iter()
+        .enumerate()
+        .map(|(index, adapter)| Selected { adapter, index })
+        .collect()
 }
 
 /// The best hardware adapter, if there is one.
 pub fn hardware() -> Option<Selected> {
-    best(adapters().into_iter().filter(|selected| !selected.is_software()))
+    best(
+        adapters()
+            .into_iter()
+            .filter(|selected| !selected.is_software()),
+    )
 }
 
 /// The adapter of an index or a part of a name; without one, the best, software included.
@@ -54,17 +62,23 @@ pub fn hardware() -> Option<Selected> {
 /// [`Error::Adapter`], with a list of those there are.
 pub fn select(wanted: Option<&str>) -> Result<Selected> {
     let all = adapters();
-    let lines: Vec<String> = all.iter().map(|selected| format!("  {}", selected.describe())).collect();
-    let found = match wanted {
-        None => best(all),
-        Some(wanted) => match wanted.parse::<usize>() {
-            Ok(index) => all.into_iter().find(|selected| selected.index == index),
-            Err(_) => {
-                let wanted = wanted.to_lowercase();
-                best(all.into_iter().filter(|selected| selected.summary().name.to_lowercase().contains(&wanted)))
-            }
-        },
-    };
+    let lines: Vec<String> = all
+        .iter()
+        .map(|selected| format!("  {}", selected.describe()))
+        .collect();
+    let found =
+        match wanted {
+            None => best(all),
+            Some(wanted) => match wanted.parse::<usize>() {
+                Ok(index) => all.into_iter().find(|selected| selected.index == index),
+                Err(_) => {
+                    let wanted = wanted.to_lowercase();
+                    best(all.into_iter().filter(|selected| {
+                        selected.summary().name.to_lowercase().contains(&wanted)
+                    }))
+                }
+            },
+        };
     found.ok_or_else(|| Error::Adapter {
         why: match wanted {
             Some(wanted) => format!("--adapter {wanted}: no adapter has this index or name"),
@@ -76,13 +90,15 @@ pub fn select(wanted: Option<&str>) -> Result<Selected> {
 
 fn best(adapters: impl IntoIterator<Item = Selected>) -> Option<Selected> {
     // Of equals the first, as the driver lists them.
-    adapters.into_iter().min_by_key(|selected| match selected.adapter.get_info().device_type {
-        DeviceType::DiscreteGpu => 0,
-        DeviceType::IntegratedGpu => 1,
-        DeviceType::VirtualGpu => 2,
-        DeviceType::Other => 3,
-        DeviceType::Cpu => 4,
-    })
+    adapters
+        .into_iter()
+        .min_by_key(|selected| match selected.adapter.get_info().device_type {
+            DeviceType::DiscreteGpu => 0,
+            DeviceType::IntegratedGpu => 1,
+            DeviceType::VirtualGpu => 2,
+            DeviceType::Other => 3,
+            DeviceType::Cpu => 4,
+        })
 }
 
 impl Selected {
@@ -110,7 +126,9 @@ impl Selected {
                 DeviceType::Cpu => "software",
                 DeviceType::Other => "other",
             },
-            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            driver: format!("{} {}", info.driver, info.driver_info)
+                .trim()
+                .to_owned(),
             max_binding: limits.max_storage_buffer_binding_size,
             max_matrix: room(&limits).saturating_mul(u64::from(most(&limits))),
             max_buffer: limits.max_buffer_size,
@@ -124,7 +142,13 @@ impl Selected {
 
     /// Index, name, backend and kind in one line.
     pub fn describe(&self) -> String {
-        let AdapterSummary { index, name, backend, kind, .. } = self.summary();
+        let AdapterSummary {
+            index,
+            name,
+            backend,
+            kind,
+            ..
+        } = self.summary();
         format!("{index}: {name} ({backend}, {kind})")
     }
 }

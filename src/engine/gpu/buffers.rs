@@ -14,8 +14,8 @@ fn padded(dim: u64) -> u64 {
     dim.next_multiple_of(4)
 }
 
-/// How many bindings of at most `max_binding` bytes each table takes, the larger one having so many rows; more than any
-/// adapter has where no number of them would do.
+/// How many bindings of at most `max_binding` bytes each table takes, the larger one having so many
+/// rows; more than any adapter has where no number of them would do.
 pub fn bindings(rows: u64, dim: u64, max_binding: u64) -> u64 {
     let groups = padded(dim) / 4;
     let shards = Shards::new(rows, u32::try_from(groups).unwrap_or(u32::MAX), max_binding);
@@ -24,7 +24,14 @@ pub fn bindings(rows: u64, dim: u64, max_binding: u64) -> u64 {
 
 /// The engine's buffers on the device.
 pub fn buffers(sizes: &Sizes) -> Vec<Allocation> {
-    let Sizes { input_rows, output_rows, dim, batch, storage, .. } = sizes;
+    let Sizes {
+        input_rows,
+        output_rows,
+        dim,
+        batch,
+        storage,
+        ..
+    } = sizes;
     let row = padded(*dim) * 4;
     let table = |rows: u64| rows * padded(*dim) * storage.bytes();
     let (w, w_prime) = (table(*input_rows), table(*output_rows));
@@ -37,10 +44,14 @@ pub fn buffers(sizes: &Sizes) -> Vec<Allocation> {
             Allocation::new("sums of targets", with_room(batch.target_rows * row)),
             Allocation::new("losses of runs", with_room(batch.runs * 4)),
             // At most: none where a workgroup's memory has room for them.
-            Allocation::new("sums of runs", with_room((batch.runs * RUN_CENTERS as u64 * row).min(RUN_SUMS_BYTES))),
+            Allocation::new(
+                "sums of runs",
+                with_room((batch.runs * RUN_CENTERS as u64 * row).min(RUN_SUMS_BYTES)),
+            ),
         ]),
         Objective::Softmax => {
-            let most = (SCORES as u64 / output_rows.max(&1)).clamp(1, (MAX_GROUPS * PRODUCT_TILE) as u64);
+            let most =
+                (SCORES as u64 / output_rows.max(&1)).clamp(1, (MAX_GROUPS * PRODUCT_TILE) as u64);
             let tile = most.min(batch.center_rows);
             buffers.extend([
                 Allocation::new("scores of the softmax", with_room(tile * output_rows * 4)),

@@ -14,16 +14,28 @@ const BYTES: u64 = 256 << 20;
 /// A measurement lasts at least this long.
 const ENOUGH: Duration = Duration::from_millis(40);
 
-/// Bytes per second that the adapter reads and writes when it copies a large buffer to another: twice what it copies.
+/// Bytes per second that the adapter reads and writes when it copies a large buffer to another:
+/// twice what it copies.
 ///
 /// # Errors
-/// [`crate::Error::Device`] and [`crate::Error::DeviceMemory`] when the adapter does not work or has no room.
+/// [`crate::Error::Device`] and [`crate::Error::DeviceMemory`] when the adapter does not work or
+/// has no room.
 pub fn copy_bandwidth(selected: &Selected) -> Result<f64> {
     let limits = selected.adapter.limits();
-    let bytes = BYTES.min(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size);
-    let needed = Needed { features: Features::empty(), buffers: 0, largest: bytes, workgroup_bytes: 0 };
+    let bytes = BYTES
+        .min(limits.max_storage_buffer_binding_size)
+        .min(limits.max_buffer_size);
+    let needed = Needed {
+        features: Features::empty(),
+        buffers: 0,
+        largest: bytes,
+        workgroup_bytes: 0,
+    };
     let mut device = Device::new(&selected.adapter, needed)?;
-    let (from, to) = (device.storage("a buffer to copy", bytes)?, device.storage("its copy", bytes)?);
+    let (from, to) = (
+        device.storage("a buffer to copy", bytes)?,
+        device.storage("its copy", bytes)?,
+    );
     let mut copy = |times: u32| -> Result<Duration> {
         let started = Instant::now();
         let mut encoder = device.device.create_command_encoder(&Default::default());

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytemuck::Pod;
 use wgpu::{
-    Adapter, Buffer, BufferDescriptor, BufferUsages, CommandEncoder, DeviceDescriptor, ErrorFilter, Features, Limits,
-    MapMode, PollType, SubmissionIndex,
+    Adapter, Buffer, BufferDescriptor, BufferUsages, CommandEncoder, DeviceDescriptor, ErrorFilter,
+    Features, Limits, MapMode, PollType, SubmissionIndex,
 };
 
 use super::tables::room;
@@ -20,7 +20,9 @@ const IN_FLIGHT: usize = 3;
 pub(super) const READ_BYTES: u64 = 32 << 20;
 
 /// What every buffer of ours is: seen by shaders, filled from the host, and read back.
-const STORAGE: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_DST).union(BufferUsages::COPY_SRC);
+const STORAGE: BufferUsages = BufferUsages::STORAGE
+    .union(BufferUsages::COPY_DST)
+    .union(BufferUsages::COPY_SRC);
 
 #[derive(Debug)]
 pub(super) struct Device {
@@ -48,13 +50,21 @@ pub(super) struct Needed {
 impl Device {
     /// Opens an adapter.
     pub(super) fn new(adapter: &Adapter, needed: Needed) -> Result<Self> {
-        let Needed { features, buffers, largest, workgroup_bytes } = needed;
+        let Needed {
+            features,
+            buffers,
+            largest,
+            workgroup_bytes,
+        } = needed;
         let name = adapter.get_info().name;
         // Batches grow with the run, up to the usual limit.
-        let binding = largest.max(Limits::default().max_storage_buffer_binding_size).min(room(&adapter.limits()));
+        let binding = largest
+            .max(Limits::default().max_storage_buffer_binding_size)
+            .min(room(&adapter.limits()));
         let usual = Limits::downlevel_defaults();
         let limits = Limits {
-            max_compute_workgroup_storage_size: workgroup_bytes.max(usual.max_compute_workgroup_storage_size),
+            max_compute_workgroup_storage_size: workgroup_bytes
+                .max(usual.max_compute_workgroup_storage_size),
             max_storage_buffer_binding_size: binding,
             max_buffer_size: binding.max(READ_BYTES),
             max_storage_buffers_per_shader_stage: buffers,
@@ -66,19 +76,33 @@ impl Device {
             required_limits: limits.clone(),
             ..DeviceDescriptor::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
-            .map_err(|error| Error::Device { doing: format!("opening {name}"), why: error.to_string() })?;
+        let (device, queue) =
+            pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
+                Error::Device {
+                    doing: format!("opening {name}"),
+                    why: error.to_string(),
+                }
+            })?;
         tracing::info!(
             "granted by {name}: {buffers} bindings of {}, {}",
             quantity::bytes(binding),
-            if features.is_empty() { "no features".to_owned() } else { format!("features {features}") }
+            if features.is_empty() {
+                "no features".to_owned()
+            } else {
+                format!("features {features}")
+            }
         );
         let failure = Arc::new(Mutex::new(None));
         let note = |failure: &Arc<Mutex<Option<String>>>, text: String| {
-            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+            failure
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(text);
         };
         let heard = Arc::clone(&failure);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&heard, error.to_string())));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            note(&heard, error.to_string())
+        }));
         let heard = Arc::clone(&failure);
         device.set_device_lost_callback(move |reason, text| {
             // A device that we give back ourselves is lost to nobody.
@@ -86,7 +110,14 @@ impl Device {
                 note(&heard, format!("the device was lost ({reason:?}) {text}"));
             }
         });
-        Ok(Self { device, queue, limits, adapter: name, failure, in_flight: VecDeque::new() })
+        Ok(Self {
+            device,
+            queue,
+            limits,
+            adapter: name,
+            failure,
+            in_flight: VecDeque::new(),
+        })
     }
 
     /// The largest buffer that a shader can see whole, in bytes.
@@ -104,26 +135,42 @@ impl Device {
         self.buffer(what, bytes, STORAGE)
     }
 
-    pub(super) fn buffer(&self, what: &'static str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
+    pub(super) fn buffer(
+        &self,
+        what: &'static str,
+        bytes: u64,
+        usage: BufferUsages,
+    ) -> Result<Buffer> {
         let allowed = self.largest_binding();
         if bytes > allowed {
             let (what, adapter) = (what.to_owned(), self.adapter.clone());
-            return Err(Error::DeviceLimit { what, needed: bytes, allowed, adapter });
+            return Err(Error::DeviceLimit {
+                what,
+                needed: bytes,
+                allowed,
+                adapter,
+            });
         }
         let scope = self.device.push_error_scope(ErrorFilter::OutOfMemory);
-        let descriptor = BufferDescriptor { label: Some(what), size: bytes.max(4), usage, mapped_at_creation: false };
+        let descriptor = BufferDescriptor {
+            label: Some(what),
+            size: bytes.max(4),
+            usage,
+            mapped_at_creation: false,
+        };
         let buffer = self.device.create_buffer(&descriptor);
         match pollster::block_on(scope.pop()) {
-            Some(_) => {
-                Err(Error::DeviceMemory { doing: format!("making room for {what} ({})", quantity::bytes(bytes)) })
-            }
+            Some(_) => Err(Error::DeviceMemory {
+                doing: format!("making room for {what} ({})", quantity::bytes(bytes)),
+            }),
             None => self.check(what).map(|()| buffer),
         }
     }
 
     /// Runs a recording; waits while too many are under way.
     pub(super) fn submit(&mut self, encoder: CommandEncoder) -> Result<()> {
-        self.in_flight.push_back(self.queue.submit([encoder.finish()]));
+        self.in_flight
+            .push_back(self.queue.submit([encoder.finish()]));
         if self.in_flight.len() > IN_FLIGHT {
             let oldest = self.in_flight.pop_front();
             self.wait(oldest)?;
@@ -133,21 +180,35 @@ impl Device {
 
     pub(super) fn wait(&self, submission_index: Option<SubmissionIndex>) -> Result<()> {
         self.device
-            .poll(PollType::Wait { submission_index, timeout: None })
-            .map_err(|error| Error::Device { doing: "waiting for it".to_owned(), why: error.to_string() })?;
+            .poll(PollType::Wait {
+                submission_index,
+                timeout: None,
+            })
+            .map_err(|error| Error::Device {
+                doing: "waiting for it".to_owned(),
+                why: error.to_string(),
+            })?;
         self.check("waiting for it")
     }
 
     /// Whatever the driver reported meanwhile.
     fn check(&self, doing: &str) -> Result<()> {
-        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            Some(why) => Err(Error::Device { doing: doing.to_owned(), why }),
+        match self
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+        {
+            Some(why) => Err(Error::Device {
+                doing: doing.to_owned(),
+                why,
+            }),
             None => Ok(()),
         }
     }
 
-    /// Brings the first `bytes` bytes of a buffer back, in pieces of whole rows of `row` bytes, once all that was submitted
-    /// is done.
+    /// Brings the first `bytes` bytes of a buffer back, in pieces of whole rows of `row` bytes,
+    /// once all that was submitted is done.
     pub(super) fn read<T: Pod>(
         &mut self,
         buffer: &Buffer,
@@ -156,7 +217,11 @@ impl Device {
         mut take: impl FnMut(&[T]),
     ) -> Result<()> {
         let piece = (READ_BYTES / row * row).min(bytes);
-        let staging = self.buffer("reading back", piece, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        let staging = self.buffer(
+            "reading back",
+            piece,
+            BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+        )?;
         let mut start = 0;
         while start < bytes {
             let size = piece.min(bytes - start);
@@ -170,9 +235,17 @@ impl Device {
             });
             self.wait(None)?;
             self.in_flight.clear();
-            let failed = |why: String| Error::Device { doing: "reading back".to_owned(), why };
-            mapped.recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
-            let view = staging.get_mapped_range(..size).map_err(|e| failed(e.to_string()))?;
+            let failed = |why: String| Error::Device {
+                doing: "reading back".to_owned(),
+                why,
+            };
+            mapped
+                .recv()
+                .map_err(|e| failed(e.to_string()))?
+                .map_err(|e| failed(e.to_string()))?;
+            let view = staging
+                .get_mapped_range(..size)
+                .map_err(|e| failed(e.to_string()))?;
             take(bytemuck::cast_slice(&view));
             drop(view);
             staging.unmap();

@@ -1,9 +1,10 @@
 //! The kernels: which fragments each is made of, what it is bound to, and its pipeline.
 
 use wgpu::{
-    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
-    BindingType, Buffer, BufferBindingType, ComputePipeline, ComputePipelineDescriptor, PipelineCompilationOptions,
-    PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
+    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
+    BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType, ComputePipeline,
+    ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayoutDescriptor,
+    ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
 use self::Access::{Read, ReadWrite};
@@ -53,7 +54,11 @@ const KERNELS: [&Kernel; 9] = [
 
 pub(super) const WINDOW: Kernel = Kernel {
     name: "window",
-    fragments: &[shader!("run_sums_workgroup"), FIXED_POINT, shader!("window")],
+    fragments: &[
+        shader!("run_sums_workgroup"),
+        FIXED_POINT,
+        shader!("window"),
+    ],
     bindings: &[Read, ReadWrite, Read],
     matrices: OF_WINDOW,
 };
@@ -63,8 +68,12 @@ pub(super) const WINDOW_OF_WIDE_ROWS: Kernel = Kernel {
     bindings: &[Read, ReadWrite, Read, ReadWrite],
     matrices: OF_WINDOW,
 };
-const OF_WINDOW: &[(&str, Use)] =
-    &[("input", Use::Read), ("output", Use::Read), ("center_sums", Use::Add), ("target_sums", Use::Add)];
+const OF_WINDOW: &[(&str, Use)] = &[
+    ("input", Use::Read),
+    ("output", Use::Read),
+    ("center_sums", Use::Add),
+    ("target_sums", Use::Add),
+];
 pub(super) const APPLY_FIXED: Kernel = Kernel {
     name: "apply fixed-point sums",
     fragments: &[FIXED_POINT, shader!("sums_fixed"), shader!("apply")],
@@ -155,7 +164,11 @@ impl Layout {
 
     /// Bytes of a workgroup's memory that its kernels take at most.
     pub(super) fn workgroup_bytes(&self) -> u32 {
-        let sums = if self.run_sums_fit { self.run_sums() } else { 0 };
+        let sums = if self.run_sums_fit {
+            self.run_sums()
+        } else {
+            0
+        };
         16 * (self.lanes + sums)
     }
 }
@@ -172,7 +185,9 @@ impl Kernel {
     /// Whether a constant is among those that can be overridden.
     pub(super) fn knows(&self, constant: &str) -> bool {
         let declaration = format!("override {constant}:");
-        self.fragments.iter().any(|fragment| fragment.contains(&declaration))
+        self.fragments
+            .iter()
+            .any(|fragment| fragment.contains(&declaration))
     }
 
     /// Buffers that it binds with so many shards of each matrix.
@@ -182,20 +197,29 @@ impl Kernel {
 
     /// All its bindings in order.
     fn accesses(&self, shards: u32) -> impl Iterator<Item = Access> {
-        let of_matrices = self.matrices.iter().flat_map(move |(_, usage)| (0..shards).map(|_| usage.access()));
+        let of_matrices = self
+            .matrices
+            .iter()
+            .flat_map(move |(_, usage)| (0..shards).map(|_| usage.access()));
         self.bindings.iter().copied().chain(of_matrices)
     }
 
     fn text(&self, layout: Layout) -> String {
-        let reduce = if layout.subgroups { REDUCE_SUBGROUP } else { REDUCE_WORKGROUP };
+        let reduce = if layout.subgroups {
+            REDUCE_SUBGROUP
+        } else {
+            REDUCE_WORKGROUP
+        };
         let shards = layout.shards.count;
         let firsts = (self.bindings.len()..).step_by(shards as usize);
         let matrices = firsts
             .zip(self.matrices)
             .map(|(first, (name, usage))| usage.accessors(name, first, shards, layout.storage));
         // No array within a function may have a length that is overridden.
-        let columns =
-            format!("// Groups of four elements that a lane has of a row.\nconst COLUMNS = {}u;\n", layout.columns());
+        let columns = format!(
+            "// Groups of four elements that a lane has of a row.\nconst COLUMNS = {}u;\n",
+            layout.columns()
+        );
         let mut text = [BATCH, &columns, reduce].join("\n");
         text.extend(matrices);
         let moves = self.matrices.iter().any(|(_, usage)| *usage == Use::Move);
@@ -206,15 +230,26 @@ impl Kernel {
     }
 
     /// Compiles the kernel; `overrides` are the constants that it has beyond those of every kernel.
-    pub(super) fn pipeline(&self, device: &Device, layout: Layout, overrides: &[(&'static str, f64)]) -> Pipeline {
+    pub(super) fn pipeline(
+        &self,
+        device: &Device,
+        layout: Layout,
+        overrides: &[(&'static str, f64)],
+    ) -> Pipeline {
         let device = &device.device;
-        let descriptor =
-            ShaderModuleDescriptor { label: Some(self.name), source: ShaderSource::Wgsl(self.text(layout).into()) };
+        let descriptor = ShaderModuleDescriptor {
+            label: Some(self.name),
+            source: ShaderSource::Wgsl(self.text(layout).into()),
+        };
         let module = if layout.checks {
             device.create_shader_module(descriptor)
         } else {
-            #[expect(unsafe_code, reason = "checks within shaders halve the speed of the window kernel")]
-            // SAFETY: every index that the kernels follow comes from a batch, and `Batch::validate` has passed it.
+            #[expect(
+                unsafe_code,
+                reason = "checks within shaders halve the speed of the window kernel"
+            )]
+            // SAFETY: every index that the kernels follow comes from a batch, and `Batch::validate`
+            // has passed it.
             unsafe {
                 device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked())
             }
@@ -225,15 +260,19 @@ impl Kernel {
                 binding,
                 visibility: ShaderStages::COMPUTE,
                 ty: BindingType::Buffer {
-                    ty: BufferBindingType::Storage { read_only: access == Read },
+                    ty: BufferBindingType::Storage {
+                        read_only: access == Read,
+                    },
                     has_dynamic_offset: false,
                     min_binding_size: None,
                 },
                 count: None,
             })
             .collect();
-        let bindings =
-            device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: Some(self.name), entries: &entries });
+        let bindings = device.create_bind_group_layout(&BindGroupLayoutDescriptor {
+            label: Some(self.name),
+            entries: &entries,
+        });
         let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
             label: Some(self.name),
             bind_group_layouts: &[Some(&bindings)],
@@ -263,16 +302,27 @@ impl Kernel {
             },
             cache: None,
         });
-        Pipeline { pipeline, layout: bindings, name: self.name }
+        Pipeline {
+            pipeline,
+            layout: bindings,
+            name: self.name,
+        }
     }
 }
 
 impl Pipeline {
     /// Binds buffers, in the order of the kernel's bindings.
-    pub(super) fn bind<'a>(&self, device: &Device, buffers: impl Iterator<Item = &'a Buffer>) -> BindGroup {
+    pub(super) fn bind<'a>(
+        &self,
+        device: &Device,
+        buffers: impl Iterator<Item = &'a Buffer>,
+    ) -> BindGroup {
         let entries: Vec<BindGroupEntry<'_>> = (0..)
             .zip(buffers)
-            .map(|(binding, buffer)| BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .map(|(binding, buffer)| BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
             .collect();
         device.device.create_bind_group(&BindGroupDescriptor {
             label: Some(self.name),
@@ -293,7 +343,10 @@ mod tests {
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
 
     fn parsed(kernel: &Kernel, subgroups: bool, shards: u32, storage: Storage) -> naga::Module {
-        let shards = Shards { count: shards, width: 32u32.div_ceil(shards) };
+        let shards = Shards {
+            count: shards,
+            width: 32u32.div_ceil(shards),
+        };
         let layout = Layout {
             lanes: 32,
             subgroups,
@@ -305,33 +358,56 @@ mod tests {
             storage,
             checks: true,
         };
-        naga::front::wgsl::parse_str(&kernel.text(layout)).unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
+        naga::front::wgsl::parse_str(&kernel.text(layout))
+            .unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
     }
 
-    /// Every kernel with either reduction and any number of shards is valid, and is bound as the table says.
+    /// Every kernel with either reduction and any number of shards is valid, and is bound as the
+    /// table says.
     #[test]
     fn kernels_are_valid_and_match_their_table() {
         for kernel in KERNELS {
-            for (subgroups, shards, storage) in
-                [(false, 1, Storage::F32), (true, 1, Storage::F16), (true, 2, Storage::F32), (false, 3, Storage::F16)]
-            {
+            for (subgroups, shards, storage) in [
+                (false, 1, Storage::F32),
+                (true, 1, Storage::F16),
+                (true, 2, Storage::F32),
+                (false, 3, Storage::F16),
+            ] {
                 let module = parsed(kernel, subgroups, shards, storage);
-                let mut validator =
-                    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
-                validator.validate(&module).unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
+                let mut validator = naga::valid::Validator::new(
+                    naga::valid::ValidationFlags::all(),
+                    naga::valid::Capabilities::all(),
+                );
+                validator
+                    .validate(&module)
+                    .unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
                 let mut bindings: Vec<(u32, Access)> = module
                     .global_variables
                     .iter()
                     .filter_map(|(_, variable)| {
-                        let naga::AddressSpace::Storage { access } = variable.space else { return None };
+                        let naga::AddressSpace::Storage { access } = variable.space else {
+                            return None;
+                        };
                         let writes = access.contains(naga::StorageAccess::STORE);
-                        Some((variable.binding?.binding, if writes { ReadWrite } else { Read }))
+                        Some((
+                            variable.binding?.binding,
+                            if writes { ReadWrite } else { Read },
+                        ))
                     })
                     .collect();
                 bindings.sort_by_key(|&(binding, _)| binding);
-                assert_eq!(bindings, (0..).zip(kernel.accesses(shards)).collect::<Vec<_>>(), "{}", kernel.name);
+                assert_eq!(
+                    bindings,
+                    (0..).zip(kernel.accesses(shards)).collect::<Vec<_>>(),
+                    "{}",
+                    kernel.name
+                );
                 assert_eq!(bindings.len() as u32, kernel.buffers(shards));
-                assert!(kernel.buffers(shards) <= most_buffers(shards), "{}", kernel.name);
+                assert!(
+                    kernel.buffers(shards) <= most_buffers(shards),
+                    "{}",
+                    kernel.name
+                );
             }
         }
     }
@@ -341,20 +417,32 @@ mod tests {
     fn the_header_is_laid_out_alike() {
         let module = parsed(&WINDOW, false, 1, Storage::F32);
         let members = |name: &str| {
-            let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
+            let (_, ty) = module
+                .types
+                .iter()
+                .find(|(_, ty)| ty.name.as_deref() == Some(name))
+                .unwrap();
             match &ty.inner {
-                naga::TypeInner::Struct { members, .. } => {
-                    members.iter().map(|m| (m.name.clone().unwrap(), m.offset as usize)).collect::<Vec<_>>()
-                }
+                naga::TypeInner::Struct { members, .. } => members
+                    .iter()
+                    .map(|m| (m.name.clone().unwrap(), m.offset as usize))
+                    .collect::<Vec<_>>(),
                 other => panic!("{other:?}"),
             }
         };
         let header = members("Header");
-        assert_eq!(header.iter().map(|(name, at)| (name.as_str(), *at)).collect::<Vec<_>>(), HEADER_OFFSETS);
+        assert_eq!(
+            header
+                .iter()
+                .map(|(name, at)| (name.as_str(), *at))
+                .collect::<Vec<_>>(),
+            HEADER_OFFSETS
+        );
         assert_eq!(members("Batch")[1], ("data".to_owned(), HEADER_WORDS * 4));
     }
 
-    /// Constants that host and shader share. (naga's parser keeps no names of constants, so the text is compared.)
+    /// Constants that host and shader share. (naga's parser keeps no names of constants, so the
+    /// text is compared.)
     #[test]
     fn constants_are_alike() {
         let line = format!("const TARGET_BLOCK = {TARGET_BLOCK}u;");
@@ -369,6 +457,9 @@ mod tests {
             assert!(FIXED_POINT.lines().any(|own| own == line), "{line}");
         }
         let line = format!("const TILE = {PRODUCT_TILE}u;");
-        assert!(SOFTMAX_SCORES.fragments[0].lines().any(|own| own == line), "{line}");
+        assert!(
+            SOFTMAX_SCORES.fragments[0].lines().any(|own| own == line),
+            "{line}"
+        );
     }
 }

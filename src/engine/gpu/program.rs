@@ -1,13 +1,15 @@
-//! The kernels of a step: for each objective which ones, what each is bound to, and how many workgroups it takes.
+//! The kernels of a step: for each objective which ones, what each is bound to, and how many
+//! workgroups it takes.
 
 use super::device::Device;
 use super::kernels::{
-    APPLY_FIXED, APPLY_FLOAT, Kernel, LOSS, Layout, Pipeline, SOFTMAX_CENTER_SUMS, SOFTMAX_ERRORS, SOFTMAX_SCORES,
-    SOFTMAX_TARGET_SUMS, WINDOW, WINDOW_OF_WIDE_ROWS,
+    APPLY_FIXED, APPLY_FLOAT, Kernel, LOSS, Layout, Pipeline, SOFTMAX_CENTER_SUMS, SOFTMAX_ERRORS,
+    SOFTMAX_SCORES, SOFTMAX_TARGET_SUMS, WINDOW, WINDOW_OF_WIDE_ROWS,
 };
 use crate::engine::Objective;
 
-/// Workgroups in a dimension of a dispatch: every adapter allows this many, and kernels stride over the rest.
+/// Workgroups in a dimension of a dispatch: every adapter allows this many, and kernels stride over
+/// the rest.
 pub(super) const MAX_GROUPS: usize = 65_535;
 
 /// Rows, and columns, of a product that a workgroup takes: `TILE` of `shaders/product.wgsl`.
@@ -55,11 +57,17 @@ pub(super) struct Between {
 }
 
 const fn plain(what: &'static str) -> Between {
-    Between { what, is_matrix: false }
+    Between {
+        what,
+        is_matrix: false,
+    }
 }
 
 const fn matrix(what: &'static str) -> Between {
-    Between { what, is_matrix: true }
+    Between {
+        what,
+        is_matrix: true,
+    }
 }
 
 /// Workgroups for a stage.
@@ -74,35 +82,84 @@ use Bound::{BatchLosses, Input, Largest, Output, Scratch, Upload};
 type StageTable = [(&'static Kernel, Option<bool>, &'static [Bound])];
 
 /// The buffers between the kernels of [`SIGMOID`].
-const OF_SIGMOID: &[Between] =
-    &[matrix("sums of centers"), matrix("sums of targets"), plain("losses of runs"), plain("sums of runs")];
+const OF_SIGMOID: &[Between] = &[
+    matrix("sums of centers"),
+    matrix("sums of targets"),
+    plain("losses of runs"),
+    plain("sums of runs"),
+];
 
 /// Kernel, for `apply` whether to W', and bindings.
 const SIGMOID: &StageTable = &[
-    (&WINDOW, None, &[Upload, Scratch(2), Largest, Input, Output, Scratch(0), Scratch(1)]),
-    (&APPLY_FIXED, Some(false), &[Upload, Largest, Input, Scratch(0)]),
-    (&APPLY_FIXED, Some(true), &[Upload, Largest, Output, Scratch(1)]),
+    (
+        &WINDOW,
+        None,
+        &[
+            Upload,
+            Scratch(2),
+            Largest,
+            Input,
+            Output,
+            Scratch(0),
+            Scratch(1),
+        ],
+    ),
+    (
+        &APPLY_FIXED,
+        Some(false),
+        &[Upload, Largest, Input, Scratch(0)],
+    ),
+    (
+        &APPLY_FIXED,
+        Some(true),
+        &[Upload, Largest, Output, Scratch(1)],
+    ),
     (&LOSS, None, &[Upload, Scratch(2), BatchLosses, Largest]),
 ];
 
 /// The same for rows that are too wide for the memory of a workgroup.
 const SIGMOID_OF_WIDE_ROWS: &StageTable = &[
-    (&WINDOW_OF_WIDE_ROWS, None, &[Upload, Scratch(2), Largest, Scratch(3), Input, Output, Scratch(0), Scratch(1)]),
+    (
+        &WINDOW_OF_WIDE_ROWS,
+        None,
+        &[
+            Upload,
+            Scratch(2),
+            Largest,
+            Scratch(3),
+            Input,
+            Output,
+            Scratch(0),
+            Scratch(1),
+        ],
+    ),
     SIGMOID[1],
     SIGMOID[2],
     SIGMOID[3],
 ];
 
 /// The buffers between the kernels of [`SOFTMAX`]. The scores become errors.
-const OF_SOFTMAX: &[Between] =
-    &[plain("scores of a softmax"), matrix("sums of centers"), matrix("sums of words"), plain("losses of centers")];
+const OF_SOFTMAX: &[Between] = &[
+    plain("scores of a softmax"),
+    matrix("sums of centers"),
+    matrix("sums of words"),
+    plain("losses of centers"),
+];
 
 /// The same.
 const SOFTMAX: &StageTable = &[
     (&SOFTMAX_SCORES, None, &[Upload, Scratch(0), Input, Output]),
     (&SOFTMAX_ERRORS, None, &[Upload, Scratch(0), Scratch(3)]),
-    (&SOFTMAX_CENTER_SUMS, None, &[Upload, Scratch(0), Output, Scratch(1)]),
-    (&SOFTMAX_TARGET_SUMS, None, &[Upload, Scratch(0), Input, Scratch(2)]),
+    (
+        &SOFTMAX_CENTER_SUMS,
+        None,
+        &[Upload, Scratch(0), Output, Scratch(1)],
+    ),
+    (
+        &SOFTMAX_TARGET_SUMS,
+        None,
+        &[Upload, Scratch(0), Input, Scratch(2)],
+    ),
     (&APPLY_FLOAT, Some(false), &[Upload, Input, Scratch(1)]),
     (&LOSS, None, &[Upload, Scratch(3), BatchLosses, Largest]),
     (&APPLY_FLOAT, Some(true), &[Upload, Output, Scratch(2)]),
@@ -110,33 +167,58 @@ const SOFTMAX: &StageTable = &[
 
 impl Program {
     /// Compiles the kernels of an objective.
-    pub(super) fn new(objective: Objective, device: &Device, layout: Layout, output_rows: usize) -> Self {
+    pub(super) fn new(
+        objective: Objective,
+        device: &Device,
+        layout: Layout,
+        output_rows: usize,
+    ) -> Self {
         let (table, scratch) = match objective {
             Objective::Sigmoid if layout.run_sums_fit => (SIGMOID, OF_SIGMOID),
             Objective::Sigmoid => (SIGMOID_OF_WIDE_ROWS, OF_SIGMOID),
             Objective::Softmax => (SOFTMAX, OF_SOFTMAX),
         };
         let rows = ("ROWS", output_rows as f64);
-        let stage = |&(kernel, is_output, bound): &(&'static Kernel, Option<bool>, &'static [Bound])| {
-            let mut constants = Vec::new();
-            constants.extend(is_output.map(|is_output| ("IS_OUTPUT", f64::from(u8::from(is_output)))));
-            constants.extend(kernel.knows("ROWS").then_some(rows));
-            let table = is_output.map_or("", |is_output| if is_output { ": W'" } else { ": W" });
-            let name = format!("{}{table}", kernel.name);
-            Stage { name, pipeline: kernel.pipeline(device, layout, &constants), bound }
-        };
-        Self { stages: table.iter().map(stage).collect(), scratch }
+        let stage =
+            |&(kernel, is_output, bound): &(&'static Kernel, Option<bool>, &'static [Bound])| {
+                let mut constants = Vec::new();
+                constants.extend(
+                    is_output.map(|is_output| ("IS_OUTPUT", f64::from(u8::from(is_output)))),
+                );
+                constants.extend(kernel.knows("ROWS").then_some(rows));
+                let table =
+                    is_output.map_or("", |is_output| if is_output { ": W'" } else { ": W" });
+                let name = format!("{}{table}", kernel.name);
+                Stage {
+                    name,
+                    pipeline: kernel.pipeline(device, layout, &constants),
+                    bound,
+                }
+            };
+        Self {
+            stages: table.iter().map(stage).collect(),
+            scratch,
+        }
     }
 }
 
 /// As many workgroups as items, up to what suits the adapter: kernels stride over the rest.
 fn line(stage: usize, items: usize, layout: Layout) -> Dispatch {
-    Dispatch { stage, groups: [items.min(layout.groups) as u32, 1] }
+    Dispatch {
+        stage,
+        groups: [items.min(layout.groups) as u32, 1],
+    }
 }
 
 /// Workgroups for a product of so many rows and columns.
 fn tiles(stage: usize, rows: usize, columns: usize) -> Dispatch {
-    Dispatch { stage, groups: [columns.div_ceil(PRODUCT_TILE) as u32, rows.div_ceil(PRODUCT_TILE) as u32] }
+    Dispatch {
+        stage,
+        groups: [
+            columns.div_ceil(PRODUCT_TILE) as u32,
+            rows.div_ceil(PRODUCT_TILE) as u32,
+        ],
+    }
 }
 
 /// Bytes that the sums of runs take in a buffer, where they are not in the memory of workgroups.
@@ -148,14 +230,26 @@ pub(super) fn runs_at_once(layout: Layout, runs: usize) -> (usize, u64) {
         return (runs, 0);
     }
     let bytes = 16 * u64::from(layout.run_sums());
-    let groups = runs.min(layout.groups).min((RUN_SUMS_BYTES / bytes).max(1) as usize);
+    let groups = runs
+        .min(layout.groups)
+        .min((RUN_SUMS_BYTES / bytes).max(1) as usize);
     (groups, groups as u64 * bytes)
 }
 
 /// A step of [`Objective::Sigmoid`].
-pub(super) fn sigmoid(layout: Layout, runs: usize, centers: usize, targets: usize) -> [Dispatch; 4] {
+pub(super) fn sigmoid(
+    layout: Layout,
+    runs: usize,
+    centers: usize,
+    targets: usize,
+) -> [Dispatch; 4] {
     let (groups, _) = runs_at_once(layout, runs);
-    [line(0, groups, layout), line(1, centers, layout), line(2, targets, layout), line(3, 1, layout)]
+    [
+        line(0, groups, layout),
+        line(1, centers, layout),
+        line(2, targets, layout),
+        line(3, 1, layout),
+    ]
 }
 
 /// A tile of centers in a step of [`Objective::Softmax`]; `last` moves W'.

@@ -1,7 +1,9 @@
-//! How the matrices lie on the device: cut by columns into shards where they are larger than a binding.
+//! How the matrices lie on the device: cut by columns into shards where they are larger than a
+//! binding.
 //!
-//! The k-th piece of every row lies in shard k, so that a kernel chooses a buffer by column, never by row. The sums of a
-//! batch are cut as the tables are: a batch touches no more rows than there are, so they fit where a table does.
+//! The k-th piece of every row lies in shard k, so that a kernel chooses a buffer by column, never
+//! by row. The sums of a batch are cut as the tables are: a batch touches no more rows than there
+//! are, so they fit where a table does.
 
 use ::half::f16;
 use bytemuck::Pod;
@@ -29,15 +31,20 @@ pub(super) struct Shards {
 }
 
 impl Shards {
-    /// The fewest shards that hold `rows` rows, `width` groups of four wide, in bindings of `room` bytes.
+    /// The fewest shards that hold `rows` rows, `width` groups of four wide, in bindings of `room`
+    /// bytes.
     pub(super) fn new(rows: u64, width: u32, room: u64) -> Option<Self> {
         let fitting = (room / (rows.max(1) * FOUR_BYTES)).min(u64::from(width)) as u32;
         // Pieces as even as can be: no number of shards is fewer.
         let count = width.checked_div(fitting)? + u32::from(!width.is_multiple_of(fitting));
-        Some(Self { count, width: width.div_ceil(count) })
+        Some(Self {
+            count,
+            width: width.div_ceil(count),
+        })
     }
 
-    /// How matrices of up to `rows` rows are cut for an adapter of these limits, in shards of at most `largest` bytes.
+    /// How matrices of up to `rows` rows are cut for an adapter of these limits, in shards of at
+    /// most `largest` bytes.
     ///
     /// # Errors
     /// [`Error::DeviceLimit`] when it cannot bind that many.
@@ -50,12 +57,14 @@ impl Shards {
     ) -> Result<Self> {
         let room = room(limits).min(largest.unwrap_or(u64::MAX));
         let most = most(limits);
-        Self::new(rows as u64, width, room).filter(|shards| shards.count <= most).ok_or_else(|| Error::DeviceLimit {
-            what: format!("a matrix of {}", plural(rows as u64, "row")),
-            needed: rows as u64 * u64::from(width) * FOUR_BYTES,
-            allowed: room * u64::from(most),
-            adapter: format!("{adapter}, which binds {most} x {},", bytes(room)),
-        })
+        Self::new(rows as u64, width, room)
+            .filter(|shards| shards.count <= most)
+            .ok_or_else(|| Error::DeviceLimit {
+                what: format!("a matrix of {}", plural(rows as u64, "row")),
+                needed: rows as u64 * u64::from(width) * FOUR_BYTES,
+                allowed: room * u64::from(most),
+                adapter: format!("{adapter}, which binds {most} x {},", bytes(room)),
+            })
     }
 
     /// Bytes of a row of sums in each shard.
@@ -66,7 +75,9 @@ impl Shards {
 
 /// The largest buffer that a shader can see whole, in bytes.
 pub(super) fn room(limits: &Limits) -> u64 {
-    limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+    limits
+        .max_storage_buffer_binding_size
+        .min(limits.max_buffer_size)
 }
 
 /// The most shards for which no kernel has more bindings than a shader may have.
@@ -88,7 +99,12 @@ pub(super) struct DeviceTable {
 
 impl DeviceTable {
     /// Brings a matrix over, some rows at a time, each padded to whole groups of four.
-    pub(super) fn upload(device: &Device, what: &'static str, matrix: &Matrix, layout: &Layout) -> Result<Self> {
+    pub(super) fn upload(
+        device: &Device,
+        what: &'static str,
+        matrix: &Matrix,
+        layout: &Layout,
+    ) -> Result<Self> {
         let (rows, dim) = (matrix.rows(), matrix.dim());
         let (storage, width) = (layout.storage, layout.shards.width as usize * 4);
         let row_bytes = width as u64 * storage.bytes();
@@ -112,13 +128,21 @@ impl DeviceTable {
                         bytemuck::cast_slice(&halves)
                     }
                 };
-                device.queue.write_buffer(&buffer, first as u64 * row_bytes, bytes);
+                device
+                    .queue
+                    .write_buffer(&buffer, first as u64 * row_bytes, bytes);
                 // What is written waits in host memory until the next submission.
                 device.queue.submit([]);
             }
             shards.push(buffer);
         }
-        Ok(Self { shards, rows, dim, width, storage })
+        Ok(Self {
+            shards,
+            rows,
+            dim,
+            width,
+            storage,
+        })
     }
 
     /// Brings it back, without its padding.
@@ -133,15 +157,23 @@ impl DeviceTable {
         let mut matrix = Matrix::zeros(self.rows, self.dim);
         let row_bytes = (self.width * size_of::<T>()) as u64;
         for (shard, buffer) in self.shards.iter().enumerate() {
-            let columns = (shard * self.width).min(self.dim)..((shard + 1) * self.width).min(self.dim);
+            let columns =
+                (shard * self.width).min(self.dim)..((shard + 1) * self.width).min(self.dim);
             let mut row = 0;
-            device.read(buffer, self.rows as u64 * row_bytes, row_bytes, |pieces: &[T]| {
-                for piece in pieces.chunks_exact(self.width) {
-                    let own = &mut matrix.row_mut(row)[columns.clone()];
-                    own.iter_mut().zip(piece).for_each(|(own, stored)| *own = widen(stored));
-                    row += 1;
-                }
-            })?;
+            device.read(
+                buffer,
+                self.rows as u64 * row_bytes,
+                row_bytes,
+                |pieces: &[T]| {
+                    for piece in pieces.chunks_exact(self.width) {
+                        let own = &mut matrix.row_mut(row)[columns.clone()];
+                        own.iter_mut()
+                            .zip(piece)
+                            .for_each(|(own, stored)| *own = widen(stored));
+                        row += 1;
+                    }
+                },
+            )?;
         }
         Ok(matrix)
     }
@@ -171,14 +203,37 @@ mod tests {
     /// An adapter as small as WebGPU's defaults binds one shard; lavapipe, with 32 bindings, seven.
     #[test]
     fn bindings_limit_the_shards() {
-        let limits = |bindings| Limits { max_storage_buffers_per_shader_stage: bindings, ..Limits::default() };
-        assert_eq!([7, 8, 11, 12, 32].map(|bindings| most(&limits(bindings))), [0, 1, 1, 2, 7]);
+        let limits = |bindings| Limits {
+            max_storage_buffers_per_shader_stage: bindings,
+            ..Limits::default()
+        };
+        assert_eq!(
+            [7, 8, 11, 12, 32].map(|bindings| most(&limits(bindings))),
+            [0, 1, 1, 2, 7]
+        );
         assert_eq!(most(&limits(u32::MAX)), MOST_SHARDS);
         let cut = |rows, bindings| Shards::for_adapter(rows, 75, &limits(bindings), None, "a chip");
-        assert_eq!(cut(100_000, 8).unwrap(), Shards { count: 1, width: 75 });
-        assert_eq!(cut(200_000, 12).unwrap(), Shards { count: 2, width: 38 });
+        assert_eq!(
+            cut(100_000, 8).unwrap(),
+            Shards {
+                count: 1,
+                width: 75
+            }
+        );
+        assert_eq!(
+            cut(200_000, 12).unwrap(),
+            Shards {
+                count: 2,
+                width: 38
+            }
+        );
         let error = cut(200_000, 8).unwrap_err().to_string();
-        for part in ["a matrix of 200,000 rows needs 240 MB", "1 x 134 MB", "--max-vocab", "--engine cpu"] {
+        for part in [
+            "a matrix of 200,000 rows needs 240 MB",
+            "1 x 134 MB",
+            "--max-vocab",
+            "--engine cpu",
+        ] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -1,12 +1,13 @@
-//! How long the stages of steps take: on the device by timestamps around passes of one kernel each, on the host by its clock.
+//! How long the stages of steps take: on the device by timestamps around passes of one kernel each,
+//! on the host by its clock.
 //!
 //! Timestamps are resolved on the device, and brought over when someone asks or their room is full.
 
 use std::time::{Duration, Instant};
 
 use wgpu::{
-    Buffer, BufferUsages, CommandEncoder, ComputePassTimestampWrites, QUERY_RESOLVE_BUFFER_ALIGNMENT, QUERY_SIZE,
-    QuerySet, QuerySetDescriptor, QueryType,
+    Buffer, BufferUsages, CommandEncoder, ComputePassTimestampWrites,
+    QUERY_RESOLVE_BUFFER_ALIGNMENT, QUERY_SIZE, QuerySet, QuerySetDescriptor, QueryType,
 };
 
 use super::device::Device;
@@ -54,10 +55,17 @@ struct KernelTimes {
 }
 
 impl Timing {
-    /// For submissions of at most `passes` passes; kernels are timed where the device has timestamps.
+    /// For submissions of at most `passes` passes; kernels are timed where the device has
+    /// timestamps.
     pub(super) fn new(device: &Device, passes: usize, stages: usize) -> Result<Self> {
-        let kernels = device.has_timestamps().then(|| KernelTimes::new(device, passes, stages)).transpose()?;
-        Ok(Self { host: [Duration::ZERO; 4], kernels })
+        let kernels = device
+            .has_timestamps()
+            .then(|| KernelTimes::new(device, passes, stages))
+            .transpose()?;
+        Ok(Self {
+            host: [Duration::ZERO; 4],
+            kernels,
+        })
     }
 
     pub(super) fn add(&mut self, host: Host, started: Instant) {
@@ -66,7 +74,9 @@ impl Timing {
 
     /// Where the next pass, of a stage, writes its timestamps.
     pub(super) fn writes(&mut self, stage: usize) -> Option<ComputePassTimestampWrites<'_>> {
-        let KernelTimes { queries, recorded, .. } = self.kernels.as_mut()?;
+        let KernelTimes {
+            queries, recorded, ..
+        } = self.kernels.as_mut()?;
         let first = 2 * recorded.len() as u32;
         recorded.push(stage);
         Some(ComputePassTimestampWrites {
@@ -78,7 +88,15 @@ impl Timing {
 
     /// Ends a submission; true when there is no room for another.
     pub(super) fn resolve(&mut self, encoder: &mut CommandEncoder) -> bool {
-        let Some(KernelTimes { queries, resolved, stride, recorded, submitted, .. }) = &mut self.kernels else {
+        let Some(KernelTimes {
+            queries,
+            resolved,
+            stride,
+            recorded,
+            submitted,
+            ..
+        }) = &mut self.kernels
+        else {
             return false;
         };
         let at = *stride * submitted.len() as u64;
@@ -89,17 +107,32 @@ impl Timing {
 
     /// Brings the timestamps over.
     pub(super) fn read(&mut self, device: &mut Device) -> Result<()> {
-        let Some(KernelTimes { resolved, stride, period, submitted, times, .. }) = &mut self.kernels else {
+        let Some(KernelTimes {
+            resolved,
+            stride,
+            period,
+            submitted,
+            times,
+            ..
+        }) = &mut self.kernels
+        else {
             return Ok(());
         };
         let mut ticks: Vec<u64> = Vec::new();
         if !submitted.is_empty() {
             let bytes = *stride * submitted.len() as u64;
-            device.read(resolved, bytes, *stride, |piece: &[u64]| ticks.extend_from_slice(piece))?;
+            device.read(resolved, bytes, *stride, |piece: &[u64]| {
+                ticks.extend_from_slice(piece)
+            })?;
         }
-        for (stages, ticks) in submitted.drain(..).zip(ticks.chunks((*stride / u64::from(QUERY_SIZE)) as usize)) {
+        for (stages, ticks) in submitted
+            .drain(..)
+            .zip(ticks.chunks((*stride / u64::from(QUERY_SIZE)) as usize))
+        {
             for (stage, ticks) in stages.into_iter().zip(ticks.chunks(2)) {
-                times[stage] += Duration::from_nanos((ticks[1].saturating_sub(ticks[0]) as f64 * *period) as u64);
+                times[stage] += Duration::from_nanos(
+                    (ticks[1].saturating_sub(ticks[0]) as f64 * *period) as u64,
+                );
             }
         }
         Ok(())
@@ -108,14 +141,24 @@ impl Timing {
     /// All times, which begin anew.
     pub(super) fn take(&mut self, stages: &[Stage]) -> Vec<StageTime> {
         let [pack, upload, submit, read] = std::mem::take(&mut self.host);
-        let stage = |name: &str, on_device, time| StageTime { name: name.to_owned(), on_device, time };
+        let stage = |name: &str, on_device, time| StageTime {
+            name: name.to_owned(),
+            on_device,
+            time,
+        };
         let mut times = vec![stage("pack", false, pack), stage("upload", false, upload)];
         if let Some(KernelTimes { times: kernels, .. }) = &mut self.kernels {
             times.extend(
-                stages.iter().zip(kernels).map(|(kernel, time)| stage(&kernel.name, true, std::mem::take(time))),
+                stages
+                    .iter()
+                    .zip(kernels)
+                    .map(|(kernel, time)| stage(&kernel.name, true, std::mem::take(time))),
             );
         }
-        times.extend([stage("submit", false, submit), stage("wait, read back", false, read)]);
+        times.extend([
+            stage("submit", false, submit),
+            stage("wait, read back", false, read),
+        ]);
         times
     }
 }
@@ -124,7 +167,11 @@ impl KernelTimes {
     fn new(device: &Device, passes: usize, stages: usize) -> Result<Self> {
         let count = 2 * passes as u32;
         let stride = u64::from(count * QUERY_SIZE).next_multiple_of(QUERY_RESOLVE_BUFFER_ALIGNMENT);
-        let descriptor = QuerySetDescriptor { label: Some("timestamps"), ty: QueryType::Timestamp, count };
+        let descriptor = QuerySetDescriptor {
+            label: Some("timestamps"),
+            ty: QueryType::Timestamp,
+            count,
+        };
         let usage = BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC;
         Ok(Self {
             queries: device.device.create_query_set(&descriptor),

@@ -70,7 +70,8 @@ impl<'a> Upload<'a> {
     fn append_bytes(&mut self, bytes: &[u8]) -> u32 {
         let (whole, rest) = bytes.as_chunks::<4>();
         let start = self.append(&[]);
-        self.0.extend(whole.iter().map(|&four| u32::from_le_bytes(four)));
+        self.0
+            .extend(whole.iter().map(|&four| u32::from_le_bytes(four)));
         if !rest.is_empty() {
             let mut four = [0; 4];
             four[..rest.len()].copy_from_slice(rest);
@@ -115,9 +116,15 @@ pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
     upload.finish(header);
 }
 
-/// Writes some of a batch's centers into `words`, as windows of one center each: its targets are rows of W', namely its
-/// contexts.
-pub(super) fn pack_centers(batch: &Batch, by_center: &ByCenter, slots: Range<usize>, step: Step, words: &mut Vec<u32>) {
+/// Writes some of a batch's centers into `words`, as windows of one center each: its targets are
+/// rows of W', namely its contexts.
+pub(super) fn pack_centers(
+    batch: &Batch,
+    by_center: &ByCenter,
+    slots: Range<usize>,
+    step: Step,
+    words: &mut Vec<u32>,
+) {
     let mut upload = Upload::begin(words);
     let offsets = &by_center.offsets[slots.start..=slots.end];
     let from_zero: Vec<u32> = offsets.iter().map(|offset| offset - offsets[0]).collect();
