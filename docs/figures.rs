@@ -15,17 +15,17 @@ use anyhow::{Context, Result};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use rand::Rng;
-use w2v_gpu::batcher::Targets;
+use w2v_gpu::batch::Targets;
 use w2v_gpu::config::{Config, Loss};
 use w2v_gpu::corpus::Corpus;
-use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Objective;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::eval::{self, Sets};
 use w2v_gpu::model::{Embedding, Matrix, Model};
 use w2v_gpu::sampling::{AliasTable, Key, Stream};
-use w2v_gpu::similarity::cosine;
+use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::{Options, train};
+use w2v_gpu::vectors::similarity::cosine;
 
 /// Negatives of a window.
 const NEGATIVE: u32 = 5;

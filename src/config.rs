@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use crate::batch::{MAX_BATCH, MIN_BATCH};
 use crate::error::{Error, Result};
-use crate::format::Reading;
 use crate::model::Storage;
-use crate::schedule::{MAX_BATCH, MIN_BATCH};
+use crate::vectors::format::Reading;
 use crate::vocab::WordOptions;
 
 /// What is trained and how. The defaults measured best on real text; they are not word2vec's own.

@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::corpus::TextReport;
-use crate::eval::NamedScore;
 use crate::quantity::{count, plural};
+use crate::text::TextReport;
 use crate::vocab::Selection;
 
 /// Something that happened.
@@ -199,6 +198,23 @@ pub struct Evaluated {
     pub epoch: u32,
     /// A score for each evaluation file and measure.
     pub scores: Vec<NamedScore>,
+}
+
+/// The score of vectors on one file.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct NamedScore {
+    /// The file's name, without folder and extension.
+    pub name: String,
+    /// Of pairs Spearman's correlation, of analogies the accuracy by 3CosAdd or 3CosMul.
+    pub measure: &'static str,
+    /// The score; `None` where too few words were found for one.
+    pub score: Option<f64>,
+    /// Pairs or questions whose words were found.
+    pub found: usize,
+    /// Pairs or questions in the file.
+    pub total: usize,
+    /// Words that they were looked up among.
+    pub among: usize,
 }
 
 /// A checkpoint on disk.

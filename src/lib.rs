@@ -35,10 +35,10 @@
 //! ```
 //! use w2v_gpu::config::Config;
 //! use w2v_gpu::corpus::Corpus;
-//! use w2v_gpu::dataset::Dataset;
+//! use w2v_gpu::train::dataset::Dataset;
 //! use w2v_gpu::engine::cpu::CpuEngine;
-//! use w2v_gpu::format::Vectors;
-//! use w2v_gpu::train::{Options, train};
+//! use w2v_gpu::vectors::Vectors;
+//! use w2v_gpu::train::run::{Options, train};
 //!
 //! # fn main() -> w2v_gpu::Result<()> {
 //! let config = Config { dim: 50, sample: Some(1e-3), epochs: 2, ..Config::default() };
@@ -49,7 +49,7 @@
 //! println!("loss {:.3} per pair", summary.loss);
 //!
 //! let vectors = Vectors { vocab: data.vocab.clone(), matrix: model.input };
-//! for (id, cosine) in w2v_gpu::similarity::nearest(&vectors, "guitar", 5)? {
+//! for (id, cosine) in w2v_gpu::vectors::similarity::nearest(&vectors, "guitar", 5)? {
 //!     println!("{} {cosine:.2}", vectors.vocab.word(id));
 //! }
 //! # Ok(())
@@ -57,33 +57,23 @@
 //! ```
 
 pub mod batch;
-pub mod batcher;
 pub mod bench;
-pub mod cache;
-pub mod checkpoint;
+#[doc(hidden)]
+pub mod cli;
 pub mod config;
 pub mod corpus;
-pub mod dataset;
 pub mod engine;
 pub mod error;
 pub mod eval;
 pub mod event;
-pub mod format;
-pub mod init;
-pub mod lock;
 pub mod model;
-pub mod phrases;
-pub mod plan;
 pub mod quantity;
-pub mod report;
-mod row_limit;
-pub mod run_log;
+pub mod record;
 pub mod sampling;
-pub mod schedule;
-pub mod similarity;
-pub mod spelling;
-pub mod tensorboard;
+pub mod system;
+pub mod text;
 pub mod train;
+pub mod vectors;
 pub mod vocab;
 
 pub use error::{Error, Result};

@@ -1,42 +1,5 @@
 //! The `w2v-gpu` command: see `w2v-gpu --help`.
 
-mod cli;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    #[cfg(target_os = "linux")]
-    name_runtime_folder();
-    cli::run()
-}
-
-/// Names the folder that a login names to a user's programs, where none is named, as on servers, in
-/// containers and in cron.
-///
-/// A layer of Mesa's drivers asks for a display there while adapters are listed. Without a name,
-/// libwayland calls that an error on our stderr, though no display is wanted; with one it finds
-/// none and is silent. Messages of drivers stay as they are.
-#[cfg(target_os = "linux")]
-fn name_runtime_folder() {
-    use std::env;
-    use std::os::unix::fs::MetadataExt;
-
-    const NAME: &str = "XDG_RUNTIME_DIR";
-    // A path that is not absolute is to be ignored, and is complained of too.
-    let is_named =
-        env::var_os(NAME).is_some_and(|folder| folder.as_encoded_bytes().starts_with(b"/"));
-    let Ok(user) = std::fs::metadata("/proc/self").map(|process| process.uid()) else {
-        return;
-    };
-    if !is_named {
-        #[expect(
-            unsafe_code,
-            reason = "there is no safe way to give the environment of this process a variable"
-        )]
-        // SAFETY: this is the beginning of `main`: no thread has been started that could read the
-        // environment meanwhile.
-        unsafe {
-            env::set_var(NAME, format!("/run/user/{user}"));
-        }
-    }
+fn main() -> std::process::ExitCode {
+    w2v_gpu::cli::main()
 }

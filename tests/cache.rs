@@ -316,11 +316,11 @@ fn a_changed_corpus_is_read_anew_and_replaces_the_old_one() {
 #[cfg(unix)]
 #[test]
 fn a_corpus_that_changes_while_it_is_read_is_not_kept() {
-    use w2v_gpu::cache::Cache;
     use w2v_gpu::config::Config;
     use w2v_gpu::corpus::Corpus;
-    use w2v_gpu::dataset::Dataset;
     use w2v_gpu::event::{Event, Pass};
+    use w2v_gpu::train::cache::Cache;
+    use w2v_gpu::train::dataset::Dataset;
 
     for changed_in in [Pass::Count, Pass::Encode] {
         let place = Place::new();

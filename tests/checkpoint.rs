@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use w2v_gpu::batch::Batch;
-use w2v_gpu::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Saver, Snapshot};
 use w2v_gpu::config::{Config, Loss};
 use w2v_gpu::corpus::Corpus;
-use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::event::Event;
 use w2v_gpu::model::Model;
+use w2v_gpu::train::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Saver};
+use w2v_gpu::train::dataset::Dataset;
+use w2v_gpu::train::state::Snapshot;
 use w2v_gpu::train::{Ending, Options, Summary, train};
 use w2v_gpu::{Error, Result};
 
@@ -295,7 +296,7 @@ fn more_epochs_go_on_from_the_words_seen() {
     // By hand: the longer run's batches from there on, with its own schedule.
     let model = checkpoint.snapshot.model;
     let mut engine = on_cpu(&longer, &model);
-    let schedule = w2v_gpu::schedule::Schedule::new(0.05, None, longer.total_words());
+    let schedule = w2v_gpu::train::schedule::Schedule::new(0.05, None, longer.total_words());
     for batch in longer.source.batches_from(1, first.total_words()) {
         let batch = batch.unwrap();
         engine

@@ -9,8 +9,8 @@ use assert_cmd::assert::Assert;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
-use w2v_gpu::format::{self, Format, Table};
 use w2v_gpu::model::Matrix;
+use w2v_gpu::vectors::format::{self, Format, Table};
 use w2v_gpu::vocab::Vocab;
 
 /// word2vec text as this crate writes it.

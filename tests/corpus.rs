@@ -9,7 +9,8 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use proptest::prelude::*;
 use tempfile::TempDir;
-use w2v_gpu::corpus::{Corpus, Normalization};
+use w2v_gpu::corpus::Corpus;
+use w2v_gpu::text::Normalization;
 use w2v_gpu::vocab::{Rules, Vocab};
 
 type Pack = fn(&[u8]) -> Vec<u8>;

@@ -493,8 +493,8 @@ mod killed {
     use std::time::{Duration, Instant};
 
     use rustix::fs::{Mode, OFlags, open};
-    use w2v_gpu::format;
     use w2v_gpu::model::Matrix;
+    use w2v_gpu::vectors::format;
     use w2v_gpu::vocab::Vocab;
 
     use super::common::let_children_be_interrupted;

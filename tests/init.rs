@@ -8,8 +8,8 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 use tempfile::TempDir;
-use w2v_gpu::format::{self, Vectors};
 use w2v_gpu::model::Model;
+use w2v_gpu::vectors::{Vectors, format};
 
 /// A folder with a text of twelve words: the, cat, sat, on, mat and the digits from 0 to 6.
 fn folder() -> TempDir {

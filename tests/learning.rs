@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use rand::Rng;
 use w2v_gpu::Error;
-use w2v_gpu::batcher::Targets;
+use w2v_gpu::batch::Targets;
 use w2v_gpu::config::{Config, Loss, NegativesPer};
 use w2v_gpu::corpus::Corpus;
-use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
 use w2v_gpu::engine::reference::{ReferenceEngine, log_sum_exp, sigmoid};
 use w2v_gpu::engine::{Engine, Objective};
 use w2v_gpu::event::Event;
-use w2v_gpu::format::Vectors;
 use w2v_gpu::model::{Model, Storage};
 use w2v_gpu::sampling::{Key, Stream};
-use w2v_gpu::similarity::nearest_to;
+use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::{Options, train};
+use w2v_gpu::vectors::Vectors;
+use w2v_gpu::vectors::similarity::nearest_to;
 
 /// Trains from a file; returns the words, the model and the loss of each epoch.
 fn trained(

@@ -243,7 +243,7 @@ fn a_dry_run_prints_a_table_and_writes_nothing() {
 #[test]
 fn a_run_that_cannot_fit_is_refused_before_it_starts() {
     let folder = folder();
-    let memory = w2v_gpu::plan::available_memory().unwrap();
+    let memory = w2v_gpu::system::available_memory().unwrap();
     let words = memory / (4096 * 4);
     let list: String = (0..words)
         .map(|word| format!("{word} {}\n", words - word))

@@ -422,7 +422,7 @@ fn the_record_of_a_killed_run_goes_on() {
         .saved(&[&more[..], &["--resume", "run"]].concat())
         .assert()
         .success();
-    let log = w2v_gpu::run_log::read(&place.path("run.jsonl")).unwrap();
+    let log = w2v_gpu::record::log::read(&place.path("run.jsonl")).unwrap();
     assert!(log.end.is_some());
     assert_eq!(
         log.epochs
@@ -569,7 +569,7 @@ mod signals {
                 said.contains("the vectors so far are in v.bin, and v.bin.json says"),
                 "{said}"
             );
-            let vectors = w2v_gpu::format::read(&place.path("v.bin")).unwrap();
+            let vectors = w2v_gpu::vectors::format::read(&place.path("v.bin")).unwrap();
             assert!(
                 vectors.vocab.len() > 1000
                     && vectors

@@ -5,7 +5,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use w2v_gpu::format;
+use w2v_gpu::vectors::format;
 
 /// 200,000 words x 300 dimensions: matrices of 240 MB each. Software adapters bind 128 MB; others
 /// may take these whole. The vectors are those of the CPU engine.

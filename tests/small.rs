@@ -9,7 +9,7 @@ use predicates::str::contains;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
 use tempfile::TempDir;
-use w2v_gpu::format::{self, Vectors};
+use w2v_gpu::vectors::{Vectors, format};
 
 fn folder(text: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use assert_cmd::assert::Assert;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
-use w2v_gpu::format;
+use w2v_gpu::vectors::format;
 
 fn train(folder: &TempDir, out: &str, more: &[&str]) -> Assert {
     let text: String = (0..600)

@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::event::Event;
-use crate::schedule::Schedule;
+use crate::train::schedule::Schedule;
 
 /// Of an engine's time, what each measurement takes; the rest is for starting it and finding out
 /// how fast it is.

@@ -18,13 +18,13 @@ pub use sweep::{Knob, Sweep, Trial};
 pub use traffic::Traffic;
 
 use crate::batch::Batch;
-use crate::dataset::Dataset;
 use crate::engine::Engine;
 use crate::engine::cpu::{self, CpuEngine};
 use crate::engine::gpu::{self, GpuEngine, GpuOptions, Selected};
 use crate::error::{Error, Result};
 use crate::event::{Event, Measuring};
 use crate::model::{Model, Storage};
+use crate::train::dataset::Dataset;
 
 /// Bytes of batches that are made beforehand. Engines that get through them begin again.
 const BATCH_BYTES: usize = 512 << 20;

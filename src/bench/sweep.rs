@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::measure::Run;
 use super::{Bench, Candidate};
-use crate::batcher::RUN;
-use crate::dataset::Dataset;
+use crate::batch::RUN;
 use crate::error::Result;
 use crate::event::Event;
+use crate::train::dataset::Dataset;
 
 /// Widths of workgroups that are tried.
 const LANES: [u32; 6] = [8, 16, 32, 64, 128, 256];

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::quantity::{bytes, percent, seconds};
 use console::Term;
-use w2v_gpu::quantity::{bytes, percent, seconds};
 
 use super::terminal::{columns, cut, width};
 

@@ -3,22 +3,22 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use crate::Error;
+use crate::bench::{
+    BatcherSpeed, Bench, Candidate, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work,
+    gpu_over_cpu,
+};
+use crate::config::Config;
+use crate::corpus::Corpus;
+use crate::engine::gpu::{self, GpuOptions};
+use crate::event::Prepared;
+use crate::quantity::{bytes, percent, plural, seconds, short};
+use crate::train::dataset::Dataset;
+use crate::train::schedule::auto_batch;
 use anyhow::Result;
 use bytesize::ByteSize;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
-use w2v_gpu::Error;
-use w2v_gpu::bench::{
-    BatcherSpeed, Bench, Candidate, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work,
-    gpu_over_cpu,
-};
-use w2v_gpu::config::Config;
-use w2v_gpu::corpus::Corpus;
-use w2v_gpu::dataset::Dataset;
-use w2v_gpu::engine::gpu::{self, GpuOptions};
-use w2v_gpu::event::Prepared;
-use w2v_gpu::quantity::{bytes, percent, plural, seconds, short};
-use w2v_gpu::schedule::auto_batch;
 
 use super::progress::Display;
 use super::terminal::table;

@@ -2,19 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Error;
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::model::Model;
+use crate::quantity::plural;
+use crate::system::PATIENCE;
+use crate::train::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Loaded, Saver};
+use crate::train::dataset::Dataset;
+use crate::train::init::Init;
+use crate::train::state::{Reached, Snapshot};
 use anyhow::anyhow;
-use w2v_gpu::Error;
-use w2v_gpu::checkpoint::{
-    Checkpoint, Every, Fingerprint, Folder, Loaded, Reached, Saver, Snapshot,
-};
-use w2v_gpu::config::Config;
-use w2v_gpu::dataset::Dataset;
-use w2v_gpu::engine::Engine;
-use w2v_gpu::event::Event;
-use w2v_gpu::init::Init;
-use w2v_gpu::lock::PATIENCE;
-use w2v_gpu::model::Model;
-use w2v_gpu::quantity::plural;
 
 use super::progress::Display;
 use super::signals::Signals;

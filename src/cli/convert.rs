@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use crate::Error;
+use crate::model::Matrix;
+use crate::quantity::{count, plural};
+use crate::system::{self, STDOUT};
+use crate::vectors::format::{Dtype, Format, Reading, Table, format_parser};
 use anyhow::Result;
-use w2v_gpu::Error;
-use w2v_gpu::format::{self, Dtype, Format, Reading, STDOUT, Table, format_parser};
-use w2v_gpu::model::Matrix;
-use w2v_gpu::quantity::{count, plural};
 
 use super::bar::{Bar, time_left};
 use super::train::is_same_file;
@@ -141,7 +142,7 @@ fn wrong_name(flag: &'static str, path: &Path, error: Error, hint: &str) -> Erro
 fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
     let inputs = reading.files(&args.input)?;
     for output in to.files(&args.output)? {
-        format::check_writable(&output, "OUT")?;
+        system::check_writable(&output, "OUT")?;
         if output.as_os_str() != STDOUT && inputs.iter().any(|input| is_same_file(input, &output)) {
             let why = "is also read, and would be replaced; name another file".to_owned();
             return Err(Error::Setting {

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::Error;
+use crate::config::{Config, Preset};
+use crate::text::utf8_text;
 use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, Command, Id, ValueEnum};
 use serde_json::{Map, Value};
-use w2v_gpu::Error;
-use w2v_gpu::config::{Config, Preset};
-use w2v_gpu::corpus::utf8_text;
 
 /// The command with the defaults of the file that was typed, and behind these those of a preset.
 ///

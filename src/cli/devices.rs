@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::engine::gpu::{self, AdapterSummary};
+use crate::quantity::bytes;
 use anyhow::Result;
-use w2v_gpu::engine::gpu::{self, AdapterSummary};
-use w2v_gpu::quantity::bytes;
 
 /// Lists every adapter with its backend, kind and limits, and says which one `--engine auto` would
 /// take

@@ -3,13 +3,14 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use serde::Serialize;
-use w2v_gpu::eval::{
+use crate::eval::{
     AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets,
 };
-use w2v_gpu::format::{Reading, Vectors};
-use w2v_gpu::quantity::{count, plural};
+use crate::quantity::{count, plural};
+use crate::vectors::Vectors;
+use crate::vectors::format::Reading;
+use anyhow::Result;
+use serde::Serialize;
 
 use super::terminal::{escaped, table};
 use super::vectors;

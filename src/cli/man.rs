@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::Error;
 use anyhow::Result;
 use clap::CommandFactory;
-use w2v_gpu::Error;
 
 /// Prints the page of the manual about the program, or about one of its commands, as roff
 #[derive(Debug, clap::Args)]

@@ -4,17 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::Error;
+use crate::config::Config;
+use crate::event::{Epoch, Evaluated, Event, NamedScore, Prepared, Progress};
+use crate::record::log::{self, EndRecord, Hardware, LogFile, StartRecord};
+use crate::record::tensorboard::EventFile;
+use crate::system::{self, PATIENCE, STDOUT};
+use crate::train::state::Reached;
 use anyhow::Result;
 use serde::Serialize;
-use w2v_gpu::Error;
-use w2v_gpu::checkpoint::Reached;
-use w2v_gpu::config::Config;
-use w2v_gpu::eval::NamedScore;
-use w2v_gpu::event::{Epoch, Evaluated, Event, Prepared, Progress};
-use w2v_gpu::format::{self, STDOUT};
-use w2v_gpu::lock::PATIENCE;
-use w2v_gpu::run_log::{self, EndRecord, Hardware, LogFile, StartRecord};
-use w2v_gpu::tensorboard::EventFile;
 
 use super::progress::Display;
 use super::train::is_same_file;
@@ -55,7 +53,7 @@ impl Recording {
     /// `taken`: those that the run reads or writes.
     pub(super) fn check<'a>(&self, mut taken: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
         if let Some(path) = &self.metrics {
-            format::check_writable(path, "--metrics")?;
+            system::check_writable(path, "--metrics")?;
             if taken.any(|taken| is_same_place(taken, path)) {
                 let why = "is a file of the corpus or of the vectors; name another file".to_owned();
                 return Err(Error::Setting {
@@ -73,7 +71,7 @@ impl Recording {
                     .find(|folder| folder.exists())
                     .unwrap_or(Path::new("."));
                 if there.is_dir() {
-                    return format::check_writable(&there.join("events"), "--tensorboard");
+                    return system::check_writable(&there.join("events"), "--tensorboard");
                 }
                 let why = format!("{} is a file; name a folder", there.display());
                 Err(Error::Setting {
@@ -100,7 +98,7 @@ impl Recording {
     /// How many points of the run's curves are recorded.
     pub(super) fn points(&self) -> u32 {
         if self.metrics.is_some() || self.tensorboard.is_some() {
-            run_log::REPORTS
+            log::REPORTS
         } else {
             0
         }
@@ -170,7 +168,7 @@ pub(super) fn full_name(path: &Path) -> io::Result<String> {
 
 fn start_record(run: &Run<'_>) -> Result<StartRecord> {
     Ok(StartRecord {
-        version: run_log::VERSION,
+        version: log::VERSION,
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         engine: run.engine.clone(),
@@ -185,8 +183,8 @@ fn start_record(run: &Run<'_>) -> Result<StartRecord> {
             .map(|path| path.to_string_lossy().into_owned())
             .collect(),
         output: full_name(run.output)?,
-        config: run_log::object(run.config)?,
-        prepared: run_log::object(run.prepared)?,
+        config: log::object(run.config)?,
+        prepared: log::object(run.prepared)?,
     })
 }
 
@@ -270,7 +268,7 @@ impl Recorder {
         let words_per_second = progress.words.saturating_sub(self.words) as f64 / seconds.max(1e-9);
         (self.words, self.elapsed) = (progress.words, progress.elapsed);
         Sink::put(&mut self.log, |file| {
-            let mut record = run_log::record("progress", progress)?;
+            let mut record = log::record("progress", progress)?;
             record.insert("words_per_second".to_owned(), words_per_second.into());
             file.put(&record)
         });
@@ -289,7 +287,7 @@ impl Recorder {
 
     fn epoch(&mut self, epoch: &Epoch) {
         Sink::put(&mut self.log, |file| {
-            file.put(&run_log::record("epoch", epoch)?)
+            file.put(&log::record("epoch", epoch)?)
         });
         Sink::put(&mut self.board, |file| {
             let losses = [
@@ -308,7 +306,7 @@ impl Recorder {
 
     fn evaluated(&mut self, evaluated: &Evaluated) {
         Sink::put(&mut self.log, |file| {
-            file.put(&run_log::record("evaluated", evaluated)?)
+            file.put(&log::record("evaluated", evaluated)?)
         });
         Sink::put(&mut self.board, |file| {
             let tag = |score: &NamedScore| format!("evaluation/{} {}", score.name, score.measure);
@@ -336,9 +334,9 @@ impl Recorder {
         seconds: &impl Serialize,
     ) {
         Sink::put(&mut self.log, |file| {
-            let (training, seconds) = (run_log::object(training)?, run_log::object(seconds)?);
+            let (training, seconds) = (log::object(training)?, log::object(seconds)?);
             let output = Some(full_name(output)?);
-            file.put(&run_log::record(
+            file.put(&log::record(
                 "end",
                 &EndRecord {
                     output,

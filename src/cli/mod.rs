@@ -20,6 +20,8 @@ mod plan;
 mod progress;
 mod query;
 mod report;
+#[cfg(target_os = "linux")]
+mod runtime_folder;
 mod signals;
 mod terminal;
 mod text;
@@ -31,9 +33,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::Error;
+use crate::system::STDOUT;
 use clap::{Parser, Subcommand};
-use w2v_gpu::Error;
-use w2v_gpu::format::STDOUT;
 
 use self::signals::Interrupted;
 
@@ -68,7 +70,9 @@ enum Command {
 
 /// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything
 /// else.
-pub(crate) fn run() -> ExitCode {
+pub fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    runtime_folder::name();
     let result = parse::parse()
         .map_err(anyhow::Error::from)
         .and_then(|cli| execute(&cli.command));

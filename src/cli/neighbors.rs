@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::vectors::format::Reading;
+use crate::vectors::{Vectors, similarity};
 use anyhow::Result;
 use serde::Serialize;
-use w2v_gpu::format::{Reading, Vectors};
-use w2v_gpu::similarity;
 
 use super::query::{self, Display, Neighbor};
 use super::vectors;

@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 
+use crate::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
-use w2v_gpu::Error;
 
 use super::{Cli, defaults, environment, foreign, train};
 

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::Error;
+use crate::corpus::Corpus;
+use crate::corpus::phrases::{Found, Options, Phrases};
+use crate::quantity::{count, plural};
+use crate::text::TextReport;
 use anyhow::Result;
 use serde::Serialize;
-use w2v_gpu::Error;
-use w2v_gpu::corpus::{Corpus, TextReport};
-use w2v_gpu::phrases::{Found, Options, Phrases};
-use w2v_gpu::quantity::{count, plural};
 
 use super::progress::{Display, text_notes};
 use super::text::{CorpusArgs, Destination, left_out_line};
@@ -111,13 +112,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// Takes pieces of the text.
-type Visit<'a> = &'a mut (dyn FnMut(&[u8]) -> w2v_gpu::Result<()> + Send);
+type Visit<'a> = &'a mut (dyn FnMut(&[u8]) -> crate::Result<()> + Send);
 
 /// Writes here what `work` hands out on the threads of a pool.
 fn written(
     out: &mut dyn Write,
     pool: &rayon::ThreadPool,
-    work: impl FnOnce(Visit<'_>) -> w2v_gpu::Result<TextReport> + Send,
+    work: impl FnOnce(Visit<'_>) -> crate::Result<TextReport> + Send,
 ) -> Result<TextReport> {
     let (sender, pieces) = std::sync::mpsc::sync_channel::<Vec<u8>>(pool.current_num_threads());
     std::thread::scope(|scope| {

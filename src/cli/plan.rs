@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
+use crate::engine::memory::Allocation;
+use crate::quantity::{bytes, count, plural, seconds, short};
+use crate::train::plan::{Device, Estimate, Host, Plan, Stored};
 use anyhow::Result;
 use serde::Serialize;
-use w2v_gpu::engine::sizes::Allocation;
-use w2v_gpu::plan::{Device, Estimate, Host, Plan, Stored};
-use w2v_gpu::quantity::{bytes, count, plural, seconds, short};
 
 use super::terminal::{escaped, table_with_notes};
 

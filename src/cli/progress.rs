@@ -3,11 +3,12 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use w2v_gpu::corpus::TextReport;
-use w2v_gpu::eval::NamedScore;
-use w2v_gpu::event::{Cached, Epoch, Evaluated, Event, Measuring, Pass, Prepared, Progress};
-use w2v_gpu::quantity::{self, bytes, count, duration, percent, plural, short};
-use w2v_gpu::vocab::Selection;
+use crate::event::{
+    Cached, Epoch, Evaluated, Event, Measuring, NamedScore, Pass, Prepared, Progress,
+};
+use crate::quantity::{self, bytes, count, duration, percent, plural, short};
+use crate::text::TextReport;
+use crate::vocab::Selection;
 
 use super::bar::{Bar, bytes_per_second, time_left};
 use super::checkpoint;

@@ -3,13 +3,12 @@
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::num::NonZeroUsize;
 
+use crate::Error;
+use crate::text::utf8_lines;
+use crate::vectors::{Vectors, spelling};
 use anyhow::Result;
 use rustyline::error::ReadlineError;
 use serde::Serialize;
-use w2v_gpu::Error;
-use w2v_gpu::corpus::utf8_lines;
-use w2v_gpu::format::Vectors;
-use w2v_gpu::spelling;
 
 use super::terminal::{escaped, message, table};
 

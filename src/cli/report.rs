@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::Error;
+use crate::quantity::plural;
+use crate::record::log::{self, RunLog};
+use crate::record::page::{WordMap, write_page};
+use crate::system::{self, STDOUT};
+use crate::vectors::Vectors;
+use crate::vectors::format::Reading;
 use anyhow::Result;
-use w2v_gpu::Error;
-use w2v_gpu::format::{self, Reading, STDOUT, Vectors};
-use w2v_gpu::quantity::plural;
-use w2v_gpu::report::{WordMap, write_page};
-use w2v_gpu::run_log::{self, RunLog};
 
 use super::train::is_same_file;
 use super::vectors;
@@ -42,7 +44,7 @@ const MOST_WORDS: usize = 10_000;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     check(args)?;
-    let log = run_log::read(&args.run)?;
+    let log = log::read(&args.run)?;
     let map = match vectors(args, &log)? {
         Some(vectors) => Some(WordMap::new(&vectors, args.words)?),
         None => {
@@ -57,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             None
         }
     };
-    Ok(format::write_atomically(&args.output, |out| {
+    Ok(system::write_atomically(&args.output, |out| {
         write_page(&log, map.as_ref(), out)
     })?)
 }
@@ -78,7 +80,7 @@ fn check(args: &Args) -> Result<(), Error> {
             "a map shows 2 to 10000 words; 2000 to 5000 are usual",
         );
     }
-    format::check_writable(&args.output, "-o/--output")?;
+    system::check_writable(&args.output, "-o/--output")?;
     let extension = args
         .output
         .extension()

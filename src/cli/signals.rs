@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use crate::system;
 use anyhow::Result;
-use w2v_gpu::format;
 
 /// The signals of a run.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl State {
                 "{start}{name}: ending in good order; a second one stops at once"
             );
         } else {
-            format::remove_temporaries();
+            system::remove_temporaries();
             exit_at_once(128 + i32::from(signal));
         }
     }

@@ -5,11 +5,11 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::Error;
+use crate::corpus::{Corpus, read_list};
+use crate::quantity::count;
+use crate::system::{STDIN, STDOUT, check_writable, write_atomically};
 use anyhow::Result;
-use w2v_gpu::Error;
-use w2v_gpu::corpus::{Corpus, STDIN, read_list};
-use w2v_gpu::format::{STDOUT, check_writable, write_atomically};
-use w2v_gpu::quantity::count;
 
 use super::terminal::escaped;
 use super::train::is_same_file;

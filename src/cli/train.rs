@@ -5,28 +5,28 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::config::{Config, Loss, Preset};
+use crate::corpus::Corpus;
+use crate::engine::Engine;
+use crate::engine::cpu::{self, CpuEngine};
+use crate::engine::gpu::{self, GpuEngine, GpuOptions};
+use crate::event::Prepared;
+use crate::model::{Embedding, Matrix, Model, Storage};
+use crate::quantity::{self, count, percent, plural, short};
+use crate::system::{self, STDIN, STDOUT};
+use crate::train::cache::Cache;
+use crate::train::dataset::Dataset;
+use crate::train::init::{self, Given, Init};
+use crate::train::plan::{Plan, Setup};
+use crate::train::state::Reached;
+use crate::train::{Ending, Judge, Options, Summary, train};
+use crate::vectors::format::{Format, Table, format_parser};
+use crate::vocab::{self, Vocab};
+use crate::{Error, eval};
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 use serde::Serialize;
-use w2v_gpu::Error;
-use w2v_gpu::cache::Cache;
-use w2v_gpu::checkpoint::Reached;
-use w2v_gpu::config::{Config, Loss, Preset};
-use w2v_gpu::corpus::{Corpus, STDIN};
-use w2v_gpu::dataset::Dataset;
-use w2v_gpu::engine::Engine;
-use w2v_gpu::engine::cpu::{self, CpuEngine};
-use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
-use w2v_gpu::eval;
-use w2v_gpu::event::Prepared;
-use w2v_gpu::format::{self, Format, STDOUT, Table, format_parser};
-use w2v_gpu::init::{self, Given, Init};
-use w2v_gpu::model::{Embedding, Matrix, Model, Storage};
-use w2v_gpu::plan::{Plan, Setup};
-use w2v_gpu::quantity::{self, count, percent, plural, short};
-use w2v_gpu::train::{Ending, Judge, Options, Summary, train};
-use w2v_gpu::vocab::{self, Vocab};
 
 use super::checkpoint::{Checkpoints, Session};
 use super::metrics::{self, Recorder};
@@ -349,7 +349,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     drop(start_model);
     if args.dry_run {
         display.line("trying the first batches");
-        let estimate = Some(w2v_gpu::plan::probe(
+        let estimate = Some(crate::train::plan::probe(
             &data,
             &mut *engine,
             batcher_threads,
@@ -604,7 +604,7 @@ fn is_stdout(path: &Path) -> bool {
 fn check_outputs(args: &Args) -> Result<(), Error> {
     let files = output_files(args)?;
     for (at, (flag, file)) in files.iter().enumerate() {
-        format::check_writable(file, flag)?;
+        system::check_writable(file, flag)?;
         let mend = |why: &str| Error::Setting {
             flag,
             value: file.display().to_string(),
@@ -948,7 +948,7 @@ fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
     })?;
     let output = tagged(&args.output, &tag);
     if let Some(path) = &args.save_vocab {
-        format::write_atomically(&tagged(path, &tag), |out| vocab::write(&data.vocab, out))?;
+        system::write_atomically(&tagged(path, &tag), |out| vocab::write(&data.vocab, out))?;
     }
     if let Some(path) = &args.save_output {
         let nodes;
@@ -972,7 +972,7 @@ fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
         &settings,
     )?;
     if let Some(path) = settings_path(&output) {
-        format::write_atomically(&path, |out| writeln!(out, "{settings}"))?;
+        system::write_atomically(&path, |out| writeln!(out, "{settings}"))?;
     }
     Ok(output)
 }

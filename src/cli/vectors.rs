@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use w2v_gpu::Error;
-use w2v_gpu::corpus::STDIN;
-use w2v_gpu::format::{Reading, Vectors};
+use crate::Error;
+use crate::system::STDIN;
+use crate::vectors::Vectors;
+use crate::vectors::format::Reading;
 
 use super::terminal::message;
 

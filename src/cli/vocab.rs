@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::Error;
+use crate::corpus::Corpus;
+use crate::event::{Event, Pass};
+use crate::quantity::{count, plural};
+use crate::text::TextReport;
+use crate::vocab::{self, Rules, Selection, Vocab, WordOptions};
 use anyhow::Result;
 use serde::Serialize;
-use w2v_gpu::Error;
-use w2v_gpu::corpus::{Corpus, TextReport};
-use w2v_gpu::event::{Event, Pass};
-use w2v_gpu::quantity::{count, plural};
-use w2v_gpu::vocab::{self, Rules, Selection, Vocab, WordOptions};
 
 use super::progress::{Display, selection_lines, text_notes, undercount_warning};
 use super::text::{CorpusArgs, Destination, left_out_line};

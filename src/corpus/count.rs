@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::tokenizer::for_each_word;
-use super::{Chunk, Corpus, TextReport, for_each_line};
+use super::{Chunk, Corpus, for_each_line};
 use crate::error::Result;
+use crate::text::{TextReport, for_each_word};
 use crate::vocab::{Counts, Key, Lossy, Rules, Word, WordCounts};
 
 /// Bytes of text between two prunings, at least and at most.

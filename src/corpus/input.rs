@@ -1,19 +1,15 @@
 //! Where text comes from: files, and streams that can be read only once.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Cursor, Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use super::encoding::{ByteOrder, Encoding, Utf16};
-use super::packed::{HEAD_BYTES, Packing, check_no_tar};
 use crate::error::{Error, Result};
 use crate::quantity::{count, plural};
-
-/// What stands for standard input among the paths of a corpus.
-pub const STDIN: &str = "-";
+use crate::system::STDIN;
+use crate::text::{Encoding, Packing, Unpacked, check_no_tar, head};
 
 /// A file, or a stream such as a pipe.
 #[derive(Debug)]
@@ -179,116 +175,6 @@ impl Read for Tee {
     }
 }
 
-/// Counts what is read beneath a decoder.
-struct Metered {
-    inner: Box<dyn Read + Send>,
-    meter: Arc<Meter>,
-}
-
-#[derive(Default)]
-struct Meter {
-    bytes: AtomicU64,
-    /// Whether the failure is of the disk or the pipe, and not of what a decoder made of the bytes.
-    failed: AtomicBool,
-}
-
-impl Read for Metered {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer);
-        match &read {
-            Ok(read) => drop(self.meter.bytes.fetch_add(*read as u64, Ordering::Relaxed)),
-            Err(error) => self.meter.failed.store(
-                error.kind() != io::ErrorKind::Interrupted,
-                Ordering::Relaxed,
-            ),
-        }
-        read
-    }
-}
-
-/// The bytes of a file or stream, unpacked where the first ones say that it is packed.
-pub(crate) struct Unpacked {
-    packing: Option<&'static Packing>,
-    reader: Box<dyn Read + Send>,
-    meter: Arc<Meter>,
-}
-
-impl Unpacked {
-    /// # Errors
-    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when it cannot be unpacked here, or is
-    /// not what its name promises.
-    pub(crate) fn new(path: &Path, raw: Box<dyn Read + Send>) -> Result<Self> {
-        let meter = Arc::new(Meter::default());
-        let mut raw = Metered {
-            inner: raw,
-            meter: Arc::clone(&meter),
-        };
-        let head = head(&mut raw).map_err(Error::io("read", path))?;
-        let packing = Packing::of(path, &head).map_err(|why| Error::Corpus {
-            path: path.to_owned(),
-            why,
-        })?;
-        let raw = Cursor::new(head).chain(raw);
-        let reader: Box<dyn Read + Send> = match packing {
-            None => Box::new(raw),
-            Some(packing) => {
-                let buffered = BufReader::with_capacity(1 << 18, raw);
-                packing
-                    .decoder(Box::new(buffered))
-                    .map_err(Error::io("unpack", path))?
-            }
-        };
-        Ok(Self {
-            packing,
-            reader,
-            meter,
-        })
-    }
-
-    pub(crate) fn is_packed(&self) -> bool {
-        self.packing.is_some()
-    }
-
-    /// Bytes read so far as they lie on the disk or come from the pipe, still packed.
-    pub(crate) fn raw_bytes(&self) -> u64 {
-        self.meter.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Decodes what is left from UTF-16, with `start`, which was read already, in front of it.
-    fn decode(&mut self, start: Vec<u8>, order: ByteOrder) {
-        let rest = std::mem::replace(&mut self.reader, Box::new(io::empty()));
-        self.reader = Box::new(Utf16::new(Cursor::new(start).chain(rest), order));
-    }
-
-    /// What reading failed with, after so many `bytes` that could be unpacked.
-    pub(crate) fn failure(&self, path: &Path, error: io::Error, bytes: u64) -> Error {
-        let packing = self
-            .packing
-            .filter(|_| !self.meter.failed.load(Ordering::Relaxed));
-        let Some(Packing { name, .. }) = packing else {
-            return Error::io("read", path)(error);
-        };
-        let raw = self.raw_bytes();
-        let what = match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                format!("is cut short: its {name} data ends at byte {raw} without an end")
-            }
-            _ => format!("holds broken {name} data before byte {raw} ({error})"),
-        };
-        let why = format!("{what}, after {bytes} bytes of text; fetch or pack it again");
-        Error::Corpus {
-            path: path.to_owned(),
-            why,
-        }
-    }
-}
-
-impl Read for Unpacked {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(buffer)
-    }
-}
-
 /// The text of one source, unpacked and as UTF-8.
 pub(super) struct Input<'a> {
     path: &'a Path,
@@ -352,11 +238,4 @@ impl<'a> Input<'a> {
             why,
         })
     }
-}
-
-/// The first bytes of a file.
-fn head(file: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(HEAD_BYTES);
-    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-    Ok(head)
 }

@@ -7,14 +7,11 @@
 //! as it stood.
 
 mod count;
-mod encoding;
 mod input;
-mod normal;
-mod packed;
 mod paths;
+pub mod phrases;
 mod reader;
 mod store;
-mod tokenizer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,68 +19,19 @@ use std::sync::Arc;
 use rand::Rng;
 use rayon::prelude::*;
 
-pub(crate) use encoding::{ByteOrder, Encoding, MARK, unmarked};
-pub use encoding::{utf8_lines, utf8_text};
-pub use input::STDIN;
-pub use normal::Normalization;
 pub use paths::read_list;
 pub(crate) use store::Index;
 pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
 
 use self::input::Source;
-pub(crate) use self::input::{Stamp, Unpacked};
-pub(crate) use self::packed::{BYTE_ORDER_MARK, without_packing};
+pub(crate) use self::input::Stamp;
 pub(crate) use self::reader::Chunk;
 use self::reader::ChunkReader;
-use self::tokenizer::for_each_word;
-pub(crate) use self::tokenizer::{for_each_raw_word, is_separator};
 use crate::error::{Error, Result};
 use crate::quantity::count;
 use crate::sampling::{Key, Stream};
+use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word};
 use crate::vocab::{Selection, Vocab};
-
-/// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches
-/// across a cut.
-pub const MAX_SENTENCE: usize = 1 << 14;
-
-/// A longer word, in bytes, is skipped and counted in [`TextReport::long_words`].
-pub const MAX_WORD_BYTES: usize = 1024;
-
-/// What a pass over the text came across.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct TextReport {
-    /// Bytes read, of compressed files as they lie on disk.
-    pub bytes: u64,
-    /// Lines with at least one word.
-    pub lines: u64,
-    /// Words, the skipped ones not included.
-    pub words: u64,
-    /// Words with bytes that are not UTF-8; these bytes were replaced by U+FFFD.
-    pub invalid_utf8: u64,
-    /// Words longer than [`MAX_WORD_BYTES`], skipped.
-    pub long_words: u64,
-    /// Places where a line too long to be one sentence was cut.
-    pub cuts: u64,
-}
-
-impl TextReport {
-    pub(crate) fn add(&mut self, other: &Self) {
-        let Self {
-            bytes,
-            lines,
-            words,
-            invalid_utf8,
-            long_words,
-            cuts,
-        } = other;
-        self.bytes += bytes;
-        self.lines += lines;
-        self.words += words;
-        self.invalid_utf8 += invalid_utf8;
-        self.long_words += long_words;
-        self.cuts += cuts;
-    }
-}
 
 /// What encoding must find in a text that was counted.
 #[derive(Clone, Copy, Debug)]

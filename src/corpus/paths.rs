@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::encoding::{unmarked, utf8_text};
-use super::input::STDIN;
 use crate::error::{Error, Result};
+use crate::system::STDIN;
+use crate::text::{unmarked, utf8_text};
 
 /// The files and streams of a corpus, and what was left out of its folders: entries whose names
 /// begin with a dot.

@@ -1,9 +1,8 @@
 //! Reads files in large chunks of whole lines.
 
-use super::MAX_WORD_BYTES;
 use super::input::{Input, Source};
-use super::tokenizer::separators;
 use crate::error::Result;
+use crate::text::{MAX_WORD_BYTES, separators};
 
 /// Bytes of text read at a time. A line that does not fit is cut between two words.
 pub(super) const CHUNK_BYTES: usize = 4 << 20;

@@ -12,8 +12,8 @@ use crc32c::{crc32c, crc32c_append};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::MAX_SENTENCE;
 use crate::error::{Error, Result};
+use crate::text::MAX_SENTENCE;
 
 /// Set on the last token of each sentence; the other 31 bits are the word's id.
 pub const END: u32 = 1 << 31;

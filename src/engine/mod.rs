@@ -30,8 +30,8 @@ pub mod cpu;
 pub mod fixed_point;
 pub mod gpu;
 mod half;
+pub mod memory;
 pub mod reference;
-pub mod sizes;
 
 use std::time::Duration;
 

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::corpus::{MARK, utf8_text};
 use crate::error::{Error, Result};
 use crate::quantity;
+use crate::text::{MARK, utf8_text};
 
 /// No evaluation set is nearly as large: one that is was named by mistake.
 const MOST_BYTES: u64 = 1 << 28;

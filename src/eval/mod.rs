@@ -40,6 +40,7 @@ pub use self::correlation::{pearson, spearman};
 pub use self::pairs::PairScore;
 pub use self::protocol::{Method, Options, Protocol};
 use crate::error::Result;
+use crate::event::NamedScore;
 use crate::model::Matrix;
 use crate::vocab::Vocab;
 
@@ -128,23 +129,6 @@ impl Sets {
             analogies,
         }
     }
-}
-
-/// The score of vectors on one file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct NamedScore {
-    /// The file's name, without folder and extension.
-    pub name: String,
-    /// Of pairs Spearman's correlation, of analogies the accuracy by 3CosAdd or 3CosMul.
-    pub measure: &'static str,
-    /// The score; `None` where too few words were found for one.
-    pub score: Option<f64>,
-    /// Pairs or questions whose words were found.
-    pub found: usize,
-    /// Pairs or questions in the file.
-    pub total: usize,
-    /// Words that they were looked up among.
-    pub among: usize,
 }
 
 /// The scores of vectors on all files of a [`Sets`], in the order given.

@@ -11,7 +11,7 @@ use super::words::{Found, Words};
 use super::{Protocol, input};
 use crate::error::Error;
 use crate::model::Matrix;
-use crate::similarity::cosine;
+use crate::vectors::similarity::cosine;
 
 /// The pairs of a file.
 #[derive(Clone, Debug)]

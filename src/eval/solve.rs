@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::Options;
 use crate::model::Matrix;
-use crate::similarity::to_unit;
+use crate::vectors::similarity::to_unit;
 
 /// Candidates in a block: the cosines of the 905 words of Google's set with them stay in a core's
 /// cache.

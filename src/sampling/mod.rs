@@ -2,11 +2,9 @@
 //! and the tree that takes the place of draws in hierarchical softmax.
 
 mod alias;
-mod huffman;
 mod rng;
 mod subsample;
 
 pub use alias::AliasTable;
-pub use huffman::HuffmanTree;
 pub use rng::{Key, Stream, below};
 pub use subsample::{Subsampler, auto_sample};

@@ -10,17 +10,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
-use super::rules::checked_word;
 use super::{Rules, Vocab, WordCounts};
-use crate::corpus::{MAX_WORD_BYTES, unmarked, utf8_text};
-use crate::error::{self, Error};
-
-/// A line without end is not read into memory: a word, its count, and room to spare.
-const MAX_LINE_BYTES: u64 = MAX_WORD_BYTES as u64 + 256;
+use crate::error;
+use crate::text::list::{Lines, checked_word, wrong_line};
 
 /// Lines by which the columns of a vocabulary file are told.
 const SAMPLE_LINES: usize = 100;
@@ -361,66 +356,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The lines of a small text file with their numbers from 1, empty ones passed over.
-pub(super) struct Lines<'a> {
-    path: &'a Path,
-    input: BufReader<Box<dyn Read>>,
-    number: u64,
-}
-
-impl<'a> Lines<'a> {
-    pub(super) fn open(path: &'a Path) -> error::Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let input = BufReader::new(utf8_text(file).map_err(Error::io("read", path))?);
-        Ok(Self {
-            path,
-            input,
-            number: 0,
-        })
-    }
-}
-
-impl Iterator for Lines<'_> {
-    type Item = error::Result<(u64, Vec<u8>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let mut line = Vec::new();
-            self.number += 1;
-            let read = (&mut self.input)
-                .take(MAX_LINE_BYTES)
-                .read_until(b'\n', &mut line);
-            match read.map_err(Error::io("read", self.path)) {
-                Err(error) => return Some(Err(error)),
-                Ok(0) => return None,
-                Ok(_) if line.len() as u64 == MAX_LINE_BYTES => {
-                    let why =
-                        format!("longer than {MAX_LINE_BYTES} bytes; is this a list of words?");
-                    return Some(Err(wrong_line(self.path, self.number, why)));
-                }
-                Ok(_) => {}
-            }
-            let text = unmarked(line.trim_ascii_end());
-            if !text.trim_ascii().is_empty() {
-                return Some(Ok((self.number, text.to_vec())));
-            }
-        }
-    }
-}
-
-/// What is wrong with a line of a file.
-pub(super) fn wrong_line(path: &Path, number: u64, why: String) -> Error {
-    Error::Format {
-        path: path.to_owned(),
-        place: format!("line {number}"),
-        why,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus::Normalization;
+    use crate::text::{MAX_WORD_BYTES, Normalization};
 
     /// The words by falling count, and the notes.
     type Taken = (Vec<(String, u64)>, Vec<String>);

@@ -105,8 +105,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::counts::{Word, WordCounts};
     use super::*;
+    use crate::vocab::counts::{Word, WordCounts};
 
     proptest! {
         /// Whatever is forgotten: no count is too high or too low by more than stated, those kept

@@ -7,10 +7,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::file::{Lines, wrong_line};
-use crate::corpus::{MAX_WORD_BYTES, Normalization, is_separator};
 use crate::error::{Error, Result};
-use crate::quantity::{self, plural};
+use crate::quantity;
+use crate::text::Normalization;
+use crate::text::list::{Lines, checked_word, wrong_line};
 
 /// A smaller `--vocab-memory` would forget what it counted at once.
 const LEAST_MEMORY: u64 = 1_000_000;
@@ -181,21 +181,4 @@ impl Words {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// A word as the tokenizer could have handed it out.
-pub(super) fn checked_word(word: &str) -> std::result::Result<&str, String> {
-    if word.is_empty() || word.contains(is_separator) {
-        return Err(format!(
-            "expected one word without spaces or control characters and found {word:.60?}"
-        ));
-    }
-    if word.len() > MAX_WORD_BYTES {
-        return Err(format!(
-            "a word of {}; longer ones than {} are left out of any text",
-            quantity::bytes(word.len() as u64),
-            plural(MAX_WORD_BYTES as u64, "byte")
-        ));
-    }
-    Ok(word)
 }

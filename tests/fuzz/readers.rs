@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::slice::from_ref;
 
-use w2v_gpu::checkpoint::{Every, Fingerprint, Folder, Saver};
 use w2v_gpu::config::Config;
 use w2v_gpu::corpus::Corpus;
-use w2v_gpu::dataset::Dataset;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::eval::{self, Sets};
-use w2v_gpu::format::{self, Dtype, Format, Reading, Table, Vectors};
 use w2v_gpu::model::Matrix;
-use w2v_gpu::report::write_page;
-use w2v_gpu::run_log;
+use w2v_gpu::record::log;
+use w2v_gpu::record::page::write_page;
+use w2v_gpu::train::checkpoint::{Every, Fingerprint, Folder, Saver};
+use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::{Options, train};
+use w2v_gpu::vectors::Vectors;
+use w2v_gpu::vectors::format::{self, Dtype, Format, Reading, Table};
 use w2v_gpu::vocab::{Rules, Vocab, WordOptions, read_counts};
 
 use crate::driver::{fuzz, put};
@@ -309,7 +310,7 @@ fn records_of_runs_make_a_page_or_an_error() {
         |draw| draw.damaged(&seeds),
         |bytes, _| {
             put(&path, bytes);
-            if let Ok(log) = run_log::read(&path) {
+            if let Ok(log) = log::read(&path) {
                 let mut page = Vec::new();
                 write_page(&log, None, &mut page).unwrap();
                 // One script more than the page has would be the data's.

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use w2v_gpu::corpus::{Corpus, END, Normalization, TextReport, read_list};
+use w2v_gpu::corpus::{Corpus, END, read_list};
+use w2v_gpu::text::{Normalization, TextReport};
 use w2v_gpu::vocab::{Rules, Vocab};
 
 use crate::driver::{Draw, fuzz, put};

@@ -6,8 +6,8 @@
 //! the rows (`apply`). The full softmax is products of matrices instead (`softmax`).
 
 mod apply;
-mod buffers;
 mod lanes;
+mod memory;
 mod softmax;
 mod sums;
 mod window;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use buffers::buffers;
+pub use memory::buffers;
 use pulp::Arch;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -25,8 +25,7 @@ use self::lanes::Table;
 use self::window::{Format, Scratch, Train};
 use super::fixed_point::{self, Scales};
 use super::{Engine, Objective, StageTime};
-use crate::batch::Batch;
-use crate::batcher::POOL_RUNS;
+use crate::batch::{Batch, POOL_RUNS};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::quantity::plural;

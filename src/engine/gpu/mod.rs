@@ -5,10 +5,10 @@
 
 mod accessors;
 mod adapter;
-mod buffers;
 mod copy;
 mod device;
 mod kernels;
+mod memory;
 mod program;
 mod tables;
 mod timing;
@@ -17,8 +17,8 @@ mod upload;
 use std::time::Instant;
 
 pub use adapter::{AdapterSummary, Selected, adapters, hardware, select};
-pub use buffers::{bindings, buffers};
 pub use copy::copy_bandwidth;
+pub use memory::{bindings, buffers};
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
 
 use self::device::{Device, Needed};

@@ -1,0 +1,680 @@
+//! A minibatch: windows in flat index arrays.
+
+mod batcher;
+mod tree;
+
+use std::ops::Range;
+
+pub use batcher::{
+    Batches, GROUP_BLOCKS, Negatives, POOL_RUNS, POOL_USES, RUN, Source, Targets, Windows,
+};
+pub use tree::HuffmanTree;
+
+/// Targets that a kernel handles at a time.
+pub const TARGET_BLOCK: usize = 8;
+
+/// Centers of a run at most: 16 consecutive positions and those that windows of 5 reach beyond
+/// them.
+///
+/// Kernels keep as many rows of sums close at hand, so this also is a matter of memory: 16 KB for
+/// 150 dimensions.
+pub const RUN_CENTERS: usize = 26;
+
+/// The smallest `--batch`, in windows: a batch is made of whole stretches of
+/// [`RUN`](crate::batch::RUN) positions.
+pub const MIN_BATCH: usize = crate::batch::RUN;
+
+/// The largest `--batch`, in windows.
+pub const MAX_BATCH: usize = 1 << 20;
+
+/// Windows of one context position each: its target rows (the context and the negatives, say) and
+/// the centers around it.
+///
+/// Each window stands for the full cross product of its centers and targets. Windows of
+/// neighbouring positions, which have many centers in common, make up a **run**: a kernel adds to a
+/// center's sum once for a run, not for each window. Rows are named by **slots**: slot `i` of a
+/// table is the `i`-th smallest row that the batch touches there, so accumulators need only be as
+/// large as the batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Run `r` has the windows `run_windows[r]..run_windows[r + 1]`.
+    pub run_windows: Vec<u32>,
+    /// Run `r` has `run_centers[run_center_offsets[r]..run_center_offsets[r + 1]]`, up to
+    /// [`RUN_CENTERS`].
+    pub run_center_offsets: Vec<u32>,
+    /// Slots of W, run after run.
+    pub run_centers: Vec<u32>,
+    /// Window `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
+    pub center_offsets: Vec<u32>,
+    /// Places among the centers of the run, window after window.
+    pub centers: Vec<u8>,
+    /// Window `w` has `targets[target_offsets[w]..target_offsets[w + 1]]`.
+    pub target_offsets: Vec<u32>,
+    /// Targets, window after window.
+    pub targets: Vec<Target>,
+    /// The row of W that each center slot stands for, ascending.
+    pub center_rows: Vec<u32>,
+    /// The row of W' that each target slot stands for, ascending.
+    pub target_rows: Vec<u32>,
+    /// For each center slot, how many bits its number of products with targets has: so many terms,
+    /// at most, add up in what its row receives.
+    pub center_bits: Vec<u8>,
+    /// For each target slot, how many bits its number of products with centers has.
+    pub target_bits: Vec<u8>,
+    /// How many bits the most products of a center in one run have, which add up to one
+    /// contribution.
+    pub center_contribution_bits: u8,
+    /// How many bits the most centers of a window have, which add up to one contribution to a
+    /// target.
+    pub target_contribution_bits: u8,
+    /// The epoch, from 0.
+    pub epoch: u32,
+    /// Words of the corpus seen before this batch, over all epochs.
+    pub words_before: u64,
+    /// Words of the corpus this batch stands for, those dropped by subsampling included.
+    pub words: u64,
+}
+
+/// Neighbouring windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// Their numbers.
+    pub windows: Range<usize>,
+    /// Slots of W: the places of a window's centers lead here.
+    pub centers: &'a [u32],
+}
+
+/// A slot of W' with the label that its product with each center should have: 1 for the context, 0
+/// for a negative; in hierarchical softmax, which branch the context's path takes at an inner node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(transparent)]
+pub struct Target(u32);
+
+impl Target {
+    /// A target of a slot below 2^31.
+    #[inline]
+    pub fn new(slot: u32, label: bool) -> Self {
+        Self(slot << 1 | u32::from(label))
+    }
+
+    /// The slot of W'.
+    #[inline]
+    pub fn slot(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    /// Whether the label is 1.
+    #[inline]
+    pub fn label(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+impl Batch {
+    /// Number of runs.
+    pub fn runs(&self) -> usize {
+        self.run_windows.len().saturating_sub(1)
+    }
+
+    /// A run, by its number.
+    #[inline]
+    pub fn run(&self, run: usize) -> Run<'_> {
+        Run {
+            windows: range(&self.run_windows, run),
+            centers: &self.run_centers[range(&self.run_center_offsets, run)],
+        }
+    }
+
+    /// Number of windows.
+    pub fn windows(&self) -> usize {
+        self.center_offsets.len().saturating_sub(1)
+    }
+
+    /// Number of (center, context) pairs.
+    pub fn pairs(&self) -> u64 {
+        self.centers.len() as u64
+    }
+
+    /// Number of (center, target) products.
+    pub fn products(&self) -> u64 {
+        let product =
+            |window| (self.centers_of(window).len() * self.targets_of(window).len()) as u64;
+        (0..self.windows()).map(product).sum()
+    }
+
+    /// Bytes of all arrays.
+    pub fn bytes(&self) -> usize {
+        let of_runs =
+            self.run_windows.len() + self.run_center_offsets.len() + self.run_centers.len();
+        let offsets = self.center_offsets.len() + self.target_offsets.len();
+        let of_rows = |rows: usize| rows + rows.div_ceil(4);
+        let rows = of_rows(self.center_rows.len()) + of_rows(self.target_rows.len());
+        4 * (of_runs + offsets + self.centers.len().div_ceil(4) + self.targets.len() + rows)
+    }
+
+    /// The centers of a window, by their places in its run.
+    #[inline]
+    pub fn centers_of(&self, window: usize) -> &[u8] {
+        &self.centers[range(&self.center_offsets, window)]
+    }
+
+    /// The targets of a window.
+    #[inline]
+    pub fn targets_of(&self, window: usize) -> &[Target] {
+        &self.targets[range(&self.target_offsets, window)]
+    }
+
+    /// Every window with the rows of W of its centers.
+    pub fn windows_with_centers(&self) -> impl Iterator<Item = (usize, Vec<u32>)> {
+        (0..self.runs())
+            .map(|run| self.run(run))
+            .flat_map(move |Run { windows, centers }| {
+                let row = |&place: &u8| self.center_rows[centers[place as usize] as usize];
+                windows
+                    .map(move |window| (window, self.centers_of(window).iter().map(row).collect()))
+            })
+    }
+
+    /// The contexts of each center slot, for objectives without negatives: every target stands for
+    /// itself.
+    pub fn by_center(&self) -> ByCenter {
+        let mut offsets = vec![0u32; self.center_rows.len() + 1];
+        let runs = || (0..self.runs()).map(|run| self.run(run));
+        for Run { windows, centers } in runs() {
+            for window in windows {
+                let targets = self.targets_of(window).len() as u32;
+                let slots = self
+                    .centers_of(window)
+                    .iter()
+                    .map(|&place| centers[place as usize]);
+                slots.for_each(|slot| offsets[slot as usize + 1] += targets);
+            }
+        }
+        (1..offsets.len()).for_each(|slot| offsets[slot] += offsets[slot - 1]);
+        let mut contexts = vec![0; offsets[offsets.len() - 1] as usize];
+        let mut next = offsets.clone();
+        for Run { windows, centers } in runs() {
+            for window in windows {
+                for &place in self.centers_of(window) {
+                    let next = &mut next[centers[place as usize] as usize];
+                    for target in self.targets_of(window) {
+                        contexts[*next as usize] = self.target_rows[target.slot()];
+                        *next += 1;
+                    }
+                }
+            }
+        }
+        ByCenter { offsets, contexts }
+    }
+
+    /// Checks that every index leads somewhere: what unchecked kernels rely on.
+    ///
+    /// # Errors
+    /// Which array is wrong.
+    pub fn validate(
+        &self,
+        input_rows: usize,
+        output_rows: usize,
+    ) -> std::result::Result<(), String> {
+        let require = |holds: bool, what: &str| {
+            if holds {
+                Ok(())
+            } else {
+                Err(format!("the batch's {what}"))
+            }
+        };
+        let spans = |offsets: &[u32], count: usize, length: usize| {
+            offsets.len() == count + 1
+                && offsets.first() == Some(&0)
+                && offsets.last() == Some(&(length as u32))
+                && offsets.is_sorted()
+        };
+        let (runs, windows) = (self.runs(), self.windows());
+        require(
+            spans(&self.run_windows, runs, windows),
+            "runs do not span its windows",
+        )?;
+        let centers = self.run_centers.len();
+        require(
+            spans(&self.run_center_offsets, runs, centers),
+            "runs do not span their centers",
+        )?;
+        require(
+            spans(&self.center_offsets, windows, self.centers.len()),
+            "center offsets do not span its centers",
+        )?;
+        require(
+            spans(&self.target_offsets, windows, self.targets.len()),
+            "target offsets do not span its targets",
+        )?;
+        let runs = || (0..runs).map(|run| self.run(run));
+        require(
+            runs().all(|run| run.centers.len() <= RUN_CENTERS),
+            "runs have too many centers",
+        )?;
+        let leads = |run: Run<'_>| {
+            let of_windows = self.center_offsets[run.windows.start] as usize
+                ..self.center_offsets[run.windows.end] as usize;
+            self.centers[of_windows]
+                .iter()
+                .all(|&place| usize::from(place) < run.centers.len())
+        };
+        require(runs().all(leads), "centers exceed those of their run")?;
+        let (center_slots, target_slots) = (self.center_rows.len(), self.target_rows.len());
+        require(
+            self.center_bits.len() == center_slots,
+            "bits of centers are not one for each slot",
+        )?;
+        require(
+            self.target_bits.len() == target_slots,
+            "bits of targets are not one for each slot",
+        )?;
+        require(
+            self.run_centers
+                .iter()
+                .all(|&slot| (slot as usize) < center_slots),
+            "centers exceed its slots",
+        )?;
+        require(
+            self.targets
+                .iter()
+                .all(|target| target.slot() < target_slots),
+            "targets exceed its slots",
+        )?;
+        require(
+            self.center_rows
+                .iter()
+                .all(|&row| (row as usize) < input_rows),
+            "rows exceed W",
+        )?;
+        require(
+            self.target_rows
+                .iter()
+                .all(|&row| (row as usize) < output_rows),
+            "rows exceed W'",
+        )
+    }
+
+    /// Empties the batch, keeping its memory.
+    pub(crate) fn clear(&mut self) {
+        let Self {
+            run_windows,
+            run_center_offsets,
+            center_offsets,
+            target_offsets,
+            ..
+        } = self;
+        for offsets in [
+            run_windows,
+            run_center_offsets,
+            center_offsets,
+            target_offsets,
+        ] {
+            offsets.clear();
+            offsets.push(0);
+        }
+        self.run_centers.clear();
+        self.centers.clear();
+        self.targets.clear();
+        self.center_rows.clear();
+        self.target_rows.clear();
+        self.center_bits.clear();
+        self.target_bits.clear();
+    }
+}
+
+/// What the `index`-th of some lists has, which lie one after the other.
+#[inline]
+fn range(offsets: &[u32], index: usize) -> Range<usize> {
+    offsets[index] as usize..offsets[index + 1] as usize
+}
+
+/// The pairs of a batch, center after center.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByCenter {
+    /// Center slot `s` has `contexts[offsets[s]..offsets[s + 1]]`.
+    pub offsets: Vec<u32>,
+    /// Rows of W'.
+    pub contexts: Vec<u32>,
+}
+
+impl ByCenter {
+    /// The contexts of a center slot.
+    pub fn of(&self, slot: usize) -> &[u32] {
+        &self.contexts[self.offsets[slot] as usize..self.offsets[slot + 1] as usize]
+    }
+}
+
+/// Makes batches from windows of rows: numbers the touched rows and counts the products of each.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    centers: RowSet,
+    targets: RowSet,
+    /// For each place of the run's centers, by how much its products exceed those of the place
+    /// before. A window has its centers in two ranges of places, so that it changes four of these
+    /// numbers, however many centers it has.
+    more_products: [u32; RUN_CENTERS + 1],
+    /// The most products of a center in one run of the batch.
+    most_of_center: u32,
+    /// The most centers of a window of the batch.
+    most_of_target: u32,
+}
+
+impl BatchBuilder {
+    /// For tables of `input_rows` (W) and `output_rows` (W').
+    pub fn new(input_rows: usize, output_rows: usize) -> Self {
+        Self {
+            centers: RowSet::new(input_rows),
+            targets: RowSet::new(output_rows),
+            more_products: [0; RUN_CENTERS + 1],
+            most_of_center: 0,
+            most_of_target: 0,
+        }
+    }
+
+    /// Begins a run of so many rows of W, at most [`RUN_CENTERS`]. Windows must follow.
+    #[inline]
+    pub fn run(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
+        self.end_run(batch);
+        batch.run_centers.extend(centers);
+    }
+
+    /// Adds a window to the run: places of its centers, and targets whose slots still are rows.
+    #[inline]
+    pub fn window(
+        &mut self,
+        batch: &mut Batch,
+        centers: impl IntoIterator<Item = Range<u8>>,
+        targets: &[Target],
+    ) {
+        let first = batch.centers.len();
+        for places in centers {
+            let (start, end) = (usize::from(places.start), usize::from(places.end));
+            self.more_products[start] =
+                self.more_products[start].wrapping_add(targets.len() as u32);
+            self.more_products[end] = self.more_products[end].wrapping_sub(targets.len() as u32);
+            batch.centers.extend(places);
+        }
+        let count = (batch.centers.len() - first) as u32;
+        self.most_of_target = self.most_of_target.max(count);
+        for target in targets {
+            self.targets.touch(target.slot() as u32, count);
+        }
+        batch.targets.extend_from_slice(targets);
+        batch.center_offsets.push(batch.centers.len() as u32);
+        batch.target_offsets.push(batch.targets.len() as u32);
+    }
+
+    #[inline]
+    fn end_run(&mut self, batch: &mut Batch) {
+        let windows = batch.windows() as u32;
+        if batch.run_windows[batch.runs()] < windows {
+            let first = batch.run_center_offsets[batch.runs()] as usize;
+            let mut products = 0u32;
+            for (&row, more) in batch.run_centers[first..].iter().zip(&self.more_products) {
+                products = products.wrapping_add(*more);
+                self.most_of_center = self.most_of_center.max(products);
+                self.centers.touch(row, products);
+            }
+            self.more_products = [0; RUN_CENTERS + 1];
+            batch.run_windows.push(windows);
+            batch
+                .run_center_offsets
+                .push(batch.run_centers.len() as u32);
+        }
+    }
+
+    /// Ends a batch: rows become slots.
+    pub fn finish(&mut self, batch: &mut Batch) {
+        self.end_run(batch);
+        self.centers
+            .number(&mut batch.center_rows, &mut batch.center_bits);
+        self.targets
+            .number(&mut batch.target_rows, &mut batch.target_bits);
+        batch.center_contribution_bits = bit_length(std::mem::take(&mut self.most_of_center));
+        batch.target_contribution_bits = bit_length(std::mem::take(&mut self.most_of_target));
+        for center in &mut batch.run_centers {
+            *center = self.centers.slots[*center as usize];
+        }
+        for target in &mut batch.targets {
+            *target = Target::new(self.targets.slots[target.slot()], target.label());
+        }
+    }
+}
+
+/// The rows of one table that a batch touches.
+#[derive(Debug)]
+struct RowSet {
+    /// One bit for each row.
+    touched: Vec<u64>,
+    /// While rows come in, the products of each; then the slot of each touched row.
+    slots: Vec<u32>,
+}
+
+impl RowSet {
+    fn new(rows: usize) -> Self {
+        Self {
+            touched: vec![0; rows.div_ceil(64)],
+            slots: vec![0; rows],
+        }
+    }
+
+    /// Counts more products of a row.
+    #[inline]
+    fn touch(&mut self, row: u32, products: u32) {
+        let (word, bit) = (row as usize / 64, 1 << (row % 64));
+        let count = &mut self.slots[row as usize];
+        // What a previous batch left there is a slot, not a count.
+        *count = if self.touched[word] & bit == 0 {
+            products
+        } else {
+            count.saturating_add(products)
+        };
+        self.touched[word] |= bit;
+    }
+
+    /// Lists the touched rows in ascending order, and the bits of their counts, and gives each its
+    /// slot.
+    fn number(&mut self, rows: &mut Vec<u32>, count_bits: &mut Vec<u8>) {
+        for (word, bits) in self.touched.iter_mut().enumerate() {
+            let mut left = std::mem::take(bits);
+            while left != 0 {
+                let row = word as u32 * 64 + left.trailing_zeros();
+                left &= left - 1;
+                let entry = &mut self.slots[row as usize];
+                count_bits.push(bit_length(*entry));
+                *entry = rows.len() as u32;
+                rows.push(row);
+            }
+        }
+    }
+}
+
+/// How many bits a number has without its leading zeros: it is below 2 to that power.
+fn bit_length(number: u32) -> u8 {
+    (u32::BITS - number.leading_zeros()) as u8
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A batch of the given windows: centers, then targets, of which the first is the context.
+    /// Windows are in runs of four, or of fewer where those would have too many centers; a window
+    /// that has too many for a run becomes several.
+    pub(crate) fn batch_of(rows: usize, windows: &[(Vec<u32>, Vec<u32>)]) -> Batch {
+        let mut builder = BatchBuilder::new(rows, rows);
+        let mut batch = Batch::default();
+        batch.clear();
+        let windows: Vec<_> = windows
+            .iter()
+            .flat_map(|(centers, targets)| {
+                let parts = centers
+                    .chunks(RUN_CENTERS)
+                    .chain(centers.is_empty().then_some(&centers[..]));
+                parts.map(move |centers| (centers, targets))
+            })
+            .collect();
+        let mut left = &windows[..];
+        while !left.is_empty() {
+            let rows = |count: usize| {
+                left[..count]
+                    .iter()
+                    .flat_map(|(centers, _)| *centers)
+                    .copied()
+                    .collect::<BTreeSet<_>>()
+            };
+            let count = (1..=left.len().min(4))
+                .rev()
+                .find(|&count| rows(count).len() <= RUN_CENTERS)
+                .unwrap();
+            let rows: Vec<u32> = rows(count).into_iter().rev().collect();
+            builder.run(&mut batch, rows.iter().copied());
+            for (centers, targets) in &left[..count] {
+                let place = |row| rows.iter().position(|other| other == row).unwrap() as u8;
+                let targets: Vec<Target> = targets
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &row)| Target::new(row, i == 0))
+                    .collect();
+                builder.window(
+                    &mut batch,
+                    centers.iter().map(place).map(|place| place..place + 1),
+                    &targets,
+                );
+            }
+            left = &left[count..];
+        }
+        builder.finish(&mut batch);
+        batch
+    }
+
+    proptest! {
+        #[test]
+        fn slots_lead_back_to_the_rows(windows in prop::collection::vec(
+            (prop::collection::vec(0u32..200, 0..=RUN_CENTERS), prop::collection::vec(0u32..200, 1..20)), 0..40)
+        ) {
+            let batch = batch_of(200, &windows);
+            prop_assert_eq!(batch.windows(), windows.len());
+            prop_assert_eq!(batch.validate(200, 200), Ok(()));
+            let own: Vec<(usize, Vec<u32>)> = batch.windows_with_centers().collect();
+            prop_assert_eq!(own, windows.iter().map(|(centers, _)| centers.clone()).enumerate().collect::<Vec<_>>());
+            let mut center_products = [0; 200];
+            let mut target_products = [0; 200];
+            for (w, (_, targets)) in windows.iter().enumerate() {
+                let own: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot()]).collect();
+                prop_assert_eq!(&own, targets);
+                prop_assert!(batch.targets_of(w).iter().enumerate().all(|(i, t)| t.label() == (i == 0)));
+                targets.iter().for_each(|&row| target_products[row as usize] += windows[w].0.len() as u32);
+                windows[w].0.iter().for_each(|&row| center_products[row as usize] += targets.len() as u32);
+            }
+            prop_assert!(batch.center_rows.is_sorted_by(|a, b| a < b) && batch.target_rows.is_sorted_by(|a, b| a < b));
+            let of_rows = |rows: &[u32], products: &[u32]| -> Vec<u8> {
+                rows.iter().map(|&row| bit_length(products[row as usize])).collect()
+            };
+            prop_assert_eq!(&batch.center_bits, &of_rows(&batch.center_rows, &center_products));
+            prop_assert_eq!(&batch.target_bits, &of_rows(&batch.target_rows, &target_products));
+            let most_centers = windows.iter().map(|(centers, _)| centers.len() as u32).max().unwrap_or(0);
+            prop_assert_eq!(batch.target_contribution_bits, bit_length(most_centers));
+            prop_assert_eq!(batch.center_contribution_bits, bit_length(most_products_in_a_run(&batch)));
+        }
+    }
+
+    /// Place by place, window by window.
+    fn most_products_in_a_run(batch: &Batch) -> u32 {
+        let of_run = |run: Run<'_>| {
+            let mut products = vec![0; run.centers.len()];
+            for window in run.windows {
+                let targets = batch.targets_of(window).len() as u32;
+                batch
+                    .centers_of(window)
+                    .iter()
+                    .for_each(|&place| products[place as usize] += targets);
+            }
+            products.into_iter().max().unwrap_or(0)
+        };
+        (0..batch.runs())
+            .map(|run| of_run(batch.run(run)))
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn an_index_that_leads_nowhere_is_found() {
+        let good = batch_of(10, &[(vec![1, 2], vec![3, 4]), (vec![5], vec![3])]);
+        let breaks: [fn(&mut Batch); 12] = [
+            |b| b.run_windows[1] = 3,
+            |b| b.run_center_offsets[1] = 2,
+            |b| b.run_centers[2] = 3,
+            |b| {
+                b.run_centers.extend([0; RUN_CENTERS]);
+                b.run_center_offsets[1] += RUN_CENTERS as u32;
+            },
+            |b| b.center_offsets[1] = 4,
+            |b| b.target_offsets[2] = 1,
+            |b| b.centers[0] = 3,
+            |b| b.targets[1] = Target::new(2, false),
+            |b| b.center_rows[0] = 10,
+            |b| b.target_rows[1] = 10,
+            |b| b.center_bits.push(1),
+            |b| _ = b.target_bits.pop(),
+        ];
+        for (i, damage) in breaks.into_iter().enumerate() {
+            let mut batch = good.clone();
+            damage(&mut batch);
+            assert!(batch.validate(10, 10).is_err(), "{i}");
+        }
+    }
+
+    #[test]
+    fn pairs_by_center() {
+        let batch = batch_of(
+            10,
+            &[
+                (vec![7, 2], vec![3]),
+                (vec![2], vec![9, 9]),
+                (vec![], vec![1]),
+                (vec![2, 2], vec![0]),
+            ],
+        );
+        let by_center = batch.by_center();
+        assert_eq!(batch.center_rows, [2, 7]);
+        assert_eq!(
+            (by_center.of(0), by_center.of(1)),
+            (&[3, 9, 9, 0, 0][..], &[3][..])
+        );
+        assert_eq!(batch.products(), 6);
+    }
+
+    #[test]
+    fn a_builder_forgets_the_batch_before() {
+        let mut builder = BatchBuilder::new(10, 10);
+        let mut batch = Batch::default();
+        for _ in 0..2 {
+            batch.clear();
+            builder.run(&mut batch, [5, 7].into_iter());
+            builder.window(
+                &mut batch,
+                std::iter::once(0..2),
+                &[Target::new(9, true), Target::new(3, false)],
+            );
+            builder.finish(&mut batch);
+            assert_eq!(batch.center_rows, [5, 7]);
+            assert_eq!(
+                (batch.center_bits.clone(), batch.target_bits.clone()),
+                (vec![2, 2], vec![2, 2])
+            );
+            assert_eq!(
+                (
+                    batch.center_contribution_bits,
+                    batch.target_contribution_bits
+                ),
+                (2, 2)
+            );
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! Words that come together more often than chance has it, joined to phrases.
+//!
+//! Two words a b, one after the other, are scored as in "Distributed Representations of Words and
+//! Phrases and their Compositionality" (Mikolov et al. 2013):
+//!
+//! > score(a, b) = (count(a b) - delta) / (count(a) count(b)) * words of the text
+//!
+//! Without delta this is how many times more often they come together than words strewn at random
+//! would; delta takes away what rare words do by accident. Where the score is above a threshold
+//! they are joined, from left to right in each line, and what was joined joins no more. A further
+//! pass takes what the passes before made as its words, so that after n passes a phrase has up to
+//! 2^n words.
+//!
+//! The text of a later pass is nowhere kept: every pass reads the whole corpus and joins again what
+//! the passes before found, twice to count (words, then pairs of words that are frequent enough),
+//! and once in the end to write.
+
+use std::path::Path;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
+
+use super::{Chunk, Corpus, for_each_line};
+use crate::error::{Error, Result};
+use crate::event::{Event, Pass};
+use crate::text::{MAX_WORD_BYTES, TextReport, for_each_raw_word, is_separator};
+use crate::vocab::{Counts, Key, Word, WordCounts};
+
+/// How phrases are found.
+#[derive(clap::Args, Clone, Debug, PartialEq, serde::Serialize)]
+#[group(skip)]
+pub struct Options {
+    /// Join words whose score is above this: the higher, the fewer phrases
+    #[arg(
+        long,
+        default_value_t = 100.0,
+        value_name = "X",
+        allow_negative_numbers = true
+    )]
+    pub threshold: f64,
+    /// Taken off the count of a pair in its score [default: --min-count]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub delta: Option<f64>,
+    /// Do not join words, nor pairs, that occur less often
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub min_count: u64,
+    /// Passes; each joins what those before it made, so that N of them make phrases of up to 2^N
+    /// words
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub passes: u32,
+    /// What stands between the words of a phrase
+    #[arg(long, default_value = "_", value_name = "TEXT")]
+    pub separator: String,
+    /// Count in about this much memory, such as 4G: beyond it the rarest words and pairs are
+    /// forgotten, and how far counts may then be off is reported [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = crate::vocab::memory_size)]
+    pub vocab_memory: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let separator = "_".to_owned();
+        Self {
+            threshold: 100.0,
+            delta: None,
+            min_count: 5,
+            passes: 1,
+            separator,
+            vocab_memory: None,
+        }
+    }
+}
+
+/// The most `--passes`: phrases of 1024 words.
+const MAX_PASSES: u32 = 10;
+
+impl Options {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first one out of its range.
+    pub fn validate(&self) -> Result<()> {
+        let refuse = |flag: &'static str, value: String, why: &str| {
+            Err(Error::Setting {
+                flag,
+                value,
+                why: why.to_owned(),
+            })
+        };
+        if !self.threshold.is_finite() {
+            return refuse(
+                "--threshold",
+                self.threshold.to_string(),
+                "must be a finite number; 100 is usual",
+            );
+        }
+        if let Some(delta) = self
+            .delta
+            .filter(|delta| !(delta.is_finite() && *delta >= 0.0))
+        {
+            return refuse(
+                "--delta",
+                delta.to_string(),
+                "must be 0 or a positive number; --min-count is usual",
+            );
+        }
+        if !(1..=MAX_PASSES).contains(&self.passes) {
+            return refuse(
+                "--passes",
+                self.passes.to_string(),
+                "1 to 10 passes; 2 or 3 are usual",
+            );
+        }
+        if self.separator.is_empty() || self.separator.contains(is_separator) {
+            let value = format!("{:?}", self.separator);
+            return refuse(
+                "--separator",
+                value,
+                "must be text without spaces or control characters, such as _",
+            );
+        }
+        crate::vocab::check_memory(self.vocab_memory)
+    }
+
+    /// The score of a pair.
+    fn score(&self, together: u64, first: u64, second: u64, words: u64) -> f64 {
+        let delta = self.delta.unwrap_or(self.min_count as f64);
+        (together as f64 - delta) / (first as f64 * second as f64) * words as f64
+    }
+}
+
+/// What a pass found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Found {
+    /// Words of the text as it was before the pass.
+    pub words: u64,
+    /// Different words that occur often enough.
+    pub frequent: u64,
+    /// Different pairs of them.
+    pub pairs: u64,
+    /// Different pairs that are joined.
+    pub joined: u64,
+    /// Counts of words and of pairs are low by at most this; not 0 when memory was limited and did
+    /// not suffice.
+    pub undercount: u64,
+}
+
+/// The pairs that each pass joins.
+#[derive(Debug, Default)]
+pub struct Phrases {
+    passes: Vec<Joins>,
+    separator: Vec<u8>,
+}
+
+/// Two word ids, one after the other.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+struct Pair(u32, u32);
+
+impl From<&Self> for Pair {
+    fn from(pair: &Self) -> Self {
+        *pair
+    }
+}
+
+impl Key for Pair {
+    fn heap_bytes(&self) -> u64 {
+        0
+    }
+}
+
+/// Ids of words.
+type Ids = HashMap<Word, u32, FixedState>;
+
+/// The pairs of a pass, by the ids of the words that occur often enough.
+#[derive(Debug, Default)]
+struct Joins {
+    ids: Ids,
+    pairs: HashSet<Pair, FixedState>,
+}
+
+impl Joins {
+    fn id(&self, word: &[u8]) -> Option<u32> {
+        self.ids.get(word).copied()
+    }
+
+    /// Joins from left to right; what was joined joins no more.
+    fn join(&self, words: &Words, separator: &[u8], joined: &mut Words) {
+        joined.clear();
+        // The word before, if it may be joined.
+        let mut before: Option<(u32, usize)> = None;
+        for word in words.iter() {
+            let id = self.id(word);
+            if let (Some((first, length)), Some(second)) = (before, id)
+                && self.pairs.contains(&Pair(first, second))
+                && length + separator.len() + word.len() <= MAX_WORD_BYTES
+            {
+                joined.append(separator, word);
+                before = None;
+            } else {
+                joined.push(word);
+                before = id.map(|id| (id, word.len()));
+            }
+        }
+    }
+}
+
+/// The words of a line.
+#[derive(Default)]
+struct Words {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Words {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    fn push(&mut self, word: &[u8]) {
+        self.text.extend_from_slice(word);
+        self.ends.push(self.text.len());
+    }
+
+    /// Makes the last word longer.
+    fn append(&mut self, separator: &[u8], word: &[u8]) {
+        self.ends.pop();
+        self.text.extend_from_slice(separator);
+        self.push(word);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.text[start..end])
+    }
+}
+
+impl Phrases {
+    /// Finds the phrases of a corpus on the threads of the current rayon pool. Also tells what each
+    /// pass found.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for an option out of its range; [`Error::Io`] and [`Error::Corpus`] when
+    /// a file cannot be read.
+    pub fn find(
+        corpus: &Corpus,
+        options: &Options,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<(Self, Vec<Found>)> {
+        options.validate()?;
+        let mut phrases = Self {
+            passes: Vec::new(),
+            separator: options.separator.as_bytes().to_vec(),
+        };
+        let mut found = Vec::new();
+        for _ in 0..options.passes {
+            let (joins, pass) = phrases.next_pass(corpus, options, &mut on_event)?;
+            phrases.passes.push(joins);
+            found.push(pass);
+        }
+        Ok((phrases, found))
+    }
+
+    fn next_pass(
+        &self,
+        corpus: &Corpus,
+        options: &Options,
+        on_event: &mut (impl FnMut(Event) + Send),
+    ) -> Result<(Joins, Found)> {
+        let memory = options.vocab_memory;
+        let total = corpus.bytes();
+        let reading = |bytes| {
+            on_event(Event::Reading {
+                pass: Pass::Count,
+                bytes,
+                total,
+            })
+        };
+        let (counts, text) = corpus.tally(
+            memory,
+            |_| false,
+            reading,
+            |chunk, counts: &mut WordCounts, report| {
+                self.for_each_joined(chunk, report, |words| {
+                    words.iter().for_each(|word| counts.add(word))
+                });
+            },
+        )?;
+        let undercount = counts.undercount();
+        let (ids, word_counts) = frequent(counts, options.min_count);
+        let mut joins = Joins {
+            ids,
+            pairs: HashSet::default(),
+        };
+        let total = corpus.bytes();
+        let reading = |bytes| {
+            on_event(Event::Reading {
+                pass: Pass::Pairs,
+                bytes,
+                total,
+            })
+        };
+        let (pairs, again) = corpus.tally(
+            memory,
+            |_| false,
+            reading,
+            |chunk, counts: &mut Counts<Pair>, report| {
+                self.for_each_joined(chunk, report, |words| {
+                    let mut before = None;
+                    for id in words.iter().map(|word| joins.id(word)) {
+                        if let (Some(first), Some(second)) = (before, id) {
+                            counts.add(&Pair(first, second));
+                        }
+                        before = id;
+                    }
+                });
+            },
+        )?;
+        if text.words != again.words {
+            let path = corpus.files().next().unwrap_or(Path::new("")).to_owned();
+            let why = "the corpus changed while it was read; start again once nothing writes to it"
+                .to_owned();
+            return Err(Error::Corpus { path, why });
+        }
+        let is_joined = |&(Pair(first, second), together): &(&Pair, u64)| {
+            let (a, b) = (word_counts[*first as usize], word_counts[*second as usize]);
+            together >= options.min_count
+                && options.score(together, a, b, text.words) > options.threshold
+        };
+        joins.pairs = pairs
+            .iter_keys()
+            .filter(is_joined)
+            .map(|(pair, _)| *pair)
+            .collect();
+        let found = Found {
+            words: text.words,
+            frequent: joins.ids.len() as u64,
+            pairs: pairs.len() as u64,
+            joined: joins.pairs.len() as u64,
+            undercount: undercount.max(pairs.undercount()),
+        };
+        Ok((joins, found))
+    }
+
+    /// Hands out the text with its phrases joined, piece by piece: line by line, words separated by
+    /// a space. Words too long are left out; anything else, bytes that are not UTF-8 included,
+    /// stays.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Corpus`] when a file cannot be read, and what `visit` returns.
+    pub fn apply(
+        &self,
+        corpus: &Corpus,
+        mut visit: impl FnMut(&[u8]) -> Result<()> + Send,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<TextReport> {
+        let mut report = TextReport::default();
+        // Between two lines; none is there before the first.
+        let mut line_end: &[u8] = b"";
+        let total = corpus.bytes();
+        let bytes = corpus.rounds(rayon::current_num_threads(), |chunks, bytes| {
+            let parts: Vec<(Vec<u8>, TextReport)> = chunks
+                .par_iter()
+                .map(|chunk| self.joined_text(chunk))
+                .collect();
+            for (chunk, (text, part)) in chunks
+                .iter()
+                .zip(&parts)
+                .filter(|(chunk, _)| !chunk.text.is_empty())
+            {
+                report.add(part);
+                visit(if chunk.continued { b" " } else { line_end })?;
+                visit(text)?;
+                line_end = b"\n";
+            }
+            on_event(Event::Reading {
+                pass: Pass::Join,
+                bytes,
+                total,
+            });
+            Ok(())
+        })?;
+        visit(line_end)?;
+        Ok(TextReport { bytes, ..report })
+    }
+
+    /// The lines of a chunk, joined, without the end of the last.
+    fn joined_text(&self, chunk: &Chunk) -> (Vec<u8>, TextReport) {
+        let mut text = Vec::with_capacity(chunk.text.len());
+        let mut report = TextReport::default();
+        self.for_each_joined(chunk, &mut report, |words| {
+            for (number, word) in words.iter().enumerate() {
+                if number > 0 {
+                    text.push(b' ');
+                }
+                text.extend_from_slice(word);
+            }
+            text.push(b'\n');
+        });
+        text.pop();
+        (text, report)
+    }
+
+    /// Hands out the words of each line of a chunk as all passes so far joined them. The report
+    /// counts them so.
+    fn for_each_joined(
+        &self,
+        chunk: &Chunk,
+        report: &mut TextReport,
+        mut visit: impl FnMut(&Words),
+    ) {
+        let (mut words, mut joined) = (Words::default(), Words::default());
+        for_each_line(chunk, report, |line, report| {
+            words.clear();
+            for_each_raw_word(line, |word, _| {
+                if word.len() > MAX_WORD_BYTES {
+                    report.long_words += 1;
+                } else {
+                    words.push(word);
+                }
+            });
+            for joins in &self.passes {
+                joins.join(&words, &self.separator, &mut joined);
+                std::mem::swap(&mut words, &mut joined);
+            }
+            report.words += words.ends.len() as u64;
+            visit(&words);
+        });
+    }
+}
+
+/// Ids and counts of the words that occur often enough.
+fn frequent(counts: WordCounts, min_count: u64) -> (Ids, Vec<u64>) {
+    let mut ids = Ids::default();
+    let mut of_ids = Vec::new();
+    for (word, count) in counts.into_keys().filter(|(_, count)| *count >= min_count) {
+        ids.insert(
+            word,
+            u32::try_from(of_ids.len()).expect("memory holds fewer than 2^32 words"),
+        );
+        of_ids.push(count);
+    }
+    (ids, of_ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::io::Write as _;
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn joined(text: &[u8], options: &Options) -> (Vec<u8>, Vec<Found>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text).unwrap();
+        let corpus = Corpus::open(&[PathBuf::from(file.path())]).unwrap();
+        let (phrases, found) = Phrases::find(&corpus, options, |_| ()).unwrap();
+        let mut out = Vec::new();
+        let visit = |text: &[u8]| {
+            out.extend_from_slice(text);
+            Ok(())
+        };
+        phrases.apply(&corpus, visit, |_| ()).unwrap();
+        (out, found)
+    }
+
+    /// Of 14 words, `new` and `york` occur 3 times each, and together as often: (3 - 1) / (3 * 3) *
+    /// 14 = 3.1. `york is` and `is big` occur twice, `big` 3 times: (2 - 1) / (3 * 2) * 14 = 2.3
+    /// both.
+    #[test]
+    fn a_pair_above_the_threshold_is_joined() {
+        let text = b"new york is big\n\nnew\tyork  is big\r\nnew york\nbig y\xff z q";
+        let options = |threshold| Options {
+            threshold,
+            delta: Some(1.0),
+            min_count: 2,
+            ..Options::default()
+        };
+        let (out, found) = joined(text, &options(3.0));
+        assert_eq!(
+            out,
+            b"new_york is big\n\nnew_york is big\nnew_york\nbig y\xff z q\n"
+        );
+        assert_eq!(
+            found,
+            [Found {
+                words: 14,
+                frequent: 4,
+                pairs: 3,
+                joined: 1,
+                undercount: 0
+            }]
+        );
+        assert_eq!(
+            joined(text, &options(3.2)).0,
+            b"new york is big\n\nnew york is big\nnew york\nbig y\xff z q\n"
+        );
+        // From left to right: `york is` scores as well, but york was joined already.
+        assert_eq!(
+            joined(text, &options(2.0)).0,
+            b"new_york is_big\n\nnew_york is_big\nnew_york\nbig y\xff z q\n"
+        );
+        // Of 9 words, `new_york` occurs 3 times and `is_big` twice, together twice: (2 - 1) / (3 *
+        // 2) * 9 = 1.5.
+        let twice = |threshold| Options {
+            passes: 2,
+            separator: "~".to_owned(),
+            ..options(threshold)
+        };
+        assert_eq!(
+            joined(text, &twice(2.0)).0,
+            b"new~york is~big\n\nnew~york is~big\nnew~york\nbig y\xff z q\n"
+        );
+        assert!(
+            joined(text, &twice(1.4))
+                .0
+                .starts_with(b"new~york~is~big\n")
+        );
+    }
+
+    #[test]
+    fn a_phrase_is_no_longer_than_a_word_may_be() {
+        let text = format!("{0} {0}\n", "x".repeat(MAX_WORD_BYTES / 2)).repeat(9);
+        let options = Options {
+            threshold: -1.0,
+            delta: Some(0.0),
+            ..Options::default()
+        };
+        assert_eq!(joined(text.as_bytes(), &options).0, text.as_bytes());
+        let text = format!("a {} b\n", "x".repeat(MAX_WORD_BYTES + 1));
+        let never = Options {
+            threshold: 1e9,
+            ..options
+        };
+        assert_eq!(joined(text.as_bytes(), &never).0, b"a b\n");
+    }
+
+    #[test]
+    fn a_line_longer_than_a_chunk_stays_a_line() {
+        let text = "ab cd ".repeat(1_000_000);
+        let options = Options {
+            threshold: 1e9,
+            ..Options::default()
+        };
+        assert!(joined(text.as_bytes(), &options).0 == format!("{}\n", text.trim_end()).as_bytes());
+    }
+
+    /// The obvious way: whole text in memory, words as strings.
+    fn reference(lines: &[Vec<String>], options: &Options) -> Vec<Vec<String>> {
+        let mut lines = lines.to_vec();
+        for _ in 0..options.passes {
+            let mut words: HashMap<String, u64> = HashMap::new();
+            let mut pairs: HashMap<(String, String), u64> = HashMap::new();
+            for line in &lines {
+                line.iter()
+                    .for_each(|word| *words.entry(word.clone()).or_default() += 1);
+                line.windows(2)
+                    .for_each(|p| *pairs.entry((p[0].clone(), p[1].clone())).or_default() += 1);
+            }
+            let total: u64 = words.values().sum();
+            let joins = |a: &String, b: &String| {
+                let (a_count, b_count, together) =
+                    (words[a], words[b], pairs[&(a.clone(), b.clone())]);
+                let score = (together as f64 - options.delta.unwrap_or(options.min_count as f64))
+                    / (a_count as f64 * b_count as f64)
+                    * total as f64;
+                a_count.min(b_count).min(together) >= options.min_count && score > options.threshold
+            };
+            let join = |line: &Vec<String>| {
+                let (mut joined, mut at) = (Vec::new(), 0);
+                while at < line.len() {
+                    if at + 1 < line.len() && joins(&line[at], &line[at + 1]) {
+                        joined.push(format!("{}{}{}", line[at], options.separator, line[at + 1]));
+                        at += 2;
+                    } else {
+                        joined.push(line[at].clone());
+                        at += 1;
+                    }
+                }
+                joined
+            };
+            lines = lines.iter().map(join).collect();
+        }
+        lines
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_obvious_way(
+            lines in prop::collection::vec(prop::collection::vec("[abcd_]{1,2}", 0..12), 1..30),
+            threshold in 0.1f64..4.0,
+            min_count in 0u64..4,
+            delta in prop::option::of(0.0f64..3.0),
+            passes in 1u32..4,
+        ) {
+            let options = Options { threshold, delta, min_count, passes, ..Options::default() };
+            let text: String = lines.iter().map(|line| line.join(" ") + "\n").collect();
+            let expected: String =
+                reference(&lines, &options).iter().map(|line| line.join(" ") + "\n").collect();
+            prop_assert_eq!(String::from_utf8(joined(text.as_bytes(), &options).0).unwrap(), expected);
+        }
+    }
+}

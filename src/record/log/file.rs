@@ -1,0 +1,451 @@
+//! The file that a run is recorded in while it goes on.
+//!
+//! A file that is there already is not touched until the new record is whole: until then that one
+//! grows in a file of the same name with `.1` behind it, or the next number that is free. The
+//! record of a run that did not end is no whole one: the run that is resumed goes on with it, in
+//! its place.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Record, StartRecord, record, write_line};
+use crate::error::{Error, Result};
+use crate::system::{PATIENCE, lock, write_atomically};
+use crate::train::state::Reached;
+
+/// The record of a run that grows line by line.
+#[derive(Debug)]
+pub struct LogFile {
+    /// Locked while it grows, so that no other run writes there.
+    file: File,
+    /// Where it grows.
+    place: PathBuf,
+    /// Where it belongs.
+    path: PathBuf,
+}
+
+/// What an earlier process has recorded of a run.
+struct Earlier {
+    place: PathBuf,
+    start: StartRecord,
+    /// Its whole lines after the first, up to where the run goes on.
+    kept: Vec<u8>,
+    has_end: bool,
+}
+
+impl LogFile {
+    /// Begins the record `asked` for; or goes on with that of the run which is `resumed` from
+    /// there, where it is found. A run that is resumed waits up to [`PATIENCE`] for another one's
+    /// record; `waiting` is called before each wait.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written, [`Error::Setting`] when another run is being
+    /// recorded there.
+    pub fn begin(
+        asked: &Path,
+        start: StartRecord,
+        resumed: Option<&Reached>,
+        mut waiting: impl FnMut(),
+    ) -> Result<Self> {
+        // A link stays one, and what it leads to is the file.
+        let path = if asked.is_symlink() {
+            fs::canonicalize(asked).ok()
+        } else {
+            None
+        };
+        let path = path.unwrap_or_else(|| asked.to_owned());
+        if path.exists() && !path.is_file() {
+            return Self::stream(path, &start);
+        }
+        let patience = if resumed.is_some() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        for place in places(&path).take_while(|place| place.exists()) {
+            refuse_if_in_use(&place, patience, &mut waiting)?;
+        }
+        let earlier = resumed.and_then(|reached| {
+            let places: Vec<PathBuf> = places(&path).take_while(|place| place.exists()).collect();
+            // The latest first: whole records are older than those of runs that did not end.
+            places
+                .into_iter()
+                .rev()
+                .find_map(|place| Earlier::read(place, &start, reached))
+        });
+        match earlier {
+            Some(Earlier {
+                place,
+                start: first,
+                kept,
+                has_end: false,
+            }) => {
+                let start = StartRecord {
+                    started: first.started,
+                    ..start
+                };
+                write_atomically(&place, |out| write_begin(out, &start, &kept))?;
+                let file = File::options()
+                    .append(true)
+                    .open(&place)
+                    .map_err(Error::io("write", &place))?;
+                if lock(&file, Duration::ZERO, || ()) {
+                    Ok(Self { file, place, path })
+                } else {
+                    Err(in_use(&place))
+                }
+            }
+            Some(Earlier {
+                start: first, kept, ..
+            }) => Self::anew(
+                path,
+                &StartRecord {
+                    started: first.started,
+                    ..start
+                },
+                &kept,
+            ),
+            None => Self::anew(path, &start, &[]),
+        }
+    }
+
+    /// Begins in a file of its own.
+    fn anew(path: PathBuf, start: &StartRecord, kept: &[u8]) -> Result<Self> {
+        let free =
+            places(&path).find_map(|place| claim(&place).transpose().map(|file| (place, file)));
+        let Some((place, file)) = free else {
+            return Err(in_use(&path));
+        };
+        let mut file = file?;
+        if let Err(error) = write_begin(&mut file, start, kept) {
+            let _ = fs::remove_file(&place);
+            return Err(Error::io("write", &place)(error));
+        }
+        Ok(Self { file, place, path })
+    }
+
+    /// A device or pipe takes the lines as they come.
+    fn stream(path: PathBuf, start: &StartRecord) -> Result<Self> {
+        let mut file = File::options()
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("write", &path))?;
+        let written = record("start", start)
+            .map_err(io::Error::from)
+            .and_then(|start| write_line(&mut file, &start));
+        written.map_err(Error::io("write", &path))?;
+        Ok(Self {
+            file,
+            place: path.clone(),
+            path,
+        })
+    }
+
+    /// Adds a record.
+    ///
+    /// # Errors
+    /// What the file system reported.
+    pub fn put(&mut self, record: &Map<String, Value>) -> io::Result<()> {
+        write_line(&mut self.file, record)
+    }
+
+    /// Where it grows, if it does not have its own name yet.
+    pub fn growing(&self) -> Option<&Path> {
+        (self.place != self.path).then_some(&self.place)
+    }
+
+    /// Gives the record its name, once it is whole.
+    ///
+    /// # Errors
+    /// What the file system reported.
+    pub fn publish(&mut self) -> io::Result<()> {
+        if self.place != self.path {
+            self.file.sync_all()?;
+            fs::rename(&self.place, &self.path)?;
+            self.place.clone_from(&self.path);
+        }
+        Ok(())
+    }
+}
+
+impl Earlier {
+    /// What a file has recorded of the run that `start` begins again at `reached`; none when it is
+    /// no record of that run.
+    fn read(place: PathBuf, start: &StartRecord, reached: &Reached) -> Option<Self> {
+        let bytes = fs::read(&place).ok()?;
+        let mut lines = bytes
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter(|line| line.ends_with(b"\n"));
+        let Some(Record::Start(first)) = parsed(lines.next()?) else {
+            return None;
+        };
+        if !is_same_run(&first, start) {
+            return None;
+        }
+        let (mut kept, mut has_end) = (Vec::new(), false);
+        for line in lines {
+            match parsed(line)? {
+                Record::Progress(progress) if progress.step <= reached.steps => kept.extend(line),
+                Record::Epoch(epoch) if epoch.epoch < reached.epochs => kept.extend(line),
+                Record::Evaluated(evaluated) if evaluated.epoch < reached.epochs => {
+                    kept.extend(line)
+                }
+                Record::End(_) => has_end = true,
+                // The run does this part again.
+                _ => {}
+            }
+        }
+        Some(Self {
+            place,
+            start: first,
+            kept,
+            has_end,
+        })
+    }
+}
+
+fn parsed(line: &[u8]) -> Option<Record> {
+    serde_json::from_slice(line).ok()
+}
+
+/// Whether two runs give the same vectors as far as both of them go.
+fn is_same_run(a: &StartRecord, b: &StartRecord) -> bool {
+    let but_epochs = |config: &Map<String, Value>| {
+        let mut config = config.clone();
+        config.shift_remove("epochs");
+        config
+    };
+    but_epochs(&a.config) == but_epochs(&b.config) && a.prepared == b.prepared
+}
+
+/// The names that a record may grow under, in order.
+fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let numbered = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    };
+    std::iter::once(path.to_owned()).chain((1..).map(numbered))
+}
+
+/// Whether something stands there that could be lost.
+fn is_taken(place: &Path) -> bool {
+    place
+        .metadata()
+        .is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
+}
+
+/// Makes the file at `place` and locks it; none where something stands that could be lost.
+fn claim(place: &Path) -> Result<Option<File>> {
+    if is_taken(place) {
+        refuse_if_in_use(place, Duration::ZERO, || ())?;
+        return Ok(None);
+    }
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .open(place)
+        .map_err(Error::io("write", place))?;
+    if !lock(&file, Duration::ZERO, || ()) {
+        return Err(in_use(place));
+    }
+    // A run that has begun and failed meanwhile leaves its record.
+    let length = file.metadata().map_err(Error::io("write", place))?.len();
+    Ok((length == 0).then_some(file))
+}
+
+/// Writes how a record begins, and its lines that are `kept`.
+fn write_begin(out: &mut dyn Write, start: &StartRecord, kept: &[u8]) -> io::Result<()> {
+    write_line(out, &record("start", start)?)?;
+    out.write_all(kept)
+}
+
+/// Refuses the file of a run that goes on still.
+fn refuse_if_in_use(place: &Path, patience: Duration, waiting: impl FnOnce()) -> Result<()> {
+    // What cannot be opened is told of when it is written.
+    let is_free = File::open(place).map_or(true, |file| lock(&file, patience, waiting));
+    if is_free { Ok(()) } else { Err(in_use(place)) }
+}
+
+fn in_use(place: &Path) -> Error {
+    let why =
+        "another run is being recorded there; name another file, or wait for its end".to_owned();
+    Error::Setting {
+        flag: "--metrics",
+        value: place.display().to_string(),
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn start(dim: u32, epochs: u32) -> StartRecord {
+        serde_json::from_value(json!({
+            "version": 1, "program": "w2v-gpu 0", "started": format!("{epochs}"), "engine": "cpu",
+            "hardware": {"cores": 2, "threads": 1, "system": "linux"}, "corpus": ["a"], "output": "/v.bin",
+            "config": {"dim": dim, "epochs": epochs}, "prepared": {"tokens": 9},
+        }))
+        .unwrap()
+    }
+
+    fn progress(step: u64) -> Map<String, Value> {
+        let Value::Object(fields) = json!({
+            "record": "progress", "step": step, "words": step, "total_words": 9, "pairs": 1, "loss": 1.0, "lr": 0.1,
+            "elapsed": 1.0, "words_per_second": 1.0,
+        }) else {
+            unreachable!()
+        };
+        fields
+    }
+
+    fn line(fields: Value) -> Map<String, Value> {
+        let Value::Object(fields) = fields else {
+            unreachable!()
+        };
+        fields
+    }
+
+    fn end() -> Map<String, Value> {
+        line(json!({"record": "end", "training": {}, "words_per_second": 1.0, "seconds": {}}))
+    }
+
+    fn epoch(epoch: u32) -> Map<String, Value> {
+        line(json!({"record": "epoch", "epoch": epoch, "pairs": 7, "loss": 2.5}))
+    }
+
+    fn at(steps: u64, epochs: u32) -> Reached {
+        Reached {
+            steps,
+            epochs,
+            ..Reached::default()
+        }
+    }
+
+    fn begin(path: &Path, start: StartRecord, resumed: Option<&Reached>) -> Result<LogFile> {
+        LogFile::begin(path, start, resumed, || ())
+    }
+
+    /// The steps of a record's reports, the number of its epochs, and whether it has an end.
+    fn read(path: &Path) -> (Vec<u64>, usize, bool) {
+        let log = super::super::read(path).unwrap();
+        (
+            log.progress.iter().map(|progress| progress.step).collect(),
+            log.epochs.len(),
+            log.end.is_some(),
+        )
+    }
+
+    #[test]
+    fn a_file_that_is_there_stays_until_the_record_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        let second = folder.path().join("run.jsonl.1");
+        fs::write(&path, "precious").unwrap();
+        for _ in 0..2 {
+            // A run that fails; the next one leaves its record alone too.
+            begin(&path, start(1, 2), None)
+                .unwrap()
+                .put(&progress(1))
+                .unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"precious");
+            assert_eq!(read(&second), (vec![1], 0, false));
+        }
+        let mut log = begin(&path, start(1, 2), None).unwrap();
+        assert!(log.growing().unwrap().ends_with("run.jsonl.3"));
+        log.put(&end()).unwrap();
+        log.publish().unwrap();
+        assert_eq!((read(&path), log.growing()), ((vec![], 0, true), None));
+        assert!(!folder.path().join("run.jsonl.3").exists() && second.exists());
+    }
+
+    #[test]
+    fn a_resumed_run_goes_on_where_its_checkpoint_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        for is_there in [false, true] {
+            let precious = || fs::write(&path, if is_there { "precious" } else { "" }).unwrap();
+            precious();
+            let mut log = begin(&path, start(1, 2), None).unwrap();
+            let place = log.growing().unwrap_or(&path).to_owned();
+            for fields in [progress(3), progress(5), epoch(0), progress(6), progress(8)] {
+                log.put(&fields).unwrap();
+            }
+            log.file.write_all(b"{\"record\":\"progr").unwrap();
+            drop(log);
+            // Killed after batch 8, with a checkpoint of batch 6.
+            let mut log = begin(&path, start(1, 2), Some(&at(6, 1))).unwrap();
+            assert_eq!(log.growing().unwrap_or(&path), place);
+            log.put(&progress(9)).unwrap();
+            assert_eq!(read(&place), (vec![3, 5, 6, 9], 1, false));
+            log.put(&end()).unwrap();
+            log.publish().unwrap();
+            assert_eq!(read(&path), (vec![3, 5, 6, 9], 1, true));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+        // More epochs: the whole record stays until the longer one is whole.
+        let mut log = begin(&path, start(1, 3), Some(&at(9, 1))).unwrap();
+        assert_eq!(read(&path), (vec![3, 5, 6, 9], 1, true));
+        for fields in [progress(12), epoch(1), end()] {
+            log.put(&fields).unwrap();
+        }
+        log.publish().unwrap();
+        assert_eq!(read(&path), (vec![3, 5, 6, 9, 12], 2, true));
+        let log = super::super::read(&path).unwrap();
+        assert_eq!(
+            (log.start.started.as_str(), &log.start.config["epochs"]),
+            ("2", &3.into())
+        );
+    }
+
+    #[test]
+    fn the_record_of_another_run_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        let mut log = begin(&path, start(1, 2), None).unwrap();
+        log.put(&progress(1)).unwrap();
+        drop(log);
+        let log = begin(&path, start(2, 2), Some(&at(6, 1))).unwrap();
+        assert!(log.growing().is_some());
+        assert_eq!(read(&path), (vec![1], 0, false));
+    }
+
+    #[test]
+    fn two_runs_do_not_share_a_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        for is_there in [false, true] {
+            fs::write(&path, if is_there { "precious" } else { "" }).unwrap();
+            let log = begin(&path, start(1, 2), None).unwrap();
+            let error = begin(&path, start(1, 2), None).unwrap_err().to_string();
+            assert!(
+                error.contains("another run is being recorded there"),
+                "{error}"
+            );
+            drop(log);
+            begin(&path, start(1, 2), None).unwrap();
+        }
+    }
+
+    /// Both have found the place free before either of them takes it.
+    #[test]
+    fn of_two_runs_that_begin_at_once_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        let first = claim(&path).unwrap().unwrap();
+        let error = claim(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("another run is being recorded there"),
+            "{error}"
+        );
+        drop(first);
+        assert!(claim(&path).unwrap().is_some());
+    }
+}

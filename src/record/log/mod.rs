@@ -1,0 +1,464 @@
+//! The record of a run: a file of one JSON object a line, which `train --metrics` writes and
+//! `w2v-gpu report` reads.
+//!
+//! | record | when | holds |
+//! |---|---|---|
+//! | `start` | first | [`StartRecord`]: settings, engine, hardware, what the corpus holds |
+//! | `progress` | after each two-hundredth of the run | [`crate::event::Progress`] and `words_per_second` since the last one |
+//! | `epoch` | after every epoch | [`crate::event::Epoch`] |
+//! | `evaluated` | after it, where evaluation files were given | [`crate::event::Evaluated`] |
+//! | `end` | last, once the vectors are written | [`EndRecord`] |
+//!
+//! Durations are numbers of seconds. A run that failed, or was saved to be resumed, leaves whole
+//! lines and no `end`.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use self::file::LogFile;
+use crate::error::{Error, Result};
+use crate::text::utf8_text;
+
+/// The version of the format; it rises when a reader of the old one could no longer understand the
+/// file.
+pub const VERSION: u64 = 1;
+
+/// Reports that a run is recorded with, each after an equal share of it; a run of fewer batches has
+/// fewer.
+pub const REPORTS: u32 = 200;
+
+/// No line is longer, in bytes: room for the paths of a corpus in many thousands of files.
+const MAX_LINE: u64 = 1 << 24;
+
+/// What a run starts with.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StartRecord {
+    /// [`VERSION`].
+    pub version: u64,
+    /// Name and version of the program.
+    pub program: String,
+    /// When training began: RFC 3339, UTC.
+    pub started: String,
+    /// What the run trains on, in one line.
+    pub engine: String,
+    /// The machine.
+    pub hardware: Hardware,
+    /// The files of the corpus.
+    pub corpus: Vec<String>,
+    /// Where the vectors will be: an absolute path.
+    pub output: String,
+    /// Every setting, those resolved that were left to the program.
+    pub config: Map<String, Value>,
+    /// What the corpus holds, and what of it was left out: [`crate::event::Prepared`].
+    pub prepared: Map<String, Value>,
+}
+
+/// The machine of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Hardware {
+    /// Logical processors.
+    pub cores: usize,
+    /// Threads used.
+    pub threads: usize,
+    /// Operating system and processor architecture.
+    pub system: String,
+}
+
+/// The state of training at a report.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ProgressRecord {
+    /// Minibatches trained so far.
+    pub step: u64,
+    /// Words seen so far, over all epochs.
+    pub words: u64,
+    /// Words of all epochs.
+    pub total_words: u64,
+    /// Pairs trained so far.
+    pub pairs: u64,
+    /// Mean loss per pair since the last report; none where there was no finite number.
+    pub loss: Option<f64>,
+    /// Learning rate.
+    pub lr: f64,
+    /// Seconds spent training.
+    pub elapsed: f64,
+    /// Since the last report.
+    pub words_per_second: f64,
+}
+
+/// One pass over the corpus.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EpochRecord {
+    /// The epoch, from 0.
+    pub epoch: u32,
+    /// Mean loss per pair.
+    pub loss: Option<f64>,
+    /// Mean loss per pair on text set aside, where some was.
+    #[serde(default)]
+    pub validation: Option<f64>,
+    /// Scores of the vectors as they stood, by evaluation file and measure: what the `evaluated`
+    /// record adds.
+    #[serde(skip)]
+    pub evaluation: BTreeMap<String, f64>,
+}
+
+/// Scores of the vectors after an epoch.
+#[derive(Clone, Debug, Deserialize)]
+struct EvaluatedRecord {
+    epoch: u32,
+    scores: Vec<ScoreRecord>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ScoreRecord {
+    name: String,
+    measure: String,
+    score: Option<f64>,
+}
+
+/// How a run went.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct EndRecord {
+    /// Where the vectors are: an absolute path. That of the start, unless the run was interrupted
+    /// and others were there.
+    #[serde(default)]
+    pub output: Option<String>,
+    /// What was trained: [`crate::train::Summary`].
+    pub training: Map<String, Value>,
+    /// Words trained per second, over the whole training.
+    pub words_per_second: f64,
+    /// Seconds of each stage.
+    pub seconds: Map<String, Value>,
+}
+
+/// A record of the kind `kind` with the fields of `fields`, ready to be written.
+///
+/// # Errors
+/// When `fields` is nothing that JSON can hold as an object.
+pub fn record(kind: &str, fields: &impl Serialize) -> serde_json::Result<Map<String, Value>> {
+    let mut record = object(fields)?;
+    record.insert("record".to_owned(), kind.into());
+    Ok(record)
+}
+
+/// A structure as a JSON object, its durations in seconds.
+///
+/// # Errors
+/// When it is nothing that JSON can hold as an object.
+pub fn object(fields: &impl Serialize) -> serde_json::Result<Map<String, Value>> {
+    // By way of text, where an f32 has its few digits: straight to a value it would get those of an
+    // f64.
+    let mut fields: Map<String, Value> = serde_json::from_str(&serde_json::to_string(fields)?)?;
+    fields.values_mut().for_each(durations_to_seconds);
+    Ok(fields)
+}
+
+/// serde makes seconds and nanoseconds of a duration; readers want one number.
+fn durations_to_seconds(value: &mut Value) {
+    let Value::Object(fields) = value else { return };
+    match (
+        fields.len(),
+        fields.get("secs").and_then(Value::as_f64),
+        fields.get("nanos").and_then(Value::as_f64),
+    ) {
+        (2, Some(seconds), Some(nanos)) => *value = (seconds + nanos * 1e-9).into(),
+        _ => fields.values_mut().for_each(durations_to_seconds),
+    }
+}
+
+/// Writes a record as a line, at once: whoever follows the file sees whole lines.
+///
+/// # Errors
+/// What the file system reported.
+pub fn write_line(out: &mut (impl Write + ?Sized), record: &Map<String, Value>) -> io::Result<()> {
+    let mut line = serde_json::to_vec(record)?;
+    line.push(b'\n');
+    out.write_all(&line)?;
+    out.flush()
+}
+
+/// The record of a run, read back.
+#[derive(Clone, Debug)]
+pub struct RunLog {
+    /// How it began.
+    pub start: StartRecord,
+    /// Its reports in order.
+    pub progress: Vec<ProgressRecord>,
+    /// Its epochs in order.
+    pub epochs: Vec<EpochRecord>,
+    /// How it ended; none when it was interrupted, or goes on still.
+    pub end: Option<EndRecord>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "record", rename_all = "lowercase")]
+enum Record {
+    Start(StartRecord),
+    Progress(ProgressRecord),
+    Epoch(EpochRecord),
+    Evaluated(EvaluatedRecord),
+    End(EndRecord),
+}
+
+/// Reads the record of a run. A last line that was cut off is left out: the run was interrupted
+/// within it.
+///
+/// # Errors
+/// [`Error::Io`] when the file cannot be read; [`Error::Format`] with the line that is no such
+/// record.
+pub fn read(path: &Path) -> Result<RunLog> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let text = utf8_text(file).map_err(Error::io("read", path))?;
+    let mut lines = Lines {
+        input: BufReader::new(text),
+        path,
+        number: 0,
+    };
+    let mut log = match lines.next_record()? {
+        Some(Record::Start(start)) => RunLog {
+            start,
+            progress: Vec::new(),
+            epochs: Vec::new(),
+            end: None,
+        },
+        _ => {
+            return Err(lines.wrong(
+                "expected the start record of a file that `w2v-gpu train --metrics` wrote",
+            ));
+        }
+    };
+    while let Some(record) = lines.next_record()? {
+        match record {
+            _ if log.end.is_some() => {
+                return Err(lines.wrong("the file goes on after its end record"));
+            }
+            Record::Start(_) => {
+                return Err(
+                    lines.wrong("a second run starts here; give each run a file of its own")
+                );
+            }
+            Record::Progress(progress) => log.progress.push(progress),
+            Record::Epoch(epoch) => log.epochs.push(epoch),
+            Record::Evaluated(evaluated) => {
+                let Some(epoch) = log
+                    .epochs
+                    .iter_mut()
+                    .find(|epoch| epoch.epoch == evaluated.epoch)
+                else {
+                    return Err(lines.wrong("scores of an epoch that has no record before them"));
+                };
+                let named = |score: ScoreRecord| {
+                    Some((format!("{} ({})", score.name, score.measure), score.score?))
+                };
+                epoch
+                    .evaluation
+                    .extend(evaluated.scores.into_iter().filter_map(named));
+            }
+            Record::End(end) => log.end = Some(end),
+        }
+    }
+    Ok(log)
+}
+
+struct Lines<'a> {
+    input: BufReader<Box<dyn Read>>,
+    path: &'a Path,
+    /// Of the latest line, from 1.
+    number: u64,
+}
+
+impl Lines<'_> {
+    /// The next record, or none at the end of the file or of its whole lines.
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        let mut line = Vec::new();
+        self.number += 1;
+        self.input
+            .by_ref()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(Error::io("read", self.path))?;
+        if line.len() as u64 == MAX_LINE {
+            return Err(self.wrong("the line is too long for a record of a run"));
+        }
+        let value = match serde_json::from_slice::<Value>(&line) {
+            Ok(value) => value,
+            Err(_) if !line.ends_with(b"\n") => return Ok(None),
+            Err(error) => {
+                return Err(self.wrong(&format!("expected a record of a run as JSON: {error}")));
+            }
+        };
+        if let Some(version) = value.get("version").filter(|&version| *version != VERSION) {
+            let why = format!(
+                "the format is version {version}, and this program reads version {VERSION}"
+            );
+            return Err(self.wrong(&why));
+        }
+        let record = serde_json::from_value(value);
+        record
+            .map(Some)
+            .map_err(|error| self.wrong(&format!("expected a record of a run: {error}")))
+    }
+
+    fn wrong(&self, why: &str) -> Error {
+        Error::Format {
+            path: self.path.to_owned(),
+            place: format!("line {}", self.number),
+            why: why.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::Progress;
+
+    const START: &str = r#"{"record":"start","version":1,"program":"w2v-gpu 0","started":"2026-01-01T00:00:00Z","engine":"cpu","hardware":{"cores":2,"threads":1,"system":"linux"},"corpus":["a"],"output":"/v.bin","config":{"epochs":2},"prepared":{}}"#;
+    const EPOCH: &str = r#"{"record":"epoch","epoch":0,"pairs":7,"loss":2.5,"new":1}"#;
+    const END: &str = r#"{"record":"end","training":{},"words_per_second":1.0,"seconds":{}}"#;
+
+    fn reading(text: &str) -> std::result::Result<RunLog, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        read(file.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_record_is_a_line_with_durations_in_seconds_and_short_floats() {
+        let progress = Progress {
+            epoch: 0,
+            step: 3,
+            words: 4,
+            total_words: 8,
+            pairs: 5,
+            loss: f64::NAN,
+            lr: 0.05,
+            elapsed: Duration::from_millis(1500),
+            waited: Duration::from_millis(250),
+        };
+        let mut fields = record("progress", &progress).unwrap();
+        fields.insert("words_per_second".to_owned(), 2.5.into());
+        let mut line = Vec::new();
+        write_line(&mut line, &fields).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert!(
+            line.contains(r#""elapsed":1.5,"waited":0.25,"#)
+                && line.contains(r#""lr":0.05,"#)
+                && line.ends_with("}\n"),
+            "{line}"
+        );
+        let log = reading(&format!("{START}\n{line}")).unwrap();
+        let read = &log.progress[0];
+        assert_eq!(
+            (read.step, read.words, read.total_words, read.pairs),
+            (3, 4, 8, 5)
+        );
+        assert_eq!(
+            (read.lr, read.elapsed, read.words_per_second, read.loss),
+            (0.05, 1.5, 2.5, None)
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_record() {
+        let log = reading(&format!("\u{feff}{START}\n{EPOCH}\n{END}\n")).unwrap();
+        assert_eq!((log.epochs.len(), log.end.is_some()), (1, true));
+    }
+
+    #[test]
+    fn a_cut_last_line_is_an_interrupted_run() {
+        let whole = format!("{START}\n{EPOCH}\n{END}\n");
+        let log = reading(&whole).unwrap();
+        assert_eq!(
+            (
+                log.epochs.len(),
+                log.end.is_some(),
+                log.epochs[0].validation
+            ),
+            (1, true, None)
+        );
+        for cut in START.len()..whole.len() {
+            let log = reading(&whole[..cut]).unwrap();
+            assert!(
+                log.epochs.len() <= 1 && (log.end.is_none() || cut == whole.len() - 1),
+                "{cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_named_by_its_line() {
+        for (text, message) in [
+            ("", "line 1: expected the start record"),
+            (
+                "the cat sat\non the mat\n",
+                "line 1: expected a record of a run as JSON",
+            ),
+            (END, "line 1: expected the start record"),
+            (&START[..40], "line 1: expected the start record"),
+            (
+                &format!("{START}\n{EPOCH}\n{{\n{END}\n"),
+                "line 3: expected a record of a run as JSON",
+            ),
+            (
+                &format!("{START}\n[]\n"),
+                "line 2: expected a record of a run",
+            ),
+            (
+                &format!("{START}\n{{\"record\":\"other\"}}\n"),
+                "line 2: expected a record of a run: unknown variant",
+            ),
+            (
+                &format!("{START}\n{START}\n"),
+                "line 2: a second run starts here",
+            ),
+            (
+                &format!("{START}\n{END}\n{EPOCH}\n"),
+                "line 3: the file goes on",
+            ),
+            (
+                &START.replace("\"version\":1", "\"version\":2"),
+                "the format is version 2, and this program reads version 1",
+            ),
+            (
+                &"x".repeat(MAX_LINE as usize + 1),
+                "line 1: the line is too long",
+            ),
+        ] {
+            let error = reading(text).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn scores_belong_to_their_epoch() {
+        let evaluated = |epoch: u32| {
+            format!(
+                r#"{{"record":"evaluated","epoch":{epoch},"scores":[{{"name":"a","measure":"Spearman","score":0.5,"found":1,"total":2}},{{"name":"b","measure":"3CosAdd","score":null,"found":0,"total":2}}]}}"#
+            )
+        };
+        let log = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(0))).unwrap();
+        // What has no score is left out.
+        assert_eq!(
+            log.epochs[0]
+                .evaluation
+                .clone()
+                .into_iter()
+                .collect::<Vec<_>>(),
+            [("a (Spearman)".to_owned(), 0.5)]
+        );
+        let error = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(1))).unwrap_err();
+        assert!(
+            error.contains("line 3") && error.contains("no record before"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,414 @@
+//! Words in the plane, by PCA and by t-SNE, and the nearest words of each.
+
+use bhtsne::{Neighbor, tSNE};
+use nalgebra::{DMatrix, SymmetricEigen};
+
+use crate::error::{Error, Result};
+use crate::model::Matrix;
+use crate::vectors::Vectors;
+use crate::vectors::similarity::nearest_to;
+use crate::vocab::Vocab;
+
+/// Neighbours listed for a word.
+const LISTED: usize = 10;
+
+/// How many neighbours t-SNE weighs, in effect; it looks at three times as many.
+const PERPLEXITY: usize = 30;
+
+/// Accuracy of t-SNE's forces: the angle below which far points count as one.
+const THETA: f32 = 0.5;
+
+/// Where words lie and what is near them.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct WordMap {
+    /// The words, the most frequent first.
+    pub words: Vec<String>,
+    /// The first two principal components of each word's unit vector, each stretched to ±1.
+    pub pca: Vec<[f32; 2]>,
+    /// The same by t-SNE; none when there are too few words, or all are alike.
+    pub tsne: Option<Vec<[f32; 2]>>,
+    /// The nearest of these words: ids and cosines, nearest first.
+    pub neighbors: Vec<Vec<(u32, f32)>>,
+}
+
+impl WordMap {
+    /// Maps the first `words` words, which are the most frequent in files of this program. The same
+    /// words with the same vectors give the same map.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when a thread cannot be started.
+    pub fn new(vectors: &Vectors, words: usize) -> Result<Self> {
+        let vectors = unit_vectors(vectors, words);
+        let rows = vectors.vocab.len();
+        let perplexity = PERPLEXITY.min(rows.saturating_sub(1) / 3);
+        // One word after the other: each search takes all threads, and room for all words until it
+        // is cut down.
+        let nearest = |id: u32| {
+            let row = vectors.matrix.row(id as usize);
+            let mut near = nearest_to(&vectors, row, &[id], LISTED.max(3 * perplexity));
+            near.shrink_to_fit();
+            near
+        };
+        let neighbors: Vec<Vec<(u32, f32)>> = (0..rows as u32).map(nearest).collect();
+        let pca = principal_components(&vectors.matrix);
+        let tsne = tsne(&pca, &neighbors, perplexity)?.map(|mut points| {
+            stretch(&mut points);
+            points
+        });
+        let mut pca: Vec<[f32; 2]> = pca
+            .into_iter()
+            .map(|point| point.map(|value| value as f32))
+            .collect();
+        stretch(&mut pca);
+        let listed = |near: Vec<(u32, f32)>| {
+            near.into_iter()
+                .take(LISTED)
+                .map(|(id, cosine)| (id, rounded(cosine)))
+        };
+        Ok(Self {
+            words: vectors.vocab.words().map(str::to_owned).collect(),
+            pca,
+            tsne,
+            neighbors: neighbors
+                .into_iter()
+                .map(|near| listed(near).collect())
+                .collect(),
+        })
+    }
+}
+
+/// The first `words` words with their vectors at length 1, as cosines see them.
+fn unit_vectors(vectors: &Vectors, words: usize) -> Vectors {
+    let dim = vectors.matrix.dim();
+    let rows = vectors.vocab.len().min(words);
+    let mut vocab = Vocab::default();
+    vectors.vocab.words().take(rows).for_each(|word| {
+        vocab.push(word, 0);
+    });
+    let unit = |row: &[f32]| {
+        let length = row
+            .iter()
+            .map(|&value| f64::from(value).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        let length = if length > 0.0 { length } else { 1.0 };
+        row.iter()
+            .map(|&value| (f64::from(value) / length) as f32)
+            .collect::<Vec<_>>()
+    };
+    let values = (0..rows)
+        .flat_map(|row| unit(vectors.matrix.row(row)))
+        .collect();
+    Vectors {
+        vocab,
+        matrix: Matrix::from_values(dim, values),
+    }
+}
+
+/// The coordinates of the rows along the two directions in which they vary most.
+///
+/// Subspace iteration: directions multiplied by the covariance turn towards those of most variance.
+/// It needs products with the rows alone, so that it costs as little for many dimensions as for
+/// few.
+fn principal_components(matrix: &Matrix) -> Vec<[f64; 2]> {
+    /// More directions than two make the first two settle sooner.
+    const DIRECTIONS: usize = 10;
+    const MOST_ROUNDS: usize = 100;
+    /// Share of the variance by which a round may still change it.
+    const SETTLED: f64 = 1e-7;
+
+    let (rows, dim) = (matrix.rows(), matrix.dim());
+    let mut centered =
+        DMatrix::from_fn(rows, dim, |row, column| f64::from(matrix.row(row)[column]));
+    for mut column in centered.column_iter_mut() {
+        let mean = column.mean();
+        column.add_scalar_mut(-mean);
+    }
+    // Any start will do that has a part in every direction.
+    let mut directions = DMatrix::from_fn(dim, DIRECTIONS.min(dim), |row, column| {
+        ((row * DIRECTIONS + column) as f64 * 0.754_877_666).fract() - 0.5
+    });
+    let (mut components, mut variance) = (DMatrix::zeros(rows, directions.ncols()), 0.0);
+    for _ in 0..MOST_ROUNDS {
+        directions = directions.qr().q();
+        components = &centered * &directions;
+        // Within the directions found, the principal ones are those of their small covariance.
+        let within = SymmetricEigen::new(components.transpose() * &components);
+        let mut order: Vec<usize> = (0..directions.ncols()).collect();
+        order.sort_by(|&a, &b| within.eigenvalues[b].total_cmp(&within.eigenvalues[a]));
+        components *= within.eigenvectors.select_columns(&order);
+        let now: f64 = order
+            .iter()
+            .take(2)
+            .map(|&column| within.eigenvalues[column])
+            .sum();
+        if (now - variance).abs() <= SETTLED * now {
+            break;
+        }
+        variance = now;
+        directions = centered.transpose() * &components;
+    }
+    let column = |index: usize| -> Vec<f64> {
+        if index >= components.ncols() {
+            return vec![0.0; rows];
+        }
+        let column = components.column(index);
+        // A direction and its opposite are equally good: the largest coordinate is to be positive.
+        let sign = column.iter().copied().fold(0.0f64, |most, value| {
+            if value.abs() > most.abs() {
+                value
+            } else {
+                most
+            }
+        });
+        column.iter().map(|value| value * sign.signum()).collect()
+    };
+    column(0)
+        .into_iter()
+        .zip(column(1))
+        .map(|(x, y)| [x, y])
+        .collect()
+}
+
+/// Lays words out such that near ones stay near, beginning with their principal components.
+fn tsne(
+    start: &[[f64; 2]],
+    neighbors: &[Vec<(u32, f32)>],
+    perplexity: usize,
+) -> Result<Option<Vec<[f32; 2]>>> {
+    let spread = (start.iter().map(|[x, _]| x * x).sum::<f64>() / start.len().max(1) as f64).sqrt();
+    // With fewer neighbours than these there is no entropy to fit, and without spread no place to
+    // begin.
+    if perplexity < 2 || spread <= 1e-9 {
+        return Ok(None);
+    }
+    let start: Vec<f32> = start
+        .iter()
+        .flatten()
+        .map(|value| (value / spread * 1e-4) as f32)
+        .collect();
+    // Between vectors of length 1 the distance follows from the cosine.
+    let distance = |cosine: f32| (2.0 - 2.0 * cosine).max(0.0).sqrt();
+    let neighbor = |&(id, cosine): &(u32, f32)| Neighbor {
+        index: id as usize,
+        distance: distance(cosine),
+    };
+    let neighbors: Vec<Vec<Neighbor<f32>>> = neighbors
+        .iter()
+        .map(|near| near.iter().take(3 * perplexity).map(neighbor).collect())
+        .collect();
+    let ids: Vec<u32> = (0..neighbors.len() as u32).collect();
+    // On one thread its sums have one order, and the map is the same every time.
+    let thread = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let thread = thread.map_err(|error| Error::Device {
+        doing: "starting a thread".to_owned(),
+        why: error.to_string(),
+    })?;
+    let points: Vec<f32> = thread.install(|| {
+        let mut tsne: tSNE<'_, f32, u32> = tSNE::new(&ids);
+        tsne.perplexity(perplexity as f32)
+            .initial_embedding(start)
+            .barnes_hut_with_neighbors(THETA, &neighbors);
+        tsne.embedding()
+    });
+    let points = points.as_chunks::<2>().0.to_vec();
+    Ok(points
+        .iter()
+        .flatten()
+        .all(|value| value.is_finite())
+        .then_some(points))
+}
+
+/// Moves and stretches both axes to ±1: only the places of words relative to each other have a
+/// meaning.
+fn stretch(points: &mut [[f32; 2]]) {
+    for axis in 0..2 {
+        let (low, high) = points
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), point| {
+                (low.min(point[axis]), high.max(point[axis]))
+            });
+        let (middle, half) = ((low + high) / 2.0, (high - low) / 2.0);
+        for point in &mut *points {
+            point[axis] = if half > 0.0 {
+                rounded((point[axis] - middle) / half)
+            } else {
+                0.0
+            };
+        }
+    }
+}
+
+/// Four decimals: finer than a pixel.
+fn rounded(value: f32) -> f32 {
+    (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::Rng;
+
+    use super::*;
+    use crate::sampling::{Key, Stream};
+
+    fn vectors(dim: usize, values: Vec<f32>) -> Vectors {
+        let words: Vec<String> = (0..values.len() / dim).map(|id| format!("w{id}")).collect();
+        let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 0))).unwrap();
+        Vectors {
+            vocab,
+            matrix: Matrix::from_values(dim, values),
+        }
+    }
+
+    /// Words in groups: the vectors of a group are one direction with some noise.
+    fn grouped(groups: usize, each: usize, dim: usize) -> Vectors {
+        let mut rng = Key::new(5, 0, Stream::Init).at(0);
+        let mut noise = || (rng.next_u32() >> 8) as f32 / (1 << 24) as f32 - 0.5;
+        let value = |(group, _, column): (usize, usize, usize), noise: f32| {
+            noise * 0.3 + f32::from(u8::from(column == group))
+        };
+        let places = (0..groups).flat_map(|group| {
+            (0..each).flat_map(move |word| (0..dim).map(move |column| (group, word, column)))
+        });
+        vectors(dim, places.map(|place| value(place, noise())).collect())
+    }
+
+    fn distance(a: [f32; 2], b: [f32; 2]) -> f32 {
+        (a[0] - b[0]).hypot(a[1] - b[1])
+    }
+
+    #[test]
+    fn components_are_those_of_most_variance() {
+        // Around (1, 2, 3): ±5 along (0.6, 0.8, 0), ±2 along the last axis.
+        let (a, b) = ([3.0, 4.0, 0.0], [0.0, 0.0, 2.0]);
+        let rows: Vec<f32> = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)]
+            .iter()
+            .flat_map(|(s, t)| {
+                (0..3).map(move |column| (column + 1) as f32 + s * a[column] + t * b[column])
+            })
+            .collect();
+        let found = principal_components(&Matrix::from_values(3, rows));
+        let expected = [[5.0, 0.0], [-5.0, 0.0], [0.0, 2.0], [0.0, -2.0]];
+        let sign = found[0][0].signum();
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found[0] * sign - expected[0]).abs() < 1e-6, "{found:?}");
+            assert!(
+                (found[1].abs() - expected[1].abs()).abs() < 1e-6,
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn components_agree_with_the_whole_eigenproblem() {
+        let matrix = grouped(6, 30, 40).matrix;
+        let mut centered = DMatrix::from_row_iterator(
+            180,
+            40,
+            matrix.values().iter().map(|&value| f64::from(value)),
+        );
+        for mut column in centered.column_iter_mut() {
+            let mean = column.mean();
+            column.add_scalar_mut(-mean);
+        }
+        let mut expected: Vec<f64> = SymmetricEigen::new(centered.transpose() * &centered)
+            .eigenvalues
+            .iter()
+            .copied()
+            .collect();
+        expected.sort_by(|a, b| b.total_cmp(a));
+        let found = principal_components(&matrix);
+        for axis in 0..2 {
+            let variance: f64 = found.iter().map(|point| point[axis].powi(2)).sum();
+            assert!(
+                (variance / expected[axis] - 1.0).abs() < 1e-3,
+                "{variance} {}",
+                expected[axis]
+            );
+        }
+    }
+
+    #[test]
+    fn words_of_a_group_lie_together_and_twice_in_the_same_place() {
+        let vectors = grouped(4, 40, 12);
+        let map = WordMap::new(&vectors, 160).unwrap();
+        let again = rayon::ThreadPoolBuilder::new()
+            .num_threads(3)
+            .build()
+            .unwrap();
+        let again = again.install(|| WordMap::new(&vectors, 160).unwrap());
+        assert_eq!(
+            serde_json::to_string(&map).unwrap(),
+            serde_json::to_string(&again).unwrap()
+        );
+        let points = map.tsne.unwrap();
+        let near = |id: usize| {
+            let mut others: Vec<usize> = (0..160).filter(|&other| other != id).collect();
+            others.sort_by(|&a, &b| {
+                distance(points[id], points[a]).total_cmp(&distance(points[id], points[b]))
+            });
+            others[..10]
+                .iter()
+                .filter(|&&other| other / 40 == id / 40)
+                .count()
+        };
+        assert!((0..160).map(near).sum::<usize>() >= 1590);
+        assert!(
+            points
+                .iter()
+                .chain(&map.pca)
+                .flatten()
+                .all(|value| value.abs() <= 1.0)
+        );
+        for (id, near) in map.neighbors.iter().enumerate() {
+            assert_eq!(near.len(), 10);
+            assert!(
+                near.iter()
+                    .all(|&(other, _)| other as usize != id && other as usize / 40 == id / 40)
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_words_asked_for_are_mapped() {
+        let map = WordMap::new(&grouped(4, 40, 12), 7).unwrap();
+        assert_eq!(map.words, ["w0", "w1", "w2", "w3", "w4", "w5", "w6"]);
+        assert_eq!((map.pca.len(), map.neighbors[0].len()), (7, 6));
+        assert_eq!(map.tsne.map(|points| points.len()), Some(7));
+    }
+
+    #[test]
+    fn odd_vectors_have_a_map_too() {
+        let two = |values: &[f32]| WordMap::new(&vectors(2, values.to_vec()), 100).unwrap();
+        assert_eq!(two(&[]).pca.len(), 0);
+        assert_eq!(two(&[1.0, 2.0]).pca, [[0.0, 0.0]]);
+        assert_eq!(
+            two(&[1.0, 0.0, 0.0, 0.0, f32::MAX, f32::MAX, 1e-45, -1e-45])
+                .neighbors
+                .len(),
+            4
+        );
+        // All alike: there is no direction in which they vary.
+        let alike = two(&[0.5; 200]);
+        assert_eq!((alike.pca[0], alike.tsne.is_none()), ([0.0, 0.0], true));
+        // Some alike, and half of them without a direction at all.
+        let some = two(&(0..200)
+            .map(|i| {
+                if i < 100 {
+                    0.0
+                } else {
+                    (i / 40) as f32 * (i % 2) as f32 + 1.0
+                }
+            })
+            .collect::<Vec<_>>());
+        assert!(
+            some.tsne
+                .iter()
+                .flatten()
+                .flatten()
+                .all(|value| value.is_finite())
+        );
+        let one = WordMap::new(&vectors(1, vec![1.0, -2.0, 3.0]), 100).unwrap();
+        assert!(one.pca.iter().all(|point| point[1] == 0.0));
+    }
+}

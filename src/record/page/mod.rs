@@ -1,0 +1,208 @@
+//! A page about a run: one HTML file with its curves, its settings and a map of its words, which
+//! needs no network.
+
+mod map;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+pub use self::map::WordMap;
+use super::log::{EndRecord, EpochRecord, ProgressRecord, RunLog, StartRecord};
+
+/// More points than a curve can show: longer runs are averaged down to at most this many.
+const MOST_POINTS: usize = 2000;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+const CHARTS: &str = include_str!("../../../assets/echarts/echarts.min.js");
+
+/// All that the page's script shows.
+#[derive(Debug, Serialize)]
+struct Page<'a> {
+    start: &'a StartRecord,
+    end: Option<&'a EndRecord>,
+    /// Reports that were averaged into a point of the curves.
+    reports_per_point: usize,
+    points: Vec<Point>,
+    epochs: Vec<EpochPoint<'a>>,
+    map: Option<&'a WordMap>,
+}
+
+/// A point of the curves.
+#[derive(Debug, PartialEq, Serialize)]
+struct Point {
+    /// Epochs done, with fractions.
+    epoch: f64,
+    step: u64,
+    words: u64,
+    seconds: f64,
+    loss: Option<f64>,
+    lr: f64,
+    words_per_second: f64,
+}
+
+/// The end of an epoch.
+#[derive(Debug, Serialize)]
+struct EpochPoint<'a> {
+    /// Epochs done.
+    epoch: u32,
+    loss: Option<f64>,
+    validation: Option<f64>,
+    evaluation: &'a BTreeMap<String, f64>,
+}
+
+/// Writes the page about a run. The same run and map give the same bytes.
+///
+/// # Errors
+/// What `out` reported.
+pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> io::Result<()> {
+    let reports_per_point = log.progress.len().div_ceil(MOST_POINTS).max(1);
+    let page = Page {
+        start: &log.start,
+        end: log.end.as_ref(),
+        reports_per_point,
+        points: points(log, reports_per_point),
+        epochs: log.epochs.iter().map(epoch_point).collect(),
+        map,
+    };
+    let data = escaped(&serde_json::to_string(&page)?);
+    write!(
+        out,
+        include_str!("page.html"),
+        style = STYLE,
+        data = data,
+        charts = CHARTS,
+        script = SCRIPT
+    )
+}
+
+/// JSON within an HTML page: no string of it can end its element.
+fn escaped(json: &str) -> String {
+    // Outside of strings JSON has none of these.
+    json.replace('&', "\\u0026")
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+}
+
+fn epoch_point(record: &EpochRecord) -> EpochPoint<'_> {
+    let EpochRecord {
+        epoch,
+        loss,
+        validation,
+        evaluation,
+    } = record;
+    EpochPoint {
+        epoch: epoch.saturating_add(1),
+        loss: *loss,
+        validation: *validation,
+        evaluation,
+    }
+}
+
+/// The curves: `each` reports to a point, the last of which may have fewer.
+fn points(log: &RunLog, each: usize) -> Vec<Point> {
+    let epochs = log
+        .start
+        .config
+        .get("epochs")
+        .and_then(serde_json::Value::as_f64)
+        .unwrap_or(1.0);
+    // A run that was resumed for more epochs has more words than its first reports say.
+    let total_words = log.progress.last().map_or(0, |report| report.total_words);
+    let words_per_epoch = total_words.max(1) as f64 / epochs;
+    let mut before: Option<&ProgressRecord> = None;
+    let mut points = Vec::new();
+    for reports in log.progress.chunks(each) {
+        points.extend(point(before, reports, words_per_epoch));
+        before = reports.last();
+    }
+    points
+}
+
+/// One point for some reports and the latest before them.
+fn point(
+    before: Option<&ProgressRecord>,
+    reports: &[ProgressRecord],
+    words_per_epoch: f64,
+) -> Option<Point> {
+    let last = reports.last()?;
+    let (words, elapsed) = before.map_or((0, 0.0), |before| (before.words, before.elapsed));
+    let words_per_second =
+        last.words.saturating_sub(words) as f64 / (last.elapsed - elapsed).max(1e-9);
+    let mut pairs_before = before.map_or(0, |before| before.pairs);
+    let (mut loss, mut pairs) = (0.0, 0.0);
+    for report in reports {
+        if let Some(mean) = report.loss {
+            let weight = report.pairs.saturating_sub(pairs_before) as f64;
+            loss += mean * weight;
+            pairs += weight;
+        }
+        pairs_before = report.pairs;
+    }
+    Some(Point {
+        epoch: last.words as f64 / words_per_epoch,
+        step: last.step,
+        words: last.words,
+        seconds: last.elapsed,
+        loss: (pairs > 0.0).then(|| loss / pairs),
+        lr: last.lr,
+        words_per_second,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(step: u64, loss: Option<f64>) -> ProgressRecord {
+        ProgressRecord {
+            step,
+            words: step * 100,
+            total_words: 1000,
+            pairs: step * step,
+            loss,
+            lr: 0.05,
+            elapsed: step as f64 / 2.0,
+            words_per_second: 200.0,
+        }
+    }
+
+    #[test]
+    fn a_point_is_the_mean_of_its_reports() {
+        let reports = [report(1, Some(4.0)), report(2, Some(2.0)), report(3, None)];
+        let whole = point(None, &reports, 500.0).unwrap();
+        // 1 pair at 4 and 3 pairs at 2.
+        let expected = Point {
+            epoch: 0.6,
+            step: 3,
+            words: 300,
+            seconds: 1.5,
+            loss: Some(2.5),
+            lr: 0.05,
+            words_per_second: 200.0,
+        };
+        assert_eq!(whole, expected);
+        assert_eq!(
+            point(Some(&reports[0]), &reports[1..], 500.0).unwrap().loss,
+            Some(2.0)
+        );
+        assert_eq!(
+            point(Some(&reports[1]), &reports[2..], 500.0).unwrap().loss,
+            None
+        );
+        assert_eq!(point(None, &[], 500.0), None);
+    }
+
+    #[test]
+    fn no_string_ends_its_element() {
+        let json = serde_json::to_string("</script><!-- & -->").unwrap();
+        let escaped = escaped(&json);
+        assert!(!escaped.contains(['<', '>', '&']));
+        assert_eq!(
+            serde_json::from_str::<String>(&escaped).unwrap(),
+            "</script><!-- & -->"
+        );
+    }
+}

@@ -1,0 +1,595 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::NamedTempFile;
+
+use super::STDOUT;
+use crate::error::{Error, Result};
+
+/// How the names of temporary files begin and end.
+const TEMPORARY_PREFIX: &str = ".w2v-gpu-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// The temporary files that may be there, for a process that ends without cleaning up.
+static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Takes away the temporary files of this process, as the last thing before it ends at once.
+pub fn remove_temporaries() {
+    for path in TEMPORARIES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain(..)
+    {
+        // Most have long been renamed.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Takes away the temporary files in a folder, which processes that were killed have left: only to
+/// be called while nobody writes one there.
+pub(crate) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Writes a file by `body`, such that `path` holds either all of it or what was there before,
+/// whatever fails.
+///
+/// The text goes to a temporary file in the same folder, which is synced to disk and then renamed.
+/// On Linux that file has no name before, where the file system can do so: a process that is killed
+/// leaves nothing behind. A file already there leaves its permissions to the new one; a symbolic
+/// link stays one, and what it points to is replaced; a device or pipe, such as `/dev/stdout`, is
+/// written to directly, and so is standard output, for which `-` stands.
+///
+/// # Errors
+/// [`Error::Io`] with what `body` or the file system reported.
+pub fn write_atomically(
+    path: &Path,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    Staged::write(path, body)
+        .and_then(Staged::publish)
+        .map_err(Error::io("write", path))
+}
+
+/// Writes two files that belong together, each as [`write_atomically`] does.
+///
+/// Both are whole and on disk before either replaces what was there; if the second cannot, the
+/// first is taken back. Only what stops the computer between the two renames leaves a new file
+/// beside an old one.
+///
+/// # Errors
+/// [`Error::Io`] with what a body or the file system reported, and which of the files it concerns.
+pub(crate) fn write_pair_atomically(
+    (first, first_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
+    (second, second_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
+) -> Result<()> {
+    let staged_first = Staged::write(first, first_body).map_err(Error::io("write", first))?;
+    let staged_second = Staged::write(second, second_body).map_err(Error::io("write", second))?;
+    let earlier = Earlier::keep(&staged_first).map_err(Error::io("write", first))?;
+    staged_first.publish().map_err(Error::io("write", first))?;
+    staged_second.publish().map_err(|error| {
+        earlier.put_back();
+        Error::io("write", second)(error)
+    })
+}
+
+/// What is written in full and takes its place by a rename.
+enum Staged {
+    /// A device or pipe has it already.
+    Stream,
+    File {
+        temporary: Temporary,
+        file: PathBuf,
+    },
+}
+
+impl Staged {
+    fn write(path: &Path, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
+        match Target::of(path)? {
+            Target::Stdout => {
+                buffered(io::stdout().lock(), body)?;
+                Ok(Self::Stream)
+            }
+            Target::Stream => {
+                buffered(OpenOptions::new().write(true).open(path)?, body)?;
+                Ok(Self::Stream)
+            }
+            Target::File(file) => {
+                let temporary = Temporary::beside(&file)?;
+                buffered(temporary.file(), body)?;
+                temporary.file().sync_all()?;
+                Ok(Self::File { temporary, file })
+            }
+        }
+    }
+
+    fn publish(self) -> io::Result<()> {
+        if let Self::File { temporary, file } = self {
+            temporary.persist(&file)?;
+            sync_folder(folder_of(&file));
+        }
+        Ok(())
+    }
+}
+
+/// What a file was before it is replaced.
+enum Earlier {
+    Stream,
+    Nothing(PathBuf),
+    File { copy: Temporary, file: PathBuf },
+}
+
+impl Earlier {
+    fn keep(staged: &Staged) -> io::Result<Self> {
+        match staged {
+            Staged::Stream => Ok(Self::Stream),
+            Staged::File { file, .. } if !file.exists() => Ok(Self::Nothing(file.clone())),
+            Staged::File { file, .. } => {
+                let copy = Temporary::beside(file)?;
+                io::copy(&mut File::open(file)?, &mut copy.file())?;
+                Ok(Self::File {
+                    copy,
+                    file: file.clone(),
+                })
+            }
+        }
+    }
+
+    /// As far as that is possible: what failed before is the failure to report.
+    fn put_back(self) {
+        match self {
+            Self::Stream => {}
+            Self::Nothing(file) => drop(fs::remove_file(file)),
+            Self::File { copy, file } => drop(copy.persist(&file)),
+        }
+    }
+}
+
+/// Whether [`write_atomically`] could begin; asked before any work starts. `flag` is the one that
+/// named the file.
+///
+/// # Errors
+/// [`Error::Setting`] with the flag, what is in the way (no such folder, no right to write there, a
+/// folder of that name) and what to do.
+pub fn check_writable(path: &Path, flag: &'static str) -> Result<()> {
+    let mend = |why: String| Error::Setting {
+        flag,
+        value: path.display().to_string(),
+        why,
+    };
+    let ends_as_folder = path.to_string_lossy().ends_with(std::path::is_separator);
+    if path.is_dir() || ends_as_folder || path.file_name().is_none() {
+        return Err(mend("is the name of a folder; name a file".to_owned()));
+    }
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        return Err(mend(format!(
+            "there is no folder {}; create it, or name a file elsewhere",
+            folder.display()
+        )));
+    }
+    let tried = Target::of(path).and_then(|target| match target {
+        Target::Stdout | Target::Stream => Ok(()),
+        Target::File(file) => {
+            // A rename would replace a write-protected file all the same.
+            if file.exists() {
+                OpenOptions::new().write(true).open(&file)?;
+            }
+            Temporary::beside(&file).map(drop)
+        }
+    });
+    tried.map_err(|error| {
+        mend(format!(
+            "cannot be written: {error}; name a file elsewhere, or change the permissions"
+        ))
+    })
+}
+
+/// What a path leads to.
+enum Target {
+    /// Standard output.
+    Stdout,
+    /// A device, pipe or socket: there is nothing to rename over.
+    Stream,
+    /// A file, there or not, at the end of all symbolic links.
+    File(PathBuf),
+}
+
+impl Target {
+    fn of(path: &Path) -> io::Result<Self> {
+        if path.as_os_str() == STDOUT {
+            return Ok(Self::Stdout);
+        }
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => fs::canonicalize(path).map(Self::File),
+            Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(_) => Ok(Self::Stream),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
+                // A link to what is not there yet. Links in a circle are another error, so this
+                // ends.
+                Ok(link) => Self::of(&folder_of(path).join(link)),
+                Err(_) => Ok(Self::File(path.to_owned())),
+            },
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The folder that takes a file written to `path`; none where it goes to a device or pipe.
+pub(crate) fn written_to(path: &Path) -> Option<PathBuf> {
+    match Target::of(path) {
+        Ok(Target::File(file)) => Some(folder_of(&file).to_owned()),
+        Ok(Target::Stdout | Target::Stream) | Err(_) => None,
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn buffered(
+    file: impl Write,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    body(&mut out)?;
+    out.flush()
+}
+
+/// A file that is to take the place of another.
+enum Temporary {
+    /// It vanishes with the process, however that ends.
+    Unnamed(File),
+    /// For other systems, and file systems that know nothing else, as NFS.
+    Named(NamedTempFile),
+}
+
+impl Temporary {
+    /// In the folder of `file`, with the permissions that `file` has or would get.
+    fn beside(file: &Path) -> io::Result<Self> {
+        let folder = folder_of(file);
+        let temporary = match unnamed_in(folder) {
+            Some(unnamed) => Self::Unnamed(unnamed),
+            None => Self::named_in(folder)?,
+        };
+        #[cfg(unix)]
+        if let Ok(metadata) = fs::metadata(file) {
+            temporary.file().set_permissions(metadata.permissions())?;
+        }
+        Ok(temporary)
+    }
+
+    fn named_in(folder: &Path) -> io::Result<Self> {
+        let create = |path: &Path| {
+            File::options()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(path)
+        };
+        make_named(folder, create).map(Self::Named)
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Unnamed(file) => file,
+            Self::Named(named) => named.as_file(),
+        }
+    }
+
+    /// Takes the place of `file`.
+    fn persist(self, file: &Path) -> io::Result<()> {
+        match self {
+            Self::Named(named) => named.persist(file).map(drop).map_err(|error| error.error),
+            // A link replaces nothing and a rename does, so it gets a name of its own first, for
+            // that moment.
+            Self::Unnamed(unnamed) => {
+                let named = make_named(folder_of(file), |path| link(&unnamed, path))?;
+                named.persist(file).map_err(|error| error.error)
+            }
+        }
+    }
+}
+
+/// Makes what has a name in a folder by `make`, and remembers that it may be there.
+fn make_named<T>(
+    folder: &Path,
+    make: impl FnMut(&Path) -> io::Result<T>,
+) -> io::Result<NamedTempFile<T>> {
+    // Locked before the file is there, so that none is missed.
+    let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
+    temporaries.retain(|path| path.exists());
+    let named = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .suffix(TEMPORARY_SUFFIX)
+        .make_in(folder, make)?;
+    temporaries.push(named.path().to_owned());
+    Ok(named)
+}
+
+/// A file in a folder that has no name there; none where the system or the file system knows no
+/// such thing.
+#[cfg(target_os = "linux")]
+fn unnamed_in(folder: &Path) -> Option<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    // As for any new file, the umask takes its part of the mode.
+    let mode = Mode::from_raw_mode(0o666);
+    let file = File::from(
+        open(
+            folder,
+            OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+            mode,
+        )
+        .ok()?,
+    );
+    descriptor(&file).exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed_in(_: &Path) -> Option<File> {
+    None
+}
+
+/// Gives a file without a name one.
+#[cfg(target_os = "linux")]
+fn link(unnamed: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    Ok(linkat(
+        CWD,
+        descriptor(unnamed),
+        CWD,
+        path,
+        AtFlags::SYMLINK_FOLLOW,
+    )?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link(_: &File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A path to an open file, whether it has a name or not.
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+/// Makes a rename last through a power failure.
+///
+/// Before that the folder names either whole file, so one that cannot be synced is no reason to
+/// fail.
+fn sync_folder(folder: &Path) {
+    if cfg!(unix) {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(path: &Path, text: &str) -> Result<()> {
+        write_atomically(path, |out| out.write_all(text.as_bytes()))
+    }
+
+    fn files_in(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn replaces_a_file_and_leaves_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.txt");
+        for text in ["old", "new"] {
+            put(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(files_in(folder.path()), 1);
+    }
+
+    #[test]
+    fn a_failure_keeps_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, none) = (
+            folder.path().join("old.txt"),
+            folder.path().join("none.txt"),
+        );
+        put(&old, "old").unwrap();
+        for path in [&old, &none] {
+            let error = write_atomically(path, |out| {
+                out.write_all(&vec![b'x'; 3 << 20])?;
+                Err(io::Error::other("the disk is full"))
+            });
+            let error = error.unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("cannot write {}: the disk is full", path.display())
+            );
+        }
+        assert_eq!(fs::read_to_string(&old).unwrap(), "old");
+        assert_eq!(files_in(folder.path()), 1);
+    }
+
+    #[test]
+    fn a_panic_keeps_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.txt");
+        put(&path, "old").unwrap();
+        let panicked = std::panic::catch_unwind(|| write_atomically(&path, |_| panic!("a bug")));
+        assert!(panicked.is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(files_in(folder.path()), 1);
+    }
+
+    /// The second file's name is taken by a folder while it is written: its rename fails.
+    #[test]
+    fn a_pair_is_replaced_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let (words, vectors) = (folder.path().join("v.vocab"), folder.path().join("v.npy"));
+        let text = |text: &'static str| move |out: &mut dyn Write| out.write_all(text.as_bytes());
+        let blocked = |out: &mut dyn Write| {
+            fs::remove_file(&vectors).ok();
+            fs::create_dir(&vectors)?;
+            out.write_all(b"new")
+        };
+        let fails =
+            |error: Error| assert!(error.to_string().starts_with("cannot write"), "{error}");
+
+        fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
+        assert!(!words.exists());
+        fs::remove_dir(&vectors).unwrap();
+
+        write_pair_atomically((&words, text("old")), (&vectors, text("old"))).unwrap();
+        fails(
+            write_pair_atomically(
+                (&words, text("new")),
+                (&vectors, |_| Err(io::Error::other("full"))),
+            )
+            .unwrap_err(),
+        );
+        assert_eq!(fs::read_to_string(&vectors).unwrap(), "old");
+        fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
+        assert_eq!(fs::read_to_string(&words).unwrap(), "old");
+        assert_eq!(files_in(folder.path()), 2);
+    }
+
+    /// Where a file must have a name, that is remembered until it has its place, which it takes as
+    /// any other does.
+    #[test]
+    fn temporary_files_with_names_can_be_taken_away_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.txt");
+        put(&path, "old").unwrap();
+        let Temporary::Named(named) = Temporary::named_in(folder.path()).unwrap() else {
+            panic!("a name")
+        };
+        assert_eq!(files_in(folder.path()), 2);
+        // Not `remove_temporaries`, which would take those of tests beside this one.
+        assert!(
+            TEMPORARIES
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|path| path == named.path())
+        );
+        named.as_file().write_all(b"new").unwrap();
+        Temporary::Named(named).persist(&path).unwrap();
+        assert_eq!(
+            (fs::read(&path).unwrap(), files_in(folder.path())),
+            (b"new".to_vec(), 1)
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_not_whole_yet_has_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(unnamed) = unnamed_in(folder.path()) else {
+            return eprintln!(
+                "skipped: {} is on a file system where files need names",
+                folder.path().display()
+            );
+        };
+        drop(unnamed);
+        let path = folder.path().join("v.txt");
+        for text in [&b"old"[..], b"new"] {
+            let before = files_in(folder.path());
+            write_atomically(&path, |out| {
+                assert_eq!(files_in(folder.path()), before);
+                out.write_all(text)
+            })
+            .unwrap();
+            assert_eq!(
+                (fs::read(&path).unwrap(), files_in(folder.path())),
+                (text.to_vec(), 1)
+            );
+        }
+    }
+
+    #[test]
+    fn check_writable_says_what_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable(&folder.path().join("v.txt"), "-o/--output").unwrap();
+        check_writable(Path::new("v.txt"), "-o/--output").unwrap();
+        assert_eq!(files_in(folder.path()), 0);
+
+        for (name, why) in [
+            ("", "is the name of a folder"),
+            ("..", "is the name of a folder"),
+            ("new.txt/", "is the name of a folder"),
+            ("none/v.txt", "there is no folder"),
+        ] {
+            let error = check_writable(&folder.path().join(name), "-o/--output")
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("-o/--output ") && error.contains(why),
+                "{error}"
+            );
+        }
+        assert!(put(folder.path(), "new").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keeps_permissions_and_gives_new_files_the_usual_ones() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let folder = tempfile::tempdir().unwrap();
+        let (usual, path) = (folder.path().join("usual"), folder.path().join("v.txt"));
+        File::create(&usual).unwrap();
+        put(&path, "old").unwrap();
+        assert_eq!(mode(&path), mode(&usual));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o662)).unwrap();
+        put(&path, "new").unwrap();
+        assert_eq!(mode(&path), 0o662);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        let (link, file) = (
+            folder.path().join("link.txt"),
+            folder.path().join("data/v.txt"),
+        );
+        std::os::unix::fs::symlink("data/v.txt", &link).unwrap();
+        // First it points to nothing, then to a file.
+        for text in ["old", "new"] {
+            check_writable(&link, "-o/--output").unwrap();
+            put(&link, text).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert!(fs::symlink_metadata(&file).unwrap().is_file());
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        let circle = folder.path().join("circle.txt");
+        std::os::unix::fs::symlink("circle.txt", &circle).unwrap();
+        assert!(check_writable(&circle, "-o/--output").is_err());
+        assert!(put(&circle, "new").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_to_and_not_replaced() {
+        use std::os::unix::fs::FileTypeExt;
+        let null = Path::new("/dev/null");
+        check_writable(null, "-o/--output").unwrap();
+        put(null, "gone").unwrap();
+        assert!(fs::metadata(null).unwrap().file_type().is_char_device());
+    }
+}

@@ -1,0 +1,122 @@
+//! What the machine has left.
+
+use std::path::{Path, PathBuf};
+
+use sysinfo::{
+    MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System, get_current_pid,
+};
+
+use crate::error::{Error, Result};
+
+/// Bytes of memory that this process can still take, within the limit of its cgroup; none where the
+/// system does not say.
+pub fn available_memory() -> Option<u64> {
+    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let mut system = System::new_with_specifics(memory).ok()?;
+    let available = system.available_memory();
+    let limited = get_current_pid().ok().and_then(|pid| {
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&[pid]),
+            false,
+            ProcessRefreshKind::nothing(),
+        );
+        // What a cgroup uses beyond its processes' own memory is files kept for later, and gives
+        // way.
+        let limits = system.process(pid)?.cgroup_limits()?;
+        Some(limits.total_memory.saturating_sub(limits.rss))
+    });
+    Some(limited.map_or(available, |limited| limited.min(available)))
+}
+
+/// Bytes that can still be written to a folder's disk; none where the system does not say.
+pub fn available_disk(folder: &Path) -> Option<u64> {
+    fs4::available_space(existing(folder)).ok()
+}
+
+/// Whether two folders are on one disk, as far as the system says.
+pub(crate) fn is_same_disk(a: &Path, b: &Path) -> bool {
+    let (a, b) = (existing(a), existing(b));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let device = |path: &Path| path.metadata().map(|metadata| metadata.dev());
+        matches!((device(&a), device(&b)), (Ok(a), Ok(b)) if a == b)
+    }
+    #[cfg(not(unix))]
+    {
+        a == b
+    }
+}
+
+/// The nearest folder that is there: others are yet to be made.
+fn existing(folder: &Path) -> PathBuf {
+    let named = folder
+        .ancestors()
+        .find(|folder| folder.exists())
+        .filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Refuses to encode `tokens` words where the disk for temporary files cannot take them.
+///
+/// # Errors
+/// [`Error::DiskSpace`].
+pub fn check_store(tokens: u64) -> Result<()> {
+    let folder = std::env::temp_dir();
+    let available = available_disk(&folder);
+    check_disk(
+        "the token store (4 bytes a word)",
+        &folder,
+        tokens * 4,
+        available,
+        "set TMPDIR to a larger disk",
+    )
+}
+
+pub(crate) fn check_disk(
+    what: &str,
+    folder: &Path,
+    needed: u64,
+    available: Option<u64>,
+    mend: &'static str,
+) -> Result<()> {
+    match available.filter(|available| needed > *available) {
+        Some(available) => {
+            let (what, folder) = (what.to_owned(), folder.to_owned());
+            Err(Error::DiskSpace {
+                what,
+                folder,
+                needed,
+                available,
+                mend,
+            })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_says_what_is_left() {
+        let memory = available_memory().unwrap();
+        assert!((1 << 20..1 << 50).contains(&memory), "{memory}");
+        let folder = tempfile::tempdir().unwrap();
+        let to_be_made = folder.path().join("a/b");
+        assert!(available_disk(&to_be_made).unwrap() > 0);
+        assert!(is_same_disk(folder.path(), &to_be_made));
+        assert!(available_disk(Path::new("v.bin")).unwrap() > 0);
+    }
+
+    #[test]
+    fn a_token_store_beyond_the_disk_names_its_folder() {
+        check_store(1).unwrap();
+        let error = check_store(u64::MAX / 8).unwrap_err().to_string();
+        assert!(
+            error.contains("TMPDIR") && error.contains(&std::env::temp_dir().display().to_string()),
+            "{error}"
+        );
+    }
+}

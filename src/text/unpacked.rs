@@ -1,0 +1,127 @@
+//! The bytes of a file or stream, unpacked while they are read.
+
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::encoding::{ByteOrder, Utf16};
+use super::packed::{HEAD_BYTES, Packing};
+use crate::error::{Error, Result};
+
+/// Counts what is read beneath a decoder.
+struct Metered {
+    inner: Box<dyn Read + Send>,
+    meter: Arc<Meter>,
+}
+
+#[derive(Default)]
+struct Meter {
+    bytes: AtomicU64,
+    /// Whether the failure is of the disk or the pipe, and not of what a decoder made of the bytes.
+    failed: AtomicBool,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        match &read {
+            Ok(read) => drop(self.meter.bytes.fetch_add(*read as u64, Ordering::Relaxed)),
+            Err(error) => self.meter.failed.store(
+                error.kind() != io::ErrorKind::Interrupted,
+                Ordering::Relaxed,
+            ),
+        }
+        read
+    }
+}
+
+/// The bytes of a file or stream, unpacked where the first ones say that it is packed.
+pub(crate) struct Unpacked {
+    packing: Option<&'static Packing>,
+    reader: Box<dyn Read + Send>,
+    meter: Arc<Meter>,
+}
+
+impl Unpacked {
+    /// # Errors
+    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when it cannot be unpacked here, or is
+    /// not what its name promises.
+    pub(crate) fn new(path: &Path, raw: Box<dyn Read + Send>) -> Result<Self> {
+        let meter = Arc::new(Meter::default());
+        let mut raw = Metered {
+            inner: raw,
+            meter: Arc::clone(&meter),
+        };
+        let head = head(&mut raw).map_err(Error::io("read", path))?;
+        let packing = Packing::of(path, &head).map_err(|why| Error::Corpus {
+            path: path.to_owned(),
+            why,
+        })?;
+        let raw = Cursor::new(head).chain(raw);
+        let reader: Box<dyn Read + Send> = match packing {
+            None => Box::new(raw),
+            Some(packing) => {
+                let buffered = BufReader::with_capacity(1 << 18, raw);
+                packing
+                    .decoder(Box::new(buffered))
+                    .map_err(Error::io("unpack", path))?
+            }
+        };
+        Ok(Self {
+            packing,
+            reader,
+            meter,
+        })
+    }
+
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packing.is_some()
+    }
+
+    /// Bytes read so far as they lie on the disk or come from the pipe, still packed.
+    pub(crate) fn raw_bytes(&self) -> u64 {
+        self.meter.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Decodes what is left from UTF-16, with `start`, which was read already, in front of it.
+    pub(crate) fn decode(&mut self, start: Vec<u8>, order: ByteOrder) {
+        let rest = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.reader = Box::new(Utf16::new(Cursor::new(start).chain(rest), order));
+    }
+
+    /// What reading failed with, after so many `bytes` that could be unpacked.
+    pub(crate) fn failure(&self, path: &Path, error: io::Error, bytes: u64) -> Error {
+        let packing = self
+            .packing
+            .filter(|_| !self.meter.failed.load(Ordering::Relaxed));
+        let Some(Packing { name, .. }) = packing else {
+            return Error::io("read", path)(error);
+        };
+        let raw = self.raw_bytes();
+        let what = match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                format!("is cut short: its {name} data ends at byte {raw} without an end")
+            }
+            _ => format!("holds broken {name} data before byte {raw} ({error})"),
+        };
+        let why = format!("{what}, after {bytes} bytes of text; fetch or pack it again");
+        Error::Corpus {
+            path: path.to_owned(),
+            why,
+        }
+    }
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+/// The first bytes of a file.
+pub(crate) fn head(file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(head)
+}

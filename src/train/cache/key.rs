@@ -1,0 +1,336 @@
+//! What a cached corpus was read from, and how.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use crate::config::Config;
+use crate::corpus::{Corpus, Stamp};
+use crate::system::STDIN;
+use crate::vocab::Rules;
+
+/// Settings that come into play once a corpus is encoded. Any other setting makes another cached
+/// corpus.
+const OF_TRAINING: [&str; 19] = [
+    "dim",
+    "window",
+    "fixed_window",
+    "loss",
+    "negative",
+    "negatives_per",
+    "no_skip_equal",
+    "ns_exponent",
+    "sample",
+    "epochs",
+    "lr",
+    "min_lr",
+    "batch",
+    "clip",
+    "no_shuffle",
+    "patience",
+    "storage",
+    "init",
+    "init_output",
+];
+
+/// Bytes at the start of a file by which it is known, beside its path, length and time.
+const HEAD_BYTES: u64 = 1 << 16;
+
+/// Everything that decides what comes out of reading a corpus.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Key {
+    /// The files, in the order in which they are read.
+    files: Vec<TextFile>,
+    /// The settings by name; of a list of words a hash of what is in it.
+    settings: Map<String, Value>,
+}
+
+/// A file as it was when the corpus was opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct TextFile {
+    path: String,
+    bytes: u64,
+    /// When it was last written to, in nanoseconds since 1970.
+    modified: Option<i64>,
+    head: u64,
+}
+
+impl Key {
+    /// Of a corpus read under `config`, whose lists have been read as `rules`.
+    ///
+    /// # Errors
+    /// Why the corpus cannot be known again.
+    pub(super) fn new(corpus: &Corpus, config: &Config, rules: &Rules) -> Result<Self, String> {
+        let files = corpus.stamps().map(|(path, stamp)| match stamp {
+            Some(stamp) => TextFile::new(path, stamp).map_err(unreadable(path)),
+            None => Err(unknown(path)),
+        });
+        let files = files.collect::<Result<_, _>>()?;
+        let mut settings = config.settings();
+        settings.retain(|name, _| !OF_TRAINING.contains(&name.as_str()));
+        if config.validation.is_none() {
+            settings.remove("seed");
+        }
+        let mut describe = |name: &str, hash: u64| settings.insert(name.to_owned(), hash.into());
+        describe("keep_words", rules.keep.digest());
+        describe("stop_words", rules.stop.digest());
+        if let Some(path) = &config.vocab {
+            describe("vocab", digest_of_file(path)?);
+        }
+        Ok(Self { files, settings })
+    }
+
+    /// Another name for other files or settings, and the same one when the files have changed.
+    pub(super) fn file_name(&self) -> String {
+        let paths: Vec<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
+        let named = Value::from_iter([Value::from(paths), Value::Object(self.settings.clone())]);
+        format!("{:016x}.corpus", xxh3_64(named.to_string().as_bytes()))
+    }
+
+    /// Why what was kept under another key is of no use under this one.
+    pub(super) fn difference(&self, then: &Self) -> Option<String> {
+        let changed = |(now, then): (&TextFile, &TextFile)| {
+            (now.path == then.path && now != then).then(|| format!("{} has changed", now.path))
+        };
+        let changed = self.files.iter().zip(&then.files).find_map(changed);
+        (self != then).then(|| {
+            changed.unwrap_or_else(|| "it is of another corpus or other options".to_owned())
+        })
+    }
+}
+
+impl TextFile {
+    fn new(path: &Path, Stamp { bytes, modified }: Stamp) -> io::Result<Self> {
+        let place = fs::canonicalize(path)?;
+        let mut hash = Xxh3::new();
+        // Two paths may look the same where they are not UTF-8.
+        hash.update(place.as_os_str().as_encoded_bytes());
+        let mut head = Vec::new();
+        File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
+        hash.update(&head);
+        let modified = modified.and_then(nanoseconds);
+        Ok(Self {
+            path: place.to_string_lossy().into_owned(),
+            bytes,
+            modified,
+            head: hash.digest(),
+        })
+    }
+}
+
+fn nanoseconds(time: SystemTime) -> Option<i64> {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).ok(),
+        Err(before) => i64::try_from(before.duration().as_nanos())
+            .ok()
+            .map(|nanoseconds| -nanoseconds),
+    }
+}
+
+fn digest_of_file(path: &Path) -> Result<u64, String> {
+    if !path.is_file() {
+        return Err(unknown(path));
+    }
+    let digest = || {
+        let (mut file, mut hash, mut piece) = (File::open(path)?, Xxh3::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(hash.digest()),
+                read => hash.update(&piece[..read]),
+            }
+        }
+    };
+    digest().map_err(unreadable(path))
+}
+
+fn unknown(path: &Path) -> String {
+    let name = if path.as_os_str() == STDIN {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    format!(
+        "{name} is no file, and cannot be known again when it comes once more; write it to a file \
+         to have it cached"
+    )
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> String {
+    move |error| format!("cannot read {}: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loss;
+    use crate::vocab::WordOptions;
+
+    fn key(corpus: &Corpus, config: &Config) -> Key {
+        Key::new(corpus, config, &Rules::read(&config.words).unwrap()).unwrap()
+    }
+
+    fn open(files: &[&Path]) -> Corpus {
+        Corpus::open(
+            &files
+                .iter()
+                .map(|&path| path.to_owned())
+                .collect::<Vec<_>>(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn settings_of_training_are_settings() {
+        let settings = Config::default().settings();
+        OF_TRAINING
+            .iter()
+            .for_each(|name| assert!(settings.contains_key(*name), "{name}"));
+    }
+
+    #[test]
+    fn whatever_shapes_the_text_makes_another_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).unwrap();
+            Some(folder.path().join(name))
+        };
+        let [text, list_of_words, other_list] =
+            ["text", "list", "other"].map(|name| list(name, name).unwrap());
+        let corpus = open(&[&text]);
+        let base = key(&corpus, &Config::default());
+        let words = |words| Config {
+            words,
+            ..Config::default()
+        };
+        let keep = |list: &Path| {
+            words(WordOptions {
+                keep_words: Some(list.to_owned()),
+                ..WordOptions::default()
+            })
+        };
+        let others = [
+            Config {
+                min_count: 6,
+                ..Config::default()
+            },
+            Config {
+                max_vocab: Some(9),
+                ..Config::default()
+            },
+            Config {
+                vocab: Some(list_of_words.clone()),
+                ..Config::default()
+            },
+            Config {
+                vocab: Some(other_list.clone()),
+                ..Config::default()
+            },
+            Config {
+                validation: Some(0.1),
+                ..Config::default()
+            },
+            Config {
+                validation: Some(0.1),
+                seed: 2,
+                ..Config::default()
+            },
+            words(WordOptions {
+                lowercase: true,
+                ..WordOptions::default()
+            }),
+            words(WordOptions {
+                nfc: true,
+                ..WordOptions::default()
+            }),
+            words(WordOptions {
+                vocab_memory: Some(1 << 30),
+                ..WordOptions::default()
+            }),
+            words(WordOptions {
+                stop_words: Some(list_of_words.clone()),
+                ..WordOptions::default()
+            }),
+            keep(&list_of_words),
+            keep(&other_list),
+        ];
+        let mut names: Vec<String> = others
+            .iter()
+            .map(|config| key(&corpus, config).file_name())
+            .collect();
+        names.push(base.file_name());
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), others.len() + 1);
+        // And whatever does not, does not; nor does the name of a list, or the order in it.
+        let training = Config {
+            seed: 2,
+            dim: 9,
+            loss: Loss::Hs,
+            sample: Some(0.0),
+            epochs: 1,
+            ..Config::default()
+        };
+        assert_eq!(key(&corpus, &training), base);
+        let (one, two) = (
+            list("one", "a\nb\n").unwrap(),
+            list("two", "b\n\na").unwrap(),
+        );
+        assert_eq!(key(&corpus, &keep(&one)), key(&corpus, &keep(&two)));
+        // The same list with something else in it.
+        let before = key(&corpus, &keep(&one));
+        list("one", "c");
+        assert_ne!(key(&corpus, &keep(&one)).file_name(), before.file_name());
+    }
+
+    #[test]
+    fn files_are_known_by_path_length_time_and_head() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let written = UNIX_EPOCH + std::time::Duration::from_nanos(1_700_000_000_123_456_789);
+        let write = |name: &str, text: &str, time: SystemTime| {
+            fs::write(path(name), text).unwrap();
+            File::options()
+                .write(true)
+                .open(path(name))
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
+            key(&open(&[&path(name)]), &Config::default())
+        };
+        let base = write("a", "a b", written);
+        assert_eq!(write("a", "a b", written), base);
+        let second = std::time::Duration::from_secs(1);
+        for other in [
+            write("a", "a c", written),
+            write("a", "a b c", written),
+            write("a", "a b", written + second),
+            write("a", "a b", UNIX_EPOCH - second),
+        ] {
+            assert_eq!(other.file_name(), base.file_name());
+            assert_eq!(
+                other.difference(&base).unwrap(),
+                format!("{} has changed", base.files[0].path)
+            );
+        }
+        assert_eq!(write("a", "a b", written), base);
+        let other = write("b", "a b", written);
+        assert_ne!(other.file_name(), base.file_name());
+        let (ab, ba) = ([path("a"), path("b")], [path("b"), path("a")]);
+        let of = |files: &[std::path::PathBuf; 2]| {
+            key(&open(&[&files[0], &files[1]]), &Config::default())
+        };
+        assert_ne!(of(&ab).file_name(), of(&ba).file_name());
+        assert!(
+            base.difference(&of(&ab))
+                .unwrap()
+                .contains("another corpus")
+        );
+        assert!(base.difference(&other).unwrap().contains("another corpus"));
+        assert_eq!(base.difference(&base), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! The cache of a corpus: what counting and encoding gave, kept in a folder for the next run on the
+//! same text.
+//!
+//! | file | does |
+//! |---|---|
+//! | `key` | says what a cached corpus was read from, and how |
+//! | `file` | one as bytes, with checksums |
+//!
+//! The corpus and the options name the file, so that each way of reading a corpus has one, which is
+//! replaced when its text has changed. A file is used only if it is whole and its key is that of
+//! the run; otherwise the corpus is read as if there were none. Files appear whole or not at all,
+//! and whoever reads one keeps it, whatever happens to its name: any number of runs may share a
+//! folder.
+
+mod file;
+mod key;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use self::key::Key;
+use crate::config::Config;
+use crate::corpus::{Contents, Corpus};
+use crate::error::{Error, Result};
+use crate::event::{Cached, Event};
+use crate::system::{sweep, write_atomically};
+use crate::vocab::Rules;
+
+/// A folder of cached corpora. They take about 4 bytes a word, and may be deleted at any time.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// Opens a folder, or makes it. `flag` is the one that named it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when there can be no such folder.
+    pub fn open(folder: &Path, flag: &'static str) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|error| Error::Setting {
+            flag,
+            value: folder.display().to_string(),
+            why: format!("cannot be made a folder: {error}; name another one"),
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// What `corpus` holds: as it was kept, or else by `read`, and then kept. The files of `config`
+    /// have been read as `rules`.
+    ///
+    /// # Errors
+    /// Those of `read`. What goes wrong with the cache is told as an [`Event::Cached`], and the run
+    /// goes on without.
+    pub(crate) fn contents<E: FnMut(Event)>(
+        &self,
+        corpus: &Corpus,
+        config: &Config,
+        rules: &Rules,
+        on_event: &mut E,
+        read: impl FnOnce(&mut E) -> Result<Contents>,
+    ) -> Result<Contents> {
+        let key = match Key::new(corpus, config, rules) {
+            Ok(key) => key,
+            Err(why) => {
+                on_event(Event::Cached(Cached::Impossible { why }));
+                return read(on_event);
+            }
+        };
+        let path = self.folder.join(key.file_name());
+        match file::read(&path, &key) {
+            Ok(Some(contents)) => {
+                on_event(Event::Cached(Cached::Used { path }));
+                return Ok(contents);
+            }
+            Ok(None) => {}
+            Err(why) => on_event(Event::Cached(Cached::Rejected {
+                path: path.clone(),
+                why,
+            })),
+        }
+        let contents = read(on_event)?;
+        // What was read must be what the key was made of.
+        let is_same = Key::new(corpus, config, rules).as_ref() == Ok(&key);
+        let saved = if is_same {
+            self.save(&path, &key, &contents)
+                .map_err(|error| error.to_string())
+        } else {
+            Err("a file that was read has changed since".to_owned())
+        };
+        on_event(Event::Cached(match saved {
+            Ok(bytes) => Cached::Written { path, bytes },
+            Err(why) => Cached::NotWritten { why },
+        }));
+        Ok(contents)
+    }
+
+    /// Writes a file; returns its size.
+    fn save(&self, path: &Path, key: &Key, contents: &Contents) -> Result<u64> {
+        let _writing = self.writing();
+        write_atomically(path, |out| file::write(key, contents, out))?;
+        Ok(fs::metadata(path).map_or(0, |metadata| metadata.len()))
+    }
+
+    /// Held while a file is written. Who finds that nobody else writes takes away what killed
+    /// processes have left.
+    fn writing(&self) -> Option<File> {
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.folder.join("cache.lock"))
+            .ok()?;
+        if lock.try_lock().is_ok() {
+            sweep(&self.folder);
+            lock.unlock().ok()?;
+        }
+        // Where there are no locks, nothing is swept.
+        lock.lock_shared().ok()?;
+        Some(lock)
+    }
+}

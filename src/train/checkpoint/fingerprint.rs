@@ -1,0 +1,259 @@
+//! Which run a checkpoint is of.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::batch::Source;
+use crate::config::{Config, Loss};
+use crate::engine::Engine;
+use crate::quantity::{count, plural};
+use crate::train::dataset::Dataset;
+use crate::train::init::Init;
+use crate::vocab::Vocab;
+
+/// Everything that decides the vectors of a run, for another run to be compared with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The settings by name, with everything filled in that was left to be chosen.
+    settings: Map<String, Value>,
+    vocabulary: Digest,
+    corpus: Digest,
+    held_out: Option<Digest>,
+    /// The vectors that it started from.
+    #[serde(default)]
+    init: Init,
+    /// What it runs on.
+    engine: String,
+}
+
+/// The size of something and a hash of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Digest {
+    words: u64,
+    hash: u64,
+}
+
+impl Fingerprint {
+    /// Of a run on `data` by `engine`, from no given vectors.
+    pub fn new(data: &Dataset, engine: &dyn Engine) -> Self {
+        Self {
+            settings: data.config.settings(),
+            vocabulary: of_vocabulary(&data.vocab),
+            corpus: of_text(&data.source),
+            held_out: data.validation.as_deref().map(of_text),
+            init: Init::default(),
+            engine: engine.describe(),
+        }
+    }
+
+    /// The same from given vectors.
+    pub fn starting_from(self, init: Init) -> Self {
+        Self { init, ..self }
+    }
+
+    /// The vectors that it started from.
+    pub fn init(&self) -> Init {
+        self.init
+    }
+
+    /// What the run was on, in one line that begins with the kind of engine.
+    pub fn engine(&self) -> &str {
+        &self.engine
+    }
+
+    /// The settings given, and what they leave to be chosen as it was chosen then.
+    ///
+    /// # Errors
+    /// What that run has: the settings that would change the vectors, each as it was then and is
+    /// now.
+    pub(super) fn complete(&self, config: &Config) -> Result<Config, String> {
+        let then = |name| self.settings.get(name).cloned().unwrap_or_default();
+        let config = Config {
+            sample: config.sample.or_else(|| then("sample").as_f64()),
+            batch: config.batch.or_else(|| {
+                then("batch")
+                    .as_u64()
+                    .and_then(|batch| batch.try_into().ok())
+            }),
+            min_lr: config.min_lr.or_else(|| then("min_lr").as_f64()),
+            ..config.clone()
+        };
+        let now = config.settings();
+        let has_grown = |name: &str, then: &Value, now: &Value| {
+            name == "epochs" && now.as_u64() > then.as_u64()
+        };
+        let matters = |name: &str| config.loss == Loss::Ns || !Config::OF_NEGATIVES.contains(&name);
+        let (mut were, mut are) = (Vec::new(), Vec::new());
+        for (name, now) in &now {
+            let then = then(name);
+            let (was, is) = (option(name, &then), option(name, now));
+            if was != is && matters(name) && !has_grown(name, &then, now) {
+                were.push(was);
+                are.push(is);
+            }
+        }
+        if were.is_empty() {
+            return Ok(config);
+        }
+        let (were, are) = (were.join(" and "), are.join(" and "));
+        Err(format!(
+            "{were}, and this one {are}: give the options of then"
+        ))
+    }
+
+    /// Whether `data` is what the run was on.
+    ///
+    /// # Errors
+    /// What that run has that is not the same.
+    pub(super) fn check(&self, data: &Dataset) -> Result<(), String> {
+        self.complete(&data.config)?;
+        let (then, now) = (self.vocabulary, of_vocabulary(&data.vocab));
+        if then != now {
+            let how = if then.words == now.words {
+                ", but others or others as often"
+            } else {
+                ""
+            };
+            return Err(format!(
+                "another vocabulary, of {}, and this one {}{how}: give the CORPUS of then, and the \
+                 options with which it was read",
+                plural(then.words, "word"),
+                count(now.words)
+            ));
+        }
+        if self.corpus != of_text(&data.source)
+            || self.held_out != data.validation.as_deref().map(of_text)
+        {
+            return Err(
+                "the words of CORPUS in another order or other lines: give its files as they were \
+                 then"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A setting as it is typed.
+fn option(name: &str, value: &Value) -> String {
+    let flag = format!("--{}", name.replace('_', "-"));
+    match value {
+        Value::Null | Value::Bool(false) => format!("no {flag}"),
+        Value::Bool(true) => flag,
+        Value::String(text) => format!("{flag} {}", text.escape_debug()),
+        other => format!("{flag} {other}"),
+    }
+}
+
+fn of_vocabulary(vocab: &Vocab) -> Digest {
+    let mut hash = Xxh3::new();
+    for (word, count) in vocab.words().zip(vocab.counts()) {
+        hash.update(&(word.len() as u64).to_le_bytes());
+        hash.update(word.as_bytes());
+        hash.update(&count.to_le_bytes());
+    }
+    Digest {
+        words: vocab.len() as u64,
+        hash: hash.digest(),
+    }
+}
+
+fn of_text(source: &Source) -> Digest {
+    Digest {
+        words: source.store.tokens(),
+        hash: source.store.digest(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Of a run on nothing.
+    pub(in crate::train::checkpoint) fn of(config: &Config) -> Fingerprint {
+        let nothing = Digest { words: 0, hash: 0 };
+        let engine = "cpu".to_owned();
+        Fingerprint {
+            settings: config.settings(),
+            vocabulary: nothing,
+            corpus: nothing,
+            held_out: None,
+            init: Init::default(),
+            engine,
+        }
+    }
+
+    #[test]
+    fn what_would_change_the_vectors_is_named() {
+        let resolved = Config {
+            batch: Some(512),
+            min_lr: Some(5e-6),
+            ..Config::default()
+        };
+        let run = of(&resolved);
+        // What is left to be chosen is as it was, and there may be more epochs.
+        assert_eq!(run.complete(&Config::default()).unwrap(), resolved);
+        assert_eq!(
+            run.complete(&Config {
+                epochs: 9,
+                ..Config::default()
+            })
+            .unwrap()
+            .batch,
+            Some(512)
+        );
+        for (config, expected) in [
+            (
+                Config {
+                    epochs: 4,
+                    ..Config::default()
+                },
+                "--epochs 5, and this one --epochs 4",
+            ),
+            (
+                Config {
+                    batch: Some(256),
+                    ..Config::default()
+                },
+                "--batch 512, and this one --batch 256",
+            ),
+            (
+                Config {
+                    max_vocab: Some(9),
+                    ..Config::default()
+                },
+                "no --max-vocab, and this one --max-vocab 9",
+            ),
+            (
+                Config {
+                    fixed_window: true,
+                    seed: 2,
+                    ..Config::default()
+                },
+                "--seed 1 and no --fixed-window, and this one",
+            ),
+            (
+                Config {
+                    lr: 0.1 + 0.2,
+                    ..Config::default()
+                },
+                "--lr 0.05, and this one --lr 0.30000000000000004",
+            ),
+        ] {
+            let why = run.complete(&config).unwrap_err();
+            assert!(why.starts_with(expected), "{why}");
+        }
+        // Without negatives their settings do not matter.
+        let run = of(&Config {
+            loss: Loss::Hs,
+            ..resolved
+        });
+        run.complete(&Config {
+            loss: Loss::Hs,
+            negative: 9,
+            ..Config::default()
+        })
+        .unwrap();
+    }
+}

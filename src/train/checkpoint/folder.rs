@@ -1,0 +1,289 @@
+//! The folder of a run's checkpoints.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Checkpoint, Fingerprint, file};
+use crate::error::{Error, Result};
+use crate::system::{lock, sweep, write_atomically};
+use crate::train::state::Snapshot;
+
+/// Checkpoints kept: the newest, and one to fall back to.
+const KEPT: usize = 2;
+
+/// A folder of checkpoints, which no other run uses while this is held.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Locked; the lock goes with the process.
+    _lock: File,
+}
+
+/// What was found in a folder.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The newest checkpoint that is whole.
+    pub checkpoint: Checkpoint,
+    /// What is wrong with newer ones. They were given other names.
+    pub damaged: Vec<Error>,
+}
+
+impl Folder {
+    /// Opens a folder, or makes it. `flag` is the one that named it. What a process that was killed
+    /// left half-written there is taken away.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when it cannot be written to or another run uses it.
+    pub fn open(path: &Path, flag: &'static str) -> Result<Self> {
+        Self::open_within(path, flag, Duration::ZERO, || ())
+    }
+
+    /// The same, but waits up to `patience` for the run that uses the folder: a process that was
+    /// killed has it until all of it is gone. `waiting` is called once, before the wait.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn open_within(
+        path: &Path,
+        flag: &'static str,
+        patience: Duration,
+        waiting: impl FnOnce(),
+    ) -> Result<Self> {
+        let mend = |why: String| Error::Setting {
+            flag,
+            value: path.display().to_string(),
+            why,
+        };
+        fs::create_dir_all(path).map_err(|error| {
+            mend(format!(
+                "cannot be made a folder: {error}; name another one"
+            ))
+        })?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"));
+        let file = file.map_err(|error| {
+            mend(format!(
+                "cannot be written to: {error}; name a folder elsewhere"
+            ))
+        })?;
+        if !lock(&file, patience, waiting) {
+            return Err(mend(
+                "another run saves its checkpoints there; name another folder, or end that run"
+                    .to_owned(),
+            ));
+        }
+        let folder = Self {
+            path: path.to_owned(),
+            _lock: file,
+        };
+        // While the folder is locked nobody writes there.
+        sweep(path);
+        Ok(folder)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is no checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be read.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.files()?.is_empty())
+    }
+
+    /// Reads the newest checkpoint that is whole; none when there is no checkpoint at all. Damaged
+    /// ones that are newer get the ending `.damaged`.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when all are damaged, [`Error::Setting`] when another version wrote the
+    /// newest one that is whole, [`Error::Io`] when one cannot be read.
+    pub fn load(&self) -> Result<Option<Loaded>> {
+        let mut damaged = Vec::new();
+        for (_, path) in self.files()? {
+            match file::read(&path) {
+                Ok(checkpoint) => {
+                    damaged.iter().try_for_each(set_aside)?;
+                    return Ok(Some(Loaded {
+                        checkpoint,
+                        damaged,
+                    }));
+                }
+                Err(error @ Error::Format { .. }) => damaged.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match damaged.into_iter().next() {
+            None => Ok(None),
+            Some(Error::Format { path, place, why }) => {
+                let why = format!(
+                    "{why}; no other checkpoint there is whole: start anew with another folder"
+                );
+                Err(Error::Format { path, place, why })
+            }
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Writes a checkpoint, and takes away all but the last two; returns its file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be written; the others stay.
+    pub(super) fn save(&self, run: &Fingerprint, snapshot: &Snapshot) -> Result<PathBuf> {
+        let path = self
+            .path
+            .join(format!("{:012}.{EXTENSION}", snapshot.reached.steps));
+        write_atomically(&path, |out| file::write(run, snapshot, out))?;
+        for (_, old) in self.files()?.into_iter().skip(KEPT) {
+            // One more than needed does no harm.
+            let _ = fs::remove_file(old);
+        }
+        Ok(path)
+    }
+
+    /// The checkpoints and their steps, the newest first.
+    fn files(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(Error::io("read the folder", &self.path))? {
+            let path = entry
+                .map_err(Error::io("read the folder", &self.path))?
+                .path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == EXTENSION)
+                && let Some(step) = path
+                    .file_stem()
+                    .and_then(|stem| stem.to_str()?.parse().ok())
+            {
+                files.push((step, path));
+            }
+        }
+        files.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(files)
+    }
+}
+
+/// How the names of checkpoints end.
+const EXTENSION: &str = "checkpoint";
+
+/// Gives a damaged checkpoint a name that is none.
+fn set_aside(error: &Error) -> Result<()> {
+    let Error::Format { path, .. } = error else {
+        return Ok(());
+    };
+    fs::rename(path, path.with_extension(format!("{EXTENSION}.damaged")))
+        .map_err(Error::io("rename", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::train::checkpoint::fingerprint::tests::of;
+    use crate::train::checkpoint::tests::snapshot;
+
+    fn folder_with(steps: &[u64]) -> (tempfile::TempDir, Folder) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&temporary.path().join("a/run"), "--checkpoint").unwrap();
+        for &step in steps {
+            folder
+                .save(&of(&Config::default()), &snapshot(step, false))
+                .unwrap();
+        }
+        (temporary, folder)
+    }
+
+    fn loaded_step(folder: &Folder) -> (u64, usize) {
+        let Loaded {
+            checkpoint,
+            damaged,
+        } = folder.load().unwrap().unwrap();
+        (checkpoint.snapshot.reached.steps, damaged.len())
+    }
+
+    #[test]
+    fn the_last_two_are_kept() {
+        let (_temporary, folder) = folder_with(&[]);
+        assert!(folder.is_empty().unwrap() && folder.load().unwrap().is_none());
+        let (_temporary, folder) = folder_with(&[9, 10, 100, 100]);
+        let steps: Vec<u64> = folder
+            .files()
+            .unwrap()
+            .into_iter()
+            .map(|(step, _)| step)
+            .collect();
+        assert_eq!(steps, [100, 10]);
+        assert_eq!(loaded_step(&folder), (100, 0));
+    }
+
+    #[test]
+    fn a_damaged_one_is_set_aside() {
+        let (_temporary, folder) = folder_with(&[1, 2]);
+        let newest = folder.files().unwrap().remove(0).1;
+        let whole = fs::read(&newest).unwrap();
+        fs::write(&newest, &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(loaded_step(&folder), (1, 1));
+        assert!(newest.with_extension("checkpoint.damaged").exists());
+        // From there on there is one to fall back to again.
+        folder
+            .save(&of(&Config::default()), &snapshot(3, false))
+            .unwrap();
+        assert_eq!(
+            (loaded_step(&folder), folder.files().unwrap().len()),
+            ((3, 0), 2)
+        );
+        for (_, path) in folder.files().unwrap() {
+            fs::write(path, "nothing").unwrap();
+        }
+        let error = folder.load().unwrap_err().to_string();
+        assert!(
+            error.contains("000000000003.checkpoint") && error.contains("no other checkpoint"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_folder_is_waited_for_as_long_as_asked() {
+        let (_temporary, folder) = folder_with(&[1]);
+        let path = folder.path().to_owned();
+        let (minute, mut waits) = (Duration::from_secs(60), 0);
+        Folder::open_within(&path, "--resume", Duration::from_millis(50), || waits += 1)
+            .unwrap_err();
+        let mut held = Some(folder);
+        let give_up = || {
+            waits += 1;
+            drop(held.take());
+        };
+        Folder::open_within(&path, "--resume", minute, give_up).unwrap();
+        Folder::open_within(&path, "--resume", minute, || unreachable!("nobody has it")).unwrap();
+        assert_eq!(waits, 2);
+    }
+
+    #[test]
+    fn a_folder_has_one_user_and_is_swept() {
+        let (_temporary, folder) = folder_with(&[1]);
+        let error = Folder::open(folder.path(), "--checkpoint")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("another run"), "{error}");
+        let path = folder.path().to_owned();
+        fs::write(path.join(".w2v-gpu-abc.tmp"), "half").unwrap();
+        drop(folder);
+        let folder = Folder::open(&path, "--checkpoint").unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+        drop(folder);
+        let file = path.join("lock");
+        assert!(
+            Folder::open(&file, "--checkpoint")
+                .unwrap_err()
+                .to_string()
+                .contains("--checkpoint")
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! Checkpoints: a run saved between two batches, from which another process goes on as if nothing
+//! had happened.
+//!
+//! | file | does |
+//! |---|---|
+//! | `fingerprint` | says which run a checkpoint is of, and whether another one may go on from it |
+//! | `file` | one checkpoint as bytes, with a checksum |
+//! | `folder` | the last two of a run, and which of them is whole |
+//! | `saver` | when to save, and the thread that writes |
+//!
+//! The place in the corpus is the number of words seen: from it the batcher finds the next batch,
+//! because every draw is a function of (seed, epoch, position). The learning rate follows from it
+//! too.
+
+mod file;
+mod fingerprint;
+mod folder;
+mod saver;
+
+use std::path::PathBuf;
+
+pub use self::fingerprint::Fingerprint;
+pub use self::folder::{Folder, Loaded};
+pub use self::saver::{Every, Saver};
+use super::dataset::Dataset;
+use super::state::Snapshot;
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// A run on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Its file.
+    pub path: PathBuf,
+    /// Which run it is.
+    pub run: Fingerprint,
+    /// How it stands.
+    pub snapshot: Snapshot,
+}
+
+impl Checkpoint {
+    /// The settings of a run that goes on from here: those given, and what they leave to be chosen
+    /// as it was chosen then.
+    ///
+    /// More `epochs` may be given. The learning rate then falls over all of them, from where the
+    /// words seen so far are on that longer way; the size of a batch stays as it was.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the settings that would change the vectors, each as it was then and
+    /// is now.
+    pub fn complete(&self, config: &Config) -> Result<Config> {
+        self.run.complete(config).map_err(|why| self.refusal(&why))
+    }
+
+    /// Whether a run on `data` may go on from here.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with what differs, then and now; as
+    /// [`Format::read`](crate::vectors::format::Format::read) for the vectors that it started from.
+    pub fn check(&self, data: &Dataset) -> Result<()> {
+        self.run.check(data).map_err(|why| self.refusal(&why))?;
+        self.run.init().check(&data.config)?;
+        if self.snapshot.fits(data) {
+            Ok(())
+        } else {
+            Err(self.refusal("parts that do not fit together"))
+        }
+    }
+
+    fn refusal(&self, why: &str) -> Error {
+        let why =
+            format!("the run there has {why}, or start anew with another folder for --checkpoint");
+        Error::Setting {
+            flag: "--resume",
+            value: self.path.display().to_string(),
+            why,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::tests::random_model;
+    use crate::event::Epoch;
+    use crate::train::state::{Mean, Reached};
+
+    /// A run of nothing, after some steps.
+    pub(super) fn snapshot(steps: u64, with_best: bool) -> Snapshot {
+        let epoch = Epoch {
+            epoch: 1,
+            pairs: 7,
+            loss: 0.1 + 0.2,
+            validation: Some(1.0 / 3.0),
+        };
+        Snapshot {
+            reached: Reached {
+                steps,
+                words: u64::MAX,
+                loss: Mean {
+                    sum: 2f64.sqrt(),
+                    pairs: 3,
+                },
+                best: with_best.then_some(epoch),
+                elapsed: Duration::new(3, 999_999_999),
+                ..Reached::default()
+            },
+            model: random_model(3, steps),
+            best: with_best.then(|| Arc::new(random_model(3, steps + 1))),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! A corpus made ready for training: its vocabulary, its encoded text, and what windows are trained
+//! against.
+
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::schedule::{Schedule, auto_batch};
+use crate::batch::{HuffmanTree, Negatives, RUN, Source, Targets, Windows};
+use crate::config::{Config, Loss, NegativesPer};
+use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
+use crate::engine::Objective;
+use crate::error::{Error, Result};
+use crate::event::{Event, Pass, Prepared};
+use crate::model::Model;
+use crate::sampling::{AliasTable, Subsampler, auto_sample};
+use crate::system::check_store;
+use crate::vocab::{Rules, Vocab, read_counts};
+
+/// A corpus ready to be trained on.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The words.
+    pub vocab: Vocab,
+    /// What batches are made of.
+    pub source: Arc<Source>,
+    /// The same of the sentences held out: one epoch, the same on every call.
+    pub validation: Option<Arc<Source>>,
+    /// What the corpus holds.
+    pub prepared: Prepared,
+    /// The configuration, with everything filled in that was left to be chosen.
+    pub config: Config,
+}
+
+impl Dataset {
+    /// Counts a corpus, or takes the counts of [`Config::vocab`], and encodes it, on the threads of
+    /// the current rayon pool.
+    ///
+    /// # Errors
+    /// When the configuration, a file or the resulting vocabulary is not fit for training.
+    pub fn prepare(
+        corpus: &Corpus,
+        config: &Config,
+        on_event: impl FnMut(Event) + Send,
+    ) -> Result<Self> {
+        Self::prepare_cached(corpus, config, None, on_event)
+    }
+
+    /// The same with a cache: what an earlier run on the same text has kept there is taken, or else
+    /// kept for the next one.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare`]; that the cache fails is no error but an event.
+    pub fn prepare_cached(
+        corpus: &Corpus,
+        config: &Config,
+        cache: Option<&Cache>,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<Self> {
+        config.validate()?;
+        let rules = Rules::read(&config.words)?;
+        let contents = match cache {
+            None => read(corpus, config, &rules, &mut on_event)?,
+            Some(cache) => cache.contents(corpus, config, &rules, &mut on_event, |on_event| {
+                read(corpus, config, &rules, on_event)
+            })?,
+        };
+        Self::new(contents, config, on_event)
+    }
+
+    fn new(contents: Contents, config: &Config, mut on_event: impl FnMut(Event)) -> Result<Self> {
+        let Contents {
+            vocab,
+            selection,
+            encoded,
+        } = contents;
+        let held_out = encoded.held_out.as_ref().map_or(0, TokenStore::tokens);
+        let sample = config.sample.unwrap_or_else(|| auto_sample(vocab.len()));
+        let subsampler = Subsampler::new(vocab.counts(), sample);
+        let tokens = encoded.store.tokens();
+        let prepared = Prepared {
+            text: encoded.report,
+            selection,
+            vocabulary: vocab.len() as u64,
+            tokens,
+            held_out,
+            sample,
+            kept: subsampler.expected() * tokens as f64 / vocab.tokens() as f64,
+        };
+        on_event(Event::Prepared(prepared));
+
+        let batch = config
+            .batch
+            .unwrap_or_else(|| auto_batch(prepared.kept * f64::from(config.epochs)));
+        let min_lr = Schedule::new(config.lr, config.min_lr, tokens).min_lr();
+        let config = Config {
+            sample: Some(sample),
+            batch: Some(batch),
+            min_lr: Some(min_lr),
+            ..config.clone()
+        };
+        let targets = Arc::new(targets(&vocab, &config));
+        let source = |store, epochs| {
+            Arc::new(Source {
+                store,
+                subsampler: subsampler.clone(),
+                targets: Arc::clone(&targets),
+                words: vocab.len(),
+                windows: Windows {
+                    window: config.window,
+                    fixed: config.fixed_window,
+                },
+                epochs,
+                seed: config.seed,
+                shuffle: !config.no_shuffle,
+                run: RUN,
+                batch,
+            })
+        };
+        let validation = encoded.held_out.map(|store| source(store, 1));
+        if let Some(validation) = &validation {
+            check_shares(&encoded.store, validation, &config)?;
+        }
+        if !encoded.store.has_pair()? {
+            return Err(Error::NoPairs {
+                why: "no line of the corpus holds two words of the vocabulary, and a line is a \
+                      sentence; lower --min-count, or join lines that belong together"
+                    .to_owned(),
+            });
+        }
+        let source = source(encoded.store, config.epochs);
+        Ok(Self {
+            vocab,
+            source,
+            validation,
+            prepared,
+            config,
+        })
+    }
+
+    /// Cuts the text into minibatches of about so many windows from now on.
+    ///
+    /// # Panics
+    /// When batches are being made, or the data set was cloned.
+    pub fn set_batch(&mut self, windows: usize) {
+        Arc::get_mut(&mut self.source)
+            .expect("nobody else holds the source")
+            .batch = windows;
+        self.config.batch = Some(windows);
+    }
+
+    /// Makes runs of at most so many windows from now on. For measurements: training has runs of
+    /// [`RUN`].
+    ///
+    /// # Panics
+    /// When batches are being made, or the data set was cloned.
+    pub fn set_run(&mut self, windows: usize) {
+        Arc::get_mut(&mut self.source)
+            .expect("nobody else holds the source")
+            .run = windows;
+    }
+
+    /// Words of all epochs.
+    pub fn total_words(&self) -> u64 {
+        self.source.store.tokens() * u64::from(self.source.epochs)
+    }
+
+    /// How an engine computes the loss.
+    pub fn objective(&self) -> Objective {
+        match self.config.loss {
+            Loss::Ns | Loss::Hs => Objective::Sigmoid,
+            Loss::Softmax => Objective::Softmax,
+        }
+    }
+
+    /// Multiply-adds that a run with the full softmax takes: three products of each batch's
+    /// different centers, all words and all dimensions. How many centers of a batch differ is
+    /// estimated from the words' frequencies.
+    pub fn softmax_operations(&self) -> f64 {
+        let Config {
+            dim,
+            epochs,
+            window,
+            ..
+        } = self.config;
+        let windows = self.prepared.kept * f64::from(epochs);
+        // A run of positions has as many centers as positions, and those that its windows reach
+        // beyond it.
+        let centers = self.source.batch as f64 * (1.0 + f64::from(window) / RUN as f64);
+        let kept = self.source.subsampler.expected();
+        let different = |(id, &count): (usize, &u64)| {
+            let share = count as f64 * self.source.subsampler.probability(id as u32) / kept;
+            -(-share * centers).exp_m1()
+        };
+        let different: f64 = self.vocab.counts().iter().enumerate().map(different).sum();
+        3.0 * different
+            * (self.vocab.len() * dim) as f64
+            * (windows / self.source.batch as f64).ceil()
+    }
+
+    /// The model that training starts from, where no vectors are given ([`crate::train::init::start`]).
+    pub fn model(&self) -> Model {
+        Model::with_output_rows(
+            self.vocab.len(),
+            self.source.output_rows(),
+            self.config.dim,
+            self.config.seed,
+        )
+    }
+}
+
+/// Counts and encodes a corpus.
+fn read(
+    corpus: &Corpus,
+    config: &Config,
+    rules: &Rules,
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Contents> {
+    let once;
+    let (corpus, counts, words) = match &config.vocab {
+        Some(path) => {
+            once = corpus.read_once();
+            let note = |what| {
+                on_event(Event::Noted {
+                    path: path.clone(),
+                    what,
+                })
+            };
+            (
+                &once,
+                read_counts(path, rules, config.reading.strict, note)?,
+                None,
+            )
+        }
+        None => {
+            let total = corpus.bytes();
+            let reading = |bytes| {
+                on_event(Event::Reading {
+                    pass: Pass::Count,
+                    bytes,
+                    total,
+                })
+            };
+            let (counts, report) = corpus.count(rules, reading)?;
+            (corpus, counts, Some(report.words))
+        }
+    };
+    let (vocab, selection) = Vocab::select(&counts, config.min_count, config.max_vocab, rules)?;
+    drop(counts);
+    if vocab.len() < 2 {
+        return Err(Error::NoPairs {
+            why: "only one word is in the vocabulary, and a pair needs two; lower --min-count or \
+                  raise --max-vocab"
+                .to_owned(),
+        });
+    }
+    let exact = selection.undercount == 0;
+    if words.is_some() {
+        check_store(selection.tokens)?;
+    }
+    let expected = words.map(|words| Expected {
+        words,
+        tokens: exact.then_some(selection.tokens),
+    });
+    let held_out = config
+        .validation
+        .map(|share| HeldOut::new(share, config.seed));
+    // Of a pipe this is known by now, if it was counted.
+    let total = corpus.bytes();
+    let reading = |bytes| {
+        on_event(Event::Reading {
+            pass: Pass::Encode,
+            bytes,
+            total,
+        })
+    };
+    let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
+    if encoded.store.tokens() + encoded.held_out.as_ref().map_or(0, TokenStore::tokens) == 0 {
+        let why =
+            "no word of the vocabulary occurs in the corpus; check that --vocab was made from such \
+             text".to_owned();
+        return Err(Error::NoPairs { why });
+    }
+    Ok(Contents {
+        vocab,
+        selection,
+        encoded,
+    })
+}
+
+fn targets(vocab: &Vocab, config: &Config) -> Targets {
+    match config.loss {
+        Loss::Ns => Targets::Negatives(Negatives {
+            noise: AliasTable::noise(vocab.counts(), config.ns_exponent),
+            count: config.negative,
+            per_pair: config.negatives_per == NegativesPer::Pair,
+            skip_equal: !config.no_skip_equal,
+        }),
+        Loss::Hs => Targets::Path(HuffmanTree::new(vocab.counts())),
+        Loss::Softmax => Targets::Context,
+    }
+}
+
+/// Whether there is something to train on and a pair to validate with.
+fn check_shares(store: &TokenStore, validation: &Arc<Source>, config: &Config) -> Result<()> {
+    let refuse = |why: &str| {
+        let value = config.validation.unwrap_or_default().to_string();
+        Err(Error::Setting {
+            flag: "--validation",
+            value,
+            why: why.to_owned(),
+        })
+    };
+    if store.tokens() == 0 {
+        return refuse("leaves no sentence to train on; hold out a smaller share");
+    }
+    for batch in validation.batches(1) {
+        if batch?.pairs() > 0 {
+            return Ok(());
+        }
+    }
+    refuse(
+        "no two words of the vocabulary stand in one sentence of those held out; hold out a larger \
+         share",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The estimate against the centers that the batches really hold.
+    #[test]
+    fn the_work_of_a_softmax_is_estimated_well() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
+        let corpus = Corpus::open(&[path]).unwrap();
+        for (sample, batch) in [(0.0, 512), (1e-3, 4096)] {
+            let (sample, batch) = (Some(sample), Some(batch));
+            let config = Config {
+                loss: Loss::Softmax,
+                dim: 10,
+                epochs: 1,
+                sample,
+                batch,
+                ..Config::default()
+            };
+            let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
+            let centers: usize = data
+                .source
+                .batches(1)
+                .map(|batch| batch.unwrap().center_rows.len())
+                .sum();
+            let exact = 3.0 * (centers * data.vocab.len() * 10) as f64;
+            let ratio = data.softmax_operations() / exact;
+            assert!((ratio - 1.0).abs() < 0.15, "{ratio}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A model that starts from given vectors, for the words that they share with the vocabulary.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::dataset::Dataset;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::model::{Matrix, Model};
+use crate::quantity::{count, plural};
+use crate::system::STDIN;
+use crate::vectors::format::{Oddities, Reading};
+use crate::vocab::Vocab;
+
+/// What a model was started from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Init {
+    /// The vectors given for W.
+    pub input: Option<Given>,
+    /// The vectors given for W'.
+    pub output: Option<Given>,
+}
+
+/// What a file of vectors gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Words in the file.
+    pub words: u64,
+    /// Those of them that are in the vocabulary.
+    pub matched: u64,
+    /// A hash of its words and vectors, by which other ones are told from them.
+    pub digest: u64,
+}
+
+/// The files of a configuration, each with the flag that names it.
+fn files(config: &Config) -> [(&'static str, Option<&Path>); 2] {
+    [
+        ("--init", config.init.as_deref()),
+        ("--init-output", config.init_output.as_deref()),
+    ]
+}
+
+/// Finds out from the first vector of each file, before any work, whether they can be taken at all.
+/// Pipes are left alone.
+///
+/// # Errors
+/// As [`start`], but for what comes later in a file.
+pub fn check(config: &Config) -> Result<()> {
+    if let [(_, Some(input)), (flag, Some(output))] = files(config)
+        && input == output
+        && input.as_os_str() == STDIN
+    {
+        let why =
+            "standard input can be read once, and is what --init names; name a file".to_owned();
+        return Err(Error::Setting {
+            flag,
+            value: STDIN.to_owned(),
+            why,
+        });
+    }
+    for (flag, path) in files(config) {
+        let Some(path) = path.filter(|path| path.as_os_str() != STDIN) else {
+            continue;
+        };
+        config.reading.format(path)?;
+        let metadata = path.metadata().map_err(Error::io("read", path))?;
+        if metadata.is_file() || metadata.is_dir() {
+            let mut dim = None;
+            let read = config.reading.for_each(path, &mut |_, row| {
+                dim = Some(row.len());
+                // One is enough.
+                Err(Error::Stopped { step: 0 })
+            });
+            match dim {
+                Some(dim) => check_dim(flag, path, dim, config.dim)?,
+                None => drop(read?),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The model that a run starts from, what was given for it, and a line about each file that was
+/// odd. Words without a given vector start as in [`Dataset::model`].
+///
+/// Files are streamed: no more of them is held than their words.
+///
+/// # Errors
+/// [`Error::Setting`] when a file's vectors have another number of dimensions, or none of its words
+/// is in the vocabulary; otherwise as [`Reading::read`].
+pub fn start(data: &Dataset) -> Result<(Model, Init, Vec<String>)> {
+    let mut model = data.model();
+    let reading = data.config.reading;
+    let mut lines = Vec::new();
+    let mut take = |(flag, path): (_, Option<&Path>), matrix| {
+        let Some(path) = path else { return Ok(None) };
+        let (given, odd) = take(flag, path, reading, &data.vocab, matrix)?;
+        lines.extend(odd.line(path));
+        Ok::<_, Error>(Some(given))
+    };
+    let [input, output] = files(&data.config);
+    let init = Init {
+        input: take(input, &mut model.input)?,
+        output: take(output, &mut model.output)?,
+    };
+    Ok((model, init, lines))
+}
+
+/// Moves the vectors of a file into the rows of their words.
+fn take(
+    flag: &'static str,
+    path: &Path,
+    reading: Reading,
+    vocab: &Vocab,
+    matrix: &mut Matrix,
+) -> Result<(Given, Oddities)> {
+    let dim = matrix.dim();
+    let (given, odd) = read(path, reading, |word, row| {
+        check_dim(flag, path, row.len(), dim)?;
+        let id = vocab.id(word.as_bytes());
+        if let Some(id) = id {
+            matrix.row_mut(id as usize).copy_from_slice(row);
+        }
+        Ok(id.is_some())
+    })?;
+    if given.matched == 0 {
+        let why = format!(
+            "holds {}, none among the {} of the vocabulary; give vectors of the same language and \
+             form (--lowercase, --nfc), or leave it out",
+            plural(given.words, "word"),
+            count(vocab.len() as u64)
+        );
+        return Err(Error::Setting {
+            flag,
+            value: path.display().to_string(),
+            why,
+        });
+    }
+    Ok((given, odd))
+}
+
+/// Reads a file; `take` says whether it takes a word.
+fn read(
+    path: &Path,
+    reading: Reading,
+    mut take: impl FnMut(&str, &[f32]) -> Result<bool>,
+) -> Result<(Given, Oddities)> {
+    let mut given = Given {
+        words: 0,
+        matched: 0,
+        digest: 0,
+    };
+    let mut hash = Xxh3::new();
+    let odd = reading.for_each(path, &mut |word, row| {
+        given.words += 1;
+        given.matched += u64::from(take(word, row)?);
+        hash.update(&(word.len() as u64).to_le_bytes());
+        hash.update(word.as_bytes());
+        row.iter()
+            .for_each(|value| hash.update(&value.to_le_bytes()));
+        Ok(())
+    })?;
+    Ok((
+        Given {
+            digest: hash.digest(),
+            ..given
+        },
+        odd,
+    ))
+}
+
+fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Result<()> {
+    if dim == expected {
+        return Ok(());
+    }
+    let why = format!(
+        "holds vectors of {}, and those of the run have {expected}; add --dim {dim}",
+        plural(dim as u64, "dimension")
+    );
+    Err(Error::Setting {
+        flag,
+        value: path.display().to_string(),
+        why,
+    })
+}
+
+impl Init {
+    /// Whether the files of `config` hold what was given then. What is in a checkpoint is not read
+    /// again: a file that has gone meanwhile is not missed.
+    ///
+    /// # Errors
+    /// As [`Reading::read`]; [`Error::Setting`] with the file that holds other vectors.
+    pub(crate) fn check(&self, config: &Config) -> Result<()> {
+        for ((flag, path), then) in files(config).into_iter().zip([self.input, self.output]) {
+            if let Some(path) = path.filter(|path| path.is_file())
+                && read(path, config.reading, |_, _| Ok(false))?.0.digest
+                    != then.map_or(0, |given| given.digest)
+            {
+                let why = "holds other vectors than when the run that is to go on began; give the \
+                           file of then, or start anew";
+                return Err(Error::Setting {
+                    flag,
+                    value: path.display().to_string(),
+                    why: why.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

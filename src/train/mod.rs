@@ -1,0 +1,25 @@
+//! Training: from a corpus to word vectors.
+//!
+//! | file | does |
+//! |---|---|
+//! | `dataset` | a corpus made ready: vocabulary, encoded text, targets |
+//! | `cache` | a corpus counted and encoded, kept for the next run |
+//! | `init` | the model that a run starts from |
+//! | `plan` | memory, disk and time that a run needs, before it starts |
+//! | `schedule` | learning rate and batch size |
+//! | `run` | the loop over all batches |
+//! | `state` | how far a run has come |
+//! | `checkpoint` | a run on disk, to go on from |
+//! | `row_limit` | rows that always move as far as they may |
+
+pub mod cache;
+pub mod checkpoint;
+pub mod dataset;
+pub mod init;
+pub mod plan;
+mod row_limit;
+mod run;
+pub mod schedule;
+pub mod state;
+
+pub use run::{Ending, Judge, Options, Summary, train};

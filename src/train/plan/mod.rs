@@ -1,0 +1,460 @@
+//! What a run needs, worked out before it starts: memory, bindings, disk, batches and time.
+//!
+//! Sizes of batches are those to be expected at most; matrices are exact.
+
+mod probe;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use self::probe::{Estimate, probe};
+use super::dataset::Dataset;
+use crate::batch::{GROUP_BLOCKS, RUN, RUN_CENTERS, Targets};
+use crate::corpus::BLOCK_TOKENS;
+use crate::engine::cpu;
+use crate::engine::gpu::{self, AdapterSummary};
+use crate::engine::memory::{Allocation, BatchSizes, Sizes};
+use crate::error::{Error, Result};
+use crate::quantity;
+use crate::system::space::{check_disk, is_same_disk};
+use crate::system::{available_disk, available_memory, written_to};
+
+/// Bytes that a word takes beside its text: where it ends, its count, its place in the index, how
+/// often it is kept.
+const WORD_BYTES: u64 = 28;
+
+/// Bytes that a word takes in the table of noise words.
+const NOISE_BYTES: u64 = 8;
+
+/// Groups of blocks that there are at a time: two being cut into batches, one waiting, one being
+/// read.
+const GROUPS: u64 = 4;
+
+/// Checkpoints on disk at a time: two are kept while a new one is written.
+const CHECKPOINTS: u64 = 3;
+
+/// How a run will be carried out.
+#[derive(Clone, Debug)]
+pub struct Setup<'a> {
+    /// The adapter of the GPU engine, or none for the CPU engine.
+    pub adapter: Option<&'a AdapterSummary>,
+    /// Threads of the CPU engine.
+    pub threads: usize,
+    /// Threads that make batches.
+    pub batcher_threads: usize,
+    /// The folder of the run's checkpoints, if it is saved.
+    pub checkpoints: Option<&'a Path>,
+    /// The files that will be written, and their sizes.
+    pub files: Vec<(PathBuf, u64)>,
+}
+
+/// What a run needs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Words in the vocabulary: rows of W.
+    pub vocabulary: u64,
+    /// Rows of W'.
+    pub output_rows: u64,
+    /// Floats in a row.
+    pub dim: u64,
+    /// Passes over the corpus.
+    pub epochs: u32,
+    /// Words of the corpus in a pass.
+    pub words: u64,
+    /// Minibatches of the run, about: which words subsampling drops is not known yet.
+    pub batches: u64,
+    /// Windows in a minibatch, about.
+    pub batch: u64,
+    /// Memory of the host.
+    pub host: Host,
+    /// Memory of the GPU.
+    pub device: Option<Device>,
+    /// Disk space.
+    pub disk: Vec<Stored>,
+}
+
+/// Memory of the host.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Host {
+    /// What is in memory by now.
+    pub held: Vec<Allocation>,
+    /// What the run will add, as if all were there at once.
+    pub buffers: Vec<Allocation>,
+    /// Bytes of `buffers`; with those of a device that has no memory of its own.
+    pub needed: u64,
+    /// Bytes that are free, where the system says.
+    pub available: Option<u64>,
+}
+
+/// Memory of the GPU.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Device {
+    /// Its name.
+    pub adapter: String,
+    /// The engine's buffers.
+    pub buffers: Vec<Allocation>,
+    /// Bytes of all of them.
+    pub needed: u64,
+    /// Whether its memory is that of the host.
+    pub shares_memory: bool,
+    /// Bytes that a shader can see through one binding.
+    pub max_binding: u64,
+    /// Bindings that each of W and W' needs.
+    pub bindings: u64,
+}
+
+/// Something on a disk.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stored {
+    /// What it is.
+    pub what: &'static str,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Whether it is there by now.
+    pub written: bool,
+    /// Bytes that are free on that disk, where the system says.
+    pub available: Option<u64>,
+}
+
+impl Plan {
+    /// The plan of a run on `data`.
+    pub fn new(data: &Dataset, setup: &Setup<'_>) -> Self {
+        let (windows, batches) = batches(data);
+        let sizes = Sizes {
+            objective: data.objective(),
+            input_rows: data.vocab.len() as u64,
+            output_rows: data.source.output_rows() as u64,
+            dim: data.config.dim as u64,
+            storage: data.config.storage,
+            batch: batch_sizes(data, windows),
+        };
+        let device = setup.adapter.map(|adapter| Device::new(&sizes, adapter));
+        Self {
+            vocabulary: sizes.input_rows,
+            output_rows: sizes.output_rows,
+            dim: sizes.dim,
+            epochs: data.source.epochs,
+            words: data.source.store.tokens(),
+            batches,
+            batch: data.source.batch as u64,
+            host: Host::new(data, &sizes, setup, device.as_ref()),
+            device,
+            disk: disk(data, &sizes, setup),
+        }
+    }
+
+    /// Whether the run fits into what the machine has left. What a GPU can hold the engine finds
+    /// out when it starts.
+    ///
+    /// # Errors
+    /// [`Error::HostMemory`] or [`Error::DiskSpace`], with what to change.
+    pub fn check(&self) -> Result<()> {
+        let Host {
+            buffers,
+            needed,
+            available,
+            ..
+        } = &self.host;
+        if let Some(available) = available.filter(|available| needed > available) {
+            let on_device = self
+                .device
+                .iter()
+                .filter(|device| device.shares_memory)
+                .flat_map(|device| &device.buffers);
+            let largest = buffers
+                .iter()
+                .chain(on_device)
+                .max_by_key(|buffer| buffer.bytes);
+            let (what, bytes) =
+                largest.map_or(("nothing", 0), |largest| (largest.what, largest.bytes));
+            let largest = format!("{what}: {}", quantity::bytes(bytes));
+            return Err(Error::HostMemory {
+                needed: *needed,
+                available,
+                largest,
+            });
+        }
+        let left: Vec<&Stored> = self.disk.iter().filter(|stored| !stored.written).collect();
+        for stored in &left {
+            let on_disk = left
+                .iter()
+                .filter(|other| is_same_disk(&other.folder, &stored.folder));
+            let needed = on_disk.map(|other| other.bytes).sum();
+            check_disk(
+                stored.what,
+                &stored.folder,
+                needed,
+                stored.available,
+                "name a folder on a larger disk",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Windows in a batch, and batches of the run, if subsampling keeps as many words of each group as
+/// it does on average.
+fn batches(data: &Dataset) -> (u64, u64) {
+    let source = &data.source;
+    let groups = source.store.blocks().div_ceil(GROUP_BLOCKS).max(1);
+    let kept = data.prepared.kept / groups as f64;
+    let runs = (kept / RUN as f64).ceil().max(1.0);
+    let per_group = (kept / source.batch as f64).round().clamp(1.0, runs);
+    let windows = (kept / per_group).ceil() as u64;
+    (
+        windows,
+        groups as u64 * per_group as u64 * u64::from(source.epochs),
+    )
+}
+
+/// The arrays of a batch of so many positions.
+fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
+    let source = &data.source;
+    let window = u64::from(source.windows.window);
+    // To both sides of a position; a width drawn from 1 to `window` is half of that and a half on
+    // average.
+    let centers = positions
+        * if source.windows.fixed {
+            2 * window
+        } else {
+            window + 1
+        };
+    let (windows, targets) = match &*source.targets {
+        Targets::Negatives(negatives) if negatives.per_pair => {
+            (centers, centers * (1 + u64::from(negatives.count)))
+        }
+        Targets::Negatives(negatives) => (positions, positions * (1 + u64::from(negatives.count))),
+        Targets::Path(_) => (
+            positions,
+            (positions as f64 * path_length(data)).ceil() as u64,
+        ),
+        Targets::Context => (positions, positions),
+    };
+    // A run of positions has as many centers, and those that its windows reach beyond it, unless
+    // they are too many for one.
+    let reached = (positions + positions.div_ceil(RUN as u64) * 2 * window).min(centers);
+    let run_centers = if RUN as u64 + 2 * window <= RUN_CENTERS as u64 {
+        reached
+    } else {
+        centers
+    };
+    let runs = positions
+        .div_ceil(RUN as u64)
+        .max(run_centers.div_ceil(RUN_CENTERS as u64));
+    let center_rows = reached.min(data.vocab.len() as u64);
+    let target_rows = targets.min(source.output_rows() as u64);
+    BatchSizes {
+        runs,
+        run_centers,
+        windows,
+        centers,
+        targets,
+        center_rows,
+        target_rows,
+    }
+}
+
+/// Inner nodes on the path of a word, on average over the words that subsampling keeps.
+fn path_length(data: &Dataset) -> f64 {
+    let Targets::Path(tree) = &*data.source.targets else {
+        return 1.0;
+    };
+    let kept = |(id, &count): (u32, &u64)| {
+        let kept = count as f64 * data.source.subsampler.probability(id);
+        (kept, kept * tree.path(id).len() as f64)
+    };
+    let each = (0..).zip(data.vocab.counts()).map(kept);
+    let (kept, nodes) = each.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    nodes / kept.max(f64::MIN_POSITIVE)
+}
+
+fn total(buffers: &[Allocation]) -> u64 {
+    buffers.iter().map(|buffer| buffer.bytes).sum()
+}
+
+/// Both matrices without padding.
+fn model_bytes(sizes: &Sizes) -> u64 {
+    (sizes.input_rows + sizes.output_rows) * sizes.dim * 4
+}
+
+impl Host {
+    fn new(data: &Dataset, sizes: &Sizes, setup: &Setup<'_>, device: Option<&Device>) -> Self {
+        let model = model_bytes(sizes);
+        let threads = setup.batcher_threads as u64;
+        let rows = sizes.input_rows + sizes.output_rows;
+        let of_group = data.prepared.kept.min((GROUP_BLOCKS * BLOCK_TOKENS) as f64) as u64;
+        let mut buffers = vec![Allocation::new(
+            "the model at the start and at the end",
+            model,
+        )];
+        if device.is_none() {
+            buffers.extend(cpu::buffers(sizes, setup.threads));
+        }
+        buffers.extend([
+            // One with whoever trains, and as many as the queue holds.
+            Allocation::new("batches in flight", (threads + 3) * sizes.batch.bytes()),
+            // A number and a bit for each row.
+            Allocation::new(
+                "rows numbered by the batcher",
+                threads * (4 * rows + rows.div_ceil(8)),
+            ),
+            Allocation::new("text being cut into batches", GROUPS * of_group * 4),
+        ]);
+        if setup.checkpoints.is_some() {
+            buffers.push(Allocation::new("checkpoint being written", model));
+        }
+        if data.config.patience.is_some() {
+            buffers.push(Allocation::new("the model of the best epoch", model));
+        }
+        let on_device = device
+            .filter(|device| device.shares_memory)
+            .map_or(0, |device| device.needed);
+        Self {
+            held: held(data),
+            needed: total(&buffers) + on_device,
+            buffers,
+            available: available_memory(),
+        }
+    }
+}
+
+/// What preparing has put into memory.
+fn held(data: &Dataset) -> Vec<Allocation> {
+    let words = data.vocab.len() as u64;
+    let text: usize = data.vocab.words().map(str::len).sum();
+    let mut held = vec![Allocation::new(
+        "vocabulary",
+        text as u64 + words * WORD_BYTES,
+    )];
+    match &*data.source.targets {
+        Targets::Negatives(_) => held.push(Allocation::new("noise words", words * NOISE_BYTES)),
+        Targets::Path(tree) => {
+            let nodes: usize = (0..words as u32).map(|word| tree.path(word).len()).sum();
+            held.push(Allocation::new(
+                "paths in the tree",
+                words * 8 + nodes as u64 * 4,
+            ));
+        }
+        Targets::Context => {}
+    }
+    held
+}
+
+impl Device {
+    fn new(sizes: &Sizes, adapter: &AdapterSummary) -> Self {
+        let buffers = gpu::buffers(sizes);
+        let bindings = gpu::bindings(
+            sizes.input_rows.max(sizes.output_rows),
+            sizes.dim,
+            adapter.max_binding,
+        );
+        Self {
+            adapter: adapter.name.clone(),
+            needed: total(&buffers),
+            buffers,
+            shares_memory: matches!(adapter.kind, "software" | "integrated GPU"),
+            max_binding: adapter.max_binding,
+            bindings,
+        }
+    }
+}
+
+fn disk(data: &Dataset, sizes: &Sizes, setup: &Setup<'_>) -> Vec<Stored> {
+    let stored = |what, folder: PathBuf, bytes, written| {
+        let available = available_disk(&folder);
+        Stored {
+            what,
+            folder,
+            bytes,
+            written,
+            available,
+        }
+    };
+    let tokens = data.source.store.tokens() + data.prepared.held_out;
+    let mut disk = vec![stored(
+        "token store",
+        std::env::temp_dir(),
+        tokens * 4,
+        true,
+    )];
+    for (file, bytes) in &setup.files {
+        disk.extend(written_to(file).map(|folder| stored("vectors", folder, *bytes, false)));
+    }
+    if let Some(folder) = setup.checkpoints {
+        let models = 1 + u64::from(data.config.patience.is_some());
+        disk.push(stored(
+            "checkpoints",
+            folder.to_owned(),
+            CHECKPOINTS * models * model_bytes(sizes),
+            false,
+        ));
+    }
+    disk
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(what: &'static str, folder: &Path, bytes: u64, written: bool) -> Stored {
+        Stored {
+            what,
+            folder: folder.to_owned(),
+            bytes,
+            written,
+            available: Some(1000),
+        }
+    }
+
+    #[test]
+    fn all_that_goes_to_a_disk_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let host = Host {
+            held: Vec::new(),
+            buffers: Vec::new(),
+            needed: 5,
+            available: Some(5),
+        };
+        let numbers = Plan {
+            vocabulary: 2,
+            output_rows: 2,
+            dim: 1,
+            epochs: 1,
+            words: 1,
+            batches: 1,
+            batch: 1,
+            host,
+            device: None,
+            disk: vec![
+                stored("token store", folder, 900, true),
+                stored("vectors", folder, 600, false),
+            ],
+        };
+        numbers.check().unwrap();
+        let mut too_much = numbers.clone();
+        too_much
+            .disk
+            .push(stored("checkpoints", &folder.join("run"), 401, false));
+        let error = too_much.check().unwrap_err().to_string();
+        assert!(
+            error.contains("1,001 bytes, but 1,000 bytes are free")
+                && error.contains("larger disk"),
+            "{error}"
+        );
+        too_much.disk[2].bytes -= 1;
+        too_much.check().unwrap();
+        let mut too_much = numbers;
+        too_much.host.needed = 6;
+        too_much.host.buffers = vec![Allocation::new("a", 2), Allocation::new("b", 4)];
+        let error = too_much.check().unwrap_err().to_string();
+        assert!(
+            error.contains("needs 6 bytes") && error.contains("b: 4 bytes"),
+            "{error}"
+        );
+        assert!(error.contains("--dim, --max-vocab or --batch"), "{error}");
+    }
+}

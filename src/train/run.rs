@@ -1,0 +1,662 @@
+//! The training loop: batcher to engine, with reports and checkpoints on the way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::checkpoint::Saver;
+use super::dataset::Dataset;
+use super::row_limit::Touched;
+use super::schedule::Schedule;
+use super::state::{Mean, Reached, Snapshot};
+use crate::batch::{Batch, Batches};
+use crate::engine::{Engine, Objective};
+use crate::error::{Error, Result};
+use crate::eval::Sets;
+use crate::event::{Epoch, Evaluated, Event, Progress};
+use crate::model::{Embedding, Model};
+
+/// Above this learning rate, ten times the usual, a run is looked at for rows that always move as
+/// far as they may. Below it most rows of a small vocabulary may do so for a while, and train well.
+const WATCHED_LR: f64 = 0.5;
+
+/// The share of a run after which that is done.
+const WATCHED_AT: f64 = 0.9;
+
+/// A run has diverged when its mean loss is this many times that of a model whose scores are all
+/// zero.
+const DIVERGED: f64 = 10.0;
+
+/// How a run is carried out; nothing here changes its result.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// Threads that make batches.
+    pub batcher_threads: usize,
+    /// Time between two reports.
+    pub interval: Duration,
+    /// Points of the run's curves, each told after an equal share of its words; a batch makes one
+    /// point at most.
+    pub points: u32,
+    /// Where an earlier run left off. The engine must hold its model.
+    pub resume: Option<Snapshot>,
+    /// What saves the run on the way and at its end.
+    pub saver: Option<&'a mut Saver>,
+    /// Once it is true the run is saved, if it has a saver, and ends before the next batch.
+    pub stop: Option<&'a AtomicBool>,
+    /// What the vectors are scored by after each epoch.
+    pub judge: Option<Judge<'a>>,
+}
+
+/// Evaluation files for the vectors after each epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    /// The files.
+    pub sets: &'a Sets,
+    /// Which vectors are scored.
+    pub embedding: Embedding,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            batcher_threads: 1,
+            interval: Duration::from_secs(10),
+            points: 0,
+            resume: None,
+            saver: None,
+            stop: None,
+            judge: None,
+        }
+    }
+}
+
+/// What ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ending {
+    /// All epochs were over.
+    Complete,
+    /// The validation loss had gone `patience` epochs without a new low.
+    Early,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+/// How a run went.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Summary {
+    /// What ended it.
+    pub ending: Ending,
+    /// Minibatches trained.
+    pub steps: u64,
+    /// Words of the corpus seen.
+    pub words: u64,
+    /// Pairs trained.
+    pub pairs: u64,
+    /// Epochs trained to their end.
+    pub epochs: u32,
+    /// The epoch whose model was taken, from 0: the last one, or with `patience` that of the lowest
+    /// validation loss.
+    pub model_epoch: u32,
+    /// Mean loss per pair over that epoch.
+    pub loss: f64,
+    /// The same over the run of a model whose scores are all zero: the loss of knowing nothing.
+    pub blank_loss: f64,
+    /// The share of rows, 0 to 1, that moved as far as `clip` lets them in a batch near the end. It
+    /// is measured where [`Config::lr`](crate::config::Config::lr) is far above the usual.
+    pub at_limit: Option<f64>,
+    /// Mean loss per pair of the sentences held out, after that epoch.
+    pub validation: Option<f64>,
+    /// Time from the first batch asked for to the last one done, in all processes that took part in
+    /// the run.
+    pub elapsed: Duration,
+    /// Of that, time spent waiting for the batcher.
+    pub waited: Duration,
+}
+
+/// Trains `engine` on all batches of `data`.
+///
+/// With `patience` in the configuration the run may end early, and the model is that of the epoch
+/// with the lowest validation loss. A run that was stopped gives its model as it stands, or that of
+/// the best epoch so far. A run that was saved and resumed gives the same model as one that was
+/// not, bit for bit.
+///
+/// # Errors
+/// When a batch cannot be read, the engine fails, or training diverges; [`Error::Stopped`] when it
+/// was stopped before it had learned from any pair. That a checkpoint cannot be written is no error
+/// but an event.
+pub fn train(
+    data: &Dataset,
+    engine: &mut dyn Engine,
+    options: Options<'_>,
+    on_event: impl FnMut(Event),
+) -> Result<(Model, Summary)> {
+    let mut run = Run::new(data, engine, options, on_event);
+    let trained = run.train();
+    // Of a checkpoint that is still being written whoever asked hears even if the run has failed.
+    run.finish_saving();
+    match trained {
+        Err(Error::Stopped { .. }) if run.reached.pairs > 0 => run.result(Ending::Interrupted),
+        Err(error) => Err(error),
+        Ok(()) if run.reached.epochs < data.source.epochs => run.result(Ending::Early),
+        Ok(()) => run.result(Ending::Complete),
+    }
+}
+
+/// A run under way.
+struct Run<'a, F> {
+    data: &'a Dataset,
+    engine: &'a mut dyn Engine,
+    on_event: F,
+    batcher_threads: usize,
+    interval: Duration,
+    saver: Option<&'a mut Saver>,
+    stop: Option<&'a AtomicBool>,
+    judge: Option<Judge<'a>>,
+    schedule: Schedule,
+    reached: Reached,
+    /// With `patience`, the model of the best epoch.
+    best: Option<Arc<Model>>,
+    unread: Unread,
+    interval_loss: Mean,
+    last_report: Instant,
+    curves: Curves,
+    /// What [`Summary::at_limit`] says.
+    at_limit: Option<f64>,
+    /// Learning rate of the latest batch.
+    lr: f32,
+    start: Instant,
+    /// Time spent before `start`, when the run was resumed.
+    earlier: Duration,
+}
+
+impl<'a, F: FnMut(Event)> Run<'a, F> {
+    fn new(
+        data: &'a Dataset,
+        engine: &'a mut dyn Engine,
+        options: Options<'a>,
+        on_event: F,
+    ) -> Self {
+        let Options {
+            batcher_threads,
+            interval,
+            points,
+            resume,
+            mut saver,
+            stop,
+            judge,
+        } = options;
+        let (reached, best) = resume.map_or_else(Default::default, |snapshot| {
+            (snapshot.reached, snapshot.best)
+        });
+        if let Some(saver) = &mut saver {
+            saver.start(reached.steps);
+        }
+        let schedule = Schedule::new(data.config.lr, data.config.min_lr, data.total_words());
+        Self {
+            data,
+            engine,
+            on_event,
+            batcher_threads,
+            interval,
+            saver,
+            stop,
+            judge,
+            schedule,
+            reached,
+            best,
+            unread: Unread::new(data),
+            interval_loss: Mean::default(),
+            last_report: Instant::now(),
+            curves: Curves::new(points, data.total_words(), reached.words),
+            at_limit: None,
+            lr: schedule.lr(reached.words),
+            start: Instant::now(),
+            earlier: reached.elapsed,
+        }
+    }
+
+    fn train(&mut self) -> Result<()> {
+        let mut batches = self
+            .data
+            .source
+            .batches_from(self.batcher_threads, self.reached.words);
+        while !self.is_over() {
+            self.train_epoch(&mut batches)?;
+            self.end_epoch()?;
+        }
+        self.save()
+    }
+
+    /// Whether all epochs are over, or the validation loss has gone `patience` epochs without a new
+    /// low.
+    fn is_over(&self) -> bool {
+        let enough = |patience: u32| self.reached.since_best >= patience;
+        self.reached.epochs >= self.data.source.epochs
+            || self.data.config.patience.is_some_and(enough)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.earlier.saturating_add(self.start.elapsed())
+    }
+
+    /// Trains on what is left of the epoch.
+    fn train_epoch(&mut self, batches: &mut Batches) -> Result<()> {
+        let end = (u64::from(self.reached.epochs) + 1) * self.data.source.store.tokens();
+        while self.reached.words < end {
+            self.stop_if_asked()?;
+            let batch = self.next(batches)?;
+            self.step(&batch)?;
+            batches.recycle(batch);
+            self.report_if_due()?;
+            self.save_if_due()?;
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, batches: &mut Batches) -> Result<Batch> {
+        let asked = Instant::now();
+        let batch = batches.next().unwrap_or_else(|| {
+            let why = "a thread has ended before its work was done".to_owned();
+            Err(Error::Device {
+                doing: "making batches".to_owned(),
+                why,
+            })
+        });
+        self.reached.waited = self.reached.waited.saturating_add(asked.elapsed());
+        batch
+    }
+
+    fn step(&mut self, batch: &Batch) -> Result<()> {
+        self.lr = self.schedule.lr(batch.words_before);
+        let watched = if self.is_watched(batch) {
+            Some(Touched::before(batch, &self.engine.model()?))
+        } else {
+            None
+        };
+        self.engine.step(batch, self.lr)?;
+        if let Some(before) = watched {
+            self.at_limit = Some(before.at_limit(&self.engine.model()?, self.data.config.clip));
+        }
+        self.reached.blank += self.unread.add(batch);
+        self.reached.steps += 1;
+        self.reached.words = batch.words_before + batch.words;
+        self.reached.pairs += batch.pairs();
+        Ok(())
+    }
+
+    /// Whether this is the batch at which the rows at the limit are counted, with a rate far above
+    /// the usual: near the end, where the rate has fallen to a tenth, and with `patience` at the
+    /// end of each epoch, which may be the last.
+    fn is_watched(&self, batch: &Batch) -> bool {
+        let done = batch.words_before + batch.words;
+        let ends_epoch =
+            done >= (u64::from(self.reached.epochs) + 1) * self.data.source.store.tokens();
+        let is_near_end = self.at_limit.is_none() && self.schedule.progress(done) >= WATCHED_AT;
+        self.data.config.lr > WATCHED_LR
+            && (is_near_end || ends_epoch && self.data.config.patience.is_some())
+    }
+
+    /// Takes the loss from the engine.
+    fn read_loss(&mut self) -> Result<()> {
+        let read = self.unread.take(self.engine, self.reached.steps, self.lr)?;
+        self.reached.loss.add(read);
+        self.interval_loss.add(read);
+        self.curves.loss.add(read);
+        Ok(())
+    }
+
+    fn report_if_due(&mut self) -> Result<()> {
+        let (is_point, is_due) = (
+            self.curves.is_point(self.reached.words),
+            self.last_report.elapsed() >= self.interval,
+        );
+        if !is_point && !is_due {
+            return Ok(());
+        }
+        self.read_loss()?;
+        // A point without pairs has no loss: it is left for the next batch.
+        if is_point && self.curves.loss.pairs > 0 {
+            let loss = self.curves.pass(self.reached.words);
+            let point = self.progress(loss);
+            (self.on_event)(Event::Point(point));
+        }
+        if is_due {
+            let loss = self.interval_loss.take();
+            let progress = self.progress(loss);
+            (self.on_event)(Event::Progress(progress));
+            self.last_report = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn progress(&self, loss: f64) -> Progress {
+        let Reached {
+            epochs: epoch,
+            steps: step,
+            words,
+            pairs,
+            waited,
+            ..
+        } = self.reached;
+        let (total_words, lr, elapsed) = (self.data.total_words(), self.lr, self.elapsed());
+        Progress {
+            epoch,
+            step,
+            words,
+            total_words,
+            pairs,
+            loss,
+            lr,
+            elapsed,
+            waited,
+        }
+    }
+
+    /// Ends the epoch: its loss, that of the sentences held out, and whether it is the best one so
+    /// far.
+    fn end_epoch(&mut self) -> Result<()> {
+        self.read_loss()?;
+        let validation = self.validation_loss()?;
+        let pairs = self.reached.loss.pairs;
+        let epoch = Epoch {
+            epoch: self.reached.epochs,
+            pairs,
+            loss: self.reached.loss.take(),
+            validation,
+        };
+        self.reached.latest = Some(epoch);
+        self.reached.epochs += 1;
+        if self.data.config.patience.is_some() {
+            self.keep_if_best(epoch)?;
+        }
+        self.reached.elapsed = self.elapsed();
+        (self.on_event)(Event::Epoch(epoch));
+        self.evaluate(epoch.epoch)
+    }
+
+    /// Scores the vectors as they stand, where that was asked for.
+    fn evaluate(&mut self, epoch: u32) -> Result<()> {
+        let Some(Judge { sets, embedding }) = self.judge else {
+            return Ok(());
+        };
+        let vectors = self.engine.model()?.embedding(embedding);
+        let scores = sets.evaluate(&self.data.vocab, &vectors).scores();
+        (self.on_event)(Event::Evaluated(Evaluated { epoch, scores }));
+        Ok(())
+    }
+
+    /// The mean loss per pair of the sentences held out, at the model as it stands.
+    fn validation_loss(&mut self) -> Result<Option<f64>> {
+        let Some(source) = &self.data.validation else {
+            return Ok(None);
+        };
+        let mut unread = Unread::new(self.data);
+        let (step, lr) = (self.reached.steps, self.lr);
+        let mut batches = source.batches(self.batcher_threads);
+        while let Some(batch) = batches.next().transpose()? {
+            if self.is_stopped() {
+                // None of it is of the epoch; it is done again when the run goes on.
+                unread.take(self.engine, step, lr)?;
+                self.stop_if_asked()?;
+            }
+            self.engine.step(&batch, 0.0)?;
+            unread.add(&batch);
+            batches.recycle(batch);
+        }
+        Ok(Some(unread.take(self.engine, step, lr)?.take()))
+    }
+
+    fn keep_if_best(&mut self, epoch: Epoch) -> Result<()> {
+        if self
+            .reached
+            .best
+            .is_none_or(|best| epoch.validation < best.validation)
+        {
+            self.best = Some(Arc::new(self.engine.model()?));
+            self.reached.best = Some(epoch);
+            self.reached.since_best = 0;
+        } else {
+            self.reached.since_best += 1;
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    fn stop_if_asked(&mut self) -> Result<()> {
+        if !self.is_stopped() {
+            return Ok(());
+        }
+        self.save()?;
+        Err(Error::Stopped {
+            step: self.reached.steps,
+        })
+    }
+
+    fn save_if_due(&mut self) -> Result<()> {
+        let Some(saver) = &mut self.saver else {
+            return Ok(());
+        };
+        let (done, due) = (saver.poll(), saver.is_due(self.reached.steps));
+        done.into_iter().for_each(&mut self.on_event);
+        if due { self.save() } else { Ok(()) }
+    }
+
+    /// Begins to save the run as it stands.
+    fn save(&mut self) -> Result<()> {
+        if self.saver.is_none() {
+            return Ok(());
+        }
+        // A run that has diverged is noticed here, before it is saved.
+        self.read_loss()?;
+        self.reached.elapsed = self.elapsed();
+        let snapshot = Snapshot {
+            reached: self.reached,
+            model: self.engine.model()?,
+            best: self.best.as_ref().map(Arc::clone),
+        };
+        let done = self.saver.as_mut().map(|saver| saver.begin(snapshot));
+        done.into_iter().flatten().for_each(&mut self.on_event);
+        Ok(())
+    }
+
+    fn finish_saving(&mut self) {
+        let done = self.saver.as_mut().and_then(|saver| saver.finish());
+        done.into_iter().for_each(&mut self.on_event);
+    }
+
+    /// The epoch that a run was stopped in, as far as it went.
+    fn under_way(&mut self) -> Result<Option<Epoch>> {
+        self.read_loss()?;
+        self.reached.elapsed = self.elapsed();
+        let Reached {
+            epochs: epoch,
+            loss: Mean { pairs, .. },
+            ..
+        } = self.reached;
+        let loss = self.reached.loss.take();
+        Ok((pairs > 0).then_some(Epoch {
+            epoch,
+            pairs,
+            loss,
+            validation: None,
+        }))
+    }
+
+    /// The model that was asked for, and how it came about.
+    fn result(mut self, ending: Ending) -> Result<(Model, Summary)> {
+        let under_way = if ending == Ending::Interrupted {
+            self.under_way()?
+        } else {
+            None
+        };
+        let Reached {
+            steps,
+            words,
+            pairs,
+            epochs,
+            blank,
+            latest,
+            best,
+            elapsed,
+            waited,
+            ..
+        } = self.reached;
+        let taken = best.or(under_way).or(latest).filter(|_| pairs > 0).ok_or_else(|| Error::NoPairs {
+            why: format!(
+                "--sample {} thins the text out until no two words stand in one sentence; raise \
+                 it, or give 0 to keep all",
+                self.data.prepared.sample
+            ),
+        })?;
+        let model = match self.best {
+            Some(best) => Arc::unwrap_or_clone(best),
+            None => self.engine.model()?,
+        };
+        let Epoch {
+            epoch: model_epoch,
+            loss,
+            validation,
+            ..
+        } = taken;
+        let (blank_loss, at_limit) = (blank / pairs as f64, self.at_limit);
+        let summary = Summary {
+            ending,
+            steps,
+            words,
+            pairs,
+            epochs,
+            model_epoch,
+            loss,
+            blank_loss,
+            at_limit,
+            validation,
+            elapsed,
+            waited,
+        };
+        Ok((model, summary))
+    }
+}
+
+/// Where the points of the run's curves lie.
+#[derive(Debug)]
+struct Curves {
+    /// How many there are in all.
+    points: u64,
+    total_words: u64,
+    /// Points passed.
+    passed: u64,
+    /// The loss since the last one.
+    loss: Mean,
+}
+
+impl Curves {
+    fn new(points: u32, total_words: u64, words: u64) -> Self {
+        let mut curves = Self {
+            points: u64::from(points),
+            total_words,
+            passed: 0,
+            loss: Mean::default(),
+        };
+        curves.passed = curves.at(words);
+        curves
+    }
+
+    /// How many points lie within the first `words`.
+    fn at(&self, words: u64) -> u64 {
+        let passed =
+            u128::from(words) * u128::from(self.points) / u128::from(self.total_words.max(1));
+        passed.try_into().unwrap_or(self.points)
+    }
+
+    fn is_point(&self, words: u64) -> bool {
+        self.at(words) > self.passed
+    }
+
+    /// The mean loss since the last point.
+    fn pass(&mut self, words: u64) -> f64 {
+        self.passed = self.at(words);
+        self.loss.take()
+    }
+}
+
+/// The batches whose loss the engine still holds.
+#[derive(Debug)]
+struct Unread {
+    objective: Objective,
+    output_rows: usize,
+    pairs: u64,
+    /// Their loss if all scores were zero.
+    blank: f64,
+}
+
+impl Unread {
+    fn new(data: &Dataset) -> Self {
+        Self {
+            objective: data.objective(),
+            output_rows: data.source.output_rows(),
+            pairs: 0,
+            blank: 0.0,
+        }
+    }
+
+    /// Adds a batch; returns its loss if all scores were zero.
+    fn add(&mut self, batch: &Batch) -> f64 {
+        let blank = self.objective.blank_loss(batch, self.output_rows);
+        self.pairs += batch.pairs();
+        self.blank += blank;
+        blank
+    }
+
+    /// Takes their loss from the engine; this is where a run that diverged is noticed.
+    fn take(&mut self, engine: &mut dyn Engine, step: u64, lr: f32) -> Result<Mean> {
+        let (sum, pairs) = (engine.take_loss()?, std::mem::take(&mut self.pairs));
+        let blank = std::mem::take(&mut self.blank);
+        if !sum.is_finite() || sum > DIVERGED * blank.max(f64::MIN_POSITIVE) {
+            let per_pair = |sum: f64| sum / pairs.max(1) as f64;
+            return Err(Error::Diverged {
+                step,
+                lr,
+                loss: per_pair(sum),
+                blank: per_pair(blank),
+            });
+        }
+        Ok(Mean { sum, pairs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often a run of `total` words tells a point, with batches of `each`.
+    fn points(total: u64, each: u64, start: u64) -> usize {
+        let mut curves = Curves::new(200, total, start);
+        let ends = (start + each..=total).step_by(each as usize);
+        ends.filter(|&words| {
+            let is_point = curves.is_point(words);
+            curves.pass(words);
+            is_point
+        })
+        .count()
+    }
+
+    #[test]
+    fn curves_have_their_points_whatever_the_batches() {
+        assert_eq!(
+            [
+                points(1000, 1, 0),
+                points(1_000_000, 8, 0),
+                points(10, 1, 0)
+            ],
+            [200, 200, 10]
+        );
+        // Half of them are told by the run before.
+        assert_eq!(points(1000, 1, 500), 100);
+        assert_eq!(points(u64::MAX, u64::MAX, 0), 1);
+        assert!(!Curves::new(0, 1000, 0).is_point(1000) && !Curves::new(200, 0, 0).is_point(0));
+    }
+}

@@ -1,0 +1,79 @@
+//! GloVe text: a line `word v1 v2 ... vD` for every word, and no header.
+
+use std::io::{self, Write};
+
+use super::input::Input;
+use super::output::{Output, Table};
+use super::rows::{Checked, Rows, SEPARATORS, Words, fits_field, quoted, word2vec_header};
+use super::text::{next_row, push_line, usual_dim};
+use super::{Holds, Kind, Loaded, MARK, TEXT_VALUE_BYTES};
+use crate::error::Result;
+use crate::text::BYTE_ORDER_MARK;
+
+pub(super) static FORMAT: Kind = Kind {
+    extensions: &["glove"],
+    title: "GloVe text",
+    words: None,
+    holds: Holds::WORDS,
+    fits: fits_field,
+    value_bytes: TEXT_VALUE_BYTES,
+    read,
+    write,
+};
+
+fn read(input: &mut Input<'_>) -> Result<Loaded> {
+    input.start_text()?;
+    let dim = dim(input).map_err(|why| input.wrong("line 1".to_owned(), why))?;
+    let mut rows = Rows::begin(Words::new(input.reading), dim);
+    if next_row(input, &mut rows, SAYS)? {
+        // As if all lines were as long as the first, and some more: room that is never used takes
+        // no memory.
+        let estimate = input.most_left() / (input.line.len() as u64 + 1) / 8 * 9;
+        rows.reserve(estimate, input.most_values(2));
+    }
+    while next_row(input, &mut rows, SAYS)? {}
+    rows.finish(None).map_err(|why| input.wrong_line(why))
+}
+
+/// Where the number of dimensions is from.
+const SAYS: &str = "most rows have";
+
+/// The number of values in a row, by the first rows: words that hold spaces and numbers are few. It
+/// is 0 where a row is so long that the first one has to tell.
+fn dim(input: &Input<'_>) -> Checked<usize> {
+    let lines = input.first_lines();
+    let mut lines = lines
+        .iter()
+        .map(|line| &**line)
+        .skip_while(|line| line.trim_ascii().is_empty());
+    let Some(first) = lines.next() else {
+        return if input.is_all_there() {
+            Err("the file holds no words".to_owned())
+        } else {
+            Ok(0)
+        };
+    };
+    let of_others = usual_dim(lines.clone(), None);
+    if let Ok((_, dim)) = word2vec_header(first.as_bytes())
+        && dim > 1
+        && !first.starts_with(SEPARATORS)
+        && of_others == Some(dim)
+    {
+        let why = "this is the header of word2vec text; name the file .txt, or add --from txt";
+        return Err(why.to_owned());
+    }
+    usual_dim(std::iter::once(first).chain(lines), None)
+        .ok_or_else(|| format!("{} has no values", quoted(first)))
+}
+
+fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+    // What looks like a byte order mark and is none has one before it.
+    if table
+        .words()
+        .next()
+        .is_some_and(|(word, _)| word.starts_with(MARK))
+    {
+        out.write_all(BYTE_ORDER_MARK)?;
+    }
+    table.write_rows(out, push_line)
+}

@@ -1,0 +1,352 @@
+//! What every reader does with rows, and what no row may hold.
+
+use super::odd::{Oddities, Oddity};
+use super::{Dtype, Loaded, MARK, Reading};
+use crate::model::Matrix;
+use crate::quantity::{count, plural};
+use crate::vectors::Vectors;
+use crate::vocab::{MAX_WORDS, Vocab};
+
+/// What a file says, or what is wrong with it; the reader adds the place.
+pub(super) type Checked<T> = std::result::Result<T, String>;
+
+/// No word is longer, in bytes: what a corpus can give is far below it, and a file without spaces
+/// is no word.
+pub(super) const MAX_WORD_BYTES: usize = 1 << 16;
+
+/// What stands between the values of a text.
+pub(super) const SEPARATORS: [char; 2] = [' ', '\t'];
+
+/// The words of a file as its rows come: which of them are kept, and what is odd.
+pub(super) struct Words {
+    pub(super) vocab: Vocab,
+    pub(super) odd: Oddities,
+    pub(super) reading: Reading,
+    /// Rows so far, those left out among them.
+    pub(super) seen: u64,
+}
+
+impl Words {
+    pub(super) fn new(reading: Reading) -> Self {
+        Self {
+            vocab: Vocab::default(),
+            odd: Oddities::default(),
+            reading,
+            seen: 0,
+        }
+    }
+
+    /// Whether all words are there that were asked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.reading
+            .top
+            .is_some_and(|top| self.vocab.len() >= top.get())
+    }
+
+    /// Takes the word of the next row; `broken` says that some of its bytes were replaced, as they
+    /// are not UTF-8. Says whether the row is kept.
+    pub(super) fn push(
+        &mut self,
+        word: &str,
+        broken: bool,
+        count: u64,
+        place: impl FnOnce() -> String,
+    ) -> Checked<bool> {
+        self.seen += 1;
+        if word.len() > MAX_WORD_BYTES {
+            return Err(unfit(word));
+        }
+        if self.vocab.len() == MAX_WORDS {
+            return Err(format!(
+                "more than the {} that can be held",
+                plural(MAX_WORDS as u64, "word")
+            ));
+        }
+        let Some(oddity) = self.take(word, broken, count) else {
+            return Ok(true);
+        };
+        if self.reading.strict {
+            return Err(oddity.refusal(word));
+        }
+        self.odd.note(oddity, word, place);
+        Ok(!oddity.is_left_out())
+    }
+
+    /// Takes note of an empty line between rows.
+    pub(super) fn push_blank(&mut self, place: impl FnOnce() -> String) -> Checked<()> {
+        if self.reading.strict {
+            return Err(Oddity::NoWord.refusal(""));
+        }
+        self.odd.note(Oddity::NoWord, "", place);
+        Ok(())
+    }
+
+    /// Takes a word into the vocabulary unless it is left out, and says what is odd about it.
+    fn take(&mut self, word: &str, broken: bool, count: u64) -> Option<Oddity> {
+        if word.is_empty() {
+            Some(Oddity::NoWord)
+        } else if let Some(format) = self.reading.fit.filter(|format| !format.fits(word)) {
+            Some(Oddity::Unfit(format))
+        } else if !self.vocab.push(word, count) {
+            Some(Oddity::Repeated)
+        } else if broken {
+            Some(Oddity::Broken)
+        } else if word.starts_with(MARK) {
+            Some(Oddity::Marked)
+        } else {
+            word.contains(|c: char| c.is_whitespace() || c.is_control())
+                .then_some(Oddity::Spaced)
+        }
+    }
+}
+
+/// The vectors of a file while it is read.
+pub(super) struct Rows {
+    /// Values in a row.
+    pub(super) dim: usize,
+    pub(super) words: Words,
+    pub(super) values: Vec<f32>,
+    /// Rows that are kept and whole.
+    pub(super) ended: usize,
+}
+
+impl Rows {
+    /// Begins to read `rows` rows of `dim` values as a header promises them. A header may promise
+    /// anything: no more is reserved than the `most_values` that the file can hold.
+    pub(super) fn promised(
+        reading: Reading,
+        rows: u64,
+        dim: usize,
+        most_values: u64,
+    ) -> Checked<Self> {
+        if rows == 0 || dim == 0 {
+            let what = if rows == 0 { "words" } else { "dimensions" };
+            return Err(format!("the header says 0 {what}; there is at least 1"));
+        }
+        if rows > MAX_WORDS as u64 {
+            return Err(format!(
+                "the header says {}, more than the {} that can be held",
+                plural(rows, "word"),
+                count(MAX_WORDS as u64)
+            ));
+        }
+        let mut promised = Self::begin(Words::new(reading), dim);
+        promised.reserve(rows, most_values);
+        Ok(promised)
+    }
+
+    /// Begins with the words that are known, if any.
+    pub(super) fn begin(words: Words, dim: usize) -> Self {
+        Self {
+            dim,
+            words,
+            values: Vec::new(),
+            ended: 0,
+        }
+    }
+
+    /// Makes room for so many rows, or those asked for, or `most_values`. Where there is no room
+    /// they are taken as they come.
+    pub(super) fn reserve(&mut self, rows: u64, most_values: u64) {
+        let rows = self
+            .words
+            .reading
+            .top
+            .map_or(rows, |top| rows.min(top.get() as u64));
+        let values = rows.saturating_mul(self.dim as u64).min(most_values);
+        let _ = self
+            .values
+            .try_reserve_exact(usize::try_from(values).unwrap_or(usize::MAX));
+    }
+
+    /// Takes the values of a row written as text; says how many there are.
+    pub(super) fn push_text(&mut self, values: &str) -> Checked<usize> {
+        let before = self.values.len();
+        for (index, text) in fields(values).enumerate() {
+            match text.parse::<f32>() {
+                Ok(value) if value.is_finite() => self.values.push(value),
+                Ok(_) => {
+                    return Err(format!(
+                        "value {} is {}, not a finite 32-bit number",
+                        index + 1,
+                        quoted(text)
+                    ));
+                }
+                Err(_) => {
+                    return Err(format!(
+                        "value {} is {}, not a number",
+                        index + 1,
+                        quoted(text)
+                    ));
+                }
+            }
+        }
+        Ok(self.values.len() - before)
+    }
+
+    /// What was read. Its header may have promised more or fewer rows.
+    pub(super) fn finish(mut self, promised: Option<u64>) -> Checked<Loaded> {
+        let Words { seen, .. } = self.words;
+        if self.words.vocab.is_empty() {
+            return Err("no row has a word that can be taken".to_owned());
+        }
+        let mut rows = seen;
+        if let Some(promised) = promised.filter(|&promised| promised != seen) {
+            if self.words.is_full() {
+                rows = rows.max(promised);
+            } else {
+                self.words.odd.note_header(promised, seen);
+            }
+        }
+        let Words { vocab, odd, .. } = self.words;
+        let vectors = Vectors {
+            vocab,
+            matrix: Matrix::from_values(self.dim, self.values),
+        };
+        Ok(Loaded {
+            vectors,
+            configuration: None,
+            rows,
+            odd,
+        })
+    }
+}
+
+/// What to say when the file ends after `ended` of the rows that its header promises.
+pub(super) fn cut_short(ended: usize, rows: u64) -> String {
+    let rows = plural(rows, "word");
+    let why = "it was cut short, or its header is wrong";
+    let ended = count(ended as u64);
+    format!("the file ends after {ended} of the {rows} that its header promises; {why}")
+}
+
+/// How the `ended` rows before a place that cannot be read are had all the same, if there are any.
+pub(super) fn or_take(ended: usize) -> String {
+    match ended {
+        0 => String::new(),
+        _ => format!("; `w2v-gpu convert` with --top {ended} takes the rows before it"),
+    }
+}
+
+/// What to say when the file goes on after the last of `rows` rows.
+pub(super) fn runs_on(rows: u64) -> String {
+    format!(
+        "the file goes on after the {} that its header promises",
+        plural(rows, "word")
+    )
+}
+
+/// What to say when a header of so many rows and dimensions is followed by another number of bytes,
+/// `left`.
+pub(super) fn other_size(rows: u64, dim: usize, dtype: Dtype, left: u64) -> String {
+    let (rows, values) = (plural(rows, "row"), plural(dim as u64, "value"));
+    let (each, rest) = (plural(dtype.bytes() as u64, "byte"), plural(left, "byte"));
+    format!("the header says {rows} of {values} of {each}, and the rest of the file is {rest}")
+}
+
+/// The line `rows dim` that both formats of word2vec begin with.
+pub(super) fn word2vec_header(line: &[u8]) -> Checked<(u64, usize)> {
+    let line = String::from_utf8_lossy(line);
+    let mut numbers = line.split_ascii_whitespace();
+    match (
+        numbers.next().map(str::parse),
+        numbers.next().map(str::parse),
+        numbers.next(),
+    ) {
+        (Some(Ok(rows)), Some(Ok(dim)), None) => Ok((rows, dim)),
+        _ => Err(format!(
+            "expected the header, the number of words and that of dimensions, and found {}",
+            quoted(line.trim_ascii_end())
+        )),
+    }
+}
+
+/// What stands between separators.
+pub(super) fn fields(text: &str) -> impl Iterator<Item = &str> {
+    text.split(SEPARATORS).filter(|text| !text.is_empty())
+}
+
+/// Whether a word can stand in a field between spaces: nothing in it ends the field or the row.
+pub(super) fn fits_field(word: &str) -> bool {
+    fits_line(word) && !word.contains(' ')
+}
+
+/// Whether a word can stand in a line of its own.
+pub(super) fn fits_line(word: &str) -> bool {
+    fits_header(word) && !word.contains(char::is_control) && !word.trim_matches(' ').is_empty()
+}
+
+/// Whether a word can stand in a header that has a place for any text.
+pub(super) fn fits_header(word: &str) -> bool {
+    !word.is_empty() && word.len() <= MAX_WORD_BYTES
+}
+
+/// Why some readers, or all, would take a word otherwise than it is.
+pub(super) fn unfit(word: &str) -> String {
+    if word.is_empty() {
+        return "a row has no word".to_owned();
+    }
+    if word.len() > MAX_WORD_BYTES {
+        return format!(
+            "the word {} has {} bytes, more than {MAX_WORD_BYTES}",
+            quoted(word),
+            word.len()
+        );
+    }
+    match word.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        Some(c) if c.is_control() => format!(
+            "the word {} holds the control character {c:?}",
+            quoted(word)
+        ),
+        c => {
+            let c = c.unwrap_or(' ');
+            format!(
+                "the word {} holds the whitespace {c:?}, where readers would split it",
+                quoted(word)
+            )
+        }
+    }
+}
+
+/// What to say of a value that is no number.
+pub(super) fn not_finite(word: &str, value: f32) -> String {
+    format!(
+        "the vector of {} holds {value}, not a finite number",
+        quoted(word)
+    )
+}
+
+/// The start of a text from a file, escaped for an error message.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_not_trusted_with_memory() {
+        let promised = |rows, dim| Rows::promised(Reading::default(), rows, dim, 10);
+        assert!(
+            promised(MAX_WORDS as u64, 1 << 60)
+                .unwrap()
+                .values
+                .capacity()
+                < 100
+        );
+        assert!(promised(1 << 60, 1).is_err());
+    }
+
+    #[test]
+    fn long_words_are_cut_in_messages() {
+        assert_eq!(quoted("\u{1b}é"), "\"\\u{1b}é\"");
+        assert_eq!(
+            quoted(&"é".repeat(50)),
+            format!("\"{}\"...", "é".repeat(40))
+        );
+    }
+}

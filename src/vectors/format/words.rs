@@ -1,0 +1,148 @@
+//! Words that stand apart from their vectors, and the file of them beside one that has no place for
+//! words: a word a line, in some with its count.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::input::Input;
+use super::output::Table;
+use super::rows::{Checked, SEPARATORS, Words, quoted};
+use super::{MARK, Reading};
+use crate::error::Result;
+use crate::text::without_packing;
+
+/// The words of a file that has them apart from its rows.
+pub(super) struct Listed {
+    pub(super) words: Words,
+    /// The rows, from 0 and ascending, whose words are left out.
+    pub(super) left_out: Vec<u64>,
+}
+
+impl Listed {
+    pub(super) fn new(reading: Reading) -> Self {
+        Self {
+            words: Words::new(reading),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Takes the word of the next row as [`Words::push`] does.
+    pub(super) fn push(
+        &mut self,
+        word: &str,
+        broken: bool,
+        count: u64,
+        place: impl FnOnce() -> String,
+    ) -> Checked<()> {
+        let row = self.words.seen;
+        if !self.words.push(word, broken, count, place)? {
+            self.left_out.push(row);
+        }
+        Ok(())
+    }
+}
+
+/// The second file of a format.
+pub(super) struct WordsFile {
+    /// What stands in its name where the other file has the format's extension.
+    pub(super) extension: &'static str,
+    /// Whether a count may stand after a word.
+    pub(super) counts: bool,
+}
+
+impl WordsFile {
+    /// Where the words of a vectors file are written.
+    pub(super) fn path(&self, vectors: &Path) -> PathBuf {
+        vectors.with_extension(self.extension)
+    }
+
+    /// Where the words of a vectors file are. Beside a packed file they may be packed too.
+    pub(super) fn beside(&self, vectors: &Path) -> PathBuf {
+        let (Some(unpacked), Some(packing)) = (without_packing(vectors), vectors.extension())
+        else {
+            return self.path(vectors);
+        };
+        let plain = self.path(&unpacked);
+        let mut packed: OsString = plain.clone().into();
+        packed.push(".");
+        packed.push(packing);
+        let packed = PathBuf::from(packed);
+        if !plain.exists() && packed.exists() {
+            packed
+        } else {
+            plain
+        }
+    }
+
+    /// Reads all words, or as many as are asked for. There is at least one.
+    pub(super) fn read(&self, path: &Path, reading: Reading) -> Result<Listed> {
+        let ignore = &mut |_, _| ();
+        let mut input = Input::open(path, reading, ignore)?;
+        input.start_text()?;
+        let mut listed = Listed::new(reading);
+        while !listed.words.is_full()
+            && let Some(blank) = input.next_row()?
+        {
+            for before in (1..=blank).rev() {
+                let place = input.place_before(before);
+                let pushed = listed.push("", false, 0, || place.clone());
+                pushed.map_err(|why| input.wrong(place, why))?;
+            }
+            let (line, broken) = input.text();
+            let pushed = self
+                .parse(&line)
+                .and_then(|(word, count)| listed.push(word, broken, count, || input.place()));
+            pushed.map_err(|why| input.wrong_line(why))?;
+        }
+        if listed.words.vocab.is_empty() {
+            return Err(input.wrong_line("the file holds no words".to_owned()));
+        }
+        Ok(listed)
+    }
+
+    fn parse<'a>(&self, line: &'a str) -> Checked<(&'a str, u64)> {
+        match self.counts {
+            true => with_count(line),
+            false if line.contains('\t') => Err(
+                "more than one column between tabs; keep that of the words alone, as by \
+                                                 `cut -f1`, without a line of titles"
+                    .to_owned(),
+            ),
+            false => Ok((line, 0)),
+        }
+    }
+
+    pub(super) fn write(&self, table: &Table<'_>, out: &mut dyn Write) -> io::Result<()> {
+        for (row, (word, count)) in table.words().enumerate() {
+            // What looks like a byte order mark and is none has one before it.
+            let mark = if row == 0 && word.starts_with(MARK) {
+                "\u{feff}"
+            } else {
+                ""
+            };
+            // A count shows where a word with spaces ends.
+            match count > 0 || word.contains(' ') {
+                true if self.counts => writeln!(out, "{mark}{word} {count}")?,
+                _ => writeln!(out, "{mark}{word}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line `word` or `word count`; the word may hold spaces.
+fn with_count(line: &str) -> Checked<(&str, u64)> {
+    let line = line.trim_end_matches(SEPARATORS);
+    let Some((word, count)) = line.rsplit_once(SEPARATORS) else {
+        return Ok((line, 0));
+    };
+    match count.parse() {
+        Ok(count) => Ok((word, count)),
+        Err(_) if count.parse::<f64>().is_ok() => Err(format!(
+            "expected a word, or a word and its count, and found {}",
+            quoted(line)
+        )),
+        Err(_) => Ok((line, 0)),
+    }
+}

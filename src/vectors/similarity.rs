@@ -1,0 +1,310 @@
+//! Which words are nearest, and which answer analogies, by the cosine of their vectors.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use super::Vectors;
+use crate::error::{Error, Result};
+
+/// The `top` words nearest to a word, itself left out: ids with their cosine from -1 to 1, nearest
+/// first.
+///
+/// # Errors
+/// [`Error::UnknownWord`] when the word has no vector; [`Error::ZeroVector`] when that has no
+/// direction.
+pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f32)>> {
+    let id = with_direction(vectors, word)?;
+    Ok(nearest_to(
+        vectors,
+        vectors.matrix.row(id as usize),
+        &[id],
+        top,
+    ))
+}
+
+/// The `top` words that answer "a is to b as c is to ?" best: those nearest to b - a + c, each made
+/// a unit vector first (3CosAdd), the three left out. Ids with their cosine, nearest first.
+///
+/// # Errors
+/// [`Error::UnknownWord`] for the first of the three that has no vector; [`Error::ZeroVector`]
+/// likewise.
+pub fn analogy(vectors: &Vectors, words: [&str; 3], top: usize) -> Result<Vec<(u32, f32)>> {
+    let [a, b, c] = words.map(|word| with_direction(vectors, word));
+    let ids = [a?, b?, c?];
+    let mut query = vec![0.0; vectors.matrix.dim()];
+    let mut unit = query.clone();
+    for (id, sign) in ids.into_iter().zip([-1.0, 1.0, 1.0]) {
+        to_unit(vectors.matrix.row(id as usize), &mut unit);
+        query
+            .iter_mut()
+            .zip(&unit)
+            .for_each(|(sum, value)| *sum += sign * value);
+    }
+    Ok(nearest_to(vectors, &query, &ids, top))
+}
+
+/// The id of a word whose vector is not zero.
+fn with_direction(vectors: &Vectors, word: &str) -> Result<u32> {
+    let id = vectors.id(word)?;
+    match vectors
+        .matrix
+        .row(id as usize)
+        .iter()
+        .all(|&value| value == 0.0)
+    {
+        true => Err(Error::ZeroVector {
+            word: word.to_owned(),
+        }),
+        false => Ok(id),
+    }
+}
+
+/// The cosine of two vectors, from -1 to 1; 0 where one has no direction.
+///
+/// # Panics
+/// When they are not of one length.
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "the vectors have one length");
+    cosine_of(dot(a, b), dot(a, a), dot(b, b))
+}
+
+/// Writes the unit vector of the same direction; zeros where there is none.
+pub(crate) fn to_unit(row: &[f32], unit: &mut [f32]) {
+    let length = dot(row, row).sqrt();
+    if length > 0.0 && length.is_finite() {
+        unit.iter_mut()
+            .zip(row)
+            .for_each(|(unit, &value)| *unit = (f64::from(value) / length) as f32);
+    } else {
+        unit.fill(0.0);
+    }
+}
+
+/// The `top` words nearest to a vector, those of `exclude` left out: ids with their cosine from -1
+/// to 1, nearest first, and the lower id first where cosines are equal.
+///
+/// A vector of length zero has the cosine 0 to all others.
+///
+/// # Panics
+/// When `query` is not as long as the vectors.
+pub fn nearest_to(
+    vectors: &Vectors,
+    query: &[f32],
+    exclude: &[u32],
+    top: usize,
+) -> Vec<(u32, f32)> {
+    let matrix = &vectors.matrix;
+    assert_eq!(
+        query.len(),
+        matrix.dim(),
+        "the query has the dimension of the vectors"
+    );
+    let query_square = dot(query, query);
+    let mut found: Vec<(u32, f32)> = (0..matrix.rows())
+        .into_par_iter()
+        .with_min_len(256)
+        .map(|id| {
+            let row = matrix.row(id);
+            (
+                id as u32,
+                cosine_of(dot(query, row), query_square, dot(row, row)),
+            )
+        })
+        .filter(|(id, _)| !exclude.contains(id))
+        .collect();
+    if top < found.len() {
+        found.select_nth_unstable_by(top, nearer);
+        found.truncate(top);
+    }
+    found.sort_unstable_by(nearer);
+    found
+}
+
+fn nearer(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+/// The cosine from a dot product and the two squared lengths; 0 where there is none.
+fn cosine_of(dot: f64, square_a: f64, square_b: f64) -> f32 {
+    let cosine = dot / (square_a.sqrt() * square_b.sqrt());
+    // Adding 0 turns -0 into 0, which total_cmp would tell apart.
+    if cosine.is_finite() {
+        (cosine as f32).clamp(-1.0, 1.0) + 0.0
+    } else {
+        0.0
+    }
+}
+
+/// The dot product in f64, where no f32 overflows or vanishes; eight sums, so that it can be
+/// vectorized.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            sums[lane] += f64::from(a[lane]) * f64::from(b[lane]);
+        }
+    }
+    let rest: f64 = a_rest
+        .iter()
+        .zip(b_rest)
+        .map(|(&a, &b)| f64::from(a) * f64::from(b))
+        .sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Matrix;
+    use crate::vocab::Vocab;
+
+    fn vectors(rows: &[(&str, [f32; 2])]) -> Vectors {
+        Vectors {
+            vocab: Vocab::from_words(rows.iter().map(|(word, _)| (*word, 0))).unwrap(),
+            matrix: Matrix::from_values(2, rows.iter().flat_map(|(_, row)| *row).collect()),
+        }
+    }
+
+    #[test]
+    fn finds_what_was_computed_by_hand() {
+        let vectors = vectors(&[
+            ("right", [2.0, 0.0]),
+            ("up", [0.0, 1.0]),
+            ("slope", [4.0, 3.0]),
+            ("left", [-5.0, 0.0]),
+            ("nowhere", [0.0, 0.0]),
+            ("far", [0.5, 0.0]),
+            ("steep", [3.0, 4.0]),
+        ]);
+        // far 1, slope 4/5, steep 3/5, then the right angle and the zero vector by id, and the
+        // opposite last.
+        let all = [(5, 1.0), (2, 0.8), (6, 0.6), (1, 0.0), (4, 0.0), (3, -1.0)];
+        assert_eq!(nearest(&vectors, "right", 10).unwrap(), all);
+        for top in 0..=6 {
+            assert_eq!(nearest(&vectors, "right", top).unwrap(), all[..top]);
+        }
+        assert_eq!(
+            nearest_to(&vectors, &[0.0, -7.0], &[0, 2, 3, 6], 2),
+            [(4, 0.0), (5, 0.0)]
+        );
+    }
+
+    #[test]
+    fn the_largest_and_smallest_values_have_a_cosine() {
+        let (max, tiny) = (f32::MAX, f32::from_bits(1));
+        let vectors = vectors(&[("a", [max, max]), ("b", [tiny, tiny]), ("c", [-max, -tiny])]);
+        let found = nearest(&vectors, "a", 2).unwrap();
+        assert_eq!(found[0], (1, 1.0));
+        assert!((found[1].1 + 0.5f32.sqrt()).abs() < 1e-6);
+        // Vectors are finite, but sums of them may not be.
+        assert!(
+            nearest_to(&vectors, &[f32::INFINITY, f32::NAN], &[], 3)
+                .iter()
+                .all(|n| n.1 == 0.0)
+        );
+    }
+
+    #[test]
+    fn an_unknown_word_is_named() {
+        let vectors = vectors(&[("a", [1.0, 0.0])]);
+        for error in [
+            nearest(&vectors, "b", 1).unwrap_err(),
+            analogy(&vectors, ["a", "b", "c"], 1).unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::UnknownWord { word, words: 1 } if word == "b"));
+        }
+    }
+
+    #[test]
+    fn a_zero_vector_is_near_to_nothing() {
+        let vectors = vectors(&[
+            ("a", [1.0, 0.0]),
+            ("nowhere", [0.0, -0.0]),
+            ("b", [f32::from_bits(1), 0.0]),
+        ]);
+        let errors = [
+            nearest(&vectors, "nowhere", 9).unwrap_err(),
+            analogy(&vectors, ["a", "b", "nowhere"], 1).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(
+                matches!(&error, Error::ZeroVector { word } if word == "nowhere"),
+                "{error}"
+            );
+        }
+        assert_eq!(nearest(&vectors, "b", 1).unwrap(), [(0, 1.0)]);
+    }
+
+    #[test]
+    fn an_analogy_takes_unit_vectors_and_leaves_its_words_out() {
+        let vectors = vectors(&[
+            ("right", [2.0, 0.0]),
+            ("up", [0.0, 0.1]),
+            ("left", [-5.0, 0.0]),
+            ("far up", [-0.1, 9.0]),
+        ]);
+        // (0, 1) - (1, 0) + (-1, 0) = (-2, 1): of what is left only "far up".
+        let found = analogy(&vectors, ["right", "up", "left"], 5).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, 3);
+        let expected = 9.2 / (5.0f64.sqrt() * 81.01f64.sqrt());
+        assert!((f64::from(found[0].1) - expected).abs() < 1e-6);
+        assert_eq!(analogy(&vectors, ["up", "right", "far up"], 0).unwrap(), []);
+        assert_eq!(
+            analogy(&vectors, ["right", "right", "right"], 9)
+                .unwrap()
+                .len(),
+            3
+        );
+    }
+
+    #[test]
+    fn a_vector_without_direction_has_the_cosine_0() {
+        assert_eq!(cosine(&[3.0, 4.0], &[6.0, 8.0]), 1.0);
+        assert_eq!(cosine(&[3.0, 4.0], &[0.0, 0.0]), 0.0);
+        let mut unit = [9.0; 2];
+        to_unit(&[f32::MAX, f32::MAX], &mut unit);
+        assert_eq!(unit, [0.5f32.sqrt(); 2]);
+        for row in [[0.0, 0.0], [f32::NAN, 1.0], [f32::INFINITY, 1.0]] {
+            to_unit(&row, &mut unit);
+            assert_eq!(unit, [0.0; 2]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_sorting_everything(
+            values in prop::collection::vec(-2i8..=2, 0..80).prop_map(|v| v.into_iter().map(f32::from).collect::<Vec<_>>()),
+            top in 0usize..30,
+        ) {
+            let dim = 4;
+            let matrix = Matrix::from_values(dim, values[..values.len() / dim * dim].to_vec());
+            let words: Vec<String> = (0..matrix.rows()).map(|id| id.to_string()).collect();
+            let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 0))).unwrap();
+            let query = [1.0, -2.0, 0.0, 1.0];
+            let mut expected: Vec<(u32, f32)> = (0..matrix.rows())
+                .map(|id| {
+                    let row = matrix.row(id);
+                    (id as u32, cosine_of(dot(&query, row), dot(&query, &query), dot(row, row)))
+                })
+                .filter(|&(id, _)| id != 3)
+                .collect();
+            expected.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap().then(a.0.cmp(&b.0)));
+            expected.truncate(top);
+            prop_assert_eq!(nearest_to(&Vectors { vocab, matrix }, &query, &[3], top), expected);
+        }
+
+        #[test]
+        fn dot_is_the_plain_sum(a in prop::collection::vec(-9i8..9, 0..40)) {
+            let a: Vec<f32> = a.into_iter().map(f32::from).collect();
+            let b: Vec<f32> = a.iter().rev().copied().collect();
+            let plain: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+            prop_assert_eq!(dot(&a, &b), f64::from(plain));
+        }
+    }
+}
