@@ -23,7 +23,7 @@ fn engine(criterion: &mut Criterion) {
     let corpus = Corpus::open(&[path]).expect("the bundled corpus is there");
     let data = Dataset::prepare(&corpus, &config, |_| ()).expect("it can be trained on");
     let batches: Vec<Batch> = data
-        .source
+        .batcher
         .batches(1)
         .map(|batch| batch.expect("it can be read"))
         .collect();
@@ -37,7 +37,7 @@ fn engine(criterion: &mut Criterion) {
     for threads in [1, cores] {
         group.bench_function(BenchmarkId::new("batcher", threads), |bencher| {
             bencher.iter(|| {
-                let mut made = Arc::clone(&data.source).batches(threads);
+                let mut made = Arc::clone(&data.batcher).batches(threads);
                 while let Some(batch) = made.next() {
                     made.recycle(black_box(batch.expect("it can be read")));
                 }

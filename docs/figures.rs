@@ -24,7 +24,7 @@ use w2v_gpu::eval::{self, Sets};
 use w2v_gpu::model::{Embedding, Matrix, Model};
 use w2v_gpu::sampling::{AliasTable, Key, Stream};
 use w2v_gpu::train::dataset::Dataset;
-use w2v_gpu::train::{Options, train};
+use w2v_gpu::train::{TrainOptions, train};
 use w2v_gpu::vectors::similarity::cosine;
 
 /// Negatives of a window.
@@ -78,13 +78,17 @@ fn dataset(config: &Config) -> Result<Dataset> {
 /// Trains on the CPU; the model and the loss of the last epoch.
 fn trained(data: &Dataset, objective: Objective) -> Result<(Model, f64)> {
     let mut engine = CpuEngine::new(&data.model(), objective, data.config.clip, 2)?;
-    let (model, summary) = train(data, &mut engine, Options::default(), |_| ())?;
+    let (model, summary) = train(data, &mut engine, TrainOptions::default(), |_| ())?;
     Ok((model, summary.loss))
 }
 
 /// Share of the bundled analogies that are answered rightly.
 fn analogies(data: &Dataset, matrix: &Matrix) -> Result<f64> {
-    let sets = Sets::read(&[], &[bundled("analogies.txt")], eval::Options::default())?;
+    let sets = Sets::read(
+        &[],
+        &[bundled("analogies.txt")],
+        eval::EvalOptions::default(),
+    )?;
     let evaluation = sets.evaluate(&data.vocab, matrix);
     let json = serde_json::to_value(&evaluation)?;
     json["analogies"][0]["total"]["3cosadd"]["accuracy"]
@@ -98,7 +102,7 @@ fn positives_alone(folder: &Path) -> Result<()> {
     let (with, loss_with) = trained(&data, Objective::Sigmoid)?;
     let start = data.model();
     // A context and nothing else: no option gives that, for nobody should train so.
-    Arc::get_mut(&mut data.source)
+    Arc::get_mut(&mut data.batcher)
         .context("the source is shared")?
         .targets = Arc::new(Targets::Context);
     let (without, loss_without) = trained(&data, Objective::Sigmoid)?;
@@ -161,7 +165,7 @@ impl Pairs {
     /// All pairs of an epoch.
     fn of(data: &Dataset) -> Result<Self> {
         let (mut counts, mut of_center) = (HashMap::new(), vec![0.0; data.vocab.len()]);
-        for batch in data.source.batches(1) {
+        for batch in data.batcher.batches(1) {
             let batch = batch?;
             if batch.epoch > 0 {
                 break;

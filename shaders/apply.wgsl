@@ -1,6 +1,6 @@
 // Second half of a step: each touched row moves by its sum, within the row limit, and the sum is cleared.
 //
-// A workgroup takes a row. Run once for each table. Which rows and what sums, the fragment in front of it says:
+// A workgroup takes a row. Span once for each table. Which rows and what sums, the fragment in front of it says:
 // sums_fixed.wgsl or sums_float.wgsl. Twin: engine/cpu/apply.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;

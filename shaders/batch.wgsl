@@ -2,15 +2,15 @@
 
 // Where each array of the batch starts in `data`, and the numbers of the step.
 struct Header {
-    // Losses to be added up: one for each run, or for each center of a softmax.
+    // Losses to be added up: one for each span, or for each center of a softmax.
     losses: u32,
-    runs: u32,
-    run_windows: u32,
-    run_center_offsets: u32,
+    spans: u32,
+    span_windows: u32,
+    span_center_offsets: u32,
     // Slots of W.
-    run_centers: u32,
+    span_centers: u32,
     center_offsets: u32,
-    // Places among the centers of the run, four in a word.
+    // Places among the centers of the span, four in a word.
     centers: u32,
     target_offsets: u32,
     targets: u32,

@@ -1,13 +1,13 @@
 // First half of a step: embedding lookup, dot products, sigmoid loss and the scatter of the gradient.
 //
-// A workgroup takes a run, window after window, its lanes the columns of the rows. Every row of a window is read once: the
+// A workgroup takes a span, window after window, its lanes the columns of the rows. Every row of a window is read once: the
 // rows of up to eight targets and the sums of their contributions stay with the lanes while the centers pass, each with its
 // eight products, reduced together, their errors, and its own contribution. Contributions to a center are added up over the
-// run, then scattered, as those to a window's targets are, by integer atomics, so that the order of the workgroups does not
+// span, then scattered, as those to a window's targets are, by integer atomics, so that the order of the workgroups does not
 // matter. Twin: engine/cpu/window.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read_write> run_losses: array<f32>;
+@group(0) @binding(1) var<storage, read_write> span_losses: array<f32>;
 // The largest elements of W and of W', as bits; what follows is for the next step.
 @group(0) @binding(2) var<storage, read> largest: array<u32>;
 
@@ -58,8 +58,8 @@ fn target_at(at: u32, present: bool) -> Target {
     return Target(slot, row, select(-1.0, 1.0, (packed & 1u) == 1u));
 }
 
-// Takes a window of the run whose centers start at `run_centers`, and returns its loss.
-fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
+// Takes a window of the span whose centers start at `span_centers`, and returns its loss.
+fn train(window: u32, span_centers: u32, group: u32, lane: Lane) -> f32 {
     let first_center = batch.data[batch.header.center_offsets + window];
     let end_center = batch.data[batch.header.center_offsets + window + 1u];
     let first_target = batch.data[batch.header.target_offsets + window];
@@ -110,7 +110,7 @@ fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
         }
         for (var i = first_center; i < end_center; i++) {
             let place = byte_at(batch.header.centers, i);
-            let center = batch.data[batch.header.center_rows + batch.data[run_centers + place]];
+            let center = batch.data[batch.header.center_rows + batch.data[span_centers + place]];
             var x: array<vec4f, COLUMNS>;
             var low = vec4f(0.0);
             var high = vec4f(0.0);
@@ -132,7 +132,7 @@ fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
                 if column < WIDTH {
                     let sum = e.x * row0[k] + e.y * row1[k] + e.z * row2[k] + e.w * row3[k]
                         + f.x * row4[k] + f.y * row5[k] + f.z * row6[k] + f.w * row7[k];
-                    set_run_sum(group, place, column, run_sum_at(group, place, column) + sum);
+                    set_span_sum(group, place, column, span_sum_at(group, place, column) + sum);
                 }
                 sum0[k] += e.x * x[k];
                 sum1[k] += e.y * x[k];
@@ -173,30 +173,30 @@ fn train(window: u32, run_centers: u32, group: u32, lane: Lane) -> f32 {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
     let group = group_id.x;
-    for (var run = group; run < batch.header.runs; run += groups.x) {
-        let first_center = batch.data[batch.header.run_center_offsets + run];
-        let places = batch.data[batch.header.run_center_offsets + run + 1u] - first_center;
-        let run_centers = batch.header.run_centers + first_center;
+    for (var span = group; span < batch.header.spans; span += groups.x) {
+        let first_center = batch.data[batch.header.span_center_offsets + span];
+        let places = batch.data[batch.header.span_center_offsets + span + 1u] - first_center;
+        let span_centers = batch.header.span_centers + first_center;
         for (var place = 0u; place < places; place++) {
             for (var column = lane.index; column < WIDTH; column += LANES) {
-                set_run_sum(group, place, column, vec4f(0.0));
+                set_span_sum(group, place, column, vec4f(0.0));
             }
         }
-        let end_window = batch.data[batch.header.run_windows + run + 1u];
+        let end_window = batch.data[batch.header.span_windows + span + 1u];
         var loss = 0.0;
-        for (var window = batch.data[batch.header.run_windows + run]; window < end_window; window++) {
-            loss += train(window, run_centers, group, lane);
+        for (var window = batch.data[batch.header.span_windows + span]; window < end_window; window++) {
+            loss += train(window, span_centers, group, lane);
         }
-        let rounding = draw(run | OF_CENTERS);
+        let rounding = draw(span | OF_CENTERS);
         for (var place = 0u; place < places; place++) {
-            let slot = batch.data[run_centers + place];
+            let slot = batch.data[span_centers + place];
             let scale = center_scale(slot);
             for (var column = lane.index; column < WIDTH; column += LANES) {
-                add_to_center_sums(slot, column, fixed_point(run_sum_at(group, place, column), scale, rounding));
+                add_to_center_sums(slot, column, fixed_point(span_sum_at(group, place, column), scale, rounding));
             }
         }
         if lane.index == 0u {
-            run_losses[run] = loss;
+            span_losses[span] = loss;
         }
     }
 }

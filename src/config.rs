@@ -441,7 +441,7 @@ impl Config {
                 (MIN_BATCH..=MAX_BATCH).contains(&batch),
                 "--batch",
                 &batch,
-                "a minibatch has 16 to 1048576 windows: positions are trained in runs of 16",
+                "a minibatch has 16 to 1048576 windows: positions are trained in spans of 16",
             )?;
         }
         require(

@@ -16,7 +16,7 @@ use w2v_gpu::model::Model;
 use w2v_gpu::train::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Saver};
 use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::state::Snapshot;
-use w2v_gpu::train::{Ending, Options, Summary, train};
+use w2v_gpu::train::{Ending, Summary, TrainOptions, train};
 use w2v_gpu::{Error, Result};
 
 fn corpus_path() -> PathBuf {
@@ -95,7 +95,7 @@ fn uninterrupted(data: &Dataset, engine: MakeEngine) -> (Model, Summary) {
     train(
         data,
         &mut *engine(data, &data.model()),
-        Options::default(),
+        TrainOptions::default(),
         |_| (),
     )
     .unwrap()
@@ -133,12 +133,12 @@ fn part(
     };
     let mut engine = Doomed { engine, left, fate };
     let mut saver = Saver::new(folder, Fingerprint::new(data, &engine), Every::Batches(3));
-    let options = Options {
+    let options = TrainOptions {
         batcher_threads: 2,
         resume,
         saver: Some(&mut saver),
         stop: Some(stop),
-        ..Options::default()
+        ..TrainOptions::default()
     };
     train(data, &mut engine, options, |event| {
         assert!(!matches!(event, Event::NotSaved { .. }), "{event:?}")
@@ -297,7 +297,7 @@ fn more_epochs_go_on_from_the_words_seen() {
     let model = checkpoint.snapshot.model;
     let mut engine = on_cpu(&longer, &model);
     let schedule = w2v_gpu::train::schedule::Schedule::new(0.05, None, longer.total_words());
-    for batch in longer.source.batches_from(1, first.total_words()) {
+    for batch in longer.batcher.batches_from(1, first.total_words()) {
         let batch = batch.unwrap();
         engine
             .step(&batch, schedule.lr(batch.words_before))
@@ -360,9 +360,9 @@ fn a_checkpoint_that_fails_does_not_end_training() {
     let mut saver = Saver::new(folder, Fingerprint::new(&data, &*engine), Every::Batches(1));
     fs::remove_dir_all(&path).unwrap();
     let mut failures = 0;
-    let options = Options {
+    let options = TrainOptions {
         saver: Some(&mut saver),
-        ..Options::default()
+        ..TrainOptions::default()
     };
     let own = train(&data, &mut *engine, options, |event| match event {
         Event::NotSaved { why } => failures += u32::from(why.contains("cannot write")),

@@ -10,7 +10,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 use w2v_gpu::model::Matrix;
-use w2v_gpu::vectors::format::{self, Format, Table};
+use w2v_gpu::vectors::format::{self, Format, VectorTable};
 use w2v_gpu::vocab::Vocab;
 
 /// word2vec text as this crate writes it.
@@ -156,9 +156,9 @@ fn counts_and_configuration_are_carried_or_spoken_of() {
     let folder = Folder::new();
     let vocab = Vocab::from_words([("a", 9), ("b", 2)]).unwrap();
     let matrix = Matrix::from_values(1, vec![0.5, 1.0]);
-    let table = Table {
+    let table = VectorTable {
         configuration: Some("{\"dim\":1,\"seed\":7}"),
-        ..Table::new(&vocab, &matrix)
+        ..VectorTable::new(&vocab, &matrix)
     };
     let path = folder.path("v.safetensors");
     let safetensors = Format::from_path(&path).unwrap();

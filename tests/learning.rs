@@ -17,7 +17,7 @@ use w2v_gpu::event::Event;
 use w2v_gpu::model::{Model, Storage};
 use w2v_gpu::sampling::{Key, Stream};
 use w2v_gpu::train::dataset::Dataset;
-use w2v_gpu::train::{Options, train};
+use w2v_gpu::train::{TrainOptions, train};
 use w2v_gpu::vectors::Vectors;
 use w2v_gpu::vectors::similarity::nearest_to;
 
@@ -40,10 +40,10 @@ fn trained(
     (data, model, losses)
 }
 
-fn options() -> Options<'static> {
-    Options {
+fn options() -> TrainOptions<'static> {
+    TrainOptions {
         batcher_threads: 2,
-        ..Options::default()
+        ..TrainOptions::default()
     }
 }
 
@@ -216,7 +216,7 @@ fn softmaxes_tend_to_the_conditional_distribution() {
         );
         for (center, of_center) in pairs.iter().enumerate() {
             let (x, sum) = (tiny_row(&data, center), of_center.iter().sum::<f64>());
-            let share = |context: usize| match &*data.source.targets {
+            let share = |context: usize| match &*data.batcher.targets {
                 Targets::Path(tree) => tree
                     .path(context as u32)
                     .iter()

@@ -2,8 +2,8 @@
 //! on the seed alone.
 //!
 //! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time. Such a **group**
-//! is read and subsampled by one thread, cut into runs of [`RUN`] consecutive positions, and the
-//! runs are shuffled. A batch is a stretch of the shuffled runs; any thread can make it without
+//! is read and subsampled by one thread, cut into spans of [`SPAN`] consecutive positions, and the
+//! spans are shuffled. A batch is a stretch of the shuffled spans; any thread can make it without
 //! knowing the others, and batches leave in order.
 
 use std::iter::once;
@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rand::Rng;
 
-use super::{Batch, BatchBuilder, HuffmanTree, RUN_CENTERS, Target};
+use super::{Batch, BatchBuilder, HuffmanTree, SPAN_CENTERS, Target};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
 use crate::sampling::{AliasTable, Key, Stream, Subsampler, below};
@@ -23,13 +23,13 @@ use crate::sampling::{AliasTable, Key, Stream, Subsampler, below};
 ///
 /// A shuffle of single positions gains nothing more in quality, and neighbouring windows share
 /// their center rows.
-pub const RUN: usize = 16;
+pub const SPAN: usize = 16;
 
-/// Runs whose windows draw their negatives from one **pool** of noise words, 256 positions.
+/// Spans whose windows draw their negatives from one **pool** of noise words, 256 positions.
 ///
 /// A pool's rows and their sums stay in a core's cache while these windows pass, and a batch
 /// touches fewer rows.
-pub const POOL_RUNS: usize = 16;
+pub const POOL_SPANS: usize = 16;
 
 /// How often a noise word of a pool is used, on average: a pool is this many times smaller than the
 /// negatives drawn from it.
@@ -44,7 +44,7 @@ pub const GROUP_BLOCKS: usize = 256;
 
 /// What batches are made of.
 #[derive(Debug)]
-pub struct Source {
+pub struct Batcher {
     /// The encoded corpus.
     pub store: TokenStore,
     /// Which occurrences of frequent words are kept.
@@ -61,8 +61,8 @@ pub struct Source {
     pub seed: u64,
     /// Whether positions are visited in random order.
     pub shuffle: bool,
-    /// Windows that share their centers' sums, at most: [`RUN`] or fewer.
-    pub run: usize,
+    /// Windows that share their centers' sums, at most: [`SPAN`] or fewer.
+    pub span: usize,
     /// Windows in a batch, about: a group is cut into batches of equal size.
     pub batch: usize,
 }
@@ -116,9 +116,9 @@ impl Negatives {
         }
     }
 
-    /// Noise words for the windows of [`POOL_RUNS`] runs.
+    /// Noise words for the windows of [`POOL_SPANS`] spans.
     fn fill_pool(&self, mut rng: impl Rng, pool: &mut Vec<u32>) {
-        let size = (POOL_RUNS * RUN * self.count as usize).div_ceil(POOL_USES);
+        let size = (POOL_SPANS * SPAN * self.count as usize).div_ceil(POOL_USES);
         pool.clear();
         pool.extend((0..size).map(|_| self.noise.outcome(rng.next_u64())));
     }
@@ -133,8 +133,8 @@ struct Group {
     words: u64,
     /// The tokens kept, with [`END`] on the last one of each sentence.
     tokens: Vec<u32>,
-    /// Runs by their number: run `r` covers the positions from `r * RUN`.
-    runs: Vec<u32>,
+    /// Spans by their number: span `r` covers the positions from `r * SPAN`.
+    spans: Vec<u32>,
     batches: usize,
     /// The first batch that is wanted.
     first: usize,
@@ -156,7 +156,7 @@ impl Group {
     }
 }
 
-impl Source {
+impl Batcher {
     /// Rows of W': one for each word, or for each inner node of the tree.
     pub fn output_rows(&self) -> usize {
         match &*self.targets {
@@ -213,23 +213,23 @@ impl Source {
                 }
             }
         }
-        let mut runs: Vec<u32> = (0..tokens.len().div_ceil(RUN) as u32).collect();
+        let mut spans: Vec<u32> = (0..tokens.len().div_ceil(SPAN) as u32).collect();
         if self.shuffle {
             shuffle(
-                &mut runs,
-                Key::new(self.seed, epoch, Stream::Runs),
+                &mut spans,
+                Key::new(self.seed, epoch, Stream::Spans),
                 index as u64,
             );
         }
         let batches = ((tokens.len() as f64 / self.batch as f64).round() as usize)
-            .clamp(1, runs.len().max(1));
+            .clamp(1, spans.len().max(1));
         Ok(Group {
             epoch,
             index,
             words_before,
             words,
             tokens,
-            runs,
+            spans,
             batches,
             first: 0,
         })
@@ -247,12 +247,12 @@ impl Source {
         let pool_key = Key::new(self.seed, group.epoch, Stream::Pools);
         let place = |position: usize| (group.index as u64) << 32 | position as u64;
         let (mut windows, mut targets, mut pool) =
-            (Vec::with_capacity(RUN), Vec::new(), Vec::new());
-        let runs = share(group.runs.len(), number, group.batches);
-        for (first, runs) in runs
+            (Vec::with_capacity(SPAN), Vec::new(), Vec::new());
+        let spans = share(group.spans.len(), number, group.batches);
+        for (first, spans) in spans
             .clone()
-            .step_by(POOL_RUNS)
-            .zip(group.runs[runs].chunks(POOL_RUNS))
+            .step_by(POOL_SPANS)
+            .zip(group.spans[spans].chunks(POOL_SPANS))
         {
             if let Targets::Negatives(
                 negatives @ Negatives {
@@ -262,9 +262,9 @@ impl Source {
             {
                 negatives.fill_pool(pool_key.at(place(first)), &mut pool);
             }
-            for &run in runs {
+            for &span in spans {
                 windows.clear();
-                for position in run as usize * RUN..tokens.len().min((run as usize + 1) * RUN) {
+                for position in span as usize * SPAN..tokens.len().min((span as usize + 1) * SPAN) {
                     let mut rng = key.at(place(position));
                     let reach = if fixed {
                         window
@@ -280,10 +280,10 @@ impl Source {
                 }
                 let mut left = &mut windows[..];
                 while !left.is_empty() {
-                    let (count, positions) = as_one_run(&left[..left.len().min(self.run.max(1))]);
+                    let (count, positions) = as_one_span(&left[..left.len().min(self.span.max(1))]);
                     let (own, rest) = left.split_at_mut(count);
                     left = rest;
-                    builder.run(
+                    builder.span(
                         batch,
                         tokens[positions.clone()].iter().map(|token| token & !END),
                     );
@@ -297,7 +297,7 @@ impl Source {
                         let places = Places {
                             context: *context,
                             centers: centers.clone(),
-                            run: positions.start,
+                            span: positions.start,
                         };
                         let word = tokens[*context] & !END;
                         match &*self.targets {
@@ -523,7 +523,7 @@ struct Window<R> {
     rng: R,
 }
 
-/// Adds a window, if it has any center. One with more centers than a run can have becomes several
+/// Adds a window, if it has any center. One with more centers than a span can have becomes several
 /// with the same targets.
 #[inline]
 fn add_window<R: Clone>(
@@ -535,7 +535,7 @@ fn add_window<R: Clone>(
     let mut left = centers.clone();
     while !left.is_empty() {
         let before = left.start - centers.start;
-        let part = left.start..left.end.min(left.start + RUN_CENTERS);
+        let part = left.start..left.end.min(left.start + SPAN_CENTERS);
         left.start = part.end;
         if part != (context..context + 1) {
             windows.push(Window {
@@ -548,13 +548,13 @@ fn add_window<R: Clone>(
     }
 }
 
-/// How many of the first windows fit into one run, and the positions of its centers.
+/// How many of the first windows fit into one span, and the positions of its centers.
 #[inline]
-fn as_one_run<R>(windows: &[Window<R>]) -> (usize, Range<usize>) {
+fn as_one_span<R>(windows: &[Window<R>]) -> (usize, Range<usize>) {
     let mut positions = windows[0].centers.clone();
     for (count, Window { centers, .. }) in windows.iter().enumerate() {
         let all = positions.start.min(centers.start)..positions.end.max(centers.end);
-        if all.len() > RUN_CENTERS {
+        if all.len() > SPAN_CENTERS {
             return (count, positions);
         }
         positions = all;
@@ -562,11 +562,11 @@ fn as_one_run<R>(windows: &[Window<R>]) -> (usize, Range<usize>) {
     (windows.len(), positions)
 }
 
-/// The places of a window's centers in a run whose first center has the position `run`.
+/// The places of a window's centers in a span whose first center has the position `span`.
 struct Places {
     context: usize,
     centers: Range<usize>,
-    run: usize,
+    span: usize,
 }
 
 impl Places {
@@ -576,9 +576,9 @@ impl Places {
         let &Self {
             context,
             centers: Range { start, end },
-            run,
+            span,
         } = self;
-        let place = |position: usize| (position - run) as u8;
+        let place = |position: usize| (position - span) as u8;
         let (before, behind) = (context.clamp(start, end), (context + 1).clamp(start, end));
         [place(start)..place(before), place(behind)..place(end)]
     }
@@ -598,8 +598,8 @@ mod tests {
     fn source(
         sentences: &[Vec<u32>],
         words: usize,
-        change: impl FnOnce(&mut Source),
-    ) -> Arc<Source> {
+        change: impl FnOnce(&mut Batcher),
+    ) -> Arc<Batcher> {
         let mut writer = StoreWriter::new().unwrap();
         let mut counts = vec![0; words];
         for sentence in sentences {
@@ -608,7 +608,7 @@ mod tests {
             *tokens.last_mut().unwrap() |= END;
             writer.write(&tokens).unwrap();
         }
-        let mut source = Source {
+        let mut source = Batcher {
             store: writer.finish().unwrap(),
             subsampler: Subsampler::new(&counts, 0.0),
             targets: Arc::new(Targets::Negatives(Negatives {
@@ -625,7 +625,7 @@ mod tests {
             epochs: 2,
             seed: 1,
             shuffle: true,
-            run: RUN,
+            span: SPAN,
             batch: 100,
         };
         change(&mut source);
@@ -638,7 +638,7 @@ mod tests {
             .collect()
     }
 
-    fn all(source: &Arc<Source>, threads: usize) -> Vec<Batch> {
+    fn all(source: &Arc<Batcher>, threads: usize) -> Vec<Batch> {
         source.batches(threads).collect::<Result<_>>().unwrap()
     }
 
@@ -687,7 +687,7 @@ mod tests {
         let other = all(&source(&sentences, 50, |s| s.seed = 2), 1);
         assert_ne!(first, other);
         let epoch = first.len() / 2;
-        assert_ne!(first[0].run_centers, first[epoch].run_centers);
+        assert_ne!(first[0].span_centers, first[epoch].span_centers);
     }
 
     /// With fixed windows and no subsampling, an epoch holds every pair within reach in a sentence
@@ -741,16 +741,16 @@ mod tests {
         }
     }
 
-    /// The length of runs changes how windows are grouped, and nothing of the windows.
+    /// The length of spans changes how windows are grouped, and nothing of the windows.
     #[test]
-    fn shorter_runs_have_the_same_windows() {
-        let windows_of = |run| {
-            let batches = all(&source(&sentences(300), 50, |s| s.run = run), 1);
+    fn shorter_spans_have_the_same_windows() {
+        let windows_of = |span| {
+            let batches = all(&source(&sentences(300), 50, |s| s.span = span), 1);
             let most = batches
                 .iter()
-                .flat_map(|batch| (0..batch.runs()).map(|run| batch.run(run).windows.len()))
+                .flat_map(|batch| (0..batch.spans()).map(|span| batch.span(span).windows.len()))
                 .max();
-            assert!(most.is_some_and(|most| most == run), "{most:?}");
+            assert!(most.is_some_and(|most| most == span), "{most:?}");
             let windows = |batch: &Batch| -> Vec<_> {
                 batch
                     .windows_with_centers()
@@ -759,8 +759,8 @@ mod tests {
             };
             batches.iter().map(windows).collect::<Vec<_>>()
         };
-        let whole = windows_of(RUN);
-        assert!([1, 4].into_iter().all(|run| windows_of(run) == whole));
+        let whole = windows_of(SPAN);
+        assert!([1, 4].into_iter().all(|span| windows_of(span) == whole));
     }
 
     fn negatives(change: impl FnOnce(&mut Negatives)) -> Arc<Targets> {
@@ -827,7 +827,7 @@ mod tests {
             (s.epochs, s.batch) = (1, 1000);
         });
         let batch = all(&source, 1).swap_remove(0);
-        assert!(batch.windows() > 3 * POOL_RUNS * RUN);
+        assert!(batch.windows() > 3 * POOL_SPANS * SPAN);
         let mut uses: HashMap<u32, Vec<usize>> = HashMap::new();
         for w in 0..batch.windows() {
             let negatives = batch.targets_of(w).iter().filter(|target| !target.label());
@@ -838,7 +838,7 @@ mod tests {
         assert!((mean - POOL_USES as f64).abs() < 0.2, "{mean}");
         let apart = uses
             .values()
-            .filter(|windows| windows[windows.len() - 1] - windows[0] >= POOL_RUNS * RUN)
+            .filter(|windows| windows[windows.len() - 1] - windows[0] >= POOL_SPANS * SPAN)
             .count();
         assert!(
             apart < uses.len() / 100,
@@ -847,7 +847,7 @@ mod tests {
         );
     }
 
-    /// A window with more centers than a run can have keeps all its pairs: with the same negatives,
+    /// A window with more centers than a span can have keeps all its pairs: with the same negatives,
     /// or each with its own.
     #[test]
     fn wide_windows_become_several() {

@@ -6,23 +6,23 @@ mod tree;
 use std::ops::Range;
 
 pub use batcher::{
-    Batches, GROUP_BLOCKS, Negatives, POOL_RUNS, POOL_USES, RUN, Source, Targets, Windows,
+    Batcher, Batches, GROUP_BLOCKS, Negatives, POOL_SPANS, POOL_USES, SPAN, Targets, Windows,
 };
 pub use tree::HuffmanTree;
 
 /// Targets that a kernel handles at a time.
 pub const TARGET_BLOCK: usize = 8;
 
-/// Centers of a run at most: 16 consecutive positions and those that windows of 5 reach beyond
+/// Centers of a span at most: 16 consecutive positions and those that windows of 5 reach beyond
 /// them.
 ///
 /// Kernels keep as many rows of sums close at hand, so this also is a matter of memory: 16 KB for
 /// 150 dimensions.
-pub const RUN_CENTERS: usize = 26;
+pub const SPAN_CENTERS: usize = 26;
 
 /// The smallest `--batch`, in windows: a batch is made of whole stretches of
-/// [`RUN`](crate::batch::RUN) positions.
-pub const MIN_BATCH: usize = crate::batch::RUN;
+/// [`SPAN`](crate::batch::SPAN) positions.
+pub const MIN_BATCH: usize = crate::batch::SPAN;
 
 /// The largest `--batch`, in windows.
 pub const MAX_BATCH: usize = 1 << 20;
@@ -31,22 +31,22 @@ pub const MAX_BATCH: usize = 1 << 20;
 /// the centers around it.
 ///
 /// Each window stands for the full cross product of its centers and targets. Windows of
-/// neighbouring positions, which have many centers in common, make up a **run**: a kernel adds to a
-/// center's sum once for a run, not for each window. Rows are named by **slots**: slot `i` of a
+/// neighbouring positions, which have many centers in common, make up a **span**: a kernel adds to a
+/// center's sum once for a span, not for each window. Rows are named by **slots**: slot `i` of a
 /// table is the `i`-th smallest row that the batch touches there, so accumulators need only be as
 /// large as the batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Run `r` has the windows `run_windows[r]..run_windows[r + 1]`.
-    pub run_windows: Vec<u32>,
-    /// Run `r` has `run_centers[run_center_offsets[r]..run_center_offsets[r + 1]]`, up to
-    /// [`RUN_CENTERS`].
-    pub run_center_offsets: Vec<u32>,
-    /// Slots of W, run after run.
-    pub run_centers: Vec<u32>,
+    /// Span `r` has the windows `span_windows[r]..span_windows[r + 1]`.
+    pub span_windows: Vec<u32>,
+    /// Span `r` has `span_centers[span_center_offsets[r]..span_center_offsets[r + 1]]`, up to
+    /// [`SPAN_CENTERS`].
+    pub span_center_offsets: Vec<u32>,
+    /// Slots of W, span after span.
+    pub span_centers: Vec<u32>,
     /// Window `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
     pub center_offsets: Vec<u32>,
-    /// Places among the centers of the run, window after window.
+    /// Places among the centers of the span, window after window.
     pub centers: Vec<u8>,
     /// Window `w` has `targets[target_offsets[w]..target_offsets[w + 1]]`.
     pub target_offsets: Vec<u32>,
@@ -61,7 +61,7 @@ pub struct Batch {
     pub center_bits: Vec<u8>,
     /// For each target slot, how many bits its number of products with centers has.
     pub target_bits: Vec<u8>,
-    /// How many bits the most products of a center in one run have, which add up to one
+    /// How many bits the most products of a center in one span have, which add up to one
     /// contribution.
     pub center_contribution_bits: u8,
     /// How many bits the most centers of a window have, which add up to one contribution to a
@@ -77,7 +77,7 @@ pub struct Batch {
 
 /// Neighbouring windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run<'a> {
+pub struct Span<'a> {
     /// Their numbers.
     pub windows: Range<usize>,
     /// Slots of W: the places of a window's centers lead here.
@@ -111,17 +111,17 @@ impl Target {
 }
 
 impl Batch {
-    /// Number of runs.
-    pub fn runs(&self) -> usize {
-        self.run_windows.len().saturating_sub(1)
+    /// Number of spans.
+    pub fn spans(&self) -> usize {
+        self.span_windows.len().saturating_sub(1)
     }
 
-    /// A run, by its number.
+    /// A span, by its number.
     #[inline]
-    pub fn run(&self, run: usize) -> Run<'_> {
-        Run {
-            windows: range(&self.run_windows, run),
-            centers: &self.run_centers[range(&self.run_center_offsets, run)],
+    pub fn span(&self, span: usize) -> Span<'_> {
+        Span {
+            windows: range(&self.span_windows, span),
+            centers: &self.span_centers[range(&self.span_center_offsets, span)],
         }
     }
 
@@ -144,15 +144,15 @@ impl Batch {
 
     /// Bytes of all arrays.
     pub fn bytes(&self) -> usize {
-        let of_runs =
-            self.run_windows.len() + self.run_center_offsets.len() + self.run_centers.len();
+        let of_spans =
+            self.span_windows.len() + self.span_center_offsets.len() + self.span_centers.len();
         let offsets = self.center_offsets.len() + self.target_offsets.len();
         let of_rows = |rows: usize| rows + rows.div_ceil(4);
         let rows = of_rows(self.center_rows.len()) + of_rows(self.target_rows.len());
-        4 * (of_runs + offsets + self.centers.len().div_ceil(4) + self.targets.len() + rows)
+        4 * (of_spans + offsets + self.centers.len().div_ceil(4) + self.targets.len() + rows)
     }
 
-    /// The centers of a window, by their places in its run.
+    /// The centers of a window, by their places in its span.
     #[inline]
     pub fn centers_of(&self, window: usize) -> &[u8] {
         &self.centers[range(&self.center_offsets, window)]
@@ -166,9 +166,9 @@ impl Batch {
 
     /// Every window with the rows of W of its centers.
     pub fn windows_with_centers(&self) -> impl Iterator<Item = (usize, Vec<u32>)> {
-        (0..self.runs())
-            .map(|run| self.run(run))
-            .flat_map(move |Run { windows, centers }| {
+        (0..self.spans())
+            .map(|span| self.span(span))
+            .flat_map(move |Span { windows, centers }| {
                 let row = |&place: &u8| self.center_rows[centers[place as usize] as usize];
                 windows
                     .map(move |window| (window, self.centers_of(window).iter().map(row).collect()))
@@ -179,8 +179,8 @@ impl Batch {
     /// itself.
     pub fn by_center(&self) -> ByCenter {
         let mut offsets = vec![0u32; self.center_rows.len() + 1];
-        let runs = || (0..self.runs()).map(|run| self.run(run));
-        for Run { windows, centers } in runs() {
+        let spans = || (0..self.spans()).map(|span| self.span(span));
+        for Span { windows, centers } in spans() {
             for window in windows {
                 let targets = self.targets_of(window).len() as u32;
                 let slots = self
@@ -193,7 +193,7 @@ impl Batch {
         (1..offsets.len()).for_each(|slot| offsets[slot] += offsets[slot - 1]);
         let mut contexts = vec![0; offsets[offsets.len() - 1] as usize];
         let mut next = offsets.clone();
-        for Run { windows, centers } in runs() {
+        for Span { windows, centers } in spans() {
             for window in windows {
                 for &place in self.centers_of(window) {
                     let next = &mut next[centers[place as usize] as usize];
@@ -223,43 +223,43 @@ impl Batch {
                 Err(format!("the batch's {what}"))
             }
         };
-        let spans = |offsets: &[u32], count: usize, length: usize| {
+        let cut = |offsets: &[u32], count: usize, length: usize| {
             offsets.len() == count + 1
                 && offsets.first() == Some(&0)
                 && offsets.last() == Some(&(length as u32))
                 && offsets.is_sorted()
         };
-        let (runs, windows) = (self.runs(), self.windows());
+        let (spans, windows) = (self.spans(), self.windows());
         require(
-            spans(&self.run_windows, runs, windows),
-            "runs do not span its windows",
+            cut(&self.span_windows, spans, windows),
+            "spans do not span its windows",
         )?;
-        let centers = self.run_centers.len();
+        let centers = self.span_centers.len();
         require(
-            spans(&self.run_center_offsets, runs, centers),
-            "runs do not span their centers",
+            cut(&self.span_center_offsets, spans, centers),
+            "spans do not span their centers",
         )?;
         require(
-            spans(&self.center_offsets, windows, self.centers.len()),
+            cut(&self.center_offsets, windows, self.centers.len()),
             "center offsets do not span its centers",
         )?;
         require(
-            spans(&self.target_offsets, windows, self.targets.len()),
+            cut(&self.target_offsets, windows, self.targets.len()),
             "target offsets do not span its targets",
         )?;
-        let runs = || (0..runs).map(|run| self.run(run));
+        let spans = || (0..spans).map(|span| self.span(span));
         require(
-            runs().all(|run| run.centers.len() <= RUN_CENTERS),
-            "runs have too many centers",
+            spans().all(|span| span.centers.len() <= SPAN_CENTERS),
+            "spans have too many centers",
         )?;
-        let leads = |run: Run<'_>| {
-            let of_windows = self.center_offsets[run.windows.start] as usize
-                ..self.center_offsets[run.windows.end] as usize;
+        let leads = |span: Span<'_>| {
+            let of_windows = self.center_offsets[span.windows.start] as usize
+                ..self.center_offsets[span.windows.end] as usize;
             self.centers[of_windows]
                 .iter()
-                .all(|&place| usize::from(place) < run.centers.len())
+                .all(|&place| usize::from(place) < span.centers.len())
         };
-        require(runs().all(leads), "centers exceed those of their run")?;
+        require(spans().all(leads), "centers exceed those of their span")?;
         let (center_slots, target_slots) = (self.center_rows.len(), self.target_rows.len());
         require(
             self.center_bits.len() == center_slots,
@@ -270,7 +270,7 @@ impl Batch {
             "bits of targets are not one for each slot",
         )?;
         require(
-            self.run_centers
+            self.span_centers
                 .iter()
                 .all(|&slot| (slot as usize) < center_slots),
             "centers exceed its slots",
@@ -298,22 +298,22 @@ impl Batch {
     /// Empties the batch, keeping its memory.
     pub(crate) fn clear(&mut self) {
         let Self {
-            run_windows,
-            run_center_offsets,
+            span_windows,
+            span_center_offsets,
             center_offsets,
             target_offsets,
             ..
         } = self;
         for offsets in [
-            run_windows,
-            run_center_offsets,
+            span_windows,
+            span_center_offsets,
             center_offsets,
             target_offsets,
         ] {
             offsets.clear();
             offsets.push(0);
         }
-        self.run_centers.clear();
+        self.span_centers.clear();
         self.centers.clear();
         self.targets.clear();
         self.center_rows.clear();
@@ -350,11 +350,11 @@ impl ByCenter {
 pub struct BatchBuilder {
     centers: RowSet,
     targets: RowSet,
-    /// For each place of the run's centers, by how much its products exceed those of the place
+    /// For each place of the span's centers, by how much its products exceed those of the place
     /// before. A window has its centers in two ranges of places, so that it changes four of these
     /// numbers, however many centers it has.
-    more_products: [u32; RUN_CENTERS + 1],
-    /// The most products of a center in one run of the batch.
+    more_products: [u32; SPAN_CENTERS + 1],
+    /// The most products of a center in one span of the batch.
     most_of_center: u32,
     /// The most centers of a window of the batch.
     most_of_target: u32,
@@ -366,20 +366,20 @@ impl BatchBuilder {
         Self {
             centers: RowSet::new(input_rows),
             targets: RowSet::new(output_rows),
-            more_products: [0; RUN_CENTERS + 1],
+            more_products: [0; SPAN_CENTERS + 1],
             most_of_center: 0,
             most_of_target: 0,
         }
     }
 
-    /// Begins a run of so many rows of W, at most [`RUN_CENTERS`]. Windows must follow.
+    /// Begins a span of so many rows of W, at most [`SPAN_CENTERS`]. Windows must follow.
     #[inline]
-    pub fn run(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
-        self.end_run(batch);
-        batch.run_centers.extend(centers);
+    pub fn span(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
+        self.end_span(batch);
+        batch.span_centers.extend(centers);
     }
 
-    /// Adds a window to the run: places of its centers, and targets whose slots still are rows.
+    /// Adds a window to the span: places of its centers, and targets whose slots still are rows.
     #[inline]
     pub fn window(
         &mut self,
@@ -406,34 +406,34 @@ impl BatchBuilder {
     }
 
     #[inline]
-    fn end_run(&mut self, batch: &mut Batch) {
+    fn end_span(&mut self, batch: &mut Batch) {
         let windows = batch.windows() as u32;
-        if batch.run_windows[batch.runs()] < windows {
-            let first = batch.run_center_offsets[batch.runs()] as usize;
+        if batch.span_windows[batch.spans()] < windows {
+            let first = batch.span_center_offsets[batch.spans()] as usize;
             let mut products = 0u32;
-            for (&row, more) in batch.run_centers[first..].iter().zip(&self.more_products) {
+            for (&row, more) in batch.span_centers[first..].iter().zip(&self.more_products) {
                 products = products.wrapping_add(*more);
                 self.most_of_center = self.most_of_center.max(products);
                 self.centers.touch(row, products);
             }
-            self.more_products = [0; RUN_CENTERS + 1];
-            batch.run_windows.push(windows);
+            self.more_products = [0; SPAN_CENTERS + 1];
+            batch.span_windows.push(windows);
             batch
-                .run_center_offsets
-                .push(batch.run_centers.len() as u32);
+                .span_center_offsets
+                .push(batch.span_centers.len() as u32);
         }
     }
 
     /// Ends a batch: rows become slots.
     pub fn finish(&mut self, batch: &mut Batch) {
-        self.end_run(batch);
+        self.end_span(batch);
         self.centers
             .number(&mut batch.center_rows, &mut batch.center_bits);
         self.targets
             .number(&mut batch.target_rows, &mut batch.target_bits);
         batch.center_contribution_bits = bit_length(std::mem::take(&mut self.most_of_center));
         batch.target_contribution_bits = bit_length(std::mem::take(&mut self.most_of_target));
-        for center in &mut batch.run_centers {
+        for center in &mut batch.span_centers {
             *center = self.centers.slots[*center as usize];
         }
         for target in &mut batch.targets {
@@ -504,8 +504,8 @@ pub(crate) mod tests {
     use super::*;
 
     /// A batch of the given windows: centers, then targets, of which the first is the context.
-    /// Windows are in runs of four, or of fewer where those would have too many centers; a window
-    /// that has too many for a run becomes several.
+    /// Windows are in spans of four, or of fewer where those would have too many centers; a window
+    /// that has too many for a span becomes several.
     pub(crate) fn batch_of(rows: usize, windows: &[(Vec<u32>, Vec<u32>)]) -> Batch {
         let mut builder = BatchBuilder::new(rows, rows);
         let mut batch = Batch::default();
@@ -514,7 +514,7 @@ pub(crate) mod tests {
             .iter()
             .flat_map(|(centers, targets)| {
                 let parts = centers
-                    .chunks(RUN_CENTERS)
+                    .chunks(SPAN_CENTERS)
                     .chain(centers.is_empty().then_some(&centers[..]));
                 parts.map(move |centers| (centers, targets))
             })
@@ -530,10 +530,10 @@ pub(crate) mod tests {
             };
             let count = (1..=left.len().min(4))
                 .rev()
-                .find(|&count| rows(count).len() <= RUN_CENTERS)
+                .find(|&count| rows(count).len() <= SPAN_CENTERS)
                 .unwrap();
             let rows: Vec<u32> = rows(count).into_iter().rev().collect();
-            builder.run(&mut batch, rows.iter().copied());
+            builder.span(&mut batch, rows.iter().copied());
             for (centers, targets) in &left[..count] {
                 let place = |row| rows.iter().position(|other| other == row).unwrap() as u8;
                 let targets: Vec<Target> = targets
@@ -556,7 +556,7 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn slots_lead_back_to_the_rows(windows in prop::collection::vec(
-            (prop::collection::vec(0u32..200, 0..=RUN_CENTERS), prop::collection::vec(0u32..200, 1..20)), 0..40)
+            (prop::collection::vec(0u32..200, 0..=SPAN_CENTERS), prop::collection::vec(0u32..200, 1..20)), 0..40)
         ) {
             let batch = batch_of(200, &windows);
             prop_assert_eq!(batch.windows(), windows.len());
@@ -580,15 +580,15 @@ pub(crate) mod tests {
             prop_assert_eq!(&batch.target_bits, &of_rows(&batch.target_rows, &target_products));
             let most_centers = windows.iter().map(|(centers, _)| centers.len() as u32).max().unwrap_or(0);
             prop_assert_eq!(batch.target_contribution_bits, bit_length(most_centers));
-            prop_assert_eq!(batch.center_contribution_bits, bit_length(most_products_in_a_run(&batch)));
+            prop_assert_eq!(batch.center_contribution_bits, bit_length(most_products_in_a_span(&batch)));
         }
     }
 
     /// Place by place, window by window.
-    fn most_products_in_a_run(batch: &Batch) -> u32 {
-        let of_run = |run: Run<'_>| {
-            let mut products = vec![0; run.centers.len()];
-            for window in run.windows {
+    fn most_products_in_a_span(batch: &Batch) -> u32 {
+        let of_span = |span: Span<'_>| {
+            let mut products = vec![0; span.centers.len()];
+            for window in span.windows {
                 let targets = batch.targets_of(window).len() as u32;
                 batch
                     .centers_of(window)
@@ -597,8 +597,8 @@ pub(crate) mod tests {
             }
             products.into_iter().max().unwrap_or(0)
         };
-        (0..batch.runs())
-            .map(|run| of_run(batch.run(run)))
+        (0..batch.spans())
+            .map(|span| of_span(batch.span(span)))
             .max()
             .unwrap_or(0)
     }
@@ -607,12 +607,12 @@ pub(crate) mod tests {
     fn an_index_that_leads_nowhere_is_found() {
         let good = batch_of(10, &[(vec![1, 2], vec![3, 4]), (vec![5], vec![3])]);
         let breaks: [fn(&mut Batch); 12] = [
-            |b| b.run_windows[1] = 3,
-            |b| b.run_center_offsets[1] = 2,
-            |b| b.run_centers[2] = 3,
+            |b| b.span_windows[1] = 3,
+            |b| b.span_center_offsets[1] = 2,
+            |b| b.span_centers[2] = 3,
             |b| {
-                b.run_centers.extend([0; RUN_CENTERS]);
-                b.run_center_offsets[1] += RUN_CENTERS as u32;
+                b.span_centers.extend([0; SPAN_CENTERS]);
+                b.span_center_offsets[1] += SPAN_CENTERS as u32;
             },
             |b| b.center_offsets[1] = 4,
             |b| b.target_offsets[2] = 1,
@@ -656,7 +656,7 @@ pub(crate) mod tests {
         let mut batch = Batch::default();
         for _ in 0..2 {
             batch.clear();
-            builder.run(&mut batch, [5, 7].into_iter());
+            builder.span(&mut batch, [5, 7].into_iter());
             builder.window(
                 &mut batch,
                 std::iter::once(0..2),

@@ -35,11 +35,11 @@ pub struct Measured {
     /// Time that it took, in seconds.
     pub seconds: f64,
     /// The loss after as many batches as all engines trained.
-    pub loss: Loss,
+    pub loss: MeasuredLoss,
     /// The same speed with the batcher at work, as in training.
     pub end_to_end: EndToEnd,
     /// Where the time goes, in a measurement of its own.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<StageSpeed>,
     /// Share of the time in which the device was busy, on batches made beforehand; none where it
     /// cannot tell.
     pub busy: Option<f64>,
@@ -51,15 +51,15 @@ pub struct Measured {
     pub copy_bytes_per_second: f64,
     /// The losses on the way.
     #[serde(skip)]
-    losses: Vec<Loss>,
+    losses: Vec<MeasuredLoss>,
 }
 
 /// The mean loss per pair over the first batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Loss {
+pub struct MeasuredLoss {
     /// How many.
     pub batches: u64,
-    /// Loss of a pair.
+    /// MeasuredLoss of a pair.
     pub per_pair: f64,
 }
 
@@ -79,7 +79,7 @@ pub struct EndToEnd {
 
 /// A stage of an engine's steps.
 #[derive(Clone, Debug, Serialize)]
-pub struct Stage {
+pub struct StageSpeed {
     /// The kernel, or what the host does.
     pub name: String,
     /// Whether the device was at work, rather than the host on its behalf.
@@ -96,13 +96,13 @@ pub struct Stage {
 }
 
 /// An engine about to be measured.
-pub(super) struct Run<'a> {
+pub(super) struct Measurement<'a> {
     bench: &'a Bench,
     engine: Box<dyn Engine>,
     schedule: Schedule,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Measurement<'a> {
     /// Starts an engine, and lets it train on a batch without learning: what is done once is not
     /// measured.
     pub(super) fn start(bench: &'a Bench, candidate: &Candidate, measure: bool) -> Result<Self> {
@@ -174,7 +174,7 @@ impl<'a> Run<'a> {
         &mut self,
         count: u64,
         mut on_batch: impl FnMut(&Batch),
-    ) -> Result<(Duration, Vec<Loss>)> {
+    ) -> Result<(Duration, Vec<MeasuredLoss>)> {
         let bench = self.bench;
         let (mut losses, mut sum, mut pairs) = (Vec::new(), 0.0, 0);
         let started = Instant::now();
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
             pairs += batch.pairs();
             if is_mark(done) || done == count {
                 sum += self.engine.take_loss()?;
-                losses.push(Loss {
+                losses.push(MeasuredLoss {
                     batches: done,
                     per_pair: sum / pairs as f64,
                 });
@@ -195,7 +195,7 @@ impl<'a> Run<'a> {
 
     /// Trains on batches as they are made, for about `time`.
     fn train_end_to_end(&mut self, threads: usize, most: u64, time: Duration) -> Result<EndToEnd> {
-        let mut batches = self.bench.data.source.batches(threads);
+        let mut batches = self.bench.data.batcher.batches(threads);
         let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
         while work.batches < most && (work.batches == 0 || started.elapsed() < time) {
             let asked = Instant::now();
@@ -246,7 +246,7 @@ pub(super) fn measure(
     let copy_bytes_per_second = candidate.copy_bandwidth()?;
 
     bench.tell(format!("{name}: starting"), on_event);
-    let mut run = Run::start(bench, candidate, false)?;
+    let mut run = Measurement::start(bench, candidate, false)?;
     let each = run.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
     // Of what is left after starting, once more for the stages.
     let left = ends
@@ -265,7 +265,7 @@ pub(super) fn measure(
     drop(run);
 
     bench.tell(format!("{name}: timing the stages"), on_event);
-    let mut run = Run::start(bench, candidate, true)?;
+    let mut run = Measurement::start(bench, candidate, true)?;
     let (mut timed, mut traffic) = (Work::default(), Traffic::default());
     let (objective, shape) = (bench.data.objective(), candidate.shape(bench));
     let count = fitting(left.mul_f64(STAGES_SHARE), each);
@@ -277,14 +277,14 @@ pub(super) fn measure(
     let (took, _) = run.train(count, |_| ())?;
     let times = run.engine.stages()?;
     let words = timed.words as f64;
-    let stages: Vec<Stage> = times
+    let stages: Vec<StageSpeed> = times
         .into_iter()
         .map(|stage| {
             let (seconds, bytes) = (
                 stage.time.as_secs_f64(),
                 traffic.of_stage(&stage.name).map(|bytes| bytes as f64),
             );
-            Stage {
+            StageSpeed {
                 nanoseconds_per_word: seconds * 1e9 / words,
                 share: seconds / took.as_secs_f64(),
                 bytes_per_word: bytes.map(|bytes| bytes / words),
@@ -295,7 +295,7 @@ pub(super) fn measure(
         })
         .collect();
     let has_device_times = stages.iter().any(|stage| stage.on_device);
-    let on_device = |value: fn(&Stage) -> f64| {
+    let on_device = |value: fn(&StageSpeed) -> f64| {
         stages
             .iter()
             .filter(|stage| stage.on_device)

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use copy::copy_bandwidth;
-pub use measure::{EndToEnd, Loss, Measured, Stage};
+pub use measure::{EndToEnd, Measured, MeasuredLoss, StageSpeed};
 pub use sweep::{Knob, Sweep, Trial};
 pub use traffic::Traffic;
 
@@ -212,7 +212,7 @@ impl Candidate {
         Shape {
             dim: bench.data.config.dim,
             bytes,
-            output_rows: bench.data.source.output_rows(),
+            output_rows: bench.data.batcher.output_rows(),
         }
     }
 }
@@ -305,7 +305,7 @@ impl Bench {
     fn measure_batcher(&self, threads: usize) -> Result<BatcherSpeed> {
         let most = self.left().mul_f64(BATCHER_SHARE);
         let (mut work, started) = (Work::default(), Instant::now());
-        let mut batches = self.data.source.batches(threads);
+        let mut batches = self.data.batcher.batches(threads);
         while let Some(batch) = batches.next().transpose()? {
             work.add(&batch);
             batches.recycle(batch);
@@ -328,7 +328,7 @@ impl Bench {
         let most = self.left().mul_f64(BATCHER_SHARE);
         let (mut bytes, started) = (0, Instant::now());
         self.batches.clear();
-        for batch in self.data.source.batches(threads) {
+        for batch in self.data.batcher.batches(threads) {
             let batch = batch?;
             if batch.epoch > 0 {
                 break;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::measure::Run;
+use super::measure::Measurement;
 use super::{Bench, Candidate};
-use crate::batch::RUN;
+use crate::batch::SPAN;
 use crate::error::Result;
 use crate::event::Event;
 use crate::train::dataset::Dataset;
@@ -15,8 +15,8 @@ const LANES: [u32; 6] = [8, 16, 32, 64, 128, 256];
 /// Windows in a batch that are tried.
 const BATCHES: [usize; 4] = [1024, 4096, 16_384, 65_536];
 
-/// Windows in a run that are tried: a workgroup takes a run.
-const RUNS: [usize; 3] = [4, 8, RUN];
+/// Windows in a span that are tried: a workgroup takes a span.
+const SPANS: [usize; 3] = [4, 8, SPAN];
 
 /// Of a trial's time, what training takes; the rest is for starting the engine.
 const TRAINING_SHARE: f64 = 0.8;
@@ -29,8 +29,9 @@ pub enum Knob {
     Lanes,
     /// Threads of the CPU engine.
     Threads,
-    /// Windows in a run, which a workgroup takes.
-    Run,
+    /// Windows in a span, which a workgroup takes. Results name it `run`, as earlier ones do.
+    #[serde(rename = "run")]
+    Span,
     /// Windows in a batch.
     Batch,
 }
@@ -60,7 +61,7 @@ pub struct Trial {
     pub error: Option<String>,
 }
 
-/// Workgroups or threads of each engine, then runs and batches of each.
+/// Workgroups or threads of each engine, then spans and batches of each.
 pub(super) fn sweep(
     bench: &mut Bench,
     candidates: &[Candidate],
@@ -68,7 +69,7 @@ pub(super) fn sweep(
 ) -> Result<Vec<Sweep>> {
     let mut left: usize = candidates
         .iter()
-        .map(|candidate| own_values(candidate).1.len() + RUNS.len() + BATCHES.len())
+        .map(|candidate| own_values(candidate).1.len() + SPANS.len() + BATCHES.len())
         .sum();
     let mut sweeps = Vec::new();
     let mut tuned = candidates.to_vec();
@@ -93,9 +94,9 @@ pub(super) fn sweep(
     }
     // All engines on the same batches before the next ones are made. Runs come back to what
     // training has, the last value.
-    let set_run: fn(&mut Dataset, usize) = Dataset::set_run;
+    let set_span: fn(&mut Dataset, usize) = Dataset::set_span;
     for (knob, values, set) in [
-        (Knob::Run, &RUNS[..], set_run),
+        (Knob::Span, &SPANS[..], set_span),
         (Knob::Batch, &BATCHES[..], Dataset::set_batch),
     ] {
         let mut by_value: Vec<Sweep> = tuned
@@ -132,7 +133,7 @@ impl Knob {
         match self {
             Self::Lanes => "workgroups of",
             Self::Threads => "threads",
-            Self::Run => "runs of",
+            Self::Span => "spans of",
             Self::Batch => "batches of",
         }
     }
@@ -180,8 +181,9 @@ fn trial(bench: &Bench, sweep: &mut Sweep, candidate: &Candidate, value: usize, 
             error: Some("no time was left; give more --seconds".to_owned()),
         }
     } else {
-        let speed = Run::start(bench, candidate, false)
-            .and_then(|mut run| run.words_per_second(share.mul_f64(TRAINING_SHARE)));
+        let speed = Measurement::start(bench, candidate, false).and_then(|mut measurement| {
+            measurement.words_per_second(share.mul_f64(TRAINING_SHARE))
+        });
         match speed {
             Ok(speed) => Trial {
                 value,

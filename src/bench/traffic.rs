@@ -1,6 +1,6 @@
 //! How many bytes the algorithm moves: a model of what each stage of a step reads and writes.
 //!
-//! Counted are rows, each once for every use that has to name it anew: the centers of a run and the
+//! Counted are rows, each once for every use that has to name it anew: the centers of a span and the
 //! targets of its windows, whose rows are read once and to whose sums is added once (a read and a
 //! write); then each touched row, which is read and written, as is its sum, which is cleared.
 //! Caches may serve a part of that: a bandwidth above that of a copy says that they do. What lies
@@ -28,7 +28,7 @@ impl Traffic {
     /// Of one batch.
     pub fn of(batch: &Batch, objective: Objective, shape: Shape) -> Self {
         let (row, sums) = (shape.row_bytes(), shape.dim as u64 * WORD);
-        let (centers, targets) = (batch.run_centers.len() as u64, batch.targets.len() as u64);
+        let (centers, targets) = (batch.span_centers.len() as u64, batch.targets.len() as u64);
         let (center_rows, target_rows) = (
             batch.center_rows.len() as u64,
             batch.target_rows.len() as u64,
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn rows_by_hand() {
-        // A run of two windows: centers 0 and 1, targets 2 + 1, which are rows 3, 4 and 0 of W'.
+        // A span of two windows: centers 0 and 1, targets 2 + 1, which are rows 3, 4 and 0 of W'.
         let batch = batch_of(9, &[(vec![0, 1], vec![3, 4]), (vec![1], vec![0])]);
         let shape = Shape {
             dim: 10,
@@ -101,7 +101,7 @@ mod tests {
             output_rows: 9,
         };
         let traffic = Traffic::of(&batch, Objective::Sigmoid, shape);
-        // A row or its sum has 40 bytes: a center of the run, or a target, takes three of them and
+        // A row or its sum has 40 bytes: a center of the span, or a target, takes three of them and
         // an index.
         assert_eq!(
             traffic,

@@ -96,7 +96,7 @@ enum Engines {
 
 /// What is printed.
 #[derive(Serialize)]
-struct Report {
+struct BenchReport {
     program: &'static str,
     machine: Machine,
     config: Config,
@@ -158,7 +158,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         engines = bench.compare(&candidates, &mut |event| display.show(&event));
     }
     display.finish();
-    let report = Report {
+    let report = BenchReport {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         machine: machine(),
         config,
@@ -181,7 +181,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-impl Report {
+impl BenchReport {
     fn has_result(&self) -> bool {
         self.engines
             .iter()
@@ -276,7 +276,7 @@ fn machine() -> Machine {
     }
 }
 
-fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
+fn print(report: &BenchReport, out: &mut impl Write) -> io::Result<()> {
     if let Some(Ratio {
         gpu,
         engine,
@@ -288,7 +288,7 @@ fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "GPU / CPU: {engine:.2} on ready batches, {end_to_end:.2} end to end ({gpu})\n"
         )?;
     }
-    let Report {
+    let BenchReport {
         batcher,
         batches,
         machine,
@@ -422,7 +422,7 @@ fn print_sweep(sweep: &Sweep, out: &mut impl Write) -> io::Result<()> {
     let knob = match knob {
         Knob::Lanes => "width of workgroups",
         Knob::Threads => "threads",
-        Knob::Run => "windows in a run",
+        Knob::Span => "windows in a span",
         Knob::Batch => "windows in a batch",
     };
     let mut rows = vec![vec![

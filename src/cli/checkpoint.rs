@@ -9,10 +9,10 @@ use crate::event::Event;
 use crate::model::Model;
 use crate::quantity::plural;
 use crate::system::PATIENCE;
-use crate::train::checkpoint::{Checkpoint, Every, Fingerprint, Folder, Loaded, Saver};
+use crate::train::checkpoint::{Checkpoint, Every, Fingerprint, Folder, LoadedCheckpoint, Saver};
 use crate::train::dataset::Dataset;
 use crate::train::init::Init;
-use crate::train::state::{Reached, Snapshot};
+use crate::train::state::{Snapshot, TrainState};
 use anyhow::anyhow;
 
 use super::progress::Display;
@@ -66,7 +66,7 @@ impl Checkpoints {
 pub(super) struct Session {
     folder: Option<Folder>,
     every: Every,
-    resumed: Option<Loaded>,
+    resumed: Option<LoadedCheckpoint>,
     /// Where the last checkpoint is, and after which batch it was taken.
     last: Option<(PathBuf, u64)>,
     failures: Vec<String>,
@@ -149,7 +149,7 @@ impl Session {
 
     /// Says where the run goes on, and what is not as it was.
     pub(super) fn announce(&self, engine: &dyn Engine, display: &mut Display) {
-        let Some(Loaded {
+        let Some(LoadedCheckpoint {
             checkpoint,
             damaged,
         }) = &self.resumed
@@ -170,7 +170,7 @@ impl Session {
                 escaped(then)
             ));
         }
-        let Reached { steps, epochs, .. } = checkpoint.snapshot.reached;
+        let TrainState { steps, epochs, .. } = checkpoint.snapshot.reached;
         let (epochs, path) = (plural(epochs.into(), "epoch"), checkpoint.path.display());
         display.line(&format!(
             "goes on after batch {steps} ({epochs} done) from {path}"
@@ -178,7 +178,7 @@ impl Session {
     }
 
     /// Where the run goes on, if it is resumed.
-    pub(super) fn reached(&self) -> Option<Reached> {
+    pub(super) fn reached(&self) -> Option<TrainState> {
         self.checkpoint()
             .map(|checkpoint| checkpoint.snapshot.reached)
     }
@@ -296,7 +296,7 @@ pub(super) fn not_saved(why: &str) -> String {
     format!("no checkpoint this time: {why}; training goes on, and the checkpoints before it stay")
 }
 
-fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, Loaded), Error> {
+fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, LoadedCheckpoint), Error> {
     let mend = |why: &str| Error::Setting {
         flag: "--resume",
         value: path.display().to_string(),

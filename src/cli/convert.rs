@@ -7,7 +7,7 @@ use crate::Error;
 use crate::model::Matrix;
 use crate::quantity::{count, plural};
 use crate::system::{self, STDOUT};
-use crate::vectors::format::{Dtype, Format, Reading, Table, format_parser};
+use crate::vectors::format::{Dtype, Format, Reading, VectorTable, format_parser};
 use anyhow::Result;
 
 use super::bar::{Bar, time_left};
@@ -80,10 +80,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         lines.extend(normalize(&mut vectors.matrix));
     }
     let configuration = loaded.configuration.as_deref();
-    let table = Table {
+    let table = VectorTable {
         dtype: args.dtype,
         configuration,
-        ..Table::new(&vectors.vocab, &vectors.matrix)
+        ..VectorTable::new(&vectors.vocab, &vectors.matrix)
     };
     with_bar("writing", |on_progress| {
         to.write(&args.output, &table, on_progress)
@@ -198,7 +198,7 @@ fn normalize(matrix: &mut Matrix) -> Option<String> {
 }
 
 /// What was known and the format has no place for.
-fn left_out(table: &Table<'_>, to: Format) -> Option<String> {
+fn left_out(table: &VectorTable<'_>, to: Format) -> Option<String> {
     let counts = !to.holds().counts && table.vocab.counts().iter().any(|&count| count > 0);
     let configuration = !to.holds().configuration && table.configuration.is_some();
     let what = match (counts, configuration) {
@@ -214,7 +214,7 @@ fn left_out(table: &Table<'_>, to: Format) -> Option<String> {
 }
 
 /// The size of what was written, `all` rows having been there.
-fn summary(table: &Table<'_>, all: u64, files: &[PathBuf]) -> String {
+fn summary(table: &VectorTable<'_>, all: u64, files: &[PathBuf]) -> String {
     let rows = table.rows as u64;
     let rows = if rows < all {
         format!("{} of {}", count(rows), plural(all, "word"))

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::eval::{
-    AnalogyScore, Answers, Evaluation, Method, Options, PairScore, Protocol, Score, Sets,
+    AnalogyScore, Answers, EvalOptions, Evaluation, Method, PairScore, Protocol, Score, Sets,
 };
 use crate::quantity::{count, plural};
 use crate::vectors::Vectors;
@@ -81,7 +81,7 @@ pub(crate) struct Args {
 
 /// What is printed as JSON.
 #[derive(Serialize)]
-struct Report<'a> {
+struct EvalReport<'a> {
     vectors: &'a Path,
     words: usize,
     dim: usize,
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let (words, dim) = (vectors.vocab.len(), vectors.matrix.dim());
-        let report = Report {
+        let report = EvalReport {
             vectors: &args.vectors,
             words,
             dim,
@@ -125,14 +125,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn options(args: &Args) -> Options {
-    let default = Options::of(args.protocol);
+fn options(args: &Args) -> EvalOptions {
+    let default = EvalOptions::of(args.protocol);
     let restrict_vocab = match args.restrict_vocab {
         None => default.restrict_vocab,
         Some(0) => None,
         Some(words) => Some(words),
     };
-    Options {
+    EvalOptions {
         method: args.method,
         restrict_vocab,
         score_column: args.score_column.clone(),

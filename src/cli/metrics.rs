@@ -10,7 +10,7 @@ use crate::event::{Epoch, Evaluated, Event, NamedScore, Prepared, Progress};
 use crate::record::log::{self, EndRecord, Hardware, LogFile, StartRecord};
 use crate::record::tensorboard::EventFile;
 use crate::system::{self, PATIENCE, STDOUT};
-use crate::train::state::Reached;
+use crate::train::state::TrainState;
 use anyhow::Result;
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ pub(super) struct Run<'a> {
     pub(super) config: &'a Config,
     pub(super) prepared: &'a Prepared,
     /// Where a run that is resumed goes on.
-    pub(super) resumed: Option<Reached>,
+    pub(super) resumed: Option<TrainState>,
 }
 
 impl Recording {
@@ -106,7 +106,7 @@ impl Recording {
 
     /// Makes the files and writes how the run begins.
     pub(super) fn start(&self, run: &Run<'_>, display: &mut Display) -> Result<Recorder> {
-        let Reached {
+        let TrainState {
             steps,
             words,
             elapsed,

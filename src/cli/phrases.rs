@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::corpus::phrases::{Found, Options, Phrases};
+use crate::corpus::phrases::{Found, PhraseOptions, Phrases};
 use crate::quantity::{count, plural};
 use crate::text::TextReport;
 use anyhow::Result;
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     #[command(flatten)]
-    options: Options,
+    options: PhraseOptions,
     /// Threads [default: one for each core]
     #[arg(long, visible_alias = "workers", value_name = "N")]
     threads: Option<usize>,
@@ -49,9 +49,9 @@ pub(crate) struct Args {
 
 /// What a finished run prints.
 #[derive(Serialize)]
-struct Report<'a> {
+struct PhrasesReport<'a> {
     output: &'a PathBuf,
-    options: &'a Options,
+    options: &'a PhraseOptions,
     passes: &'a [Found],
     /// The text as it was written.
     text: TextReport,
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ));
     text_notes(&text).for_each(|line| display.line(&line));
     if args.json {
-        let report = Report {
+        let report = PhrasesReport {
             output: &args.output,
             options: &args.options,
             passes: &passes,
@@ -159,7 +159,7 @@ fn pass_line(number: usize, found: &Found) -> String {
 }
 
 /// How far the counts of a pass may be off, if they may.
-fn undercount(found: &Found, options: &Options) -> Option<String> {
+fn undercount(found: &Found, options: &PhraseOptions) -> Option<String> {
     let (bound, least) = (count(found.undercount), count(options.min_count));
     let text = || {
         format!(

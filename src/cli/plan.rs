@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::engine::memory::Allocation;
 use crate::quantity::{bytes, count, plural, seconds, short};
-use crate::train::plan::{Device, Estimate, Host, Plan, Stored};
+use crate::train::plan::{DeviceMemory, Estimate, HostMemory, Plan, Stored};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::terminal::{escaped, table_with_notes};
 
 /// What `--dry-run` prints.
 #[derive(Serialize)]
-pub(super) struct Report<'a> {
+pub(super) struct PlanReport<'a> {
     pub(super) plan: &'a Plan,
     /// Why the run cannot start, if so.
     pub(super) refused: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct Report<'a> {
     pub(super) estimate: Option<Estimate>,
 }
 
-impl Report<'_> {
+impl PlanReport<'_> {
     /// Prints it on stdout.
     pub(super) fn print(&self, json: bool) -> Result<()> {
         let mut out = io::stdout().lock();
@@ -105,8 +105,8 @@ fn buffer_rows(buffers: &[Allocation], note: &str) -> impl Iterator<Item = Vec<S
     })
 }
 
-fn host_rows(host: &Host) -> Vec<Vec<String>> {
-    let Host {
+fn host_rows(host: &HostMemory) -> Vec<Vec<String>> {
+    let HostMemory {
         held,
         buffers,
         needed,
@@ -123,8 +123,8 @@ fn host_rows(host: &Host) -> Vec<Vec<String>> {
     rows
 }
 
-fn device_rows(device: &Device) -> Vec<Vec<String>> {
-    let Device {
+fn device_rows(device: &DeviceMemory) -> Vec<Vec<String>> {
+    let DeviceMemory {
         adapter,
         buffers,
         needed,

@@ -18,9 +18,9 @@ use crate::train::cache::Cache;
 use crate::train::dataset::Dataset;
 use crate::train::init::{self, Given, Init};
 use crate::train::plan::{Plan, Setup};
-use crate::train::state::Reached;
-use crate::train::{Ending, Judge, Options, Summary, train};
-use crate::vectors::format::{Format, Table, format_parser};
+use crate::train::state::TrainState;
+use crate::train::{Ending, EpochScoring, Summary, TrainOptions, train};
+use crate::vectors::format::{Format, VectorTable, format_parser};
 use crate::vocab::{self, Vocab};
 use crate::{Error, eval};
 use anyhow::Result;
@@ -183,7 +183,7 @@ impl Place {
 
 /// What a finished run prints.
 #[derive(Serialize)]
-struct Report<'a> {
+struct TrainReport<'a> {
     engine: String,
     output: &'a Path,
     config: &'a Config,
@@ -261,9 +261,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let corpus = Corpus::open(&paths)?;
     check_inputs(args, &corpus)?;
     check_outside(args, &paths)?;
-    let options = eval::Options {
+    let options = eval::EvalOptions {
         score_column: args.score_column.clone(),
-        ..eval::Options::default()
+        ..eval::EvalOptions::default()
     };
     let sets = eval::Sets::read(&args.eval_pairs, &args.eval_analogies, options)?;
     sets.notes().for_each(|note| display.line(&note));
@@ -315,7 +315,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         && let Err(error) = &fits
     {
         let refused = Some(error.to_string());
-        plan::Report {
+        plan::PlanReport {
             plan: &plan,
             refused,
             engine: None,
@@ -356,7 +356,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             PROBE,
         )?);
         let engine = Some(engine.describe());
-        return plan::Report {
+        return plan::PlanReport {
             plan: &plan,
             refused: None,
             engine,
@@ -381,14 +381,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .for_each(|line| display.line(line));
     let signals = Signals::listen()?;
     let mut saver = session.saver(&data, &*engine, init);
-    let options = Options {
+    let options = TrainOptions {
         batcher_threads,
         interval: display.interval(),
         points: args.recording.points(),
         resume: session.take_snapshot(),
         saver: saver.as_mut(),
         stop: Some(signals.stop()),
-        judge: (!sets.is_empty()).then_some(Judge {
+        judge: (!sets.is_empty()).then_some(EpochScoring {
             sets: &sets,
             embedding: args.embedding,
         }),
@@ -420,7 +420,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         share,
     };
     let output = write(args, &trained, model).map_err(|error| session.explain_unwritten(error))?;
-    let report = Report {
+    let report = TrainReport {
         engine: description,
         output: &output,
         config: &data.config,
@@ -786,7 +786,7 @@ fn plan(args: &Args, data: &Dataset, place: &Place, threads: usize) -> Result<Pl
         Place::Cpu => None,
     };
     let text = data.vocab.words().map(|word| word.len() as u64).sum();
-    let (rows, output_rows) = (data.vocab.len() as u64, data.source.output_rows() as u64);
+    let (rows, output_rows) = (data.vocab.len() as u64, data.batcher.output_rows() as u64);
     let bytes = |format: Format, rows| format.estimated_bytes(rows, data.config.dim as u64, text);
     let mut files = vec![(args.output.clone(), bytes(output_format(args)?, rows))];
     if let Some(path) = &args.save_output {
@@ -905,7 +905,7 @@ fn start_recorder(
     data: &Dataset,
     engine: &dyn Engine,
     threads: usize,
-    resumed: Option<Reached>,
+    resumed: Option<TrainState>,
     display: &mut Display,
 ) -> Result<Recorder> {
     let run = metrics::Run {
@@ -1056,9 +1056,9 @@ fn write_vectors(
     matrix: &Matrix,
     settings: &str,
 ) -> Result<(), Error> {
-    let table = Table {
+    let table = VectorTable {
         configuration: Some(settings),
-        ..Table::new(vocab, matrix)
+        ..VectorTable::new(vocab, matrix)
     };
     format.write(path, &table, &mut |_, _| ())
 }
@@ -1072,8 +1072,8 @@ fn inner_nodes(nodes: usize) -> Vocab {
     names
 }
 
-fn summary_lines(report: &Report<'_>) -> Vec<String> {
-    let Report {
+fn summary_lines(report: &TrainReport<'_>) -> Vec<String> {
+    let TrainReport {
         training, seconds, ..
     } = report;
     vec![
@@ -1100,7 +1100,7 @@ fn summary_lines(report: &Report<'_>) -> Vec<String> {
 
 /// What ended the run before its last epoch, or which epoch the vectors are of where that is not
 /// the last.
-fn ending_line(report: &Report<'_>) -> Option<String> {
+fn ending_line(report: &TrainReport<'_>) -> Option<String> {
     let Summary {
         ending,
         epochs,
@@ -1130,7 +1130,7 @@ fn ending_line(report: &Report<'_>) -> Option<String> {
 const NOTHING_LEARNED: f64 = 0.99;
 
 /// A warning where the training did not do what it is for.
-fn learning_warning(report: &Report<'_>) -> Option<String> {
+fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
     let Summary {
         loss,
         blank_loss,
@@ -1162,8 +1162,8 @@ fn learning_warning(report: &Report<'_>) -> Option<String> {
 }
 
 /// What became of a run that was stopped and could not be saved.
-fn interruption(args: &Args, report: &Report<'_>, session: &Session, share: f64) -> String {
-    let Report {
+fn interruption(args: &Args, report: &TrainReport<'_>, session: &Session, share: f64) -> String {
+    let TrainReport {
         training, output, ..
     } = report;
     let share = percent(share);

@@ -60,7 +60,7 @@ pub(crate) struct Args {
 
 /// What a finished run prints.
 #[derive(Serialize)]
-struct Report {
+struct VocabReport {
     output: PathBuf,
     text: TextReport,
     vocabulary: u64,
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (vocab, selection) = Vocab::select(&counts, args.min_count, args.max_vocab, &rules)?;
     destination.write(|out| Ok(vocab::write(&vocab, out)?))?;
 
-    let report = Report {
+    let report = VocabReport {
         output: args.output.clone(),
         text,
         vocabulary: vocab.len() as u64,
@@ -125,8 +125,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn lines(report: &Report) -> Vec<String> {
-    let Report {
+fn lines(report: &VocabReport) -> Vec<String> {
+    let VocabReport {
         text,
         vocabulary,
         selection,

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{Chunk, Corpus, for_each_line};
 use crate::error::Result;
 use crate::text::{TextReport, for_each_word};
-use crate::vocab::{Counts, Key, Lossy, Rules, Word, WordCounts};
+use crate::vocab::{Countable, Counts, Lossy, Rules, Word, WordCounts};
 
 /// Bytes of text between two prunings, at least and at most.
 const GROUP_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 28;
@@ -56,7 +56,7 @@ impl Corpus {
 
     /// Counts what `visit` finds in every chunk, in `memory` bytes if that is given, such that what
     /// `keep` holds for is not forgotten. The counts do not depend on the number of threads.
-    pub(crate) fn tally<K: Key>(
+    pub(crate) fn tally<K: Countable>(
         &self,
         memory: Option<u64>,
         keep: impl Fn(&K) -> bool + Sync,

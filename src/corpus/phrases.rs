@@ -25,12 +25,12 @@ use super::{Chunk, Corpus, for_each_line};
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass};
 use crate::text::{MAX_WORD_BYTES, TextReport, for_each_raw_word, is_separator};
-use crate::vocab::{Counts, Key, Word, WordCounts};
+use crate::vocab::{Countable, Counts, Word, WordCounts};
 
 /// How phrases are found.
 #[derive(clap::Args, Clone, Debug, PartialEq, serde::Serialize)]
 #[group(skip)]
-pub struct Options {
+pub struct PhraseOptions {
     /// Join words whose score is above this: the higher, the fewer phrases
     #[arg(
         long,
@@ -58,7 +58,7 @@ pub struct Options {
     pub vocab_memory: Option<u64>,
 }
 
-impl Default for Options {
+impl Default for PhraseOptions {
     fn default() -> Self {
         let separator = "_".to_owned();
         Self {
@@ -75,7 +75,7 @@ impl Default for Options {
 /// The most `--passes`: phrases of 1024 words.
 const MAX_PASSES: u32 = 10;
 
-impl Options {
+impl PhraseOptions {
     /// Checks every setting.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ impl From<&Self> for Pair {
     }
 }
 
-impl Key for Pair {
+impl Countable for Pair {
     fn heap_bytes(&self) -> u64 {
         0
     }
@@ -247,7 +247,7 @@ impl Phrases {
     /// a file cannot be read.
     pub fn find(
         corpus: &Corpus,
-        options: &Options,
+        options: &PhraseOptions,
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<(Self, Vec<Found>)> {
         options.validate()?;
@@ -267,7 +267,7 @@ impl Phrases {
     fn next_pass(
         &self,
         corpus: &Corpus,
-        options: &Options,
+        options: &PhraseOptions,
         on_event: &mut (impl FnMut(Event) + Send),
     ) -> Result<(Joins, Found)> {
         let memory = options.vocab_memory;
@@ -456,7 +456,7 @@ mod tests {
 
     use super::*;
 
-    fn joined(text: &[u8], options: &Options) -> (Vec<u8>, Vec<Found>) {
+    fn joined(text: &[u8], options: &PhraseOptions) -> (Vec<u8>, Vec<Found>) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text).unwrap();
         let corpus = Corpus::open(&[PathBuf::from(file.path())]).unwrap();
@@ -476,11 +476,11 @@ mod tests {
     #[test]
     fn a_pair_above_the_threshold_is_joined() {
         let text = b"new york is big\n\nnew\tyork  is big\r\nnew york\nbig y\xff z q";
-        let options = |threshold| Options {
+        let options = |threshold| PhraseOptions {
             threshold,
             delta: Some(1.0),
             min_count: 2,
-            ..Options::default()
+            ..PhraseOptions::default()
         };
         let (out, found) = joined(text, &options(3.0));
         assert_eq!(
@@ -508,7 +508,7 @@ mod tests {
         );
         // Of 9 words, `new_york` occurs 3 times and `is_big` twice, together twice: (2 - 1) / (3 *
         // 2) * 9 = 1.5.
-        let twice = |threshold| Options {
+        let twice = |threshold| PhraseOptions {
             passes: 2,
             separator: "~".to_owned(),
             ..options(threshold)
@@ -527,14 +527,14 @@ mod tests {
     #[test]
     fn a_phrase_is_no_longer_than_a_word_may_be() {
         let text = format!("{0} {0}\n", "x".repeat(MAX_WORD_BYTES / 2)).repeat(9);
-        let options = Options {
+        let options = PhraseOptions {
             threshold: -1.0,
             delta: Some(0.0),
-            ..Options::default()
+            ..PhraseOptions::default()
         };
         assert_eq!(joined(text.as_bytes(), &options).0, text.as_bytes());
         let text = format!("a {} b\n", "x".repeat(MAX_WORD_BYTES + 1));
-        let never = Options {
+        let never = PhraseOptions {
             threshold: 1e9,
             ..options
         };
@@ -544,15 +544,15 @@ mod tests {
     #[test]
     fn a_line_longer_than_a_chunk_stays_a_line() {
         let text = "ab cd ".repeat(1_000_000);
-        let options = Options {
+        let options = PhraseOptions {
             threshold: 1e9,
-            ..Options::default()
+            ..PhraseOptions::default()
         };
         assert!(joined(text.as_bytes(), &options).0 == format!("{}\n", text.trim_end()).as_bytes());
     }
 
     /// The obvious way: whole text in memory, words as strings.
-    fn reference(lines: &[Vec<String>], options: &Options) -> Vec<Vec<String>> {
+    fn reference(lines: &[Vec<String>], options: &PhraseOptions) -> Vec<Vec<String>> {
         let mut lines = lines.to_vec();
         for _ in 0..options.passes {
             let mut words: HashMap<String, u64> = HashMap::new();
@@ -599,7 +599,7 @@ mod tests {
             delta in prop::option::of(0.0f64..3.0),
             passes in 1u32..4,
         ) {
-            let options = Options { threshold, delta, min_count, passes, ..Options::default() };
+            let options = PhraseOptions { threshold, delta, min_count, passes, ..PhraseOptions::default() };
             let text: String = lines.iter().map(|line| line.join(" ") + "\n").collect();
             let expected: String =
                 reference(&lines, &options).iter().map(|line| line.join(" ") + "\n").collect();

@@ -17,7 +17,7 @@
 //! in it, which is what floats lose too; its standard deviation is half a unit (1 / scale) times
 //! the root of the number of contributions.
 //!
-//! Draws are functions of the step and of the window, or of the run for contributions to centers.
+//! Draws are functions of the step and of the window, or of the span for contributions to centers.
 //! All elements and all rows of a window share a draw: what adds up in a row comes from different
 //! windows, and that is where draws must be unrelated. Twin: `shaders/fixed_point.wgsl`.
 //!
@@ -45,7 +45,7 @@ pub(super) const EXPONENTS: [u32; 2] = [64, 240];
 /// exponent of 1 is 127.
 pub(super) const BASE: u32 = 127 + SUM_BITS + 126;
 
-/// The draw for contributions to centers has as its index the number of the run, and this bit; that
+/// The draw for contributions to centers has as its index the number of the span, and this bit; that
 /// for contributions to targets the number of the window.
 pub const OF_CENTERS: u32 = 1 << 31;
 
@@ -98,7 +98,7 @@ pub fn key(words_before: u64) -> u32 {
         .next_u32()
 }
 
-/// The draw for a window's or a run's contributions: an odd multiple of 2^-24 between -1/2 and 1/2.
+/// The draw for a window's or a span's contributions: an odd multiple of 2^-24 between -1/2 and 1/2.
 ///
 /// The index is hashed by two rounds of multiplication and shift (the constants of Wellons's
 /// `lowbias32`, 2018).

@@ -39,10 +39,10 @@ pub struct Sizes {
 /// The lengths of a batch's arrays, at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSizes {
-    /// Runs.
-    pub runs: u64,
-    /// Centers of all runs.
-    pub run_centers: u64,
+    /// Spans.
+    pub spans: u64,
+    /// Centers of all spans.
+    pub span_centers: u64,
     /// Windows.
     pub windows: u64,
     /// Centers of all windows.
@@ -59,18 +59,18 @@ impl BatchSizes {
     /// Bytes of all arrays.
     pub fn bytes(&self) -> u64 {
         let Self {
-            runs,
-            run_centers,
+            spans,
+            span_centers,
             windows,
             centers,
             targets,
             center_rows,
             target_rows,
         } = self;
-        let offsets = 2 * (runs + 1) + 2 * (windows + 1);
+        let offsets = 2 * (spans + 1) + 2 * (windows + 1);
         let of_rows = |rows: &u64| rows + rows.div_ceil(4);
         4 * (offsets
-            + run_centers
+            + span_centers
             + centers.div_ceil(4)
             + targets
             + of_rows(center_rows)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::solve::{Asked, solve};
 use super::words::{Found, Words};
-use super::{Options, input};
+use super::{EvalOptions, input};
 use crate::error::{Error, Result};
 use crate::model::Matrix;
 use crate::quantity::plural;
@@ -235,7 +235,12 @@ impl AnalogySet {
         }
     }
 
-    pub(super) fn score(&self, matrix: &Matrix, found: &Found, options: &Options) -> AnalogyScore {
+    pub(super) fn score(
+        &self,
+        matrix: &Matrix,
+        found: &Found,
+        options: &EvalOptions,
+    ) -> AnalogyScore {
         let verdicts = self.verdicts(matrix, found, options);
         let of = |section: &Section| &verdicts[section.questions.clone()];
         let syntactic = |section: &Section| section.name.starts_with("gram");
@@ -264,8 +269,8 @@ impl AnalogySet {
     }
 
     /// What came of every question.
-    fn verdicts(&self, matrix: &Matrix, found: &Found, options: &Options) -> Vec<Verdict> {
-        let Options { protocol, .. } = options;
+    fn verdicts(&self, matrix: &Matrix, found: &Found, options: &EvalOptions) -> Vec<Verdict> {
+        let EvalOptions { protocol, .. } = options;
         let verdict = |question: &Question| {
             let answers = &self.answers[question.answers.clone()];
             let is_known = |word: &u32| found.row(*word).is_some();
@@ -325,7 +330,7 @@ struct Verdict {
 }
 
 impl Score {
-    fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>, options: &Options) -> Self {
+    fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>, options: &EvalOptions) -> Self {
         let (mut total, mut found, mut counted, mut add, mut multiply) = (0, 0, 0, 0, 0);
         for verdict in verdicts {
             total += 1;
@@ -418,9 +423,9 @@ mod tests {
     fn scored(text: &str, protocol: Protocol, limit: Option<usize>) -> AnalogyScore {
         let (set, words) = read(text, protocol).unwrap();
         let (vocab, matrix) = world(&PLACES);
-        let options = Options {
+        let options = EvalOptions {
             method: Method::Both,
-            ..Options::of(protocol)
+            ..EvalOptions::of(protocol)
         };
         set.score(&matrix, &words.find(&vocab, limit), &options)
     }
@@ -531,7 +536,7 @@ mod tests {
         let mut words = Words::new(Protocol::Gensim);
         let set = AnalogySet::read(folder.path(), &mut words).unwrap();
         let (vocab, matrix) = world(&PLACES);
-        let score = set.score(&matrix, &words.find(&vocab, None), &Options::default());
+        let score = set.score(&matrix, &words.find(&vocab, None), &EvalOptions::default());
         assert_eq!((score.semantic, score.syntactic), (None, None));
         let names: Vec<_> = score
             .sections

@@ -5,14 +5,14 @@
 //! vector, is the [`Protocol`]'s to say.
 //!
 //! ```
-//! use w2v_gpu::eval::{Options, Protocol, Sets};
+//! use w2v_gpu::eval::{EvalOptions, Protocol, Sets};
 //! use w2v_gpu::{model::Matrix, vocab::Vocab};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("pairs.tsv");
 //! std::fs::write(&path, "cat\tdog\t8\ncat\tcar\t1\ndog\tcar\t2\n")?;
-//! let sets = Sets::read(&[path], &[], Options::of(Protocol::Gensim))?;
+//! let sets = Sets::read(&[path], &[], EvalOptions::of(Protocol::Gensim))?;
 //! let vocab = Vocab::from_words([("cat", 9), ("dog", 8), ("car", 7)])?;
 //! let matrix = Matrix::from_values(2, vec![1.0, 0.1, 1.0, 0.2, -1.0, 1.0]);
 //! let evaluation = sets.evaluate(&vocab, &matrix);
@@ -38,7 +38,7 @@ use serde::Serialize;
 pub use self::analogies::{AnalogyScore, Answers, Score, SectionScore};
 pub use self::correlation::{pearson, spearman};
 pub use self::pairs::PairScore;
-pub use self::protocol::{Method, Options, Protocol};
+pub use self::protocol::{EvalOptions, Method, Protocol};
 use crate::error::Result;
 use crate::event::NamedScore;
 use crate::model::Matrix;
@@ -47,7 +47,7 @@ use crate::vocab::Vocab;
 /// Evaluation files, read and checked.
 #[derive(Clone, Debug)]
 pub struct Sets {
-    options: Options,
+    options: EvalOptions,
     words: words::Words,
     pairs: Vec<pairs::PairSet>,
     analogies: Vec<analogies::AnalogySet>,
@@ -58,7 +58,7 @@ impl Sets {
     ///
     /// A line of pairs is `word word score`, separated by tabs, semicolons, commas or spaces, with
     /// any further columns; lines that begin with `#` are comments, and the first other line may
-    /// name the columns. The score is the column of [`Options::score_column`], or the one that
+    /// name the columns. The score is the column of [`EvalOptions::score_column`], or the one that
     /// looks it: see [`Sets::notes`]. Analogies are four words a line, with `: name` before every
     /// section, or a folder of `.txt` files of lines `word answer/answer/...`.
     ///
@@ -66,7 +66,7 @@ impl Sets {
     /// [`crate::Error::Io`] when a file cannot be read; [`crate::Error::Format`] with the line that
     /// does not follow its format, or when a file holds nothing; [`crate::Error::Setting`] when a
     /// file has no column of that name or number.
-    pub fn read(pairs: &[PathBuf], analogies: &[PathBuf], options: Options) -> Result<Self> {
+    pub fn read(pairs: &[PathBuf], analogies: &[PathBuf], options: EvalOptions) -> Result<Self> {
         let mut words = words::Words::new(options.protocol);
         let column = options.score_column.as_deref();
         let pairs = pairs
@@ -136,7 +136,7 @@ impl Sets {
 pub struct Evaluation {
     /// How it was done.
     #[serde(flatten)]
-    pub options: Options,
+    pub options: EvalOptions,
     /// One for each file of word pairs.
     pub pairs: Vec<PairScore>,
     /// One for each file or folder of analogies.

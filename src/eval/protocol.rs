@@ -130,7 +130,7 @@ impl Method {
 
 /// How to evaluate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Options {
+pub struct EvalOptions {
     /// The treatment of case and unknown words.
     pub protocol: Protocol,
     /// How analogies are scored.
@@ -142,7 +142,7 @@ pub struct Options {
     pub score_column: Option<String>,
 }
 
-impl Options {
+impl EvalOptions {
     /// What the protocol's tool does unless told otherwise, with 3CosAdd.
     pub fn of(protocol: Protocol) -> Self {
         let restrict_vocab = protocol.analogy_words();
@@ -155,7 +155,7 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for EvalOptions {
     fn default() -> Self {
         Self::of(Protocol::default())
     }

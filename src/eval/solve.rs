@@ -11,7 +11,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
-use super::Options;
+use super::EvalOptions;
 use crate::model::Matrix;
 use crate::vectors::similarity::to_unit;
 
@@ -43,7 +43,7 @@ pub(super) fn solve(
     matrix: &Matrix,
     candidates: usize,
     questions: &[Asked],
-    options: &Options,
+    options: &EvalOptions,
 ) -> Vec<Best> {
     questions
         .chunks(QUESTIONS)
@@ -108,7 +108,7 @@ fn merged(mut a: Leaders, b: Leaders) -> Leaders {
 struct Chunk<'a> {
     matrix: &'a Matrix,
     questions: &'a [Asked<'a>],
-    options: &'a Options,
+    options: &'a EvalOptions,
     /// The unit vectors of the questions' different words.
     units: Vec<f32>,
     /// Where the vectors of a, b and c of each question are among those.
@@ -138,7 +138,7 @@ impl Scratch {
 }
 
 impl<'a> Chunk<'a> {
-    fn new(matrix: &'a Matrix, questions: &'a [Asked<'a>], options: &'a Options) -> Self {
+    fn new(matrix: &'a Matrix, questions: &'a [Asked<'a>], options: &'a EvalOptions) -> Self {
         let mut rows: Vec<u32> = questions
             .iter()
             .flat_map(|question| question.rows)
@@ -183,7 +183,7 @@ impl<'a> Chunk<'a> {
         let cosines = &mut cosines[..self.units.len() / dim * width];
         product(&self.units, block, dim, cosines);
         let scores = &mut scores[..width];
-        let Options {
+        let EvalOptions {
             protocol, method, ..
         } = self.options;
         let (first, floor, epsilon) = (rows.start, protocol.floor(), protocol.epsilon());
@@ -269,9 +269,9 @@ mod tests {
             matrix,
             candidates,
             questions,
-            &Options {
+            &EvalOptions {
                 method: Method::Both,
-                ..Options::of(protocol)
+                ..EvalOptions::of(protocol)
             },
         )
     }

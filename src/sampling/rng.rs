@@ -13,15 +13,15 @@ pub enum Stream {
     Init,
     /// The order in which blocks of the corpus are visited.
     Blocks,
-    /// The order of the runs within a group of blocks.
-    Runs,
+    /// The order of the spans within a group of blocks.
+    Spans,
     /// Which occurrences of frequent words are kept, by position in the corpus.
     Subsample,
     /// Window widths, and negatives or the choice of them from a pool, by position in the epoch.
     Windows,
     /// Which sentences are held out, by position in the corpus.
     Validation,
-    /// Pools of noise words, by the place of their first run in the epoch.
+    /// Pools of noise words, by the place of their first span in the epoch.
     Pools,
     /// How values are rounded to 16 bits, by step.
     Rounding,

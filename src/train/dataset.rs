@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cache::Cache;
 use super::schedule::{Schedule, auto_batch};
-use crate::batch::{HuffmanTree, Negatives, RUN, Source, Targets, Windows};
+use crate::batch::{Batcher, HuffmanTree, Negatives, SPAN, Targets, Windows};
 use crate::config::{Config, Loss, NegativesPer};
 use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
 use crate::engine::Objective;
@@ -22,9 +22,9 @@ pub struct Dataset {
     /// The words.
     pub vocab: Vocab,
     /// What batches are made of.
-    pub source: Arc<Source>,
+    pub batcher: Arc<Batcher>,
     /// The same of the sentences held out: one epoch, the same on every call.
-    pub validation: Option<Arc<Source>>,
+    pub validation: Option<Arc<Batcher>>,
     /// What the corpus holds.
     pub prepared: Prepared,
     /// The configuration, with everything filled in that was left to be chosen.
@@ -99,8 +99,8 @@ impl Dataset {
             ..config.clone()
         };
         let targets = Arc::new(targets(&vocab, &config));
-        let source = |store, epochs| {
-            Arc::new(Source {
+        let batcher = |store, epochs| {
+            Arc::new(Batcher {
                 store,
                 subsampler: subsampler.clone(),
                 targets: Arc::clone(&targets),
@@ -112,11 +112,11 @@ impl Dataset {
                 epochs,
                 seed: config.seed,
                 shuffle: !config.no_shuffle,
-                run: RUN,
+                span: SPAN,
                 batch,
             })
         };
-        let validation = encoded.held_out.map(|store| source(store, 1));
+        let validation = encoded.held_out.map(|store| batcher(store, 1));
         if let Some(validation) = &validation {
             check_shares(&encoded.store, validation, &config)?;
         }
@@ -127,10 +127,10 @@ impl Dataset {
                     .to_owned(),
             });
         }
-        let source = source(encoded.store, config.epochs);
+        let batcher = batcher(encoded.store, config.epochs);
         Ok(Self {
             vocab,
-            source,
+            batcher,
             validation,
             prepared,
             config,
@@ -142,26 +142,26 @@ impl Dataset {
     /// # Panics
     /// When batches are being made, or the data set was cloned.
     pub fn set_batch(&mut self, windows: usize) {
-        Arc::get_mut(&mut self.source)
-            .expect("nobody else holds the source")
+        Arc::get_mut(&mut self.batcher)
+            .expect("nobody else holds the batcher")
             .batch = windows;
         self.config.batch = Some(windows);
     }
 
-    /// Makes runs of at most so many windows from now on. For measurements: training has runs of
-    /// [`RUN`].
+    /// Makes spans of at most so many windows from now on. For measurements: training has spans of
+    /// [`SPAN`].
     ///
     /// # Panics
     /// When batches are being made, or the data set was cloned.
-    pub fn set_run(&mut self, windows: usize) {
-        Arc::get_mut(&mut self.source)
-            .expect("nobody else holds the source")
-            .run = windows;
+    pub fn set_span(&mut self, windows: usize) {
+        Arc::get_mut(&mut self.batcher)
+            .expect("nobody else holds the batcher")
+            .span = windows;
     }
 
     /// Words of all epochs.
     pub fn total_words(&self) -> u64 {
-        self.source.store.tokens() * u64::from(self.source.epochs)
+        self.batcher.store.tokens() * u64::from(self.batcher.epochs)
     }
 
     /// How an engine computes the loss.
@@ -183,25 +183,25 @@ impl Dataset {
             ..
         } = self.config;
         let windows = self.prepared.kept * f64::from(epochs);
-        // A run of positions has as many centers as positions, and those that its windows reach
+        // A span of positions has as many centers as positions, and those that its windows reach
         // beyond it.
-        let centers = self.source.batch as f64 * (1.0 + f64::from(window) / RUN as f64);
-        let kept = self.source.subsampler.expected();
+        let centers = self.batcher.batch as f64 * (1.0 + f64::from(window) / SPAN as f64);
+        let kept = self.batcher.subsampler.expected();
         let different = |(id, &count): (usize, &u64)| {
-            let share = count as f64 * self.source.subsampler.probability(id as u32) / kept;
+            let share = count as f64 * self.batcher.subsampler.probability(id as u32) / kept;
             -(-share * centers).exp_m1()
         };
         let different: f64 = self.vocab.counts().iter().enumerate().map(different).sum();
         3.0 * different
             * (self.vocab.len() * dim) as f64
-            * (windows / self.source.batch as f64).ceil()
+            * (windows / self.batcher.batch as f64).ceil()
     }
 
     /// The model that training starts from, where no vectors are given ([`crate::train::init::start`]).
     pub fn model(&self) -> Model {
         Model::with_output_rows(
             self.vocab.len(),
-            self.source.output_rows(),
+            self.batcher.output_rows(),
             self.config.dim,
             self.config.seed,
         )
@@ -301,7 +301,7 @@ fn targets(vocab: &Vocab, config: &Config) -> Targets {
 }
 
 /// Whether there is something to train on and a pair to validate with.
-fn check_shares(store: &TokenStore, validation: &Arc<Source>, config: &Config) -> Result<()> {
+fn check_shares(store: &TokenStore, validation: &Arc<Batcher>, config: &Config) -> Result<()> {
     let refuse = |why: &str| {
         let value = config.validation.unwrap_or_default().to_string();
         Err(Error::Setting {
@@ -347,7 +347,7 @@ mod tests {
             };
             let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
             let centers: usize = data
-                .source
+                .batcher
                 .batches(1)
                 .map(|batch| batch.unwrap().center_rows.len())
                 .sum();

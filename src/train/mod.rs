@@ -22,4 +22,4 @@ mod run;
 pub mod schedule;
 pub mod state;
 
-pub use run::{Ending, Judge, Options, Summary, train};
+pub use run::{Ending, EpochScoring, Summary, TrainOptions, train};

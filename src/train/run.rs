@@ -8,7 +8,7 @@ use super::checkpoint::Saver;
 use super::dataset::Dataset;
 use super::row_limit::Touched;
 use super::schedule::Schedule;
-use super::state::{Mean, Reached, Snapshot};
+use super::state::{Mean, Snapshot, TrainState};
 use crate::batch::{Batch, Batches};
 use crate::engine::{Engine, Objective};
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ const DIVERGED: f64 = 10.0;
 
 /// How a run is carried out; nothing here changes its result.
 #[derive(Debug)]
-pub struct Options<'a> {
+pub struct TrainOptions<'a> {
     /// Threads that make batches.
     pub batcher_threads: usize,
     /// Time between two reports.
@@ -44,19 +44,19 @@ pub struct Options<'a> {
     /// Once it is true the run is saved, if it has a saver, and ends before the next batch.
     pub stop: Option<&'a AtomicBool>,
     /// What the vectors are scored by after each epoch.
-    pub judge: Option<Judge<'a>>,
+    pub judge: Option<EpochScoring<'a>>,
 }
 
 /// Evaluation files for the vectors after each epoch.
 #[derive(Clone, Copy, Debug)]
-pub struct Judge<'a> {
+pub struct EpochScoring<'a> {
     /// The files.
     pub sets: &'a Sets,
     /// Which vectors are scored.
     pub embedding: Embedding,
 }
 
-impl Default for Options<'_> {
+impl Default for TrainOptions<'_> {
     fn default() -> Self {
         Self {
             batcher_threads: 1,
@@ -128,7 +128,7 @@ pub struct Summary {
 pub fn train(
     data: &Dataset,
     engine: &mut dyn Engine,
-    options: Options<'_>,
+    options: TrainOptions<'_>,
     on_event: impl FnMut(Event),
 ) -> Result<(Model, Summary)> {
     let mut run = Run::new(data, engine, options, on_event);
@@ -138,7 +138,7 @@ pub fn train(
     match trained {
         Err(Error::Stopped { .. }) if run.reached.pairs > 0 => run.result(Ending::Interrupted),
         Err(error) => Err(error),
-        Ok(()) if run.reached.epochs < data.source.epochs => run.result(Ending::Early),
+        Ok(()) if run.reached.epochs < data.batcher.epochs => run.result(Ending::Early),
         Ok(()) => run.result(Ending::Complete),
     }
 }
@@ -152,9 +152,9 @@ struct Run<'a, F> {
     interval: Duration,
     saver: Option<&'a mut Saver>,
     stop: Option<&'a AtomicBool>,
-    judge: Option<Judge<'a>>,
+    judge: Option<EpochScoring<'a>>,
     schedule: Schedule,
-    reached: Reached,
+    reached: TrainState,
     /// With `patience`, the model of the best epoch.
     best: Option<Arc<Model>>,
     unread: Unread,
@@ -174,10 +174,10 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn new(
         data: &'a Dataset,
         engine: &'a mut dyn Engine,
-        options: Options<'a>,
+        options: TrainOptions<'a>,
         on_event: F,
     ) -> Self {
-        let Options {
+        let TrainOptions {
             batcher_threads,
             interval,
             points,
@@ -219,7 +219,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn train(&mut self) -> Result<()> {
         let mut batches = self
             .data
-            .source
+            .batcher
             .batches_from(self.batcher_threads, self.reached.words);
         while !self.is_over() {
             self.train_epoch(&mut batches)?;
@@ -232,7 +232,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     /// low.
     fn is_over(&self) -> bool {
         let enough = |patience: u32| self.reached.since_best >= patience;
-        self.reached.epochs >= self.data.source.epochs
+        self.reached.epochs >= self.data.batcher.epochs
             || self.data.config.patience.is_some_and(enough)
     }
 
@@ -242,7 +242,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
 
     /// Trains on what is left of the epoch.
     fn train_epoch(&mut self, batches: &mut Batches) -> Result<()> {
-        let end = (u64::from(self.reached.epochs) + 1) * self.data.source.store.tokens();
+        let end = (u64::from(self.reached.epochs) + 1) * self.data.batcher.store.tokens();
         while self.reached.words < end {
             self.stop_if_asked()?;
             let batch = self.next(batches)?;
@@ -291,7 +291,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn is_watched(&self, batch: &Batch) -> bool {
         let done = batch.words_before + batch.words;
         let ends_epoch =
-            done >= (u64::from(self.reached.epochs) + 1) * self.data.source.store.tokens();
+            done >= (u64::from(self.reached.epochs) + 1) * self.data.batcher.store.tokens();
         let is_near_end = self.at_limit.is_none() && self.schedule.progress(done) >= WATCHED_AT;
         self.data.config.lr > WATCHED_LR
             && (is_near_end || ends_epoch && self.data.config.patience.is_some())
@@ -331,7 +331,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     fn progress(&self, loss: f64) -> Progress {
-        let Reached {
+        let TrainState {
             epochs: epoch,
             steps: step,
             words,
@@ -377,7 +377,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
 
     /// Scores the vectors as they stand, where that was asked for.
     fn evaluate(&mut self, epoch: u32) -> Result<()> {
-        let Some(Judge { sets, embedding }) = self.judge else {
+        let Some(EpochScoring { sets, embedding }) = self.judge else {
             return Ok(());
         };
         let vectors = self.engine.model()?.embedding(embedding);
@@ -388,12 +388,12 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
 
     /// The mean loss per pair of the sentences held out, at the model as it stands.
     fn validation_loss(&mut self) -> Result<Option<f64>> {
-        let Some(source) = &self.data.validation else {
+        let Some(batcher) = &self.data.validation else {
             return Ok(None);
         };
         let mut unread = Unread::new(self.data);
         let (step, lr) = (self.reached.steps, self.lr);
-        let mut batches = source.batches(self.batcher_threads);
+        let mut batches = batcher.batches(self.batcher_threads);
         while let Some(batch) = batches.next().transpose()? {
             if self.is_stopped() {
                 // None of it is of the epoch; it is done again when the run goes on.
@@ -472,7 +472,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn under_way(&mut self) -> Result<Option<Epoch>> {
         self.read_loss()?;
         self.reached.elapsed = self.elapsed();
-        let Reached {
+        let TrainState {
             epochs: epoch,
             loss: Mean { pairs, .. },
             ..
@@ -493,7 +493,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         } else {
             None
         };
-        let Reached {
+        let TrainState {
             steps,
             words,
             pairs,
@@ -597,7 +597,7 @@ impl Unread {
     fn new(data: &Dataset) -> Self {
         Self {
             objective: data.objective(),
-            output_rows: data.source.output_rows(),
+            output_rows: data.batcher.output_rows(),
             pairs: 0,
             blank: 0.0,
         }

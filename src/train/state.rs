@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(1000 * 366 * 24 * 3600);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// How far it has come.
-    pub reached: Reached,
+    pub reached: TrainState,
     /// The matrices.
     pub model: Model,
     /// With `patience`, those after the epoch of the lowest validation loss.
@@ -25,7 +25,7 @@ pub struct Snapshot {
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Reached {
+pub struct TrainState {
     /// Minibatches trained.
     pub steps: u64,
     /// Words of the corpus seen, over all epochs: the place where the next batch begins.
@@ -82,9 +82,9 @@ impl Snapshot {
         let fits = |model: &Model| {
             let (input, output) = (&model.input, &model.output);
             let dims = input.dim() == data.config.dim && output.dim() == data.config.dim;
-            dims && input.rows() == data.vocab.len() && output.rows() == data.source.output_rows()
+            dims && input.rows() == data.vocab.len() && output.rows() == data.batcher.output_rows()
         };
-        let words_at = |epoch: u32| u64::from(epoch).saturating_mul(data.source.store.tokens());
+        let words_at = |epoch: u32| u64::from(epoch).saturating_mul(data.batcher.store.tokens());
         let under_way = words_at(reached.epochs)..=words_at(reached.epochs.saturating_add(1));
         fits(model)
             && best.as_deref().is_none_or(fits)

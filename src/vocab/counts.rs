@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 /// What is counted.
-pub trait Key: Hash + Eq + Clone + Send + Sync {
+pub trait Countable: Hash + Eq + Clone + Send + Sync {
     /// Bytes of memory that it takes outside the table.
     fn heap_bytes(&self) -> u64;
 }
@@ -15,7 +15,7 @@ pub trait Key: Hash + Eq + Clone + Send + Sync {
 /// A word as UTF-8 bytes, or as whatever bytes a text has.
 pub type Word = Box<[u8]>;
 
-impl Key for Word {
+impl Countable for Word {
     fn heap_bytes(&self) -> u64 {
         // An allocation keeps its size beside it and is rounded up.
         self.len() as u64 + 16
@@ -41,7 +41,7 @@ impl<K> Default for Counts<K> {
     }
 }
 
-impl<K: Key> Counts<K> {
+impl<K: Countable> Counts<K> {
     /// Counts one occurrence.
     pub fn add<Q>(&mut self, key: &Q)
     where

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::counts::{Counts, Key};
+use super::counts::{Countable, Counts};
 
 /// Counts that forget the rarest.
 pub(crate) struct Lossy<K> {
@@ -29,7 +29,7 @@ struct Entry {
     missed: u64,
 }
 
-impl<K: Key> Lossy<K> {
+impl<K: Countable> Lossy<K> {
     /// For a table of so many bytes, which it outgrows between two prunings.
     pub(crate) fn new(budget: u64) -> Self {
         Self {

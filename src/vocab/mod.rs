@@ -7,18 +7,18 @@ mod rules;
 
 use std::hash::BuildHasher;
 
-pub use counts::{Counts, Key, Word, WordCounts};
+pub use counts::{Countable, Counts, Word, WordCounts};
 pub use file::{read_counts, write};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 pub(crate) use lossy::Lossy;
-pub use rules::{Rules, WordOptions, Words};
+pub use rules::{Rules, WordOptions, WordSet};
 pub(crate) use rules::{check_memory, memory_size};
 
 use crate::error::{Error, Result};
 use crate::quantity::plural;
 
-/// Words with their corpus counts, ordered by falling count and then bytewise, so that the order is
+/// WordSet with their corpus counts, ordered by falling count and then bytewise, so that the order is
 /// reproducible.
 ///
 /// A word's index in this order is its id, and the row of its embedding.
@@ -197,7 +197,7 @@ pub struct Selection {
     pub stop_words: u64,
     /// Their occurrences.
     pub stopped: u64,
-    /// Words to keep that were not found.
+    /// WordSet to keep that were not found.
     pub absent: u64,
 }
 

@@ -91,10 +91,10 @@ impl WordOptions {
 pub struct Rules {
     /// The form in which words are taken.
     pub normalization: Normalization,
-    /// Words that stay.
-    pub keep: Words,
-    /// Words that go.
-    pub stop: Words,
+    /// WordSet that stay.
+    pub keep: WordSet,
+    /// WordSet that go.
+    pub stop: WordSet,
     /// Bytes of memory for counting; none is no limit.
     pub memory: Option<u64>,
 }
@@ -110,7 +110,7 @@ impl Rules {
         let normalization = options.normalization();
         let words = |path: &Option<PathBuf>| {
             path.as_ref()
-                .map(|path| Words::read(path, normalization))
+                .map(|path| WordSet::read(path, normalization))
                 .transpose()
         };
         let keep = words(&options.keep_words)?.unwrap_or_default();
@@ -143,9 +143,9 @@ impl Rules {
 
 /// A set of words.
 #[derive(Clone, Debug, Default)]
-pub struct Words(HashSet<Box<[u8]>, FixedState>);
+pub struct WordSet(HashSet<Box<[u8]>, FixedState>);
 
-impl Words {
+impl WordSet {
     /// Reads a list, one word a line; empty lines and byte order marks are passed over.
     fn read(path: &Path, normalization: Normalization) -> Result<Self> {
         let mut words = HashSet::default();

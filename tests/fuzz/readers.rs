@@ -15,9 +15,9 @@ use w2v_gpu::record::log;
 use w2v_gpu::record::page::write_page;
 use w2v_gpu::train::checkpoint::{Every, Fingerprint, Folder, Saver};
 use w2v_gpu::train::dataset::Dataset;
-use w2v_gpu::train::{Options, train};
+use w2v_gpu::train::{TrainOptions, train};
 use w2v_gpu::vectors::Vectors;
-use w2v_gpu::vectors::format::{self, Dtype, Format, Reading, Table};
+use w2v_gpu::vectors::format::{self, Dtype, Format, Reading, VectorTable};
 use w2v_gpu::vocab::{Rules, Vocab, WordOptions, read_counts};
 
 use crate::driver::{fuzz, put};
@@ -60,10 +60,10 @@ fn written(format: Format) -> Vec<BTreeMap<String, Vec<u8>>> {
         .filter(|&dtype| format.check_dtype(dtype).is_ok())
         .map(|dtype| {
             let folder = tempfile::tempdir().unwrap();
-            let table = Table {
+            let table = VectorTable {
                 dtype,
                 configuration: Some("{\"dim\":3}"),
-                ..Table::new(&vocab, &matrix)
+                ..VectorTable::new(&vocab, &matrix)
             };
             format
                 .write(
@@ -82,7 +82,7 @@ fn written(format: Format) -> Vec<BTreeMap<String, Vec<u8>>> {
 
 /// Whatever is read for a format is whole, can be written to a folder, and read again to the same
 /// bits.
-fn check_vectors(read: &format::Loaded, format: Format, folder: Option<&Path>) {
+fn check_vectors(read: &format::LoadedVectors, format: Format, folder: Option<&Path>) {
     let Vectors { vocab, matrix } = &read.vectors;
     assert_eq!(vocab.len(), matrix.rows());
     assert!(matrix.dim() > 0 && matrix.values().iter().all(|value| value.is_finite()));
@@ -91,7 +91,7 @@ fn check_vectors(read: &format::Loaded, format: Format, folder: Option<&Path>) {
     let Some(folder) = folder else { return };
     let path = folder.join("again").with_extension(format.extensions()[0]);
     format
-        .write(&path, &Table::new(vocab, matrix), &mut |_, _| ())
+        .write(&path, &VectorTable::new(vocab, matrix), &mut |_, _| ())
         .unwrap();
     let again = format.read(&path, &mut |_, _| ()).unwrap().vectors;
     assert!(again.vocab.words().eq(vocab.words()) && bits(&again.matrix) == bits(matrix));
@@ -179,9 +179,9 @@ fn checkpoints_fit_their_run_or_are_an_error() {
     let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 1).unwrap();
     let saved = Folder::open(&run, "--checkpoint").unwrap();
     let mut saver = Saver::new(saved, Fingerprint::new(&data, &engine), Every::Batches(1));
-    let options = Options {
+    let options = TrainOptions {
         saver: Some(&mut saver),
-        ..Options::default()
+        ..TrainOptions::default()
     };
     train(&data, &mut engine, options, |_| ()).unwrap();
     drop(saver);
@@ -272,7 +272,7 @@ fn evaluation_files_give_scores_or_an_error() {
         |bytes, draw| {
             put(&path, bytes);
             put(&bats.join("set.txt"), bytes);
-            let options = eval::Options::of(
+            let options = eval::EvalOptions::of(
                 *draw.pick(&[eval::Protocol::Gensim, eval::Protocol::Hyperwords]),
             );
             let (pairs, analogies): (&[PathBuf], &[PathBuf]) = match draw.below(3) {

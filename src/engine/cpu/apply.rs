@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::{Address, Floats, SharedRows, Sums, Table};
+use super::lanes::{Address, Floats, PaddedMatrix, SharedRows, Sums};
 use super::sums::{SlotSums, shared_out};
 use crate::engine::fixed_point::Scales;
 
@@ -26,7 +26,7 @@ struct Part<'a> {
 }
 
 /// Cuts a table into parts of `slots` touched rows each.
-fn cut<'a>(table: &'a mut Table, rows: &'a [u32], slots: usize) -> Vec<Part<'a>> {
+fn cut<'a>(table: &'a mut PaddedMatrix, rows: &'a [u32], slots: usize) -> Vec<Part<'a>> {
     let width = table.width();
     let mut pieces = table.pieces_mut();
     let mut first_row = 0;
@@ -58,7 +58,13 @@ fn part_slots(rows: &[u32]) -> usize {
 }
 
 /// Moves the rows of one table by sums in floats, row after row.
-pub(super) fn rows(arch: Arch, table: &mut Table, rows: &[u32], sums: &[Floats], step: Step) {
+pub(super) fn rows(
+    arch: Arch,
+    table: &mut PaddedMatrix,
+    rows: &[u32],
+    sums: &[Floats],
+    step: Step,
+) {
     let (width, slots) = (table.width(), part_slots(rows));
     cut(table, rows, slots)
         .into_par_iter()

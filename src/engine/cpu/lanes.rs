@@ -167,7 +167,7 @@ impl Largest {
 
 /// A matrix with each row padded by zeros to whole pieces.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct PaddedMatrix {
     dim: usize,
     width: usize,
     pieces: Vec<Floats>,
@@ -175,7 +175,7 @@ pub(super) struct Table {
     largest: Largest,
 }
 
-impl Table {
+impl PaddedMatrix {
     pub(super) fn new(matrix: &Matrix) -> Self {
         let width = matrix.dim().div_ceil(LANES);
         let mut pieces = vec![Floats::ZERO; matrix.rows() * width];
@@ -264,7 +264,7 @@ pub(super) struct SharedRows<'a> {
     width: usize,
     /// To be raised by whoever moves rows.
     pub(super) largest: &'a Largest,
-    table: PhantomData<&'a mut Table>,
+    table: PhantomData<&'a mut PaddedMatrix>,
 }
 
 #[expect(

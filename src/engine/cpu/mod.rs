@@ -1,7 +1,7 @@
 //! The CPU engine: threads and SIMD, the same result for any number of threads and on any
 //! processor.
 //!
-//! Threads first share out the runs of windows, each adding to fixed-point sums of its own
+//! Threads first share out the spans of windows, each adding to fixed-point sums of its own
 //! (`window`, `sums`); then they share out the touched rows, add the sums of all threads and move
 //! the rows (`apply`). The full softmax is products of matrices instead (`softmax`).
 
@@ -21,17 +21,17 @@ use pulp::Arch;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use self::apply::{MoveShare, Step};
-use self::lanes::Table;
+use self::lanes::PaddedMatrix;
 use self::window::{Format, Scratch, Train};
 use super::fixed_point::{self, Scales};
 use super::{Engine, Objective, StageTime};
-use crate::batch::{Batch, POOL_RUNS};
+use crate::batch::{Batch, POOL_SPANS};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::quantity::plural;
 
-/// Chunks of runs for each thread, about, which they take one after the other; no chunk is larger
-/// than the runs of a pool of negatives, whose rows then stay with a core.
+/// Chunks of spans for each thread, about, which they take one after the other; no chunk is larger
+/// than the spans of a pool of negatives, whose rows then stay with a core.
 const CHUNKS: usize = 8;
 
 /// Threads that make batches beside an engine of `threads` threads, which has the cores: a batch
@@ -52,8 +52,8 @@ pub struct CpuEngine {
     /// where there is no other.
     pool: ThreadPool,
     clip: f32,
-    input: Table,
-    output: Table,
+    input: PaddedMatrix,
+    output: PaddedMatrix,
     work: Work,
     loss: f64,
     times: Times,
@@ -96,8 +96,8 @@ impl CpuEngine {
             arch: Arch::new(),
             threads,
             clip,
-            input: Table::new(&model.input),
-            output: Table::new(&model.output),
+            input: PaddedMatrix::new(&model.input),
+            output: PaddedMatrix::new(&model.output),
             work: match objective {
                 Objective::Sigmoid => {
                     Work::Sigmoid((0..threads).map(|_| Mutex::default()).collect())
@@ -111,7 +111,7 @@ impl CpuEngine {
     }
 }
 
-/// Runs `work` once on each of `threads` threads, with its number: the current thread is the first,
+/// Spans `work` once on each of `threads` threads, with its number: the current thread is the first,
 /// those of the pool are the others, always by the same numbers, so that their caches have what
 /// they worked on before.
 fn on_all(pool: &ThreadPool, threads: usize, work: impl Fn(usize) + Sync) {
@@ -139,7 +139,7 @@ fn sigmoid_step(
     arch: Arch,
     pool: &ThreadPool,
     batch: &Batch,
-    [input, output]: [&mut Table; 2],
+    [input, output]: [&mut PaddedMatrix; 2],
     threads: &mut [Mutex<Scratch>],
     step: Step,
     times: &mut Times,
@@ -152,7 +152,7 @@ fn sigmoid_step(
         key: fixed_point::key(batch.words_before),
     };
     let next = AtomicUsize::new(0);
-    let chunk = (batch.runs() / (CHUNKS * threads.len())).clamp(1, POOL_RUNS);
+    let chunk = (batch.spans() / (CHUNKS * threads.len())).clamp(1, POOL_SPANS);
     for scratch in &mut *threads {
         scratch
             .get_mut()
@@ -165,13 +165,13 @@ fn sigmoid_step(
             .unwrap_or_else(PoisonError::into_inner);
         loop {
             let first = next.fetch_add(chunk, Ordering::Relaxed);
-            if first >= batch.runs() {
+            if first >= batch.spans() {
                 break;
             }
-            let runs = first..batch.runs().min(first + chunk);
+            let spans = first..batch.spans().min(first + chunk);
             arch.dispatch(Train {
                 batch,
-                runs,
+                spans,
                 input,
                 output,
                 format,
@@ -217,12 +217,12 @@ fn sigmoid_step(
         ));
     });
     times.apply += started.elapsed();
-    // Summed in the order of the runs: floats, unlike the sums above, are not associative.
-    let mut losses = vec![0.0; batch.runs()];
+    // Summed in the order of the spans: floats, unlike the sums above, are not associative.
+    let mut losses = vec![0.0; batch.spans()];
     scratch
         .iter()
         .flat_map(|scratch| &scratch.losses)
-        .for_each(|&(run, loss)| losses[run] = loss);
+        .for_each(|&(span, loss)| losses[span] = loss);
     losses.iter().sum()
 }
 
@@ -338,9 +338,9 @@ mod tests {
             let model = random_model(100, 2);
             let batch = batch_of(ROWS, &windows);
             for objective in OBJECTIVES {
-                let run = |threads| three_steps(engine(&model, objective, threads), &batch);
-                let one = run(1);
-                prop_assert!(one == run(2) && one == run(5));
+                let span = |threads| three_steps(engine(&model, objective, threads), &batch);
+                let one = span(1);
+                prop_assert!(one == span(2) && one == span(5));
             }
         }
     }
@@ -360,7 +360,7 @@ mod tests {
             .collect();
         let batch = batch_of(ROWS, &windows);
         for objective in OBJECTIVES {
-            let run = |arch| {
+            let span = |arch| {
                 three_steps(
                     CpuEngine {
                         arch,
@@ -369,10 +369,10 @@ mod tests {
                     &batch,
                 )
             };
-            let best = run(Arch::new());
-            assert!(best == run(Arch::Scalar));
+            let best = span(Arch::new());
+            assert!(best == span(Arch::Scalar));
             if let Some(v3) = pulp::x86::V3::try_new() {
-                assert!(best == run(Arch::V3(v3)));
+                assert!(best == span(Arch::V3(v3)));
             }
         }
     }

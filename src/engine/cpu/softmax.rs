@@ -12,7 +12,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::apply::{self, Step};
-use super::lanes::{Floats, LANES, Table};
+use super::lanes::{Floats, LANES, PaddedMatrix};
 use super::window::exp_of_negative;
 use crate::batch::{Batch, ByCenter};
 
@@ -66,8 +66,8 @@ impl Default for Scratch {
 pub(super) fn train(
     arch: Arch,
     batch: &Batch,
-    input: &mut Table,
-    output: &mut Table,
+    input: &mut PaddedMatrix,
+    output: &mut PaddedMatrix,
     scratch: &mut Scratch,
     step: Step,
 ) -> f64 {
@@ -126,7 +126,7 @@ fn zeros(values: &mut Vec<Floats>, length: usize) {
 }
 
 /// Writes a table's columns as rows, of `score_width` pieces each.
-fn transpose(table: &Table, score_width: usize, transposed: &mut Vec<Floats>) {
+fn transpose(table: &PaddedMatrix, score_width: usize, transposed: &mut Vec<Floats>) {
     zeros(transposed, table.dim() * score_width);
     transposed
         .par_chunks_exact_mut(score_width)

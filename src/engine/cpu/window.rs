@@ -1,15 +1,15 @@
 //! First half of a step: every window's scores, loss and contributions, from the same W and W'.
 //!
-//! Contributions to a center are added up in floats over the windows of a run, then once in fixed
+//! Contributions to a center are added up in floats over the windows of a span, then once in fixed
 //! point.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::lanes::{Address, Floats, LANES, Table, per_piece, sum_of_lanes, vectors};
+use super::lanes::{Address, Floats, LANES, PaddedMatrix, per_piece, sum_of_lanes, vectors};
 use super::sums::SlotSums;
-use crate::batch::{Batch, Run, TARGET_BLOCK, Target};
+use crate::batch::{Batch, Span, TARGET_BLOCK, Target};
 use crate::engine::fixed_point::{OF_CENTERS, ROUND, Scales, draw};
 
 /// What one thread adds to and works in.
@@ -21,7 +21,7 @@ pub(super) struct Scratch {
     pub(super) centers: SlotSums,
     /// Sums for the rows of W'.
     pub(super) targets: SlotSums,
-    /// The number and the loss of each run that the thread has taken.
+    /// The number and the loss of each span that the thread has taken.
     pub(super) losses: Vec<(usize, f64)>,
     /// Errors of a block of targets: [`TARGET_BLOCK`] for each center of the window.
     errors: Vec<f32>,
@@ -30,8 +30,8 @@ pub(super) struct Scratch {
     scales: Vec<f32>,
     /// Where the row of W and the contributions of each center of the window start, in pieces.
     places: Vec<(usize, usize)>,
-    /// Contributions of the run to its centers, place after place.
-    run: Vec<Floats>,
+    /// Contributions of the span to its centers, place after place.
+    span: Vec<Floats>,
     /// Rows that will be read soon.
     rows_ahead: Vec<Address>,
     /// Sums that will be added to soon.
@@ -47,12 +47,12 @@ impl Scratch {
     }
 }
 
-/// Some runs of a batch, to be trained by one thread.
+/// Some spans of a batch, to be trained by one thread.
 pub(super) struct Train<'a> {
     pub(super) batch: &'a Batch,
-    pub(super) runs: Range<usize>,
-    pub(super) input: &'a Table,
-    pub(super) output: &'a Table,
+    pub(super) spans: Range<usize>,
+    pub(super) input: &'a PaddedMatrix,
+    pub(super) output: &'a PaddedMatrix,
     pub(super) format: Format,
     pub(super) scratch: &'a mut Scratch,
 }
@@ -77,23 +77,23 @@ impl WithSimd for Train<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             batch,
-            runs,
+            spans,
             input,
             output,
             format,
             scratch,
         } = self;
-        for run in runs {
+        for span in spans {
             let mut loss = 0.0;
-            let next = if run + 1 < batch.runs() {
-                batch.run(run + 1).centers
+            let next = if span + 1 < batch.spans() {
+                batch.span(span + 1).centers
             } else {
                 &[]
             };
-            let Run { windows, centers } = batch.run(run);
-            scratch.run.clear();
+            let Span { windows, centers } = batch.span(span);
+            scratch.span.clear();
             scratch
-                .run
+                .span
                 .resize(centers.len() * input.width(), Floats::ZERO);
             for window in windows.clone() {
                 let ahead = Ahead {
@@ -132,19 +132,19 @@ impl WithSimd for Train<'_> {
                     });
                 }
             }
-            add_run(simd, batch, run, format, scratch);
-            scratch.losses.push((run, loss));
+            add_span(simd, batch, span, format, scratch);
+            scratch.losses.push((span, loss));
         }
     }
 }
 
-/// Adds the contributions of a run to the sums of its centers.
+/// Adds the contributions of a span to the sums of its centers.
 #[inline(always)]
-fn add_run<S: Simd>(simd: S, batch: &Batch, run: usize, format: Format, scratch: &mut Scratch) {
-    let centers = batch.run(run).centers;
-    let width = scratch.run.len() / centers.len().max(1);
-    let draw = simd.splat_f32s(draw(format.key, run as u32 | OF_CENTERS));
-    for (&slot, contributions) in centers.iter().zip(scratch.run.chunks_exact(width.max(1))) {
+fn add_span<S: Simd>(simd: S, batch: &Batch, span: usize, format: Format, scratch: &mut Scratch) {
+    let centers = batch.span(span).centers;
+    let width = scratch.span.len() / centers.len().max(1);
+    let draw = simd.splat_f32s(draw(format.key, span as u32 | OF_CENTERS));
+    for (&slot, contributions) in centers.iter().zip(scratch.span.chunks_exact(width.max(1))) {
         let scale = simd.splat_f32s(format.centers.scale(batch.center_bits[slot as usize]));
         let before = scratch.centers.touch(slot as usize);
         let sums = &mut scratch.centers.sums[slot as usize * width..][..width];
@@ -158,19 +158,19 @@ fn add_run<S: Simd>(simd: S, batch: &Batch, run: usize, format: Format, scratch:
 /// What will be needed soon, as is known by now.
 struct Ahead<'a> {
     batch: &'a Batch,
-    /// Those of the run.
+    /// Those of the span.
     windows: &'a Range<usize>,
     window: usize,
-    /// The centers of the run, and of the next.
+    /// The centers of the span, and of the next.
     centers: &'a [u32],
     next: &'a [u32],
-    input: &'a Table,
-    output: &'a Table,
+    input: &'a PaddedMatrix,
+    output: &'a PaddedMatrix,
 }
 
 impl Ahead<'_> {
     /// Lists the rows and sums of the next window's targets and, spread over the windows of the
-    /// run, the sums of its centers, and the rows of the next run's.
+    /// span, the sums of its centers, and the rows of the next span's.
     #[inline(always)]
     fn list(&self, scratch: &mut Scratch) {
         let Self {
@@ -218,12 +218,12 @@ impl Ahead<'_> {
 /// A window's centers with up to [`TARGET_BLOCK`] of its targets.
 struct Block<'a> {
     batch: &'a Batch,
-    /// Those of the run, and where among them are the window's.
+    /// Those of the span, and where among them are the window's.
     centers: &'a [u32],
     places: &'a [u8],
     targets: &'a [Target],
-    input: &'a Table,
-    output: &'a Table,
+    input: &'a PaddedMatrix,
+    output: &'a PaddedMatrix,
     /// The scales of the sums for W'.
     scales: Scales,
     /// By what the window's contributions are rounded.
@@ -335,7 +335,7 @@ impl Block<'_> {
             row_scales[j] = scales.scale(batch.target_bits[slot]);
         }
         let rows = vectors::<S>(rows);
-        let run: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.run);
+        let span: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.span);
         let target_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.targets.sums);
         for at in 0..width * per_piece::<S>() {
             // A line at a time: many at once would wait for each other.
@@ -358,7 +358,7 @@ impl Block<'_> {
                 .zip(scratch.errors.chunks_exact(TARGET_BLOCK))
             {
                 let x = rows[row * per_piece::<S>() + at];
-                let sum = &mut run[sum * per_piece::<S>() + at];
+                let sum = &mut span[sum * per_piece::<S>() + at];
                 let mut contribution = *sum;
                 for j in 0..T {
                     let error = simd.splat_f32s(errors[j]);

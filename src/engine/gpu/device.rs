@@ -167,7 +167,7 @@ impl Device {
         }
     }
 
-    /// Runs a recording; waits while too many are under way.
+    /// Spans a recording; waits while too many are under way.
     pub(super) fn submit(&mut self, encoder: CommandEncoder) -> Result<()> {
         self.in_flight
             .push_back(self.queue.submit([encoder.finish()]));

@@ -11,7 +11,7 @@ use self::Access::{Read, ReadWrite};
 use super::accessors::Use;
 use super::device::Device;
 use super::tables::Shards;
-use crate::batch::RUN_CENTERS;
+use crate::batch::SPAN_CENTERS;
 use crate::model::Storage;
 
 /// How a kernel uses a buffer.
@@ -55,7 +55,7 @@ const KERNELS: [&Kernel; 9] = [
 pub(super) const WINDOW: Kernel = Kernel {
     name: "window",
     fragments: &[
-        shader!("run_sums_workgroup"),
+        shader!("span_sums_workgroup"),
         FIXED_POINT,
         shader!("window"),
     ],
@@ -64,7 +64,7 @@ pub(super) const WINDOW: Kernel = Kernel {
 };
 pub(super) const WINDOW_OF_WIDE_ROWS: Kernel = Kernel {
     name: "window",
-    fragments: &[shader!("run_sums_storage"), FIXED_POINT, shader!("window")],
+    fragments: &[shader!("span_sums_storage"), FIXED_POINT, shader!("window")],
     bindings: &[Read, ReadWrite, Read, ReadWrite],
     matrices: OF_WINDOW,
 };
@@ -141,8 +141,8 @@ pub(super) struct Layout {
     pub(super) groups: usize,
     /// Groups of four elements in a row.
     pub(super) width: u32,
-    /// Whether the contributions of a run to its centers fit into the memory of a workgroup.
-    pub(super) run_sums_fit: bool,
+    /// Whether the contributions of a span to its centers fit into the memory of a workgroup.
+    pub(super) span_sums_fit: bool,
     /// How matrices are cut.
     pub(super) shards: Shards,
     /// In what the tables are stored.
@@ -157,15 +157,15 @@ impl Layout {
         self.width.div_ceil(self.lanes)
     }
 
-    /// Groups of four elements of the centers that a run may have.
-    pub(super) fn run_sums(&self) -> u32 {
-        RUN_CENTERS as u32 * self.width
+    /// Groups of four elements of the centers that a span may have.
+    pub(super) fn span_sums(&self) -> u32 {
+        SPAN_CENTERS as u32 * self.width
     }
 
     /// Bytes of a workgroup's memory that its kernels take at most.
     pub(super) fn workgroup_bytes(&self) -> u32 {
-        let sums = if self.run_sums_fit {
-            self.run_sums()
+        let sums = if self.span_sums_fit {
+            self.span_sums()
         } else {
             0
         };
@@ -286,8 +286,8 @@ impl Kernel {
         if layout.subgroups {
             constants.push(("ONE_SUBGROUP", f64::from(u8::from(layout.one_subgroup))));
         }
-        if self.knows("RUN_SUMS") {
-            constants.push(("RUN_SUMS", f64::from(layout.run_sums())));
+        if self.knows("SPAN_SUMS") {
+            constants.push(("SPAN_SUMS", f64::from(layout.span_sums())));
         }
         constants.extend_from_slice(overrides);
         let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
@@ -353,7 +353,7 @@ mod tests {
             one_subgroup: false,
             groups: 1,
             width: 32,
-            run_sums_fit: true,
+            span_sums_fit: true,
             shards,
             storage,
             checks: true,

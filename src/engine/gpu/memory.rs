@@ -1,11 +1,11 @@
 //! The memory that the engine takes on the device.
 
 use super::device::READ_BYTES;
-use super::program::{MAX_GROUPS, PRODUCT_TILE, RUN_SUMS_BYTES};
+use super::program::{MAX_GROUPS, PRODUCT_TILE, SPAN_SUMS_BYTES};
 use super::tables::Shards;
 use super::upload::HEADER_WORDS;
 use super::{LOSSES, SCORES, UPLOADS};
-use crate::batch::RUN_CENTERS;
+use crate::batch::SPAN_CENTERS;
 use crate::engine::Objective;
 use crate::engine::memory::{Allocation, Sizes};
 
@@ -42,11 +42,11 @@ pub fn buffers(sizes: &Sizes) -> Vec<Allocation> {
         Objective::Sigmoid => buffers.extend([
             Allocation::new("sums of centers", with_room(batch.center_rows * row)),
             Allocation::new("sums of targets", with_room(batch.target_rows * row)),
-            Allocation::new("losses of runs", with_room(batch.runs * 4)),
+            Allocation::new("losses of spans", with_room(batch.spans * 4)),
             // At most: none where a workgroup's memory has room for them.
             Allocation::new(
-                "sums of runs",
-                with_room((batch.runs * RUN_CENTERS as u64 * row).min(RUN_SUMS_BYTES)),
+                "sums of spans",
+                with_room((batch.spans * SPAN_CENTERS as u64 * row).min(SPAN_SUMS_BYTES)),
             ),
         ]),
         Objective::Softmax => {

@@ -377,16 +377,16 @@ impl GpuEngine {
             batch.target_rows.len(),
         );
         let row_bytes = self.layout.shards.row_bytes();
-        let (_, run_sums) = program::runs_at_once(self.layout, batch.runs());
+        let (_, span_sums) = program::spans_at_once(self.layout, batch.spans());
         let scratch = [
             centers as u64 * row_bytes,
             targets as u64 * row_bytes,
-            batch.runs() as u64 * 4,
-            run_sums,
+            batch.spans() as u64 * 4,
+            span_sums,
         ];
         self.record(
             &scratch,
-            &program::sigmoid(self.layout, batch.runs(), centers, targets),
+            &program::sigmoid(self.layout, batch.spans(), centers, targets),
             windows,
         )
     }
@@ -578,12 +578,12 @@ fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) 
             MAX_GROUPS
         },
         width,
-        run_sums_fit: true,
+        span_sums_fit: true,
         shards,
         storage: options.storage,
         checks: options.shader_checks,
     };
-    layout.run_sums_fit = layout.workgroup_bytes() <= workgroup_bytes;
+    layout.span_sums_fit = layout.workgroup_bytes() <= workgroup_bytes;
     layout
 }
 
@@ -639,7 +639,7 @@ mod tests {
         }
     }
 
-    /// Workgroups of several subgroups, and rows so wide that the sums of a run lie in a buffer.
+    /// Workgroups of several subgroups, and rows so wide that the sums of a span lie in a buffer.
     #[test]
     fn wide_rows_agree() {
         let windows = window_strategy()
@@ -655,7 +655,7 @@ mod tests {
             let mut engine = engine(&random_model(dim, 4), Objective::Sigmoid, |options| {
                 options.lanes = lanes
             });
-            assert_eq!(engine.layout.run_sums_fit, fit, "{dim} {lanes:?}");
+            assert_eq!(engine.layout.span_sums_fit, fit, "{dim} {lanes:?}");
             agree_after_steps(&mut engine, Objective::Sigmoid, &windows, 0.25);
         }
     }

@@ -85,8 +85,8 @@ type StageTable = [(&'static Kernel, Option<bool>, &'static [Bound])];
 const OF_SIGMOID: &[Between] = &[
     matrix("sums of centers"),
     matrix("sums of targets"),
-    plain("losses of runs"),
-    plain("sums of runs"),
+    plain("losses of spans"),
+    plain("sums of spans"),
 ];
 
 /// Kernel, for `apply` whether to W', and bindings.
@@ -174,7 +174,7 @@ impl Program {
         output_rows: usize,
     ) -> Self {
         let (table, scratch) = match objective {
-            Objective::Sigmoid if layout.run_sums_fit => (SIGMOID, OF_SIGMOID),
+            Objective::Sigmoid if layout.span_sums_fit => (SIGMOID, OF_SIGMOID),
             Objective::Sigmoid => (SIGMOID_OF_WIDE_ROWS, OF_SIGMOID),
             Objective::Softmax => (SOFTMAX, OF_SOFTMAX),
         };
@@ -221,29 +221,29 @@ fn tiles(stage: usize, rows: usize, columns: usize) -> Dispatch {
     }
 }
 
-/// Bytes that the sums of runs take in a buffer, where they are not in the memory of workgroups.
-pub(super) const RUN_SUMS_BYTES: u64 = 64 << 20;
+/// Bytes that the sums of spans take in a buffer, where they are not in the memory of workgroups.
+pub(super) const SPAN_SUMS_BYTES: u64 = 64 << 20;
 
-/// Workgroups that take runs, and the bytes that their sums take in a buffer.
-pub(super) fn runs_at_once(layout: Layout, runs: usize) -> (usize, u64) {
-    if layout.run_sums_fit {
-        return (runs, 0);
+/// Workgroups that take spans, and the bytes that their sums take in a buffer.
+pub(super) fn spans_at_once(layout: Layout, spans: usize) -> (usize, u64) {
+    if layout.span_sums_fit {
+        return (spans, 0);
     }
-    let bytes = 16 * u64::from(layout.run_sums());
-    let groups = runs
+    let bytes = 16 * u64::from(layout.span_sums());
+    let groups = spans
         .min(layout.groups)
-        .min((RUN_SUMS_BYTES / bytes).max(1) as usize);
+        .min((SPAN_SUMS_BYTES / bytes).max(1) as usize);
     (groups, groups as u64 * bytes)
 }
 
 /// A step of [`Objective::Sigmoid`].
 pub(super) fn sigmoid(
     layout: Layout,
-    runs: usize,
+    spans: usize,
     centers: usize,
     targets: usize,
 ) -> [Dispatch; 4] {
-    let (groups, _) = runs_at_once(layout, runs);
+    let (groups, _) = spans_at_once(layout, spans);
     [
         line(0, groups, layout),
         line(1, centers, layout),

@@ -12,10 +12,10 @@ use crate::engine::fixed_point::{self, least_room};
 #[repr(C)]
 struct Header {
     losses: u32,
-    runs: u32,
-    run_windows: u32,
-    run_center_offsets: u32,
-    run_centers: u32,
+    spans: u32,
+    span_windows: u32,
+    span_center_offsets: u32,
+    span_centers: u32,
     center_offsets: u32,
     centers: u32,
     target_offsets: u32,
@@ -89,11 +89,11 @@ impl<'a> Upload<'a> {
 pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
     let mut upload = Upload::begin(words);
     let header = Header {
-        losses: batch.runs() as u32,
-        runs: batch.runs() as u32,
-        run_windows: upload.append(&batch.run_windows),
-        run_center_offsets: upload.append(&batch.run_center_offsets),
-        run_centers: upload.append(&batch.run_centers),
+        losses: batch.spans() as u32,
+        spans: batch.spans() as u32,
+        span_windows: upload.append(&batch.span_windows),
+        span_center_offsets: upload.append(&batch.span_center_offsets),
+        span_centers: upload.append(&batch.span_centers),
         center_offsets: upload.append(&batch.center_offsets),
         centers: upload.append_bytes(&batch.centers),
         target_offsets: upload.append(&batch.target_offsets),
@@ -151,10 +151,13 @@ pub(super) const HEADER_OFFSETS: [(&str, usize); 23] = {
     use std::mem::offset_of;
     [
         ("losses", offset_of!(Header, losses)),
-        ("runs", offset_of!(Header, runs)),
-        ("run_windows", offset_of!(Header, run_windows)),
-        ("run_center_offsets", offset_of!(Header, run_center_offsets)),
-        ("run_centers", offset_of!(Header, run_centers)),
+        ("spans", offset_of!(Header, spans)),
+        ("span_windows", offset_of!(Header, span_windows)),
+        (
+            "span_center_offsets",
+            offset_of!(Header, span_center_offsets),
+        ),
+        ("span_centers", offset_of!(Header, span_centers)),
         ("center_offsets", offset_of!(Header, center_offsets)),
         ("centers", offset_of!(Header, centers)),
         ("target_offsets", offset_of!(Header, target_offsets)),

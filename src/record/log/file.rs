@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::{Record, StartRecord, record, write_line};
 use crate::error::{Error, Result};
 use crate::system::{PATIENCE, lock, write_atomically};
-use crate::train::state::Reached;
+use crate::train::state::TrainState;
 
 /// The record of a run that grows line by line.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl LogFile {
     pub fn begin(
         asked: &Path,
         start: StartRecord,
-        resumed: Option<&Reached>,
+        resumed: Option<&TrainState>,
         mut waiting: impl FnMut(),
     ) -> Result<Self> {
         // A link stays one, and what it leads to is the file.
@@ -175,7 +175,7 @@ impl LogFile {
 impl Earlier {
     /// What a file has recorded of the run that `start` begins again at `reached`; none when it is
     /// no record of that run.
-    fn read(place: PathBuf, start: &StartRecord, reached: &Reached) -> Option<Self> {
+    fn read(place: PathBuf, start: &StartRecord, reached: &TrainState) -> Option<Self> {
         let bytes = fs::read(&place).ok()?;
         let mut lines = bytes
             .split_inclusive(|&byte| byte == b'\n')
@@ -321,15 +321,15 @@ mod tests {
         line(json!({"record": "epoch", "epoch": epoch, "pairs": 7, "loss": 2.5}))
     }
 
-    fn at(steps: u64, epochs: u32) -> Reached {
-        Reached {
+    fn at(steps: u64, epochs: u32) -> TrainState {
+        TrainState {
             steps,
             epochs,
-            ..Reached::default()
+            ..TrainState::default()
         }
     }
 
-    fn begin(path: &Path, start: StartRecord, resumed: Option<&Reached>) -> Result<LogFile> {
+    fn begin(path: &Path, start: StartRecord, resumed: Option<&TrainState>) -> Result<LogFile> {
         LogFile::begin(path, start, resumed, || ())
     }
 

@@ -24,7 +24,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{Checkpoint, Fingerprint};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model};
-use crate::train::state::{Reached, Snapshot};
+use crate::train::state::{Snapshot, TrainState};
 
 const MAGIC: [u8; 8] = *b"w2v-ckpt";
 
@@ -43,7 +43,7 @@ const PIECE: usize = 1 << 14;
 #[derive(Serialize, Deserialize)]
 struct Header {
     run: Fingerprint,
-    reached: Reached,
+    reached: TrainState,
     dim: usize,
     input_rows: usize,
     output_rows: usize,
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_lying_header_is_refused() {
         for dim in [0, 1 << 40, usize::MAX] {
-            let reached = Reached::default();
+            let reached = TrainState::default();
             let run = of(&Config::default());
             let header = Header {
                 run,

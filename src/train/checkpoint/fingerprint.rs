@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::batch::Source;
+use crate::batch::Batcher;
 use crate::config::{Config, Loss};
 use crate::engine::Engine;
 use crate::quantity::{count, plural};
@@ -40,7 +40,7 @@ impl Fingerprint {
         Self {
             settings: data.config.settings(),
             vocabulary: of_vocabulary(&data.vocab),
-            corpus: of_text(&data.source),
+            corpus: of_text(&data.batcher),
             held_out: data.validation.as_deref().map(of_text),
             init: Init::default(),
             engine: engine.describe(),
@@ -122,7 +122,7 @@ impl Fingerprint {
                 count(now.words)
             ));
         }
-        if self.corpus != of_text(&data.source)
+        if self.corpus != of_text(&data.batcher)
             || self.held_out != data.validation.as_deref().map(of_text)
         {
             return Err(
@@ -159,10 +159,10 @@ fn of_vocabulary(vocab: &Vocab) -> Digest {
     }
 }
 
-fn of_text(source: &Source) -> Digest {
+fn of_text(batcher: &Batcher) -> Digest {
     Digest {
-        words: source.store.tokens(),
-        hash: source.store.digest(),
+        words: batcher.store.tokens(),
+        hash: batcher.store.digest(),
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Folder {
 
 /// What was found in a folder.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedCheckpoint {
     /// The newest checkpoint that is whole.
     pub checkpoint: Checkpoint,
     /// What is wrong with newer ones. They were given other names.
@@ -104,13 +104,13 @@ impl Folder {
     /// # Errors
     /// [`Error::Format`] when all are damaged, [`Error::Setting`] when another version wrote the
     /// newest one that is whole, [`Error::Io`] when one cannot be read.
-    pub fn load(&self) -> Result<Option<Loaded>> {
+    pub fn load(&self) -> Result<Option<LoadedCheckpoint>> {
         let mut damaged = Vec::new();
         for (_, path) in self.files()? {
             match file::read(&path) {
                 Ok(checkpoint) => {
                     damaged.iter().try_for_each(set_aside)?;
-                    return Ok(Some(Loaded {
+                    return Ok(Some(LoadedCheckpoint {
                         checkpoint,
                         damaged,
                     }));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn loaded_step(folder: &Folder) -> (u64, usize) {
-        let Loaded {
+        let LoadedCheckpoint {
             checkpoint,
             damaged,
         } = folder.load().unwrap().unwrap();

@@ -20,7 +20,7 @@ mod saver;
 use std::path::PathBuf;
 
 pub use self::fingerprint::Fingerprint;
-pub use self::folder::{Folder, Loaded};
+pub use self::folder::{Folder, LoadedCheckpoint};
 pub use self::saver::{Every, Saver};
 use super::dataset::Dataset;
 use super::state::Snapshot;
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::engine::tests::random_model;
     use crate::event::Epoch;
-    use crate::train::state::{Mean, Reached};
+    use crate::train::state::{Mean, TrainState};
 
     /// A run of nothing, after some steps.
     pub(super) fn snapshot(steps: u64, with_best: bool) -> Snapshot {
@@ -97,7 +97,7 @@ mod tests {
             validation: Some(1.0 / 3.0),
         };
         Snapshot {
-            reached: Reached {
+            reached: TrainState {
                 steps,
                 words: u64::MAX,
                 loss: Mean {
@@ -106,7 +106,7 @@ mod tests {
                 },
                 best: with_best.then_some(epoch),
                 elapsed: Duration::new(3, 999_999_999),
-                ..Reached::default()
+                ..TrainState::default()
             },
             model: random_model(3, steps),
             best: with_best.then(|| Arc::new(random_model(3, steps + 1))),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub use self::probe::{Estimate, probe};
 use super::dataset::Dataset;
-use crate::batch::{GROUP_BLOCKS, RUN, RUN_CENTERS, Targets};
+use crate::batch::{GROUP_BLOCKS, SPAN, SPAN_CENTERS, Targets};
 use crate::corpus::BLOCK_TOKENS;
 use crate::engine::cpu;
 use crate::engine::gpu::{self, AdapterSummary};
@@ -67,16 +67,16 @@ pub struct Plan {
     /// Windows in a minibatch, about.
     pub batch: u64,
     /// Memory of the host.
-    pub host: Host,
+    pub host: HostMemory,
     /// Memory of the GPU.
-    pub device: Option<Device>,
+    pub device: Option<DeviceMemory>,
     /// Disk space.
     pub disk: Vec<Stored>,
 }
 
 /// Memory of the host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Host {
+pub struct HostMemory {
     /// What is in memory by now.
     pub held: Vec<Allocation>,
     /// What the run will add, as if all were there at once.
@@ -89,7 +89,7 @@ pub struct Host {
 
 /// Memory of the GPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Device {
+pub struct DeviceMemory {
     /// Its name.
     pub adapter: String,
     /// The engine's buffers.
@@ -126,21 +126,23 @@ impl Plan {
         let sizes = Sizes {
             objective: data.objective(),
             input_rows: data.vocab.len() as u64,
-            output_rows: data.source.output_rows() as u64,
+            output_rows: data.batcher.output_rows() as u64,
             dim: data.config.dim as u64,
             storage: data.config.storage,
             batch: batch_sizes(data, windows),
         };
-        let device = setup.adapter.map(|adapter| Device::new(&sizes, adapter));
+        let device = setup
+            .adapter
+            .map(|adapter| DeviceMemory::new(&sizes, adapter));
         Self {
             vocabulary: sizes.input_rows,
             output_rows: sizes.output_rows,
             dim: sizes.dim,
-            epochs: data.source.epochs,
-            words: data.source.store.tokens(),
+            epochs: data.batcher.epochs,
+            words: data.batcher.store.tokens(),
             batches,
-            batch: data.source.batch as u64,
-            host: Host::new(data, &sizes, setup, device.as_ref()),
+            batch: data.batcher.batch as u64,
+            host: HostMemory::new(data, &sizes, setup, device.as_ref()),
             device,
             disk: disk(data, &sizes, setup),
         }
@@ -152,7 +154,7 @@ impl Plan {
     /// # Errors
     /// [`Error::HostMemory`] or [`Error::DiskSpace`], with what to change.
     pub fn check(&self) -> Result<()> {
-        let Host {
+        let HostMemory {
             buffers,
             needed,
             available,
@@ -198,31 +200,31 @@ impl Plan {
 /// Windows in a batch, and batches of the run, if subsampling keeps as many words of each group as
 /// it does on average.
 fn batches(data: &Dataset) -> (u64, u64) {
-    let source = &data.source;
-    let groups = source.store.blocks().div_ceil(GROUP_BLOCKS).max(1);
+    let batcher = &data.batcher;
+    let groups = batcher.store.blocks().div_ceil(GROUP_BLOCKS).max(1);
     let kept = data.prepared.kept / groups as f64;
-    let runs = (kept / RUN as f64).ceil().max(1.0);
-    let per_group = (kept / source.batch as f64).round().clamp(1.0, runs);
+    let spans = (kept / SPAN as f64).ceil().max(1.0);
+    let per_group = (kept / batcher.batch as f64).round().clamp(1.0, spans);
     let windows = (kept / per_group).ceil() as u64;
     (
         windows,
-        groups as u64 * per_group as u64 * u64::from(source.epochs),
+        groups as u64 * per_group as u64 * u64::from(batcher.epochs),
     )
 }
 
 /// The arrays of a batch of so many positions.
 fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
-    let source = &data.source;
-    let window = u64::from(source.windows.window);
+    let batcher = &data.batcher;
+    let window = u64::from(batcher.windows.window);
     // To both sides of a position; a width drawn from 1 to `window` is half of that and a half on
     // average.
     let centers = positions
-        * if source.windows.fixed {
+        * if batcher.windows.fixed {
             2 * window
         } else {
             window + 1
         };
-    let (windows, targets) = match &*source.targets {
+    let (windows, targets) = match &*batcher.targets {
         Targets::Negatives(negatives) if negatives.per_pair => {
             (centers, centers * (1 + u64::from(negatives.count)))
         }
@@ -233,22 +235,22 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
         ),
         Targets::Context => (positions, positions),
     };
-    // A run of positions has as many centers, and those that its windows reach beyond it, unless
+    // A span of positions has as many centers, and those that its windows reach beyond it, unless
     // they are too many for one.
-    let reached = (positions + positions.div_ceil(RUN as u64) * 2 * window).min(centers);
-    let run_centers = if RUN as u64 + 2 * window <= RUN_CENTERS as u64 {
+    let reached = (positions + positions.div_ceil(SPAN as u64) * 2 * window).min(centers);
+    let span_centers = if SPAN as u64 + 2 * window <= SPAN_CENTERS as u64 {
         reached
     } else {
         centers
     };
-    let runs = positions
-        .div_ceil(RUN as u64)
-        .max(run_centers.div_ceil(RUN_CENTERS as u64));
+    let spans = positions
+        .div_ceil(SPAN as u64)
+        .max(span_centers.div_ceil(SPAN_CENTERS as u64));
     let center_rows = reached.min(data.vocab.len() as u64);
-    let target_rows = targets.min(source.output_rows() as u64);
+    let target_rows = targets.min(batcher.output_rows() as u64);
     BatchSizes {
-        runs,
-        run_centers,
+        spans,
+        span_centers,
         windows,
         centers,
         targets,
@@ -259,11 +261,11 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
 
 /// Inner nodes on the path of a word, on average over the words that subsampling keeps.
 fn path_length(data: &Dataset) -> f64 {
-    let Targets::Path(tree) = &*data.source.targets else {
+    let Targets::Path(tree) = &*data.batcher.targets else {
         return 1.0;
     };
     let kept = |(id, &count): (u32, &u64)| {
-        let kept = count as f64 * data.source.subsampler.probability(id);
+        let kept = count as f64 * data.batcher.subsampler.probability(id);
         (kept, kept * tree.path(id).len() as f64)
     };
     let each = (0..).zip(data.vocab.counts()).map(kept);
@@ -280,8 +282,13 @@ fn model_bytes(sizes: &Sizes) -> u64 {
     (sizes.input_rows + sizes.output_rows) * sizes.dim * 4
 }
 
-impl Host {
-    fn new(data: &Dataset, sizes: &Sizes, setup: &Setup<'_>, device: Option<&Device>) -> Self {
+impl HostMemory {
+    fn new(
+        data: &Dataset,
+        sizes: &Sizes,
+        setup: &Setup<'_>,
+        device: Option<&DeviceMemory>,
+    ) -> Self {
         let model = model_bytes(sizes);
         let threads = setup.batcher_threads as u64;
         let rows = sizes.input_rows + sizes.output_rows;
@@ -329,7 +336,7 @@ fn held(data: &Dataset) -> Vec<Allocation> {
         "vocabulary",
         text as u64 + words * WORD_BYTES,
     )];
-    match &*data.source.targets {
+    match &*data.batcher.targets {
         Targets::Negatives(_) => held.push(Allocation::new("noise words", words * NOISE_BYTES)),
         Targets::Path(tree) => {
             let nodes: usize = (0..words as u32).map(|word| tree.path(word).len()).sum();
@@ -343,7 +350,7 @@ fn held(data: &Dataset) -> Vec<Allocation> {
     held
 }
 
-impl Device {
+impl DeviceMemory {
     fn new(sizes: &Sizes, adapter: &AdapterSummary) -> Self {
         let buffers = gpu::buffers(sizes);
         let bindings = gpu::bindings(
@@ -373,7 +380,7 @@ fn disk(data: &Dataset, sizes: &Sizes, setup: &Setup<'_>) -> Vec<Stored> {
             available,
         }
     };
-    let tokens = data.source.store.tokens() + data.prepared.held_out;
+    let tokens = data.batcher.store.tokens() + data.prepared.held_out;
     let mut disk = vec![stored(
         "token store",
         std::env::temp_dir(),
@@ -413,7 +420,7 @@ mod tests {
     fn all_that_goes_to_a_disk_counts() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let host = Host {
+        let host = HostMemory {
             held: Vec::new(),
             buffers: Vec::new(),
             needed: 5,

@@ -30,7 +30,7 @@ pub fn probe(
     batcher_threads: usize,
     limit: Duration,
 ) -> Result<Estimate> {
-    let mut batches = data.source.batches(batcher_threads);
+    let mut batches = data.batcher.batches(batcher_threads);
     let begun = Instant::now();
     let (mut all, mut first) = (0, None);
     while let Some(batch) = batches.next().transpose()? {
@@ -54,7 +54,7 @@ pub fn probe(
         _ => (all, elapsed.as_secs_f64()),
     };
     let words_per_second = words as f64 / seconds.max(1e-9);
-    let held_out = data.prepared.held_out * u64::from(data.source.epochs);
+    let held_out = data.prepared.held_out * u64::from(data.batcher.epochs);
     let training_seconds = (data.total_words() + held_out) as f64 / words_per_second.max(1e-9);
     Ok(Estimate {
         words,

@@ -8,20 +8,20 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::input::Input;
-use super::output::{Output, Table};
+use super::output::{Output, VectorTable};
 use super::rows::{
     Checked, MAX_WORD_BYTES, Rows, cut_short, fits_field, or_take, quoted, runs_on, word2vec_header,
 };
 use super::text::is_text;
-use super::{Dtype, Holds, Kind, Loaded};
+use super::{Abilities, Dtype, FormatSpec, LoadedVectors};
 use crate::error::Result;
 use crate::text::unmarked;
 
-pub(super) static FORMAT: Kind = Kind {
+pub(super) static FORMAT: FormatSpec = FormatSpec {
     extensions: &["bin"],
     title: "word2vec binary",
     words: None,
-    holds: Holds::WORDS,
+    holds: Abilities::WORDS,
     fits: fits_field,
     value_bytes: 4,
     read,
@@ -34,7 +34,7 @@ const MAX_HEADER_BYTES: u64 = 100;
 /// How a model of fastText begins, whose files have the same extension.
 const FASTTEXT: &[u8] = &793_712_314i32.to_le_bytes();
 
-fn read(input: &mut Input<'_>) -> Result<Loaded> {
+fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     input.skip_mark()?;
     let mut word = Vec::new();
     input.read_until(b'\n', MAX_HEADER_BYTES, &mut word)?;
@@ -197,7 +197,7 @@ fn is_shifted(word: &str) -> bool {
     is_broken || word.contains(char::is_control) && !word.trim().is_empty()
 }
 
-fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     writeln!(out, "{} {}", table.rows, table.matrix.dim())?;
     table.write_rows(out, |word, row, line| {
         line.extend_from_slice(word.as_bytes());

@@ -3,25 +3,25 @@
 use std::io::{self, Write};
 
 use super::input::Input;
-use super::output::{Output, Table};
+use super::output::{Output, VectorTable};
 use super::rows::{Checked, Rows, SEPARATORS, Words, fits_field, quoted, word2vec_header};
 use super::text::{next_row, push_line, usual_dim};
-use super::{Holds, Kind, Loaded, MARK, TEXT_VALUE_BYTES};
+use super::{Abilities, FormatSpec, LoadedVectors, MARK, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::text::BYTE_ORDER_MARK;
 
-pub(super) static FORMAT: Kind = Kind {
+pub(super) static FORMAT: FormatSpec = FormatSpec {
     extensions: &["glove"],
     title: "GloVe text",
     words: None,
-    holds: Holds::WORDS,
+    holds: Abilities::WORDS,
     fits: fits_field,
     value_bytes: TEXT_VALUE_BYTES,
     read,
     write,
 };
 
-fn read(input: &mut Input<'_>) -> Result<Loaded> {
+fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     input.start_text()?;
     let dim = dim(input).map_err(|why| input.wrong("line 1".to_owned(), why))?;
     let mut rows = Rows::begin(Words::new(input.reading), dim);
@@ -66,7 +66,7 @@ fn dim(input: &Input<'_>) -> Checked<usize> {
         .ok_or_else(|| format!("{} has no values", quoted(first)))
 }
 
-fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     // What looks like a byte order mark and is none has one before it.
     if table
         .words()

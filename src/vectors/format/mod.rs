@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use input::Input;
 pub use odd::Oddities;
 use output::Output;
-pub use output::{Dtype, Table};
+pub use output::{Dtype, VectorTable};
 pub use reading::{Reading, format_parser};
 use rows::{Checked, unfit};
 use words::WordsFile;
@@ -47,7 +47,7 @@ use crate::text::without_packing;
 use crate::vocab::Vocab;
 
 /// Every format, in the order in which messages name them.
-static FORMATS: [&Kind; 6] = [
+static FORMATS: [&FormatSpec; 6] = [
     &text::FORMAT,
     &binary::FORMAT,
     &glove::FORMAT,
@@ -58,10 +58,10 @@ static FORMATS: [&Kind; 6] = [
 
 /// What a file held.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct LoadedVectors {
     /// The vectors.
     pub vectors: Vectors,
-    /// The configuration of the run that made them, as it was given in [`Table::configuration`],
+    /// The configuration of the run that made them, as it was given in [`VectorTable::configuration`],
     /// where the file says.
     pub configuration: Option<String>,
     /// Rows of the file, those left out among them, as far as that is known: where only some were
@@ -73,7 +73,7 @@ pub struct Loaded {
 
 /// What a format can hold beside words and f32 values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holds {
+pub struct Abilities {
     /// Values of 16 bits.
     pub f16: bool,
     /// How often each word occurs.
@@ -82,7 +82,7 @@ pub struct Holds {
     pub configuration: bool,
 }
 
-impl Holds {
+impl Abilities {
     /// Nothing beside them.
     const WORDS: Self = Self {
         f16: false,
@@ -92,20 +92,20 @@ impl Holds {
 }
 
 /// What there is to know of a format.
-struct Kind {
+struct FormatSpec {
     /// In lower case and without the dot; the first is the usual one.
     extensions: &'static [&'static str],
     /// Its name, for messages.
     title: &'static str,
     /// The second file, where the first has no place for words.
     words: Option<WordsFile>,
-    holds: Holds,
+    holds: Abilities,
     /// Whether there is a place for a word as it is.
     fits: fn(&str) -> bool,
     /// Bytes of an f32 value, what stands between two included; of text on average.
     value_bytes: u64,
-    read: fn(&mut Input<'_>) -> Result<Loaded>,
-    write: fn(&Table<'_>, &mut Output<'_>) -> io::Result<()>,
+    read: fn(&mut Input<'_>) -> Result<LoadedVectors>,
+    write: fn(&VectorTable<'_>, &mut Output<'_>) -> io::Result<()>,
 }
 
 /// Bytes that a trained value takes as text, on average: a sign before every other one, a zero, a
@@ -117,7 +117,7 @@ const MARK: char = '\u{feff}';
 
 /// How the vectors lie in a file.
 #[derive(Clone, Copy)]
-pub struct Format(&'static Kind);
+pub struct Format(&'static FormatSpec);
 
 impl Format {
     /// word2vec text.
@@ -191,7 +191,7 @@ impl Format {
     }
 
     /// What it can hold beside words and f32 values.
-    pub fn holds(self) -> Holds {
+    pub fn holds(self) -> Abilities {
         self.0.holds
     }
 
@@ -268,7 +268,7 @@ impl Format {
     ///
     /// # Errors
     /// As [`Reading::read`].
-    pub fn read(self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded> {
+    pub fn read(self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<LoadedVectors> {
         Reading {
             from: Some(self),
             ..Reading::default()
@@ -292,7 +292,7 @@ impl Format {
     pub fn write(
         self,
         path: &Path,
-        table: &Table<'_>,
+        table: &VectorTable<'_>,
         on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         assert_eq!(
@@ -320,7 +320,7 @@ impl Format {
     }
 
     /// Whether there are words, and a place for each.
-    fn check_words(self, table: &Table<'_>) -> Checked<()> {
+    fn check_words(self, table: &VectorTable<'_>) -> Checked<()> {
         if table.rows == 0 {
             return Err("there are no words to write".to_owned());
         }
@@ -379,7 +379,7 @@ pub fn read(path: &Path) -> Result<Vectors> {
 /// # Panics
 /// When there are not as many words as rows.
 pub fn write(path: &Path, vocab: &Vocab, matrix: &Matrix) -> Result<()> {
-    Format::from_path(path)?.write(path, &Table::new(vocab, matrix), &mut |_, _| ())
+    Format::from_path(path)?.write(path, &VectorTable::new(vocab, matrix), &mut |_, _| ())
 }
 
 #[cfg(test)]

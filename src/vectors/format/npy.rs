@@ -4,18 +4,18 @@
 use std::io::{self, Write};
 
 use super::input::Input;
-use super::output::{Output, Table};
+use super::output::{Output, VectorTable};
 use super::rows::{Checked, fits_line, other_size, quoted};
 use super::words::WordsFile;
-use super::{Dtype, Holds, Kind, Loaded};
+use super::{Abilities, Dtype, FormatSpec, LoadedVectors};
 use crate::error::Result;
 use crate::quantity::plural;
 
-pub(super) static FORMAT: Kind = Kind {
+pub(super) static FORMAT: FormatSpec = FormatSpec {
     extensions: &["npy"],
     title: "NumPy, its words in NAME.vocab",
     words: Some(WORDS),
-    holds: Holds {
+    holds: Abilities {
         f16: true,
         counts: true,
         configuration: false,
@@ -39,7 +39,7 @@ const MAX_HEADER_BYTES: usize = 1 << 16;
 /// Where the values begin is a multiple of this.
 const ALIGNMENT: usize = 64;
 
-fn read(input: &mut Input<'_>) -> Result<Loaded> {
+fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     let words_path = WORDS.beside(input.path);
     let listed = WORDS.read(&words_path, input.reading)?;
     let header = read_header(input)?.and_then(|header| Array::new(&header));
@@ -214,7 +214,7 @@ fn tuple(text: &str) -> Option<Vec<u64>> {
         .collect()
 }
 
-fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     out.write_all(&header(table.dtype, table.rows, table.matrix.dim()))?;
     table.write_rows(out, |_, row, bytes| table.dtype.push(row, bytes))
 }

@@ -54,7 +54,7 @@ fn extend<const N: usize>(bytes: &mut Vec<u8>, row: &[f32], encode: impl Fn(f32)
 
 /// What is written: words, a row for each, and what a format may hold beside them.
 #[derive(Clone, Copy, Debug)]
-pub struct Table<'a> {
+pub struct VectorTable<'a> {
     /// The words, with their counts where these are known.
     pub vocab: &'a Vocab,
     /// As many rows as words.
@@ -68,7 +68,7 @@ pub struct Table<'a> {
     pub configuration: Option<&'a str>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> VectorTable<'a> {
     /// All rows as f32, without a configuration.
     pub fn new(vocab: &'a Vocab, matrix: &'a Matrix) -> Self {
         Self {

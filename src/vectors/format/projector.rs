@@ -4,18 +4,18 @@
 use std::io::{self, Write};
 
 use super::input::Input;
-use super::output::{Output, Table};
+use super::output::{Output, VectorTable};
 use super::rows::{Rows, fits_line, quoted};
 use super::words::{Listed, WordsFile};
-use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
+use super::{Abilities, FormatSpec, LoadedVectors, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::quantity::plural;
 
-pub(super) static FORMAT: Kind = Kind {
+pub(super) static FORMAT: FormatSpec = FormatSpec {
     extensions: &["tsv"],
     title: "Embedding Projector, its words in NAME.metadata.tsv",
     words: Some(WORDS),
-    holds: Holds::WORDS,
+    holds: Abilities::WORDS,
     fits: fits_line,
     value_bytes: TEXT_VALUE_BYTES,
     read,
@@ -27,7 +27,7 @@ const WORDS: WordsFile = WordsFile {
     counts: false,
 };
 
-fn read(input: &mut Input<'_>) -> Result<Loaded> {
+fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     input.start_text()?;
     let words_path = WORDS.beside(input.path);
     let Listed { words, left_out } = WORDS.read(&words_path, input.reading)?;
@@ -74,7 +74,7 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     rows.finish(None).map_err(|why| input.wrong_line(why))
 }
 
-fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     table.write_rows(out, |_, row, line| {
         for (index, value) in row.iter().enumerate() {
             let before = if index == 0 { "" } else { "\t" };

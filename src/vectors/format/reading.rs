@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::input::{Input, TakeRow};
-use super::{Format, Loaded, Oddities};
+use super::{Format, LoadedVectors, Oddities};
 use crate::error::Result;
 
 /// How a file of vectors is read, for whoever reads one.
@@ -67,7 +67,11 @@ impl Reading {
     /// [`Error::Format`](crate::Error::Format) with a line or byte position when it is cut short or
     /// holds a row that has not as many finite values as the others, and with `strict` when
     /// anything in it is odd.
-    pub fn read(&self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Loaded> {
+    pub fn read(
+        &self,
+        path: &Path,
+        on_progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<LoadedVectors> {
         self.run(path, on_progress, None)
     }
 
@@ -89,7 +93,7 @@ impl Reading {
         path: &'a Path,
         on_progress: &'a mut dyn FnMut(u64, u64),
         each: Option<TakeRow<'a>>,
-    ) -> Result<Loaded> {
+    ) -> Result<LoadedVectors> {
         let format = self.format(path)?;
         format.files_read(path)?;
         let mut input = Input::open(path, *self, on_progress)?;

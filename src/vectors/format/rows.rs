@@ -1,7 +1,7 @@
 //! What every reader does with rows, and what no row may hold.
 
 use super::odd::{Oddities, Oddity};
-use super::{Dtype, Loaded, MARK, Reading};
+use super::{Dtype, LoadedVectors, MARK, Reading};
 use crate::model::Matrix;
 use crate::quantity::{count, plural};
 use crate::vectors::Vectors;
@@ -185,7 +185,7 @@ impl Rows {
     }
 
     /// What was read. Its header may have promised more or fewer rows.
-    pub(super) fn finish(mut self, promised: Option<u64>) -> Checked<Loaded> {
+    pub(super) fn finish(mut self, promised: Option<u64>) -> Checked<LoadedVectors> {
         let Words { seen, .. } = self.words;
         if self.words.vocab.is_empty() {
             return Err("no row has a word that can be taken".to_owned());
@@ -203,7 +203,7 @@ impl Rows {
             vocab,
             matrix: Matrix::from_values(self.dim, self.values),
         };
-        Ok(Loaded {
+        Ok(LoadedVectors {
             vectors,
             configuration: None,
             rows,

@@ -10,18 +10,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::input::Input;
-use super::output::{Output, Table};
+use super::output::{Output, VectorTable};
 use super::rows::{Checked, fits_header, other_size, quoted};
 use super::words::Listed;
-use super::{Dtype, Holds, Kind, Loaded, Reading};
+use super::{Abilities, Dtype, FormatSpec, LoadedVectors, Reading};
 use crate::error::Result;
 use crate::quantity::plural;
 
-pub(super) static FORMAT: Kind = Kind {
+pub(super) static FORMAT: FormatSpec = FormatSpec {
     extensions: &["safetensors"],
     title: "safetensors",
     words: None,
-    holds: Holds {
+    holds: Abilities {
         f16: true,
         counts: true,
         configuration: true,
@@ -41,7 +41,7 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// The header begins here.
 const LENGTH_BYTES: usize = 8;
 
-fn read(input: &mut Input<'_>) -> Result<Loaded> {
+fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     let header = read_header(input)?;
     let contents = header.and_then(|header| Contents::new(&header, input.reading));
     let Contents {
@@ -60,7 +60,7 @@ fn read(input: &mut Input<'_>) -> Result<Loaded> {
     let loaded = rows
         .finish(Some(promised as u64))
         .map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
-    Ok(Loaded {
+    Ok(LoadedVectors {
         configuration,
         ..loaded
     })
@@ -190,7 +190,7 @@ struct Texts<'a> {
     configuration: Option<&'a str>,
 }
 
-fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     let header = header(table)?;
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
@@ -198,7 +198,7 @@ fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
 }
 
 /// The header, padded such that values are aligned.
-fn header(table: &Table<'_>) -> io::Result<Vec<u8>> {
+fn header(table: &VectorTable<'_>) -> io::Result<Vec<u8>> {
     let words: Vec<&str> = table.words().map(|(word, _)| word).collect();
     let counts: Vec<u64> = table.words().map(|(_, count)| count).collect();
     let counts = counts

@@ -98,7 +98,7 @@ fn read_odd(name: &str, bytes: impl AsRef<[u8]>) -> (Vec<(String, Vec<f32>)>, St
     rows_and_oddities(Reading::default().read(&path, &mut |_, _| ()).unwrap())
 }
 
-fn rows_and_oddities(loaded: Loaded) -> (Vec<(String, Vec<f32>)>, String) {
+fn rows_and_oddities(loaded: LoadedVectors) -> (Vec<(String, Vec<f32>)>, String) {
     let Vectors { vocab, matrix } = &loaded.vectors;
     let rows = vocab
         .words()
@@ -171,10 +171,10 @@ fn assert_round_trip(vectors: &Vectors, dtype: Dtype, configuration: Option<&str
     for name in NAMES {
         let path = folder.path().join(name);
         let format = Format::from_path(&path).unwrap();
-        let table = Table {
+        let table = VectorTable {
             dtype,
             configuration,
-            ..Table::new(&vectors.vocab, &vectors.matrix)
+            ..VectorTable::new(&vectors.vocab, &vectors.matrix)
         };
         if format.check_dtype(dtype).is_err() {
             continue;
@@ -350,9 +350,11 @@ fn many_rows_read_back_and_both_ends_say_how_far_they_are() {
         let format = Format::from_path(&path).unwrap();
         let (mut written, mut read) = (Vec::new(), Vec::new());
         format
-            .write(&path, &Table::new(&vocab, &matrix), &mut |done, all| {
-                written.push((done, all))
-            })
+            .write(
+                &path,
+                &VectorTable::new(&vocab, &matrix),
+                &mut |done, all| written.push((done, all)),
+            )
             .unwrap();
         let back = format
             .read(&path, &mut |done, all| read.push((done, all)))
@@ -956,9 +958,9 @@ fn f16_is_refused_where_it_has_no_place_or_is_too_small() {
     let write = |name: &str, value| {
         let path = folder.path().join(name);
         let vectors = vectors(&["a", "b"], 1, &[1.0, value]);
-        let table = Table {
+        let table = VectorTable {
             dtype: Dtype::F16,
-            ..Table::new(&vectors.vocab, &vectors.matrix)
+            ..VectorTable::new(&vectors.vocab, &vectors.matrix)
         };
         Format::from_path(&path)
             .unwrap()
@@ -999,9 +1001,9 @@ fn only_the_first_rows_are_written_when_asked() {
     let folder = tempfile::tempdir().unwrap();
     for name in NAMES {
         let path = folder.path().join(name);
-        let table = Table {
+        let table = VectorTable {
             rows: 1,
-            ..Table::new(&small.vocab, &small.matrix)
+            ..VectorTable::new(&small.vocab, &small.matrix)
         };
         Format::from_path(&path)
             .unwrap()
@@ -1046,9 +1048,9 @@ fn safetensors_are_the_same_bytes_every_time_and_the_crate_reads_them() {
     vectors.vocab = Vocab::from_words([("a\"", 7), ("é", 0)]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("v.safetensors");
-    let table = Table {
+    let table = VectorTable {
         configuration: Some("{\"dim\":2}"),
-        ..Table::new(&vectors.vocab, &vectors.matrix)
+        ..VectorTable::new(&vectors.vocab, &vectors.matrix)
     };
     let write = || {
         Format::from_path(&path)

@@ -3,21 +3,21 @@
 use std::io::{self, Write};
 
 use super::input::Input;
-use super::output::{Output, Table};
+use super::output::{Output, VectorTable};
 use super::rows::{
     Checked, Rows, SEPARATORS, cut_short, fields, fits_field, or_take, quoted, runs_on,
     word2vec_header,
 };
-use super::{Holds, Kind, Loaded, TEXT_VALUE_BYTES};
+use super::{Abilities, FormatSpec, LoadedVectors, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::quantity::plural;
 use crate::text::unmarked;
 
-pub(super) static FORMAT: Kind = Kind {
+pub(super) static FORMAT: FormatSpec = FormatSpec {
     extensions: &["txt", "vec"],
     title: "word2vec text",
     words: None,
-    holds: Holds::WORDS,
+    holds: Abilities::WORDS,
     fits: fits_field,
     value_bytes: TEXT_VALUE_BYTES,
     read,
@@ -26,7 +26,7 @@ pub(super) static FORMAT: Kind = Kind {
 
 /// Reads a file. Lines may end as on Windows, and spaces may stand at their end, as word2vec.c and
 /// fastText leave them.
-fn read(input: &mut Input<'_>) -> Result<Loaded> {
+fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     input.start_text()?;
     input.next_line()?;
     let header = word2vec_header(unmarked(&input.line)).map_err(|why| why + &no_header_hint(input));
@@ -252,7 +252,7 @@ fn split_row(line: &str, dim: usize) -> Option<(&str, &str)> {
     Some((word, values))
 }
 
-fn write(table: &Table<'_>, out: &mut Output<'_>) -> io::Result<()> {
+fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     writeln!(out, "{} {}", table.rows, table.matrix.dim())?;
     table.write_rows(out, push_line)
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::input::Input;
-use super::output::Table;
+use super::output::VectorTable;
 use super::rows::{Checked, SEPARATORS, Words, quoted};
 use super::{MARK, Reading};
 use crate::error::Result;
@@ -113,7 +113,7 @@ impl WordsFile {
         }
     }
 
-    pub(super) fn write(&self, table: &Table<'_>, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn write(&self, table: &VectorTable<'_>, out: &mut dyn Write) -> io::Result<()> {
         for (row, (word, count)) in table.words().enumerate() {
             // What looks like a byte order mark and is none has one before it.
             let mark = if row == 0 && word.starts_with(MARK) {
