@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use w2v_gpu::batch::Batch;
-use w2v_gpu::config::Config;
+use w2v_gpu::config::{Config, ObjectiveSettings, ScheduleSettings};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
@@ -15,9 +15,15 @@ use w2v_gpu::train::dataset::Dataset;
 fn engine(criterion: &mut Criterion) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
     let config = Config {
-        sample: Some(1e-3),
-        epochs: 1,
-        batch: Some(8192),
+        objective: ObjectiveSettings {
+            sample: Some(1e-3),
+            ..Default::default()
+        },
+        schedule: ScheduleSettings {
+            epochs: 1,
+            batch: Some(8192),
+            ..Default::default()
+        },
         ..Config::default()
     };
     let corpus = Corpus::open(&[path]).expect("the bundled corpus is there");
@@ -43,8 +49,13 @@ fn engine(criterion: &mut Criterion) {
                 }
             });
         });
-        let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, threads)
-            .expect("threads can be started");
+        let mut engine = CpuEngine::new(
+            &data.model(),
+            data.objective(),
+            config.schedule.clip,
+            threads,
+        )
+        .expect("threads can be started");
         group.bench_function(BenchmarkId::new("cpu engine", threads), |bencher| {
             bencher.iter(|| {
                 batches

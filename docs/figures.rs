@@ -16,7 +16,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use rand::Rng;
 use w2v_gpu::batch::Targets;
-use w2v_gpu::config::{Config, Loss};
+use w2v_gpu::config::{Config, Loss, ObjectiveSettings, ScheduleSettings};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::Objective;
 use w2v_gpu::engine::cpu::CpuEngine;
@@ -58,11 +58,17 @@ fn bundled(name: &str) -> PathBuf {
 /// Every pair within five words, every occurrence: what the formulas are about.
 fn config(loss: Loss) -> Config {
     Config {
-        loss,
-        fixed_window: true,
-        sample: Some(0.0),
-        negative: NEGATIVE,
-        epochs: 20,
+        objective: ObjectiveSettings {
+            loss,
+            fixed_window: true,
+            sample: Some(0.0),
+            negative: NEGATIVE,
+            ..Default::default()
+        },
+        schedule: ScheduleSettings {
+            epochs: 20,
+            ..Default::default()
+        },
         ..Config::default()
     }
 }
@@ -77,7 +83,7 @@ fn dataset(config: &Config) -> Result<Dataset> {
 
 /// Trains on the CPU; the model and the loss of the last epoch.
 fn trained(data: &Dataset, objective: Objective) -> Result<(Model, f64)> {
-    let mut engine = CpuEngine::new(&data.model(), objective, data.config.clip, 2)?;
+    let mut engine = CpuEngine::new(&data.model(), objective, data.config.schedule.clip, 2)?;
     let (model, summary) = train(data, &mut engine, TrainOptions::default(), |_| ())?;
     Ok((model, summary.loss))
 }
@@ -204,7 +210,7 @@ fn products(folder: &Path) -> Result<()> {
     observed.sort_unstable();
     let by_count = AliasTable::new(observed.iter().map(|pair| pairs.counts[pair]));
     let centers = AliasTable::new(pairs.of_center.iter().copied());
-    let noise = AliasTable::noise(data.vocab.counts(), data.config.ns_exponent);
+    let noise = AliasTable::noise(data.vocab.counts(), data.config.objective.ns_exponent);
     let mut rng = Key::new(2, 0, Stream::Windows).at(0);
     let seen: Vec<f64> = (0..DRAWS)
         .map(|_| observed[by_count.outcome(rng.next_u64()) as usize])
@@ -263,7 +269,8 @@ fn products(folder: &Path) -> Result<()> {
     )?;
 
     // The optimum where a negative that equals the context is left out: see the page.
-    let weight = |c: u32| (data.vocab.counts()[c as usize] as f64).powf(data.config.ns_exponent);
+    let weight =
+        |c: u32| (data.vocab.counts()[c as usize] as f64).powf(data.config.objective.ns_exponent);
     let total: f64 = (0..data.vocab.len() as u32).map(weight).sum();
     let optimum = |x: u32, c: u32| {
         let count = pairs.counts[&(x, c)];
@@ -292,10 +299,16 @@ fn products(folder: &Path) -> Result<()> {
 /// The loss of a full softmax and the entropy that no model can come below.
 fn softmax() -> Result<()> {
     let config = Config {
-        window: 2,
-        lr: 0.02,
-        epochs: 40,
-        batch: Some(4096),
+        objective: ObjectiveSettings {
+            window: 2,
+            ..(config(Loss::Softmax)).objective
+        },
+        schedule: ScheduleSettings {
+            lr: 0.02,
+            epochs: 40,
+            batch: Some(4096),
+            ..(config(Loss::Softmax)).schedule
+        },
         ..config(Loss::Softmax)
     };
     let data = dataset(&config)?;
@@ -322,7 +335,10 @@ fn softmax() -> Result<()> {
 /// Which matrix answers analogies best.
 fn averages() -> Result<()> {
     let config = Config {
-        sample: Some(1e-3),
+        objective: ObjectiveSettings {
+            sample: Some(1e-3),
+            ..Default::default()
+        },
         ..Config::default()
     };
     println!("## Which embedding\n");

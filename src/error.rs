@@ -1,4 +1,8 @@
-//! What can go wrong, each with the file or flag that mends it.
+//! What can go wrong, each with the file or setting that mends it.
+//!
+//! In the texts of errors, events and notes a setting stands between backticks by its name, with
+//! its value where there is one: `` `min_count` ``, `` `engine = cpu` ``. Whoever shows a text may
+//! write it as its users know it, as the command line does with `--min-count`.
 
 use std::path::{Path, PathBuf};
 
@@ -40,10 +44,10 @@ pub enum Error {
         why: String,
     },
     /// A setting is out of its range.
-    #[error("{flag} {value}: {why}")]
+    #[error("`{setting}` {value}: {why}")]
     Setting {
-        /// The command-line flag of the setting.
-        flag: &'static str,
+        /// The name of the setting, as in configuration files: `min_count`.
+        setting: &'static str,
         /// The value given.
         value: String,
         /// The range, with the reason.
@@ -94,8 +98,8 @@ pub enum Error {
     },
     /// The machine cannot hold the run.
     #[error(
-        "training needs {} of memory ({largest}), but {} are free: lower --dim, --max-vocab or \
-         --batch, raise --min-count, or take fewer --threads",
+        "training needs {} of memory ({largest}), but {} are free: lower `dim`, `max_vocab` or \
+         `batch`, raise `min_count`, or take fewer `threads`",
         two_sizes(*needed, *available)[0],
         two_sizes(*needed, *available)[1]
     )]
@@ -128,8 +132,8 @@ pub enum Error {
     },
     /// The adapter cannot hold the model.
     #[error(
-        "{what} needs {}, but {adapter} allows {}: lower --dim, --max-vocab or --batch, or use \
-         --engine cpu",
+        "{what} needs {}, but {adapter} allows {}: lower `dim`, `max_vocab` or `batch`, or use \
+         `engine = cpu`",
         two_sizes(*needed, *allowed)[0],
         two_sizes(*needed, *allowed)[1]
     )]
@@ -145,8 +149,8 @@ pub enum Error {
     },
     /// The device ran out of memory.
     #[error(
-        "out of memory on the device while {doing}: lower --dim, --max-vocab or --batch, or use \
-         --engine cpu"
+        "out of memory on the device while {doing}: lower `dim`, `max_vocab` or `batch`, or use \
+         `engine = cpu`"
     )]
     DeviceMemory {
         /// What was being done.
@@ -154,8 +158,8 @@ pub enum Error {
     },
     /// The device was lost or rejected work.
     #[error(
-        "the device failed while {doing}: {why}; update its driver, try another --adapter, or use \
-         --engine cpu"
+        "the device failed while {doing}: {why}; update its driver, try another `adapter`, or use \
+         `engine = cpu`"
     )]
     Device {
         /// What was being done.
@@ -172,7 +176,7 @@ pub enum Error {
     /// The loss is no number any more, or far above that of a model that knows nothing.
     #[error(
         "training diverged: the loss was {loss} per pair after batch {step} (learning rate {lr}), \
-         and {blank} before any training; lower --lr or --clip; the output file was not written"
+         and {blank} before any training; lower `lr` or `clip`; the output file was not written"
     )]
     Diverged {
         /// Batches trained until it was noticed.
@@ -190,6 +194,16 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// An [`Error::Setting`]: the name of the setting, the value given, and the range with its
+    /// reason.
+    pub fn setting(setting: &'static str, value: impl ToString, why: impl Into<String>) -> Self {
+        Self::Setting {
+            setting,
+            value: value.to_string(),
+            why: why.into(),
+        }
+    }
+
     /// An [`Error::Io`] maker for `map_err`: what was attempted and where.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io {
@@ -208,7 +222,7 @@ impl Error {
 fn listing(adapters: &[String]) -> String {
     if adapters.is_empty() {
         return "no adapter was found: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu \
-                the software driver is `apt-get install mesa-vulkan-drivers`), or use --engine cpu"
+                the software driver is `apt-get install mesa-vulkan-drivers`), or use `engine = cpu`"
             .to_owned();
     }
     format!("the adapters are:\n{}", adapters.join("\n"))

@@ -137,15 +137,15 @@ impl Prepared {
         let found = tokens + held_out;
         if (found as f64) < NEXT_TO_NOTHING * text.words as f64 {
             warnings.push(format!(
-                "only {} of the text's {} are in the vocabulary: lower --min-count, raise \
-                 --max-vocab, or give a --vocab of such text",
+                "only {} of the text's {} are in the vocabulary: lower `min_count`, raise \
+                 `max_vocab`, or give a `vocab` of such text",
                 count(found),
                 plural(text.words, "word")
             ));
         }
         if *kept < NEXT_TO_NOTHING * *tokens as f64 {
             warnings.push(format!(
-                "--sample {sample} keeps {} of {} in an epoch: among {} all are that frequent; \
+                "`sample = {sample}` keeps {} of {} in an epoch: among {} all are that frequent; \
                  leave the option out (auto is {}), or give 0 to keep all",
                 count(kept.round() as u64),
                 plural(*tokens, "word"),

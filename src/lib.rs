@@ -41,10 +41,10 @@
 //! use w2v_gpu::train::run::{Options, train};
 //!
 //! # fn main() -> w2v_gpu::Result<()> {
-//! let config = Config { dim: 50, sample: Some(1e-3), epochs: 2, ..Config::default() };
+//! let config = Config { model: ModelSettings { dim: 50, ..Default::default() }, objective: ObjectiveSettings { sample: Some(1e-3), ..Default::default() }, schedule: ScheduleSettings { epochs: 2, ..Default::default() }, ..Config::default() };
 //! let corpus = Corpus::open(&["data/corpus.txt".into()])?;
 //! let data = Dataset::prepare(&corpus, &config, |_| ())?;
-//! let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2)?;
+//! let mut engine = CpuEngine::new(&data.model(), data.objective(), config.schedule.clip, 2)?;
 //! let (model, summary) = train(&data, &mut engine, Options::default(), |_| ())?;
 //! println!("loss {:.3} per pair", summary.loss);
 //!
@@ -70,6 +70,7 @@ pub mod model;
 pub mod quantity;
 pub mod record;
 pub mod sampling;
+pub mod setting;
 pub mod system;
 pub mod text;
 pub mod train;

@@ -1,6 +1,8 @@
 //! The model: the two embedding matrices that training moves.
 
+use crate::error::Result;
 use crate::sampling::{Key, Stream};
+use crate::setting::require;
 
 /// A matrix of `rows` embeddings of `dim` floats each, row after row.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,9 +140,64 @@ impl Model {
     }
 }
 
+/// The shape of the model, and what all draws start from.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
+pub struct ModelSettings {
+    /// Dimensions of a vector
+    #[cfg_attr(feature = "cli", arg(long, visible_aliases = ["size", "vector-size"], default_value_t = ModelSettings::default().dim, value_name = "N", help_heading = "Model"))]
+    pub dim: usize,
+    /// Seed of every random draw; the same seed gives the same vectors
+    #[cfg_attr(feature = "cli", arg(long, default_value_t = ModelSettings::default().seed, value_name = "N", help_heading = "Model"))]
+    pub seed: u64,
+    /// In what the GPU keeps the matrices: f16 takes half the memory, rounded at random so that no
+    /// step is lost on average
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_enum,
+            default_value_t,
+            value_name = "TYPE",
+            help_heading = "Model"
+        )
+    )]
+    pub storage: Storage,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self {
+            dim: 100,
+            seed: 1,
+            storage: Storage::F32,
+        }
+    }
+}
+
+/// The largest `dim`, well beyond any vectors in use.
+pub const MAX_DIM: usize = 4096;
+
+impl ModelSettings {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for the first one out of its range.
+    pub fn validate(&self) -> Result<()> {
+        require(
+            (1..=MAX_DIM).contains(&self.dim),
+            "dim",
+            self.dim,
+            "a vector has 1 to 4096 dimensions; 50 to 300 are usual",
+        )
+    }
+}
+
 /// Which vectors stand for the words once training is over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Embedding {
     /// W, the vectors of the words as centers: what every peer writes.
     #[default]
@@ -152,8 +209,9 @@ pub enum Embedding {
 }
 
 /// In what an engine keeps the elements of the matrices between two steps. It computes in 32 bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Storage {
     /// 32-bit floats.
     #[default]

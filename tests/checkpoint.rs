@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use w2v_gpu::batch::Batch;
-use w2v_gpu::config::{Config, Loss};
+use w2v_gpu::config::{
+    Config, Loss, ModelSettings, ObjectiveSettings, ScheduleSettings, ValidationSettings,
+    VocabularySettings,
+};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
@@ -30,11 +33,23 @@ fn data(config: &Config) -> Dataset {
 /// Few words and large batches, so that the full softmax is quick too.
 fn config(loss: Loss) -> Config {
     Config {
-        dim: 18,
-        epochs: 2,
-        loss,
-        max_vocab: Some(100),
-        batch: Some(700),
+        model: ModelSettings {
+            dim: 18,
+            ..Default::default()
+        },
+        schedule: ScheduleSettings {
+            epochs: 2,
+            batch: Some(700),
+            ..Default::default()
+        },
+        objective: ObjectiveSettings {
+            loss,
+            ..Default::default()
+        },
+        vocabulary: VocabularySettings {
+            max_vocab: Some(100),
+            ..Default::default()
+        },
         ..Config::default()
     }
 }
@@ -42,13 +57,13 @@ fn config(loss: Loss) -> Config {
 type MakeEngine = fn(&Dataset, &Model) -> Box<dyn Engine>;
 
 fn on_cpu(data: &Dataset, model: &Model) -> Box<dyn Engine> {
-    Box::new(CpuEngine::new(model, data.objective(), data.config.clip, 2).unwrap())
+    Box::new(CpuEngine::new(model, data.objective(), data.config.schedule.clip, 2).unwrap())
 }
 
 fn on_gpu(data: &Dataset, model: &Model) -> Box<dyn Engine> {
     let options = GpuOptions {
         shader_checks: false,
-        clip: data.config.clip,
+        clip: data.config.schedule.clip,
         ..GpuOptions::default()
     };
     Box::new(GpuEngine::new(gpu::select(None).unwrap(), model, data.objective(), options).unwrap())
@@ -192,8 +207,10 @@ fn a_run_that_was_stopped_gives_the_same_vectors() {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         for validation in [None, Some(0.1)] {
             let data = data(&Config {
-                validation,
-                patience: validation.map(|_| 1),
+                validation: ValidationSettings {
+                    validation,
+                    patience: validation.map(|_| 1),
+                },
                 ..config(loss)
             });
             for engine in [on_cpu as MakeEngine, on_gpu] {
@@ -223,17 +240,28 @@ fn a_run_that_was_stopped_gives_the_same_vectors() {
 fn patience_lasts_across_stops() {
     let ns = config(Loss::Ns);
     let rates = Config {
-        lr: 2.0,
-        min_lr: Some(2.0),
-        clip: 1.0,
-        batch: None,
+        schedule: ScheduleSettings {
+            lr: 2.0,
+            min_lr: Some(2.0),
+            clip: 1.0,
+            batch: None,
+            ..ns.schedule
+        },
         ..ns
     };
     let data = data(&Config {
-        dim: 30,
-        epochs: 40,
-        validation: Some(0.02),
-        patience: Some(3),
+        model: ModelSettings {
+            dim: 30,
+            ..rates.model
+        },
+        schedule: ScheduleSettings {
+            epochs: 40,
+            ..rates.schedule
+        },
+        validation: ValidationSettings {
+            validation: Some(0.02),
+            patience: Some(3),
+        },
         ..rates
     });
     let expected = uninterrupted(&data, on_cpu);
@@ -284,12 +312,15 @@ fn more_epochs_go_on_from_the_words_seen() {
     let folder = Folder::open(temporary.path(), "--resume").unwrap();
     let checkpoint = folder.load().unwrap().unwrap().checkpoint;
     let longer = Config {
-        epochs: 5,
-        batch: None,
+        schedule: ScheduleSettings {
+            epochs: 5,
+            batch: None,
+            ..(config(Loss::Ns)).schedule
+        },
         ..config(Loss::Ns)
     };
     let longer = data(&checkpoint.complete(&longer).unwrap());
-    assert_eq!(longer.config.batch, Some(700));
+    assert_eq!(longer.config.schedule.batch, Some(700));
     checkpoint.check(&longer).unwrap();
     drop(folder);
 
@@ -319,8 +350,10 @@ fn more_epochs_go_on_from_the_words_seen() {
 #[test]
 fn a_checkpoint_that_claims_the_impossible_is_refused() {
     let data = data(&Config {
-        validation: Some(0.1),
-        patience: Some(1),
+        validation: ValidationSettings {
+            validation: Some(0.1),
+            patience: Some(1),
+        },
         ..config(Loss::Ns)
     });
     let temporary = tempfile::tempdir().unwrap();

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use rand::Rng;
 use w2v_gpu::Error;
 use w2v_gpu::batch::Targets;
-use w2v_gpu::config::{Config, Loss, NegativesPer};
+use w2v_gpu::config::{
+    Config, Loss, ModelSettings, NegativesPer, ObjectiveSettings, ScheduleSettings,
+    ValidationSettings, VocabularySettings,
+};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
@@ -108,14 +111,23 @@ fn tiny_corpus(folder: &Path) -> (PathBuf, [[f64; WORDS]; WORDS]) {
 /// Enough dimensions and time to reach the optimum on the tiny corpus.
 fn tiny_config(loss: Loss) -> Config {
     Config {
-        dim: 16,
-        window: WINDOW as u32,
-        fixed_window: true,
-        loss,
-        negative: 3,
-        sample: Some(0.0),
-        epochs: 60,
-        lr: 0.1,
+        model: ModelSettings {
+            dim: 16,
+            ..Default::default()
+        },
+        objective: ObjectiveSettings {
+            window: WINDOW as u32,
+            fixed_window: true,
+            loss,
+            negative: 3,
+            sample: Some(0.0),
+            ..Default::default()
+        },
+        schedule: ScheduleSettings {
+            epochs: 60,
+            lr: 0.1,
+            ..Default::default()
+        },
         ..Config::default()
     }
 }
@@ -147,8 +159,11 @@ fn products_tend_to_the_shifted_pmi() {
         [(NegativesPer::Window, false), (NegativesPer::Pair, true)]
     {
         let config = Config {
-            negatives_per,
-            no_skip_equal,
+            objective: ObjectiveSettings {
+                negatives_per,
+                no_skip_equal,
+                ..(tiny_config(Loss::Ns)).objective
+            },
             ..tiny_config(Loss::Ns)
         };
         let (data, model, _) = trained(&path, &config, on_cpu);
@@ -204,7 +219,10 @@ fn softmaxes_tend_to_the_conditional_distribution() {
         let (data, model, losses) = trained(
             &path,
             &Config {
-                lr: 0.03,
+                schedule: ScheduleSettings {
+                    lr: 0.03,
+                    ..(tiny_config(loss)).schedule
+                },
                 ..tiny_config(loss)
             },
             on_cpu,
@@ -285,8 +303,14 @@ fn analogy_accuracy(vectors: &Vectors) -> f64 {
 
 fn learns_the_planted_structure(engine: impl FnOnce(&Model, Objective) -> Box<dyn Engine>) {
     let config = Config {
-        dim: 50,
-        sample: Some(1e-3),
+        model: ModelSettings {
+            dim: 50,
+            ..Default::default()
+        },
+        objective: ObjectiveSettings {
+            sample: Some(1e-3),
+            ..Default::default()
+        },
         ..Config::default()
     };
     let (data, model, losses) = trained(&bundled("corpus.txt"), &config, engine);
@@ -334,12 +358,27 @@ fn learns_the_bundled_corpus_in_halves() {
 fn the_validation_loss_is_that_of_the_saved_model() {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         let config = Config {
-            dim: 20,
-            epochs: 2,
-            loss,
-            max_vocab: Some(100),
-            validation: Some(0.1),
-            sample: Some(0.0),
+            model: ModelSettings {
+                dim: 20,
+                ..Default::default()
+            },
+            schedule: ScheduleSettings {
+                epochs: 2,
+                ..Default::default()
+            },
+            objective: ObjectiveSettings {
+                loss,
+                sample: Some(0.0),
+                ..Default::default()
+            },
+            vocabulary: VocabularySettings {
+                max_vocab: Some(100),
+                ..Default::default()
+            },
+            validation: ValidationSettings {
+                validation: Some(0.1),
+                ..Default::default()
+            },
             ..Config::default()
         };
         let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
@@ -380,14 +419,25 @@ fn the_validation_loss_is_that_of_the_saved_model() {
 #[test]
 fn patience_ends_a_run_and_keeps_the_best_model() {
     let config = Config {
-        dim: 30,
-        epochs: 40,
-        lr: 2.0,
-        min_lr: Some(2.0),
-        clip: 1.0,
-        max_vocab: Some(100),
-        validation: Some(0.02),
-        patience: Some(3),
+        model: ModelSettings {
+            dim: 30,
+            ..Default::default()
+        },
+        schedule: ScheduleSettings {
+            epochs: 40,
+            lr: 2.0,
+            min_lr: Some(2.0),
+            clip: 1.0,
+            ..Default::default()
+        },
+        vocabulary: VocabularySettings {
+            max_vocab: Some(100),
+            ..Default::default()
+        },
+        validation: ValidationSettings {
+            validation: Some(0.02),
+            patience: Some(3),
+        },
         ..Config::default()
     };
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
@@ -414,9 +464,15 @@ fn patience_ends_a_run_and_keeps_the_best_model() {
     // epochs there are.
     assert!(model != engine.model().unwrap());
     let shorter = Config {
-        epochs: best as u32 + 1,
-        patience: None,
-        batch: data.config.batch,
+        schedule: ScheduleSettings {
+            epochs: best as u32 + 1,
+            batch: data.config.schedule.batch,
+            ..config.schedule
+        },
+        validation: ValidationSettings {
+            patience: None,
+            ..config.validation
+        },
         ..config
     };
     let data = Dataset::prepare(&corpus, &shorter, |_| ()).unwrap();
@@ -433,7 +489,10 @@ fn shares_that_leave_nothing_are_refused() {
         (1.0 - 1e-12, "no sentence to train on"),
     ] {
         let config = Config {
-            validation: Some(share),
+            validation: ValidationSettings {
+                validation: Some(share),
+                ..Default::default()
+            },
             ..Config::default()
         };
         let error = Dataset::prepare(&corpus, &config, |_| ())
@@ -451,16 +510,26 @@ fn shares_that_leave_nothing_are_refused() {
 #[test]
 fn the_loss_rises_when_training_diverges() {
     let config = Config {
-        dim: 20,
-        lr: 50.0,
-        clip: 50.0,
-        epochs: 1,
-        sample: Some(1e-3),
+        model: ModelSettings {
+            dim: 20,
+            ..Default::default()
+        },
+        schedule: ScheduleSettings {
+            lr: 50.0,
+            clip: 50.0,
+            epochs: 1,
+            ..Default::default()
+        },
+        objective: ObjectiveSettings {
+            sample: Some(1e-3),
+            ..Default::default()
+        },
         ..Config::default()
     };
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
-    let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 2).unwrap();
+    let mut engine =
+        CpuEngine::new(&data.model(), data.objective(), config.schedule.clip, 2).unwrap();
     let error = train(&data, &mut engine, options(), |_| ()).unwrap_err();
     let Error::Diverged { loss, blank, .. } = error else {
         panic!("{error}")

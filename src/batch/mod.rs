@@ -1,6 +1,7 @@
 //! A minibatch: windows in flat index arrays.
 
 mod batcher;
+mod settings;
 mod tree;
 
 use std::ops::Range;
@@ -8,6 +9,7 @@ use std::ops::Range;
 pub use batcher::{
     Batcher, Batches, GROUP_BLOCKS, Negatives, POOL_SPANS, POOL_USES, SPAN, Targets, Windows,
 };
+pub use settings::{Loss, MAX_WINDOW, NegativesPer, ObjectiveSettings};
 pub use tree::HuffmanTree;
 
 /// Targets that a kernel handles at a time.

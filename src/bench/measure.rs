@@ -108,7 +108,11 @@ impl<'a> Measurement<'a> {
     pub(super) fn start(bench: &'a Bench, candidate: &Candidate, measure: bool) -> Result<Self> {
         let mut engine = candidate.start(bench, measure)?;
         let config = &bench.data.config;
-        let schedule = Schedule::new(config.lr, config.min_lr, bench.data.total_words());
+        let schedule = Schedule::new(
+            config.schedule.lr,
+            config.schedule.min_lr,
+            bench.data.total_words(),
+        );
         engine.step(&bench.batches[0], 0.0)?;
         engine.take_loss()?;
         engine.stages()?;

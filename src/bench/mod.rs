@@ -177,7 +177,7 @@ impl Candidate {
             Self::Cpu { threads } => Box::new(CpuEngine::new(
                 model,
                 objective,
-                bench.data.config.clip,
+                bench.data.config.schedule.clip,
                 *threads,
             )?),
             Self::Gpu {
@@ -210,7 +210,7 @@ impl Candidate {
             Self::Gpu { options, .. } => options.storage.bytes(),
         };
         Shape {
-            dim: bench.data.config.dim,
+            dim: bench.data.config.model.dim,
             bytes,
             output_rows: bench.data.batcher.output_rows(),
         }
@@ -241,7 +241,7 @@ impl Bench {
         bench.make_batches(threads)?;
         if bench.work().pairs == 0 {
             let why = "no two words of the vocabulary stand in one sentence of what is read; raise \
-                       --sample (0 keeps all) or --text";
+                       `sample` (0 keeps all) or `text`";
             return Err(Error::NoPairs {
                 why: why.to_owned(),
             });

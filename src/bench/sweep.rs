@@ -178,7 +178,7 @@ fn trial(bench: &Bench, sweep: &mut Sweep, candidate: &Candidate, value: usize, 
         Trial {
             value,
             words_per_second: None,
-            error: Some("no time was left; give more --seconds".to_owned()),
+            error: Some("no time was left; give more `seconds`".to_owned()),
         }
     } else {
         let speed = Measurement::start(bench, candidate, false).and_then(|mut measurement| {

@@ -41,12 +41,7 @@ pub(crate) struct Args {
 /// Prints the answers to every question whose words have vectors, then fails if some have none.
 pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(why) = not_threes(&args.words) {
-        return Err(Error::Setting {
-            flag: "A B C",
-            value: args.words.join(" "),
-            why,
-        }
-        .into());
+        return Err(Error::setting("A B C", args.words.join(" "), why).into());
     }
     vectors::check_stdin(&args.vectors, &args.words)?;
     let vectors = vectors::read(&args.vectors, args.reading)?;

@@ -142,10 +142,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         display.show(&event)
     })?;
     let (corpus, share) = (data.prepared, share(&data.prepared, &corpus));
-    if args.config.batch.is_none() {
+    if args.config.schedule.batch.is_none() {
         // The batch of a run on the whole corpus.
         data.set_batch(auto_batch(
-            corpus.kept / share * f64::from(args.config.epochs),
+            corpus.kept / share * f64::from(args.config.schedule.epochs),
         ));
     }
     let config = data.config.clone();
@@ -195,11 +195,7 @@ fn budget(seconds: f64) -> Result<Duration, Error> {
         return Ok(Duration::from_secs_f64(seconds));
     }
     let why = "measure for 1 second to a day; 30 is usual".to_owned();
-    Err(Error::Setting {
-        flag: "--seconds",
-        value: seconds.to_string(),
-        why,
-    })
+    Err(Error::setting("seconds", seconds, why))
 }
 
 /// What will be measured, the CPU first.
@@ -212,11 +208,7 @@ fn candidates(args: &Args, threads: usize) -> Result<Vec<Candidate>, Error> {
         (Engines::Cpu, Some(adapter)) => {
             let why =
                 "names a GPU, but --engine cpu was asked for; leave one of the two out".to_owned();
-            return Err(Error::Setting {
-                flag: "--adapter",
-                value: adapter.clone(),
-                why,
-            });
+            return Err(Error::setting("adapter", adapter.clone(), why));
         }
         (Engines::Cpu, None) => Vec::new(),
         (_, Some(adapter)) => vec![gpu::select(Some(adapter))?],
@@ -230,12 +222,12 @@ fn candidates(args: &Args, threads: usize) -> Result<Vec<Candidate>, Error> {
             adapters
         }
     };
-    let Config {
-        clip,
-        storage,
-        seed,
-        ..
-    } = args.config;
+    let config = &args.config;
+    let (clip, storage, seed) = (
+        config.schedule.clip,
+        config.model.storage,
+        config.model.seed,
+    );
     let options = GpuOptions {
         clip,
         storage,

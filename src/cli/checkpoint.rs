@@ -46,13 +46,10 @@ impl Checkpoints {
 
     /// The same with the flags that named them.
     pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
-        let named = [
-            ("--checkpoint", &self.checkpoint),
-            ("--resume", &self.resume),
-        ];
+        let named = [("checkpoint", &self.checkpoint), ("resume", &self.resume)];
         named
             .into_iter()
-            .filter_map(|(flag, folder)| Some((flag, folder.clone()?)))
+            .filter_map(|(setting, folder)| Some((setting, folder.clone()?)))
     }
 
     /// Where checkpoints go.
@@ -85,11 +82,7 @@ impl Session {
                 "without --checkpoint".to_owned(),
                 "say where to save: add --checkpoint DIR".to_owned(),
             );
-            return Err(Error::Setting {
-                flag: "--checkpoint-every",
-                value,
-                why,
-            });
+            return Err(Error::setting("checkpoint_every", value, why));
         }
         let (mut folder, mut resumed, mut last) = (None, None, None);
         if let Some(path) = resume {
@@ -297,11 +290,7 @@ pub(super) fn not_saved(why: &str) -> String {
 }
 
 fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, LoadedCheckpoint), Error> {
-    let mend = |why: &str| Error::Setting {
-        flag: "--resume",
-        value: path.display().to_string(),
-        why: why.to_owned(),
-    };
+    let mend = |why: &str| Error::setting("resume", path.display(), why);
     if !path.is_dir() {
         return Err(mend(
             "there is no such folder; name the one that --checkpoint named",
@@ -326,15 +315,11 @@ fn open_empty(path: &Path, display: &mut Display) -> Result<Folder, Error> {
     let why = format!(
         "holds checkpoints already; go on from them with --resume {value}, or name another folder"
     );
-    Err(Error::Setting {
-        flag: "--checkpoint",
-        value,
-        why,
-    })
+    Err(Error::setting("checkpoint", value, why))
 }
 
-fn open_folder(path: &Path, flag: &'static str, display: &mut Display) -> Result<Folder, Error> {
-    Folder::open_within(path, flag, PATIENCE, || {
+fn open_folder(path: &Path, setting: &'static str, display: &mut Display) -> Result<Folder, Error> {
+    Folder::open_within(path, setting, PATIENCE, || {
         let (path, seconds) = (path.display(), PATIENCE.as_secs());
         display.line(&format!(
             "{path}: another process has these checkpoints; waiting up to {seconds} s for its end"

@@ -116,26 +116,18 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
         }
     };
     let value = format!("{} {}", args.input.display(), args.output.display());
-    Err(Error::Setting {
-        flag: "--no-header",
-        value,
-        why: why.to_owned(),
-    })
+    Err(Error::setting("no_header", value, why))
 }
 
 /// A name that tells no format is wrong usage.
-fn wrong_name(flag: &'static str, path: &Path, error: Error, hint: &str) -> Error {
+fn wrong_name(setting: &'static str, path: &Path, error: Error, hint: &str) -> Error {
     let why = match error {
         // Standard input and output have no name.
         Error::FileName { why, .. } if path.as_os_str() == STDOUT => why,
         Error::FileName { why, .. } => format!("the file name {why}{hint}"),
         other => other.to_string(),
     };
-    Error::Setting {
-        flag,
-        value: path.display().to_string(),
-        why,
-    }
+    Error::setting(setting, path.display(), why)
 }
 
 /// Finds out before any work what would otherwise be found out after it.
@@ -145,11 +137,7 @@ fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
         system::check_writable(&output, "OUT")?;
         if output.as_os_str() != STDOUT && inputs.iter().any(|input| is_same_file(input, &output)) {
             let why = "is also read, and would be replaced; name another file".to_owned();
-            return Err(Error::Setting {
-                flag: "OUT",
-                value: output.display().to_string(),
-                why,
-            });
+            return Err(Error::setting("OUT", output.display(), why));
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::parse;
 use crate::Error;
 use crate::config::{Config, Preset};
 use crate::text::utf8_text;
@@ -25,7 +26,7 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
         let ours = Config::default().settings();
         for (name, value) in Config::preset(preset).settings() {
             if ours.get(&name) != Some(&value) {
-                train = train.mut_arg(name, |arg| arg.default_value(text(&value)));
+                train = train.mut_arg(name, |arg| arg.default_value(parse::typed(&value)));
             }
         }
     }
@@ -48,19 +49,8 @@ pub(super) fn optional(arg: Arg) -> Arg {
         .required_unless_present(Resettable::Reset)
 }
 
-/// A value as one would type it.
-fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
 fn refuse(path: &Path, why: String) -> Error {
-    Error::Setting {
-        flag: "--config",
-        value: path.display().to_string(),
-        why,
-    }
+    Error::setting("config", path.display(), why)
 }
 
 /// The options that a file gives: lines `option = value` of TOML, or the settings of a run as JSON.
@@ -131,7 +121,7 @@ fn set(
                 .iter()
                 .all(|value| !value.is_array() && !value.is_object()) =>
         {
-            values.iter().map(text).collect()
+            values.iter().map(parse::typed).collect()
         }
         Value::Array(_) | Value::Object(_) | Value::Null => {
             return Err(refuse(
@@ -139,7 +129,7 @@ fn set(
                 format!("{name} must be a number, a text, true, false or a list of these"),
             ));
         }
-        value => vec![text(value)],
+        value => vec![parse::typed(value)],
     };
     if values.iter().any(|value| value.contains(char::is_control)) {
         return Err(refuse(

@@ -39,12 +39,7 @@ fn page_of(program: &clap::Command, name: &str) -> Result<clap::Command> {
     let Some(command) = commands().find(|command| command.get_name() == name) else {
         let names: Vec<&str> = commands().map(clap::Command::get_name).collect();
         let why = format!("is none of {}", names.join(", "));
-        return Err(Error::Setting {
-            flag: "COMMAND",
-            value: format!("{name:?}"),
-            why,
-        }
-        .into());
+        return Err(Error::setting("COMMAND", format!("{name:?}"), why).into());
     };
     Ok(command
         .clone()

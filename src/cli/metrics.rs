@@ -53,14 +53,10 @@ impl Recording {
     /// `taken`: those that the run reads or writes.
     pub(super) fn check<'a>(&self, mut taken: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
         if let Some(path) = &self.metrics {
-            system::check_writable(path, "--metrics")?;
+            system::check_writable(path, "metrics")?;
             if taken.any(|taken| is_same_place(taken, path)) {
                 let why = "is a file of the corpus or of the vectors; name another file".to_owned();
-                return Err(Error::Setting {
-                    flag: "--metrics",
-                    value: path.display().to_string(),
-                    why,
-                });
+                return Err(Error::setting("metrics", path.display(), why));
             }
         }
         match &self.tensorboard {
@@ -71,14 +67,10 @@ impl Recording {
                     .find(|folder| folder.exists())
                     .unwrap_or(Path::new("."));
                 if there.is_dir() {
-                    return system::check_writable(&there.join("events"), "--tensorboard");
+                    return system::check_writable(&there.join("events"), "tensorboard");
                 }
                 let why = format!("{} is a file; name a folder", there.display());
-                Err(Error::Setting {
-                    flag: "--tensorboard",
-                    value: folder.display().to_string(),
-                    why,
-                })
+                Err(Error::setting("tensorboard", folder.display(), why))
             }
             None => Ok(()),
         }
@@ -87,12 +79,12 @@ impl Recording {
     /// Where the files go, with the flags that named them.
     pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
         let named = [
-            ("--metrics", &self.metrics),
-            ("--tensorboard", &self.tensorboard),
+            ("metrics", &self.metrics),
+            ("tensorboard", &self.tensorboard),
         ];
         named
             .into_iter()
-            .filter_map(|(flag, place)| Some((flag, place.clone()?)))
+            .filter_map(|(setting, place)| Some((setting, place.clone()?)))
     }
 
     /// How many points of the run's curves are recorded.

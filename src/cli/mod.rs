@@ -14,6 +14,7 @@ mod foreign;
 mod man;
 mod metrics;
 mod neighbors;
+mod options;
 mod parse;
 mod phrases;
 mod plan;

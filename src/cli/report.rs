@@ -65,22 +65,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn check(args: &Args) -> Result<(), Error> {
-    let setting = |flag, value: String, why: &str| {
-        Err(Error::Setting {
-            flag,
-            value,
-            why: why.to_owned(),
-        })
-    };
+    let setting = |setting, value: String, why: &str| Err(Error::setting(setting, value, why));
     let output = || args.output.display().to_string();
     if !(2..=MOST_WORDS).contains(&args.words) {
         return setting(
-            "--words",
+            "words",
             args.words.to_string(),
             "a map shows 2 to 10000 words; 2000 to 5000 are usual",
         );
     }
-    system::check_writable(&args.output, "-o/--output")?;
+    system::check_writable(&args.output, "output")?;
     let extension = args
         .output
         .extension()
@@ -88,14 +82,14 @@ fn check(args: &Args) -> Result<(), Error> {
         .map(str::to_ascii_lowercase);
     if !matches!(extension.as_deref(), Some("html" | "htm")) {
         return setting(
-            "-o/--output",
+            "output",
             output(),
             "the page is HTML; name a file that ends in .html",
         );
     }
     if is_same_file(&args.run, &args.output) {
         return setting(
-            "-o/--output",
+            "output",
             output(),
             "is the record of the run; name another file",
         );
@@ -106,7 +100,7 @@ fn check(args: &Args) -> Result<(), Error> {
         .is_some_and(|vectors| is_same_file(vectors, &args.output))
     {
         return setting(
-            "-o/--output",
+            "output",
             output(),
             "is the file of the vectors; name another file",
         );

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::options::rendered;
 use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -33,10 +34,11 @@ pub(super) fn escaped(text: &str) -> String {
     escaped_but(text, &HARMLESS)
 }
 
-/// A whole message as it may be shown, whatever names and texts of others it quotes: its lines stay
+/// A whole message as it may be shown, its settings as options, whatever names and texts of others it quotes: its lines stay
 /// lines, and what was escaped in it before stays as it is.
 pub(super) fn message(text: &str) -> String {
-    escaped_but(text, &[&HARMLESS[..], &['\\', '\n']].concat())
+    let text = rendered(text);
+    escaped_but(&text, &[&HARMLESS[..], &['\\', '\n']].concat())
 }
 
 fn escaped_but(text: &str, harmless: &[char]) -> String {

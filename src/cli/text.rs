@@ -18,7 +18,7 @@ use super::train::is_same_file;
 const MOST_NAMED: usize = 3;
 
 /// The option that names where text goes.
-const OUTPUT: &str = "-o/--output";
+const OUTPUT: &str = "output";
 
 /// Where text comes from.
 #[derive(clap::Args, Debug)]
@@ -45,11 +45,7 @@ impl CorpusArgs {
                 let why =
                     "standard input cannot be both the list and the text; write the list to a file"
                         .to_owned();
-                return Err(Error::Setting {
-                    flag: "--files-from",
-                    value: STDIN.to_owned(),
-                    why,
-                });
+                return Err(Error::setting("files_from", STDIN, why));
             }
             paths.extend(read_list(list)?);
         }
@@ -62,7 +58,7 @@ pub(super) fn check_apart<'a>(
     corpus: &'a Corpus,
     lists: impl IntoIterator<Item = &'a Path>,
     output: &Path,
-    flag: &'static str,
+    setting: &'static str,
 ) -> Result<(), Error> {
     if output.exists()
         && corpus
@@ -74,11 +70,7 @@ pub(super) fn check_apart<'a>(
             "is a file of the corpus, or a list that is read, and would be replaced; name another \
              file"
                 .to_owned();
-        return Err(Error::Setting {
-            flag,
-            value: output.display().to_string(),
-            why,
-        });
+        return Err(Error::setting(setting, output.display(), why));
     }
     Ok(())
 }
@@ -88,16 +80,12 @@ pub(super) fn check_apart<'a>(
 pub(super) fn check_outside(
     paths: &[PathBuf],
     place: &Path,
-    flag: &'static str,
+    setting: &'static str,
 ) -> Result<(), Error> {
     if paths.iter().any(|path| would_be_read(path, place)) {
         let why = "lies in a folder of CORPUS, where the next run would read it as text; name a \
                    place elsewhere";
-        return Err(Error::Setting {
-            flag,
-            value: place.display().to_string(),
-            why: why.to_owned(),
-        });
+        return Err(Error::setting(setting, place.display(), why));
     }
     Ok(())
 }
@@ -165,11 +153,7 @@ impl<'a> Destination<'a> {
         let destination = Self(output);
         if json && destination.is_stdout() {
             let why = "both would go to standard output; write the text to a file".to_owned();
-            return Err(Error::Setting {
-                flag: "--json",
-                value: format!("-o {STDOUT}"),
-                why,
-            });
+            return Err(Error::setting("json", format!("-o {STDOUT}"), why));
         }
         check_writable(output, OUTPUT)?;
         Ok(destination)

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Loss, Preset};
+use crate::config::{Config, Loss, ObjectiveSettings, Preset};
 use crate::corpus::Corpus;
 use crate::engine::Engine;
 use crate::engine::cpu::{self, CpuEngine};
@@ -30,10 +30,10 @@ use serde::Serialize;
 
 use super::checkpoint::{Checkpoints, Session};
 use super::metrics::{self, Recorder};
-use super::plan;
 use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
 use super::text::{self, CorpusArgs, check_apart, left_out_line};
+use super::{options, plan};
 
 /// Trains word vectors on text
 ///
@@ -237,13 +237,13 @@ struct Trained<'a> {
 pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
     let loss = *typed.get_one::<Loss>("loss")?;
     let is_typed = |option: &&&str| typed.value_source(option) == Some(ValueSource::CommandLine);
-    let option = Config::OF_NEGATIVES
+    let option = ObjectiveSettings::OF_NEGATIVES
         .iter()
         .find(is_typed)
         .filter(|_| loss != Loss::Ns)?;
-    let (flag, loss) = (option.replace('_', "-"), loss.to_possible_value()?);
+    let (flag, loss) = (options::option(option), loss.to_possible_value()?);
     Some(format!(
-        "--{flag} belongs to --loss ns: with --loss {} no negatives are drawn; leave it out",
+        "{flag} belongs to --loss ns: with --loss {} no negatives are drawn; leave it out",
         loss.get_name()
     ))
 }
@@ -253,8 +253,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     args.config.validate()?;
     check_embedding(args)?;
     let threads = threads(args.hardware.threads)?;
-    let mut display =
-        Display::new(args.quiet, checked_interval(args.log_every)?).of_epochs(args.config.epochs);
+    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?)
+        .of_epochs(args.config.schedule.epochs);
     let paths = args.corpus.paths()?;
     check_streams(args, &paths)?;
     check_outputs(args)?;
@@ -286,7 +286,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         &args.hardware,
         session.engine().map(|engine| engine.starts_with("cpu")),
     )?;
-    check_storage(&place, config.storage)?;
+    check_storage(&place, config.model.storage)?;
     display.line(&why);
     left_out_line(&corpus)
         .iter()
@@ -302,7 +302,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         display.show(&event)
     })?;
     session.check(&data)?;
-    undercount_warning(&data.prepared.selection, args.config.min_count)
+    undercount_warning(&data.prepared.selection, args.config.vocabulary.min_count)
         .iter()
         .for_each(|warning| display.warn(warning));
     data.prepared
@@ -473,11 +473,7 @@ pub(super) fn threads(asked: Option<usize>) -> Result<usize, Error> {
         Some(threads @ 1..=1024) => Ok(threads),
         Some(threads) => {
             let why = "use 1 to 1024 threads, or leave the option out to use every core".to_owned();
-            Err(Error::Setting {
-                flag: "--threads",
-                value: threads.to_string(),
-                why,
-            })
+            Err(Error::setting("threads", threads, why))
         }
     }
 }
@@ -486,17 +482,13 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
     match seconds {
         Some(s) if !(s > 0.0 && s <= 1e6) => {
             let why = "must be a positive number of seconds, at most a million".to_owned();
-            Err(Error::Setting {
-                flag: "--log-every",
-                value: s.to_string(),
-                why,
-            })
+            Err(Error::setting("log_every", s, why))
         }
         other => Ok(other),
     }
 }
 
-/// All files that will be written, each with the flag that names it.
+/// All files that will be written, each with the setting that names it.
 fn output_files(args: &Args) -> Result<Vec<(&'static str, PathBuf)>, Error> {
     tagged_files(args, "")
 }
@@ -505,19 +497,19 @@ fn output_files(args: &Args) -> Result<Vec<(&'static str, PathBuf)>, Error> {
 fn tagged_files(args: &Args, tag: &str) -> Result<Vec<(&'static str, PathBuf)>, Error> {
     let output = tagged(&args.output, tag);
     let mut files: Vec<_> = settings_path(&output)
-        .map(|path| ("-o/--output", path))
+        .map(|path| ("output", path))
         .into_iter()
         .collect();
     files.extend(
         args.save_vocab
             .as_deref()
-            .map(|path| ("--save-vocab", tagged(path, tag))),
+            .map(|path| ("save_vocab", tagged(path, tag))),
     );
     files.extend(
         output_format(args)?
             .files(&output)?
             .into_iter()
-            .map(|file| ("-o/--output", file)),
+            .map(|file| ("output", file)),
     );
     if let Some(path) = &args.save_output {
         let path = tagged(path, tag);
@@ -539,25 +531,19 @@ fn output_format(args: &Args) -> Result<Format, Error> {
 /// Finds out whether standard input is to be read for two things, or standard output written.
 fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     let is_stdin = |path: &Path| path.as_os_str() == STDIN;
-    let refuse = |flag, why: &str| {
-        Err(Error::Setting {
-            flag,
-            value: STDIN.to_owned(),
-            why: why.to_owned(),
-        })
-    };
+    let refuse = |setting, why: &str| Err(Error::setting(setting, STDIN, why));
     let reads_text = corpus
         .iter()
         .map(PathBuf::as_path)
         .chain(args.corpus.list())
         .any(is_stdin);
-    for (flag, init) in [
-        ("--init", &args.config.init),
-        ("--init-output", &args.config.init_output),
+    for (setting, init) in [
+        ("init", &args.config.init.init),
+        ("init_output", &args.config.init.init_output),
     ] {
         if reads_text && init.as_deref().is_some_and(is_stdin) {
             return refuse(
-                flag,
+                setting,
                 "standard input cannot be both the text and vectors; name a file",
             );
         }
@@ -575,20 +561,20 @@ fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
         );
     }
     let users = [
-        ("-o/--output", is_stdout(&args.output)),
+        ("output", is_stdout(&args.output)),
         (
-            "--save-vocab",
+            "save_vocab",
             args.save_vocab.as_deref().is_some_and(is_stdout),
         ),
-        ("--json", args.json),
+        ("json", args.json),
     ];
     let mut users = users
         .into_iter()
         .filter(|&(_, uses)| uses && !args.dry_run)
-        .map(|(flag, _)| flag);
+        .map(|(setting, _)| setting);
     match (users.next(), users.next()) {
-        (Some(flag), Some(other)) => refuse(
-            flag,
+        (Some(setting), Some(other)) => refuse(
+            setting,
             &format!("{other} goes to standard output as well; name a file"),
         ),
         _ => Ok(()),
@@ -603,13 +589,9 @@ fn is_stdout(path: &Path) -> bool {
 /// Finds out before any work what would otherwise be found out after it.
 fn check_outputs(args: &Args) -> Result<(), Error> {
     let files = output_files(args)?;
-    for (at, (flag, file)) in files.iter().enumerate() {
-        system::check_writable(file, flag)?;
-        let mend = |why: &str| Error::Setting {
-            flag,
-            value: file.display().to_string(),
-            why: why.to_owned(),
-        };
+    for (at, (setting, file)) in files.iter().enumerate() {
+        system::check_writable(file, setting)?;
+        let mend = |why: &str| Error::setting(setting, file.display(), why);
         if files[..at]
             .iter()
             .any(|(_, other)| other == file || is_same_file(other, file))
@@ -623,23 +605,24 @@ fn check_outputs(args: &Args) -> Result<(), Error> {
 /// Finds out whether an output would replace what is read, or a record of the run either.
 fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
     let named = [
-        &args.config.vocab,
-        &args.config.init,
-        &args.config.init_output,
+        &args.config.vocabulary.vocab,
+        &args.config.init.init,
+        &args.config.init.init_output,
     ]
     .into_iter()
     .flatten()
     .map(PathBuf::as_path);
     let lists: Vec<&Path> = args
         .config
+        .vocabulary
         .words
         .files()
         .chain(named)
         .chain(args.corpus.list())
         .collect();
     let outputs = output_files(args)?;
-    for (flag, file) in &outputs {
-        check_apart(corpus, lists.iter().copied(), file, flag)?;
+    for (setting, file) in &outputs {
+        check_apart(corpus, lists.iter().copied(), file, setting)?;
     }
     let written = outputs.iter().map(|(_, file)| file.as_path());
     args.recording
@@ -649,15 +632,15 @@ fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
 /// Finds out whether a file or folder of the run would be read as text by the next run on the same
 /// folder of texts.
 fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
-    let vectors = std::iter::once(("-o/--output", args.output.clone()));
+    let vectors = std::iter::once(("output", args.output.clone()));
     let files = vectors
         .chain(output_files(args)?)
         .filter(|(_, file)| !is_stdout(file));
     let places = files
         .chain(args.checkpoints.places())
         .chain(args.recording.places());
-    for (flag, place) in places {
-        text::check_outside(corpus, &place, flag)?;
+    for (setting, place) in places {
+        text::check_outside(corpus, &place, setting)?;
     }
     Ok(())
 }
@@ -675,11 +658,7 @@ fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
         .any(|other| is_same_file(other, folder))
     {
         let why = "is the folder of the checkpoints; name a folder of its own".to_owned();
-        return Err(Error::Setting {
-            flag: "--cache",
-            value: folder.display().to_string(),
-            why,
-        });
+        return Err(Error::setting("cache", folder.display(), why));
     }
     Ok(Some(cache))
 }
@@ -712,11 +691,7 @@ fn choose(hardware: &Hardware, on_cpu: Option<bool>) -> Result<(Place, String), 
                 }
             };
             let why = why.to_owned();
-            Err(Error::Setting {
-                flag: "--adapter",
-                value: adapter.unwrap_or_default().to_owned(),
-                why,
-            })
+            Err(Error::setting("adapter", adapter.unwrap_or_default(), why))
         }
         EngineKind::Cpu => Ok((Place::Cpu, format!("engine: cpu, {by}"))),
         EngineKind::Auto if adapter.is_none() => Ok(match gpu::hardware() {
@@ -745,11 +720,7 @@ fn check_storage(place: &Place, storage: Storage) -> Result<(), Error> {
     if matches!(place, Place::Cpu) && storage == Storage::F16 {
         let why = "is for the GPU, and this run is on the CPU; add --engine gpu, or leave it out"
             .to_owned();
-        return Err(Error::Setting {
-            flag: "--storage",
-            value: "f16".to_owned(),
-            why,
-        });
+        return Err(Error::setting("storage", "f16", why));
     }
     Ok(())
 }
@@ -766,15 +737,11 @@ fn check_embedding(args: &Args) -> Result<(), Error> {
     let Some(which) = args.embedding.to_possible_value() else {
         return Ok(());
     };
-    if args.config.loss == Loss::Hs && args.embedding != Embedding::Input {
+    if args.config.objective.loss == Loss::Hs && args.embedding != Embedding::Input {
         let why = "with --loss hs only the input embedding has a row for each word: W' has those \
                    of the tree's inner nodes, which --save-output writes";
         let value = which.get_name().to_owned();
-        return Err(Error::Setting {
-            flag: "--embedding",
-            value,
-            why: why.to_owned(),
-        });
+        return Err(Error::setting("embedding", value, why));
     }
     Ok(())
 }
@@ -787,7 +754,8 @@ fn plan(args: &Args, data: &Dataset, place: &Place, threads: usize) -> Result<Pl
     };
     let text = data.vocab.words().map(|word| word.len() as u64).sum();
     let (rows, output_rows) = (data.vocab.len() as u64, data.batcher.output_rows() as u64);
-    let bytes = |format: Format, rows| format.estimated_bytes(rows, data.config.dim as u64, text);
+    let bytes =
+        |format: Format, rows| format.estimated_bytes(rows, data.config.model.dim as u64, text);
     let mut files = vec![(args.output.clone(), bytes(output_format(args)?, rows))];
     if let Some(path) = &args.save_output {
         files.push((path.clone(), bytes(Format::from_path(path)?, output_rows)));
@@ -804,19 +772,15 @@ fn plan(args: &Args, data: &Dataset, place: &Place, threads: usize) -> Result<Pl
 
 /// The settings that are not the defaults, or not those of the preset.
 fn settings_line(args: &Args) -> String {
-    let base = args
-        .preset
-        .map_or_else(Config::default, Config::preset)
-        .options();
+    let base = args.preset.map_or_else(Config::default, Config::preset);
+    let base = options::of(&base);
     let preset = args.preset.and_then(|preset| {
         Some(format!(
             "--preset {}",
             preset.to_possible_value()?.get_name()
         ))
     });
-    let own = args
-        .config
-        .options()
+    let own = options::of(&args.config)
         .into_iter()
         .filter(|option| !base.contains(option));
     let settings: Vec<String> = preset.into_iter().chain(own).collect();
@@ -835,7 +799,7 @@ fn settings_line(args: &Args) -> String {
 fn softmax_warning(data: &Dataset) -> Option<String> {
     let operations = data.softmax_operations();
     let hours = operations / SOFTMAX_RATE / 3600.0;
-    (data.config.loss == Loss::Softmax && hours > SOFTMAX_HOURS).then(|| {
+    (data.config.objective.loss == Loss::Softmax && hours > SOFTMAX_HOURS).then(|| {
         format!(
             "--loss softmax compares every center with all {}: {operations:.1e} multiply-adds, \
              some {} at {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, \
@@ -876,14 +840,18 @@ fn start_engine(
 ) -> Result<Box<dyn Engine>> {
     let (config, objective) = (&data.config, data.objective());
     Ok(match place {
-        Place::Cpu => Box::new(CpuEngine::new(model, objective, config.clip, threads)?),
+        Place::Cpu => Box::new(CpuEngine::new(
+            model,
+            objective,
+            config.schedule.clip,
+            threads,
+        )?),
         Place::Gpu(selected) => {
-            let Config {
-                clip,
-                storage,
-                seed,
-                ..
-            } = *config;
+            let (clip, storage, seed) = (
+                config.schedule.clip,
+                config.model.storage,
+                config.model.seed,
+            );
             let mut options = GpuOptions {
                 clip,
                 storage,
@@ -952,7 +920,7 @@ fn write(args: &Args, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
     }
     if let Some(path) = &args.save_output {
         let nodes;
-        let rows = if data.config.loss == Loss::Hs {
+        let rows = if data.config.objective.loss == Loss::Hs {
             nodes = inner_nodes(model.output.rows());
             &nodes
         } else {
@@ -1108,7 +1076,7 @@ fn ending_line(report: &TrainReport<'_>) -> Option<String> {
         validation,
         ..
     } = report.training;
-    let patience = report.config.patience?;
+    let patience = report.config.validation.patience?;
     let kept = format!(
         "the vectors are those of epoch {}, whose loss of held-out sentences is the lowest: {:.4}",
         model_epoch + 1,
@@ -1116,7 +1084,7 @@ fn ending_line(report: &TrainReport<'_>) -> Option<String> {
     );
     match ending {
         Ending::Early => {
-            let of = report.config.epochs;
+            let of = report.config.schedule.epochs;
             Some(format!(
                 "stopped early after epoch {epochs} of {of}, as --patience {patience} asks; {kept}"
             ))
@@ -1137,7 +1105,7 @@ fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
         at_limit,
         ..
     } = report.training;
-    let (lr, clip) = (report.config.lr, report.config.clip);
+    let (lr, clip) = (report.config.schedule.lr, report.config.schedule.clip);
     if let Some(share) = at_limit.filter(|&share| share > 0.5) {
         return Some(format!(
             "--lr {lr} is too high: near the end {} of the rows still moved as far as --clip \
@@ -1191,11 +1159,15 @@ fn interruption(args: &Args, report: &TrainReport<'_>, session: &Session, share:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ObjectiveSettings;
 
     fn bundled(change: impl FnOnce(&mut Config)) -> Dataset {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
         let mut config = Config {
-            loss: Loss::Softmax,
+            objective: ObjectiveSettings {
+                loss: Loss::Softmax,
+                ..Default::default()
+            },
             ..Config::default()
         };
         change(&mut config);
@@ -1205,7 +1177,8 @@ mod tests {
     #[test]
     fn a_softmax_out_of_proportion_is_warned_about() {
         assert_eq!(softmax_warning(&bundled(|_| ())), None);
-        let warning = softmax_warning(&bundled(|config| config.epochs = 1_000_000)).unwrap();
+        let warning =
+            softmax_warning(&bundled(|config| config.schedule.epochs = 1_000_000)).unwrap();
         assert!(
             warning.starts_with("--loss softmax") && warning.contains("some 7 h 7 min at"),
             "{warning}"

@@ -31,11 +31,7 @@ pub(super) fn check_stdin(path: &Path, questions: &[String]) -> Result<(), Error
         let why =
             "standard input cannot be both the vectors and the questions; name a file, or type the \
              words".to_owned();
-        return Err(Error::Setting {
-            flag: "VECTORS",
-            value: STDIN.to_owned(),
-            why,
-        });
+        return Err(Error::setting("VECTORS", STDIN, why));
     }
     Ok(())
 }

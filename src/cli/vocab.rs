@@ -71,12 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let threads = threads(args.threads)?;
     if args.max_vocab == Some(0) {
         let why = "keep at least one word, or leave the option out".to_owned();
-        return Err(Error::Setting {
-            flag: "--max-vocab",
-            value: "0".to_owned(),
-            why,
-        }
-        .into());
+        return Err(Error::setting("max_vocab", "0", why).into());
     }
     let rules = Rules::read(&args.words)?;
     let destination = Destination::new(&args.output, args.json)?;

@@ -28,33 +28,40 @@ use crate::text::{MAX_WORD_BYTES, TextReport, for_each_raw_word, is_separator};
 use crate::vocab::{Countable, Counts, Word, WordCounts};
 
 /// How phrases are found.
-#[derive(clap::Args, Clone, Debug, PartialEq, serde::Serialize)]
-#[group(skip)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", group(skip))]
 pub struct PhraseOptions {
     /// Join words whose score is above this: the higher, the fewer phrases
-    #[arg(
-        long,
-        default_value_t = 100.0,
-        value_name = "X",
-        allow_negative_numbers = true
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            default_value_t = 100.0,
+            value_name = "X",
+            allow_negative_numbers = true
+        )
     )]
     pub threshold: f64,
     /// Taken off the count of a pair in its score [default: --min-count]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "X", allow_negative_numbers = true)
+    )]
     pub delta: Option<f64>,
     /// Do not join words, nor pairs, that occur less often
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, default_value_t = 5, value_name = "N"))]
     pub min_count: u64,
     /// Passes; each joins what those before it made, so that N of them make phrases of up to 2^N
     /// words
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, default_value_t = 1, value_name = "N"))]
     pub passes: u32,
     /// What stands between the words of a phrase
-    #[arg(long, default_value = "_", value_name = "TEXT")]
+    #[cfg_attr(feature = "cli", arg(long, default_value = "_", value_name = "TEXT"))]
     pub separator: String,
     /// Count in about this much memory, such as 4G: beyond it the rarest words and pairs are
     /// forgotten, and how far counts may then be off is reported [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = crate::vocab::memory_size)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SIZE", value_parser = crate::vocab::memory_size))]
     pub vocab_memory: Option<u64>,
 }
 
@@ -81,16 +88,12 @@ impl PhraseOptions {
     /// # Errors
     /// [`Error::Setting`] for the first one out of its range.
     pub fn validate(&self) -> Result<()> {
-        let refuse = |flag: &'static str, value: String, why: &str| {
-            Err(Error::Setting {
-                flag,
-                value,
-                why: why.to_owned(),
-            })
+        let refuse = |setting: &'static str, value: String, why: &str| {
+            Err(Error::setting(setting, value, why))
         };
         if !self.threshold.is_finite() {
             return refuse(
-                "--threshold",
+                "threshold",
                 self.threshold.to_string(),
                 "must be a finite number; 100 is usual",
             );
@@ -100,14 +103,14 @@ impl PhraseOptions {
             .filter(|delta| !(delta.is_finite() && *delta >= 0.0))
         {
             return refuse(
-                "--delta",
+                "delta",
                 delta.to_string(),
-                "must be 0 or a positive number; --min-count is usual",
+                "must be 0 or a positive number; `min_count` is usual",
             );
         }
         if !(1..=MAX_PASSES).contains(&self.passes) {
             return refuse(
-                "--passes",
+                "passes",
                 self.passes.to_string(),
                 "1 to 10 passes; 2 or 3 are usual",
             );
@@ -115,7 +118,7 @@ impl PhraseOptions {
         if self.separator.is_empty() || self.separator.contains(is_separator) {
             let value = format!("{:?}", self.separator);
             return refuse(
-                "--separator",
+                "separator",
                 value,
                 "must be text without spaces or control characters, such as _",
             );

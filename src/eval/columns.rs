@@ -306,7 +306,7 @@ fn unsure(score: usize, numbers: usize, names: Option<&[&str]>) -> String {
     let name = names.map_or_else(String::new, |names| format!(" ({:?})", names[score]));
     format!(
         "the score is taken from column {}{name}, the first of {numbers} columns of numbers; \
-         --score-column takes another, by its name or number",
+         `score_column` takes another, by its name or number",
         score + 1
     )
 }
@@ -461,7 +461,7 @@ mod tests {
         let note = find(text, None).unwrap().note.unwrap();
         assert!(
             note.contains("column 3 (\"First\"), the first of 2")
-                && note.contains("--score-column"),
+                && note.contains("`score_column`"),
             "{note}"
         );
     }

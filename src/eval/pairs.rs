@@ -80,11 +80,7 @@ impl PairSet {
         }
         let columns = Columns::find(&rows, wanted).map_err(|why| {
             let value = wanted.unwrap_or_default().to_owned();
-            Error::Setting {
-                flag: "--score-column",
-                value,
-                why: format!("{}: {why}", path.display()),
-            }
+            Error::setting("score_column", value, format!("{}: {why}", path.display()))
         })?;
         let mut pairs = Vec::with_capacity(rows.len());
         for row in &rows[usize::from(columns.is_named)..] {
@@ -149,7 +145,7 @@ fn pair<'a>(row: &Row<'a>, columns: &Columns) -> Result<([&'a str; 2], f64), Str
         cell(columns.words[0], "first word")?,
         cell(columns.words[1], "second word")?,
     ];
-    let another = "--score-column takes another column";
+    let another = "`score_column` takes another column";
     let score = cell(columns.score, "score").map_err(|why| format!("{why}; {another}"))?;
     number(score)
         .filter(|value| value.is_finite())
@@ -214,7 +210,7 @@ mod tests {
             (
                 "a\tb\tN\t1\nc\td\tN\t2\ne\tf\tN\n",
                 "line 3",
-                "no column 4 with the score; --score-column",
+                "no column 4 with the score; `score_column`",
             ),
         ] {
             let error = read(text).unwrap_err().to_string();

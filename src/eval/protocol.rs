@@ -27,7 +27,8 @@ use serde::Serialize;
 /// out of them if all were case variants of the question. hyperwords sorts the scores of pairs as
 /// text, "10.0" before "9.0". And it gives an analogy's own words the score 0 instead of leaving
 /// them out, which matters only if all others score below.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Case is ignored, pairs and analogies with unknown words are skipped.
@@ -102,15 +103,16 @@ impl Protocol {
 
 /// How the answer `x` to "a is to b as c is to x" is scored; `s` is the cosine, and `s'` is (1 + s)
 /// / 2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Method {
     /// s(x, b) - s(x, a) + s(x, c)
     #[default]
-    #[value(name = "3cosadd")]
+    #[cfg_attr(feature = "cli", value(name = "3cosadd"))]
     #[serde(rename = "3cosadd")]
     CosAdd,
     /// s'(x, b) s'(x, c) / (s'(x, a) + ε)
-    #[value(name = "3cosmul")]
+    #[cfg_attr(feature = "cli", value(name = "3cosmul"))]
     #[serde(rename = "3cosmul")]
     CosMul,
     /// Each of the two

@@ -155,18 +155,14 @@ impl Earlier {
     }
 }
 
-/// Whether [`write_atomically`] could begin; asked before any work starts. `flag` is the one that
+/// Whether [`write_atomically`] could begin; asked before any work starts. `setting` is the one that
 /// named the file.
 ///
 /// # Errors
-/// [`Error::Setting`] with the flag, what is in the way (no such folder, no right to write there, a
+/// [`Error::Setting`] with the setting, what is in the way (no such folder, no right to write there, a
 /// folder of that name) and what to do.
-pub fn check_writable(path: &Path, flag: &'static str) -> Result<()> {
-    let mend = |why: String| Error::Setting {
-        flag,
-        value: path.display().to_string(),
-        why,
-    };
+pub fn check_writable(path: &Path, setting: &'static str) -> Result<()> {
+    let mend = |why: String| Error::setting(setting, path.display(), why);
     let ends_as_folder = path.to_string_lossy().ends_with(std::path::is_separator);
     if path.is_dir() || ends_as_folder || path.file_name().is_none() {
         return Err(mend("is the name of a folder; name a file".to_owned()));
@@ -523,8 +519,8 @@ mod tests {
     #[test]
     fn check_writable_says_what_is_in_the_way() {
         let folder = tempfile::tempdir().unwrap();
-        check_writable(&folder.path().join("v.txt"), "-o/--output").unwrap();
-        check_writable(Path::new("v.txt"), "-o/--output").unwrap();
+        check_writable(&folder.path().join("v.txt"), "output").unwrap();
+        check_writable(Path::new("v.txt"), "output").unwrap();
         assert_eq!(files_in(folder.path()), 0);
 
         for (name, why) in [
@@ -533,11 +529,11 @@ mod tests {
             ("new.txt/", "is the name of a folder"),
             ("none/v.txt", "there is no folder"),
         ] {
-            let error = check_writable(&folder.path().join(name), "-o/--output")
+            let error = check_writable(&folder.path().join(name), "output")
                 .unwrap_err()
                 .to_string();
             assert!(
-                error.starts_with("-o/--output ") && error.contains(why),
+                error.starts_with("`output` ") && error.contains(why),
                 "{error}"
             );
         }
@@ -571,7 +567,7 @@ mod tests {
         std::os::unix::fs::symlink("data/v.txt", &link).unwrap();
         // First it points to nothing, then to a file.
         for text in ["old", "new"] {
-            check_writable(&link, "-o/--output").unwrap();
+            check_writable(&link, "output").unwrap();
             put(&link, text).unwrap();
             assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
             assert!(fs::symlink_metadata(&file).unwrap().is_file());
@@ -579,7 +575,7 @@ mod tests {
         }
         let circle = folder.path().join("circle.txt");
         std::os::unix::fs::symlink("circle.txt", &circle).unwrap();
-        assert!(check_writable(&circle, "-o/--output").is_err());
+        assert!(check_writable(&circle, "output").is_err());
         assert!(put(&circle, "new").is_err());
     }
 
@@ -588,7 +584,7 @@ mod tests {
     fn a_device_is_written_to_and_not_replaced() {
         use std::os::unix::fs::FileTypeExt;
         let null = Path::new("/dev/null");
-        check_writable(null, "-o/--output").unwrap();
+        check_writable(null, "output").unwrap();
         put(null, "gone").unwrap();
         assert!(fs::metadata(null).unwrap().file_type().is_char_device());
     }

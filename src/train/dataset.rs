@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::schedule::{Schedule, auto_batch};
 use crate::batch::{Batcher, HuffmanTree, Negatives, SPAN, Targets, Windows};
-use crate::config::{Config, Loss, NegativesPer};
+use crate::config::{Config, Loss, NegativesPer, ObjectiveSettings, ScheduleSettings};
 use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
 use crate::engine::Objective;
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ impl Dataset {
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<Self> {
         config.validate()?;
-        let rules = Rules::read(&config.words)?;
+        let rules = Rules::read(&config.vocabulary.words)?;
         let contents = match cache {
             None => read(corpus, config, &rules, &mut on_event)?,
             Some(cache) => cache.contents(corpus, config, &rules, &mut on_event, |on_event| {
@@ -74,7 +74,10 @@ impl Dataset {
             encoded,
         } = contents;
         let held_out = encoded.held_out.as_ref().map_or(0, TokenStore::tokens);
-        let sample = config.sample.unwrap_or_else(|| auto_sample(vocab.len()));
+        let sample = config
+            .objective
+            .sample
+            .unwrap_or_else(|| auto_sample(vocab.len()));
         let subsampler = Subsampler::new(vocab.counts(), sample);
         let tokens = encoded.store.tokens();
         let prepared = Prepared {
@@ -89,13 +92,20 @@ impl Dataset {
         on_event(Event::Prepared(prepared));
 
         let batch = config
+            .schedule
             .batch
-            .unwrap_or_else(|| auto_batch(prepared.kept * f64::from(config.epochs)));
-        let min_lr = Schedule::new(config.lr, config.min_lr, tokens).min_lr();
+            .unwrap_or_else(|| auto_batch(prepared.kept * f64::from(config.schedule.epochs)));
+        let min_lr = Schedule::new(config.schedule.lr, config.schedule.min_lr, tokens).min_lr();
         let config = Config {
-            sample: Some(sample),
-            batch: Some(batch),
-            min_lr: Some(min_lr),
+            objective: ObjectiveSettings {
+                sample: Some(sample),
+                ..(config.clone()).objective
+            },
+            schedule: ScheduleSettings {
+                batch: Some(batch),
+                min_lr: Some(min_lr),
+                ..(config.clone()).schedule
+            },
             ..config.clone()
         };
         let targets = Arc::new(targets(&vocab, &config));
@@ -106,12 +116,12 @@ impl Dataset {
                 targets: Arc::clone(&targets),
                 words: vocab.len(),
                 windows: Windows {
-                    window: config.window,
-                    fixed: config.fixed_window,
+                    window: config.objective.window,
+                    fixed: config.objective.fixed_window,
                 },
                 epochs,
-                seed: config.seed,
-                shuffle: !config.no_shuffle,
+                seed: config.model.seed,
+                shuffle: !config.schedule.no_shuffle,
                 span: SPAN,
                 batch,
             })
@@ -123,11 +133,11 @@ impl Dataset {
         if !encoded.store.has_pair()? {
             return Err(Error::NoPairs {
                 why: "no line of the corpus holds two words of the vocabulary, and a line is a \
-                      sentence; lower --min-count, or join lines that belong together"
+                      sentence; lower `min_count`, or join lines that belong together"
                     .to_owned(),
             });
         }
-        let batcher = batcher(encoded.store, config.epochs);
+        let batcher = batcher(encoded.store, config.schedule.epochs);
         Ok(Self {
             vocab,
             batcher,
@@ -145,7 +155,7 @@ impl Dataset {
         Arc::get_mut(&mut self.batcher)
             .expect("nobody else holds the batcher")
             .batch = windows;
-        self.config.batch = Some(windows);
+        self.config.schedule.batch = Some(windows);
     }
 
     /// Makes spans of at most so many windows from now on. For measurements: training has spans of
@@ -166,7 +176,7 @@ impl Dataset {
 
     /// How an engine computes the loss.
     pub fn objective(&self) -> Objective {
-        match self.config.loss {
+        match self.config.objective.loss {
             Loss::Ns | Loss::Hs => Objective::Sigmoid,
             Loss::Softmax => Objective::Softmax,
         }
@@ -176,12 +186,8 @@ impl Dataset {
     /// different centers, all words and all dimensions. How many centers of a batch differ is
     /// estimated from the words' frequencies.
     pub fn softmax_operations(&self) -> f64 {
-        let Config {
-            dim,
-            epochs,
-            window,
-            ..
-        } = self.config;
+        let (dim, window) = (self.config.model.dim, self.config.objective.window);
+        let epochs = self.config.schedule.epochs;
         let windows = self.prepared.kept * f64::from(epochs);
         // A span of positions has as many centers as positions, and those that its windows reach
         // beyond it.
@@ -202,8 +208,8 @@ impl Dataset {
         Model::with_output_rows(
             self.vocab.len(),
             self.batcher.output_rows(),
-            self.config.dim,
-            self.config.seed,
+            self.config.model.dim,
+            self.config.model.seed,
         )
     }
 }
@@ -216,7 +222,7 @@ fn read(
     on_event: &mut (impl FnMut(Event) + Send),
 ) -> Result<Contents> {
     let once;
-    let (corpus, counts, words) = match &config.vocab {
+    let (corpus, counts, words) = match &config.vocabulary.vocab {
         Some(path) => {
             once = corpus.read_once();
             let note = |what| {
@@ -227,7 +233,7 @@ fn read(
             };
             (
                 &once,
-                read_counts(path, rules, config.reading.strict, note)?,
+                read_counts(path, rules, config.init.reading.strict, note)?,
                 None,
             )
         }
@@ -244,12 +250,17 @@ fn read(
             (corpus, counts, Some(report.words))
         }
     };
-    let (vocab, selection) = Vocab::select(&counts, config.min_count, config.max_vocab, rules)?;
+    let (vocab, selection) = Vocab::select(
+        &counts,
+        config.vocabulary.min_count,
+        config.vocabulary.max_vocab,
+        rules,
+    )?;
     drop(counts);
     if vocab.len() < 2 {
         return Err(Error::NoPairs {
-            why: "only one word is in the vocabulary, and a pair needs two; lower --min-count or \
-                  raise --max-vocab"
+            why: "only one word is in the vocabulary, and a pair needs two; lower `min_count` or \
+                  raise `max_vocab`"
                 .to_owned(),
         });
     }
@@ -263,7 +274,8 @@ fn read(
     });
     let held_out = config
         .validation
-        .map(|share| HeldOut::new(share, config.seed));
+        .validation
+        .map(|share| HeldOut::new(share, config.model.seed));
     // Of a pipe this is known by now, if it was counted.
     let total = corpus.bytes();
     let reading = |bytes| {
@@ -276,7 +288,7 @@ fn read(
     let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
     if encoded.store.tokens() + encoded.held_out.as_ref().map_or(0, TokenStore::tokens) == 0 {
         let why =
-            "no word of the vocabulary occurs in the corpus; check that --vocab was made from such \
+            "no word of the vocabulary occurs in the corpus; check that `vocab` was made from such \
              text".to_owned();
         return Err(Error::NoPairs { why });
     }
@@ -288,12 +300,12 @@ fn read(
 }
 
 fn targets(vocab: &Vocab, config: &Config) -> Targets {
-    match config.loss {
+    match config.objective.loss {
         Loss::Ns => Targets::Negatives(Negatives {
-            noise: AliasTable::noise(vocab.counts(), config.ns_exponent),
-            count: config.negative,
-            per_pair: config.negatives_per == NegativesPer::Pair,
-            skip_equal: !config.no_skip_equal,
+            noise: AliasTable::noise(vocab.counts(), config.objective.ns_exponent),
+            count: config.objective.negative,
+            per_pair: config.objective.negatives_per == NegativesPer::Pair,
+            skip_equal: !config.objective.no_skip_equal,
         }),
         Loss::Hs => Targets::Path(HuffmanTree::new(vocab.counts())),
         Loss::Softmax => Targets::Context,
@@ -303,12 +315,8 @@ fn targets(vocab: &Vocab, config: &Config) -> Targets {
 /// Whether there is something to train on and a pair to validate with.
 fn check_shares(store: &TokenStore, validation: &Arc<Batcher>, config: &Config) -> Result<()> {
     let refuse = |why: &str| {
-        let value = config.validation.unwrap_or_default().to_string();
-        Err(Error::Setting {
-            flag: "--validation",
-            value,
-            why: why.to_owned(),
-        })
+        let value = config.validation.validation.unwrap_or_default().to_string();
+        Err(Error::setting("validation", value, why))
     };
     if store.tokens() == 0 {
         return refuse("leaves no sentence to train on; hold out a smaller share");
@@ -329,6 +337,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config::ModelSettings;
 
     /// The estimate against the centers that the batches really hold.
     #[test]
@@ -338,11 +347,20 @@ mod tests {
         for (sample, batch) in [(0.0, 512), (1e-3, 4096)] {
             let (sample, batch) = (Some(sample), Some(batch));
             let config = Config {
-                loss: Loss::Softmax,
-                dim: 10,
-                epochs: 1,
-                sample,
-                batch,
+                objective: ObjectiveSettings {
+                    loss: Loss::Softmax,
+                    sample,
+                    ..Default::default()
+                },
+                model: ModelSettings {
+                    dim: 10,
+                    ..Default::default()
+                },
+                schedule: ScheduleSettings {
+                    epochs: 1,
+                    batch,
+                    ..Default::default()
+                },
                 ..Config::default()
             };
             let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();

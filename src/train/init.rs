@@ -34,11 +34,11 @@ pub struct Given {
     pub digest: u64,
 }
 
-/// The files of a configuration, each with the flag that names it.
+/// The files of a configuration, each with the setting that names it.
 fn files(config: &Config) -> [(&'static str, Option<&Path>); 2] {
     [
-        ("--init", config.init.as_deref()),
-        ("--init-output", config.init_output.as_deref()),
+        ("init", config.init.init.as_deref()),
+        ("init_output", config.init.init_output.as_deref()),
     ]
 }
 
@@ -48,33 +48,29 @@ fn files(config: &Config) -> [(&'static str, Option<&Path>); 2] {
 /// # Errors
 /// As [`start`], but for what comes later in a file.
 pub fn check(config: &Config) -> Result<()> {
-    if let [(_, Some(input)), (flag, Some(output))] = files(config)
+    if let [(_, Some(input)), (setting, Some(output))] = files(config)
         && input == output
         && input.as_os_str() == STDIN
     {
         let why =
-            "standard input can be read once, and is what --init names; name a file".to_owned();
-        return Err(Error::Setting {
-            flag,
-            value: STDIN.to_owned(),
-            why,
-        });
+            "standard input can be read once, and is what `init` names; name a file".to_owned();
+        return Err(Error::setting(setting, STDIN, why));
     }
-    for (flag, path) in files(config) {
+    for (setting, path) in files(config) {
         let Some(path) = path.filter(|path| path.as_os_str() != STDIN) else {
             continue;
         };
-        config.reading.format(path)?;
+        config.init.reading.format(path)?;
         let metadata = path.metadata().map_err(Error::io("read", path))?;
         if metadata.is_file() || metadata.is_dir() {
             let mut dim = None;
-            let read = config.reading.for_each(path, &mut |_, row| {
+            let read = config.init.reading.for_each(path, &mut |_, row| {
                 dim = Some(row.len());
                 // One is enough.
                 Err(Error::Stopped { step: 0 })
             });
             match dim {
-                Some(dim) => check_dim(flag, path, dim, config.dim)?,
+                Some(dim) => check_dim(setting, path, dim, config.model.dim)?,
                 None => drop(read?),
             }
         }
@@ -92,11 +88,11 @@ pub fn check(config: &Config) -> Result<()> {
 /// is in the vocabulary; otherwise as [`Reading::read`].
 pub fn start(data: &Dataset) -> Result<(Model, Init, Vec<String>)> {
     let mut model = data.model();
-    let reading = data.config.reading;
+    let reading = data.config.init.reading;
     let mut lines = Vec::new();
-    let mut take = |(flag, path): (_, Option<&Path>), matrix| {
+    let mut take = |(setting, path): (_, Option<&Path>), matrix| {
         let Some(path) = path else { return Ok(None) };
-        let (given, odd) = take(flag, path, reading, &data.vocab, matrix)?;
+        let (given, odd) = take(setting, path, reading, &data.vocab, matrix)?;
         lines.extend(odd.line(path));
         Ok::<_, Error>(Some(given))
     };
@@ -110,7 +106,7 @@ pub fn start(data: &Dataset) -> Result<(Model, Init, Vec<String>)> {
 
 /// Moves the vectors of a file into the rows of their words.
 fn take(
-    flag: &'static str,
+    setting: &'static str,
     path: &Path,
     reading: Reading,
     vocab: &Vocab,
@@ -118,7 +114,7 @@ fn take(
 ) -> Result<(Given, Oddities)> {
     let dim = matrix.dim();
     let (given, odd) = read(path, reading, |word, row| {
-        check_dim(flag, path, row.len(), dim)?;
+        check_dim(setting, path, row.len(), dim)?;
         let id = vocab.id(word.as_bytes());
         if let Some(id) = id {
             matrix.row_mut(id as usize).copy_from_slice(row);
@@ -128,15 +124,11 @@ fn take(
     if given.matched == 0 {
         let why = format!(
             "holds {}, none among the {} of the vocabulary; give vectors of the same language and \
-             form (--lowercase, --nfc), or leave it out",
+             form (`lowercase`, `nfc`), or leave it out",
             plural(given.words, "word"),
             count(vocab.len() as u64)
         );
-        return Err(Error::Setting {
-            flag,
-            value: path.display().to_string(),
-            why,
-        });
+        return Err(Error::setting(setting, path.display(), why));
     }
     Ok((given, odd))
 }
@@ -171,19 +163,15 @@ fn read(
     ))
 }
 
-fn check_dim(flag: &'static str, path: &Path, dim: usize, expected: usize) -> Result<()> {
+fn check_dim(setting: &'static str, path: &Path, dim: usize, expected: usize) -> Result<()> {
     if dim == expected {
         return Ok(());
     }
     let why = format!(
-        "holds vectors of {}, and those of the run have {expected}; add --dim {dim}",
+        "holds vectors of {}, and those of the run have {expected}; add `dim = {dim}`",
         plural(dim as u64, "dimension")
     );
-    Err(Error::Setting {
-        flag,
-        value: path.display().to_string(),
-        why,
-    })
+    Err(Error::setting(setting, path.display(), why))
 }
 
 impl Init {
@@ -193,18 +181,14 @@ impl Init {
     /// # Errors
     /// As [`Reading::read`]; [`Error::Setting`] with the file that holds other vectors.
     pub(crate) fn check(&self, config: &Config) -> Result<()> {
-        for ((flag, path), then) in files(config).into_iter().zip([self.input, self.output]) {
+        for ((setting, path), then) in files(config).into_iter().zip([self.input, self.output]) {
             if let Some(path) = path.filter(|path| path.is_file())
-                && read(path, config.reading, |_, _| Ok(false))?.0.digest
+                && read(path, config.init.reading, |_, _| Ok(false))?.0.digest
                     != then.map_or(0, |given| given.digest)
             {
                 let why = "holds other vectors than when the run that is to go on began; give the \
                            file of then, or start anew";
-                return Err(Error::Setting {
-                    flag,
-                    value: path.display().to_string(),
-                    why: why.to_owned(),
-                });
+                return Err(Error::setting(setting, path.display(), why));
             }
         }
         Ok(())

@@ -192,7 +192,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         if let Some(saver) = &mut saver {
             saver.start(reached.steps);
         }
-        let schedule = Schedule::new(data.config.lr, data.config.min_lr, data.total_words());
+        let schedule = Schedule::new(
+            data.config.schedule.lr,
+            data.config.schedule.min_lr,
+            data.total_words(),
+        );
         Self {
             data,
             engine,
@@ -233,7 +237,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn is_over(&self) -> bool {
         let enough = |patience: u32| self.reached.since_best >= patience;
         self.reached.epochs >= self.data.batcher.epochs
-            || self.data.config.patience.is_some_and(enough)
+            || self.data.config.validation.patience.is_some_and(enough)
     }
 
     fn elapsed(&self) -> Duration {
@@ -276,7 +280,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         };
         self.engine.step(batch, self.lr)?;
         if let Some(before) = watched {
-            self.at_limit = Some(before.at_limit(&self.engine.model()?, self.data.config.clip));
+            self.at_limit =
+                Some(before.at_limit(&self.engine.model()?, self.data.config.schedule.clip));
         }
         self.reached.blank += self.unread.add(batch);
         self.reached.steps += 1;
@@ -293,8 +298,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         let ends_epoch =
             done >= (u64::from(self.reached.epochs) + 1) * self.data.batcher.store.tokens();
         let is_near_end = self.at_limit.is_none() && self.schedule.progress(done) >= WATCHED_AT;
-        self.data.config.lr > WATCHED_LR
-            && (is_near_end || ends_epoch && self.data.config.patience.is_some())
+        self.data.config.schedule.lr > WATCHED_LR
+            && (is_near_end || ends_epoch && self.data.config.validation.patience.is_some())
     }
 
     /// Takes the loss from the engine.
@@ -367,7 +372,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         };
         self.reached.latest = Some(epoch);
         self.reached.epochs += 1;
-        if self.data.config.patience.is_some() {
+        if self.data.config.validation.patience.is_some() {
             self.keep_if_best(epoch)?;
         }
         self.reached.elapsed = self.elapsed();
@@ -507,7 +512,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         } = self.reached;
         let taken = best.or(under_way).or(latest).filter(|_| pairs > 0).ok_or_else(|| Error::NoPairs {
             why: format!(
-                "--sample {} thins the text out until no two words stand in one sentence; raise \
+                "`sample = {}` thins the text out until no two words stand in one sentence; raise \
                  it, or give 0 to keep all",
                 self.data.prepared.sample
             ),

@@ -81,7 +81,8 @@ impl Snapshot {
         } = self;
         let fits = |model: &Model| {
             let (input, output) = (&model.input, &model.output);
-            let dims = input.dim() == data.config.dim && output.dim() == data.config.dim;
+            let dims =
+                input.dim() == data.config.model.dim && output.dim() == data.config.model.dim;
             dims && input.rows() == data.vocab.len() && output.rows() == data.batcher.output_rows()
         };
         let words_at = |epoch: u32| u64::from(epoch).saturating_mul(data.batcher.store.tokens());
@@ -92,7 +93,7 @@ impl Snapshot {
             && under_way.contains(&reached.words)
             // A batch has a word at least, and a word as many pairs at most as a window has places.
             && reached.steps <= reached.words
-            && reached.pairs.max(reached.loss.pairs) <= reached.words.saturating_mul(2 * u64::from(data.config.window))
+            && reached.pairs.max(reached.loss.pairs) <= reached.words.saturating_mul(2 * u64::from(data.config.objective.window))
             && reached.since_best <= reached.epochs
             && [reached.latest, reached.best].iter().flatten().all(|epoch| epoch.epoch < reached.epochs)
             && reached.elapsed.max(reached.waited) <= LONGEST

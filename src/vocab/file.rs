@@ -274,7 +274,7 @@ impl<'a> Reader<'a> {
             );
         }
         if self.rules.normalization.apply(word) != word {
-            let why = "is not in the form that --lowercase or --nfc asks for, so no word of the \
+            let why = "is not in the form that `lowercase` or `nfc` asks for, so no word of the \
                        text would match it";
             return Err(format!(
                 "the word {word:?} {why}; count again with the same options"
@@ -323,7 +323,7 @@ impl<'a> Reader<'a> {
     /// Notes a line that is mended or left out, which is an error where all have to be like ours.
     fn note(&mut self, number: u64, why: String) -> Result<(), String> {
         if self.strict {
-            return Err(format!("{why}: --strict refuses that"));
+            return Err(format!("{why}: `strict` refuses that"));
         }
         self.odd += 1;
         if self.first.as_ref().is_none_or(|(first, _)| number < *first) {

@@ -4,6 +4,7 @@ mod counts;
 mod file;
 mod lossy;
 mod rules;
+mod settings;
 
 use std::hash::BuildHasher;
 
@@ -14,6 +15,7 @@ use hashbrown::HashTable;
 pub(crate) use lossy::Lossy;
 pub use rules::{Rules, WordOptions, WordSet};
 pub(crate) use rules::{check_memory, memory_size};
+pub use settings::VocabularySettings;
 
 use crate::error::{Error, Result};
 use crate::quantity::plural;
@@ -83,14 +85,10 @@ impl Vocab {
         let most = max_words.unwrap_or(MAX_WORDS).min(MAX_WORDS);
         let Some(room) = most.checked_sub(kept.len()) else {
             let why = format!(
-                "--keep-words keeps {} of the text alone; raise it",
+                "`keep_words` keeps {} of the text alone; raise it",
                 plural(kept.len() as u64, "word")
             );
-            return Err(Error::Setting {
-                flag: "--max-vocab",
-                value: most.to_string(),
-                why,
-            });
+            return Err(Error::setting("max_vocab", most, why));
         };
         if kept.is_empty() && others.is_empty() {
             return Err(Error::EmptyVocabulary {
@@ -205,8 +203,8 @@ fn why_empty(counts: &WordCounts, min_count: u64) -> String {
     match counts.iter().map(|(_, count)| count).max() {
         None => "the corpus holds no words; check the CORPUS files".to_owned(),
         Some(most) => format!(
-            "no word occurs {} (of {} the most frequent: {most}); lower --min-count, or check \
-             --stop-words",
+            "no word occurs {} (of {} the most frequent: {most}); lower `min_count`, or check \
+             `stop_words`",
             plural(min_count, "time"),
             plural(counts.len() as u64, "different word")
         ),
@@ -253,7 +251,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("--min-count") && error.contains("the most frequent: 2"),
+            error.contains("`min_count`") && error.contains("the most frequent: 2"),
             "{error}"
         );
         let error = Vocab::from_counts(&WordCounts::default(), 1, None)

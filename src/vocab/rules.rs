@@ -16,24 +16,31 @@ use crate::text::list::{Lines, checked_word, wrong_line};
 const LEAST_MEMORY: u64 = 1_000_000;
 
 /// How words are taken from a text.
-#[derive(clap::Args, Clone, Debug, Default, PartialEq, serde::Serialize)]
-#[group(skip)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
 pub struct WordOptions {
     /// Take words in lower case (Unicode's)
-    #[arg(long, help_heading = "Vocabulary")]
+    #[cfg_attr(feature = "cli", arg(long, help_heading = "Vocabulary"))]
     pub lowercase: bool,
     /// Take words in Unicode's normal form C: an accent by itself joins its letter
-    #[arg(long, help_heading = "Vocabulary")]
+    #[cfg_attr(feature = "cli", arg(long, help_heading = "Vocabulary"))]
     pub nfc: bool,
     /// Keep the words in FILE, one a line, however rare
-    #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "FILE", help_heading = "Vocabulary")
+    )]
     pub keep_words: Option<PathBuf>,
     /// Leave out the words in FILE, one a line
-    #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "FILE", help_heading = "Vocabulary")
+    )]
     pub stop_words: Option<PathBuf>,
     /// Count in about this much memory, such as 4G: beyond it the rarest words are forgotten, and
     /// how far counts may then be off is reported [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = memory_size, help_heading = "Vocabulary")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SIZE", value_parser = memory_size, help_heading = "Vocabulary"))]
     pub vocab_memory: Option<u64>,
 }
 
@@ -50,11 +57,7 @@ pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
                 "counting needs {} at least, and 500M or more to be of use",
                 quantity::bytes(LEAST_MEMORY)
             );
-            Err(Error::Setting {
-                flag: "--vocab-memory",
-                value: bytes.to_string(),
-                why,
-            })
+            Err(Error::setting("vocab_memory", bytes, why))
         }
         _ => Ok(()),
     }
@@ -123,14 +126,10 @@ impl Rules {
                 .display()
                 .to_string();
             let why = format!(
-                "the word {:?} is also in --keep-words; take it out of one",
+                "the word {:?} is also in `keep_words`; take it out of one",
                 String::from_utf8_lossy(word)
             );
-            return Err(Error::Setting {
-                flag: "--stop-words",
-                value,
-                why,
-            });
+            return Err(Error::setting("stop_words", value, why));
         }
         Ok(Self {
             normalization,

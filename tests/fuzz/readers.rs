@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::slice::from_ref;
 
-use w2v_gpu::config::Config;
+use w2v_gpu::config::{
+    Config, ModelSettings, ObjectiveSettings, ScheduleSettings, ValidationSettings,
+};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::eval::{self, Sets};
@@ -167,16 +169,28 @@ fn checkpoints_fit_their_run_or_are_an_error() {
     let text = folder.path().join("text");
     fs::write(&text, "a b c a b c d e\n".repeat(50)).unwrap();
     let config = Config {
-        dim: 3,
-        epochs: 2,
-        validation: Some(0.2),
-        patience: Some(1),
-        sample: Some(0.0),
+        model: ModelSettings {
+            dim: 3,
+            ..Default::default()
+        },
+        schedule: ScheduleSettings {
+            epochs: 2,
+            ..Default::default()
+        },
+        validation: ValidationSettings {
+            validation: Some(0.2),
+            patience: Some(1),
+        },
+        objective: ObjectiveSettings {
+            sample: Some(0.0),
+            ..Default::default()
+        },
         ..Config::default()
     };
     let data = Dataset::prepare(&Corpus::open(&[text]).unwrap(), &config, |_| ()).unwrap();
     let run = folder.path().join("run");
-    let mut engine = CpuEngine::new(&data.model(), data.objective(), config.clip, 1).unwrap();
+    let mut engine =
+        CpuEngine::new(&data.model(), data.objective(), config.schedule.clip, 1).unwrap();
     let saved = Folder::open(&run, "--checkpoint").unwrap();
     let mut saver = Saver::new(saved, Fingerprint::new(&data, &engine), Every::Batches(1));
     let options = TrainOptions {

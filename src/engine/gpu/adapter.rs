@@ -81,8 +81,8 @@ pub fn select(wanted: Option<&str>) -> Result<Selected> {
         };
     found.ok_or_else(|| Error::Adapter {
         why: match wanted {
-            Some(wanted) => format!("--adapter {wanted}: no adapter has this index or name"),
-            None => "--engine gpu: no adapter was found".to_owned(),
+            Some(wanted) => format!("`adapter = {wanted}`: no adapter has this index or name"),
+            None => "`engine = gpu`: no adapter was found".to_owned(),
         },
         adapters: lines,
     })

@@ -1050,7 +1050,7 @@ mod tests {
         );
         let error = refused.unwrap_err().to_string();
         assert!(
-            error.contains("a matrix of 40 rows") && error.contains("--max-vocab"),
+            error.contains("a matrix of 40 rows") && error.contains("`max_vocab`"),
             "{error}"
         );
     }
@@ -1064,7 +1064,7 @@ mod tests {
         engine.device.device.destroy();
         let error = engine.take_loss().unwrap_err();
         assert!(matches!(error, Error::Device { .. }), "{error}");
-        assert!(error.to_string().contains("--engine cpu"), "{error}");
+        assert!(error.to_string().contains("`engine = cpu`"), "{error}");
     }
 
     #[test]

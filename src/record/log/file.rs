@@ -274,11 +274,7 @@ fn refuse_if_in_use(place: &Path, patience: Duration, waiting: impl FnOnce()) ->
 fn in_use(place: &Path) -> Error {
     let why =
         "another run is being recorded there; name another file, or wait for its end".to_owned();
-    Error::Setting {
-        flag: "--metrics",
-        value: place.display().to_string(),
-        why,
-    }
+    Error::setting("metrics", place.display(), why)
 }
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ mod tests {
     use xxhash_rust::xxh3::Xxh3;
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, ValidationSettings};
     use crate::corpus::{Corpus, HeldOut};
     use crate::vocab::Rules;
 
@@ -243,7 +243,10 @@ mod tests {
         std::fs::write(file.path(), text()).unwrap();
         let corpus = Corpus::open(&[file.path().to_owned()]).unwrap();
         let config = Config {
-            validation: Some(0.05),
+            validation: ValidationSettings {
+                validation: Some(0.05),
+                ..Default::default()
+            },
             ..Config::default()
         };
         let rules = Rules::default();

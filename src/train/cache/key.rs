@@ -14,30 +14,6 @@ use crate::corpus::{Corpus, Stamp};
 use crate::system::STDIN;
 use crate::vocab::Rules;
 
-/// Settings that come into play once a corpus is encoded. Any other setting makes another cached
-/// corpus.
-const OF_TRAINING: [&str; 19] = [
-    "dim",
-    "window",
-    "fixed_window",
-    "loss",
-    "negative",
-    "negatives_per",
-    "no_skip_equal",
-    "ns_exponent",
-    "sample",
-    "epochs",
-    "lr",
-    "min_lr",
-    "batch",
-    "clip",
-    "no_shuffle",
-    "patience",
-    "storage",
-    "init",
-    "init_output",
-];
-
 /// Bytes at the start of a file by which it is known, beside its path, length and time.
 const HEAD_BYTES: u64 = 1 << 16;
 
@@ -71,15 +47,11 @@ impl Key {
             None => Err(unknown(path)),
         });
         let files = files.collect::<Result<_, _>>()?;
-        let mut settings = config.settings();
-        settings.retain(|name, _| !OF_TRAINING.contains(&name.as_str()));
-        if config.validation.is_none() {
-            settings.remove("seed");
-        }
+        let mut settings = reading_settings(config);
         let mut describe = |name: &str, hash: u64| settings.insert(name.to_owned(), hash.into());
         describe("keep_words", rules.keep.digest());
         describe("stop_words", rules.stop.digest());
-        if let Some(path) = &config.vocab {
+        if let Some(path) = &config.vocabulary.vocab {
             describe("vocab", digest_of_file(path)?);
         }
         Ok(Self { files, settings })
@@ -121,6 +93,23 @@ impl TextFile {
             head: hash.digest(),
         })
     }
+}
+
+/// The settings that decide what comes out of reading a text: those of the vocabulary, and which
+/// sentences are held out. The order is part of the names of files.
+fn reading_settings(config: &Config) -> Map<String, Value> {
+    let share = config.validation.validation;
+    let first = match share {
+        // Which sentences are held out is drawn.
+        Some(_) => ("seed".to_owned(), config.model.seed.into()),
+        None => ("validation".to_owned(), Value::Null),
+    };
+    let mut settings = Map::from_iter([first]);
+    if let Ok(Value::Object(vocabulary)) = serde_json::to_value(&config.vocabulary) {
+        settings.extend(vocabulary);
+    }
+    settings.extend(share.map(|share| ("validation".to_owned(), share.into())));
+    settings
 }
 
 fn nanoseconds(time: SystemTime) -> Option<i64> {
@@ -167,11 +156,19 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Loss;
+    use crate::config::{
+        Loss, ModelSettings, ObjectiveSettings, ScheduleSettings, ValidationSettings,
+        VocabularySettings,
+    };
     use crate::vocab::WordOptions;
 
     fn key(corpus: &Corpus, config: &Config) -> Key {
-        Key::new(corpus, config, &Rules::read(&config.words).unwrap()).unwrap()
+        Key::new(
+            corpus,
+            config,
+            &Rules::read(&config.vocabulary.words).unwrap(),
+        )
+        .unwrap()
     }
 
     fn open(files: &[&Path]) -> Corpus {
@@ -204,7 +201,10 @@ mod tests {
         let corpus = open(&[&text]);
         let base = key(&corpus, &Config::default());
         let words = |words| Config {
-            words,
+            vocabulary: VocabularySettings {
+                words,
+                ..Default::default()
+            },
             ..Config::default()
         };
         let keep = |list: &Path| {
@@ -215,28 +215,49 @@ mod tests {
         };
         let others = [
             Config {
-                min_count: 6,
+                vocabulary: VocabularySettings {
+                    min_count: 6,
+                    ..Default::default()
+                },
                 ..Config::default()
             },
             Config {
-                max_vocab: Some(9),
+                vocabulary: VocabularySettings {
+                    max_vocab: Some(9),
+                    ..Default::default()
+                },
                 ..Config::default()
             },
             Config {
-                vocab: Some(list_of_words.clone()),
+                vocabulary: VocabularySettings {
+                    vocab: Some(list_of_words.clone()),
+                    ..Default::default()
+                },
                 ..Config::default()
             },
             Config {
-                vocab: Some(other_list.clone()),
+                vocabulary: VocabularySettings {
+                    vocab: Some(other_list.clone()),
+                    ..Default::default()
+                },
                 ..Config::default()
             },
             Config {
-                validation: Some(0.1),
+                validation: ValidationSettings {
+                    validation: Some(0.1),
+                    ..Default::default()
+                },
                 ..Config::default()
             },
             Config {
-                validation: Some(0.1),
-                seed: 2,
+                validation: ValidationSettings {
+                    validation: Some(0.1),
+                    ..Default::default()
+                },
+                model: ModelSettings {
+                    seed: 2,
+                    ..Default::default()
+                },
                 ..Config::default()
             },
             words(WordOptions {
@@ -268,11 +289,20 @@ mod tests {
         assert_eq!(names.len(), others.len() + 1);
         // And whatever does not, does not; nor does the name of a list, or the order in it.
         let training = Config {
-            seed: 2,
-            dim: 9,
-            loss: Loss::Hs,
-            sample: Some(0.0),
-            epochs: 1,
+            model: ModelSettings {
+                seed: 2,
+                dim: 9,
+                ..Default::default()
+            },
+            objective: ObjectiveSettings {
+                loss: Loss::Hs,
+                sample: Some(0.0),
+                ..Default::default()
+            },
+            schedule: ScheduleSettings {
+                epochs: 1,
+                ..Default::default()
+            },
             ..Config::default()
         };
         assert_eq!(key(&corpus, &training), base);

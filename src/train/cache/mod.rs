@@ -33,15 +33,17 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Opens a folder, or makes it. `flag` is the one that named it.
+    /// Opens a folder, or makes it. `setting` is the one that named it.
     ///
     /// # Errors
     /// [`Error::Setting`] when there can be no such folder.
-    pub fn open(folder: &Path, flag: &'static str) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(|error| Error::Setting {
-            flag,
-            value: folder.display().to_string(),
-            why: format!("cannot be made a folder: {error}; name another one"),
+    pub fn open(folder: &Path, setting: &'static str) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|error| {
+            Error::setting(
+                setting,
+                folder.display(),
+                format!("cannot be made a folder: {error}; name another one"),
+            )
         })?;
         Ok(Self {
             folder: folder.to_owned(),

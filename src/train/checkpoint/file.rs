@@ -132,11 +132,7 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
             "another version of w2v-gpu wrote it (format {version}, not {VERSION}); go on with \
              that one"
         );
-        return Err(Error::Setting {
-            flag: "--resume",
-            value: path.display().to_string(),
-            why,
-        });
+        return Err(Error::setting("resume", path.display(), why));
     }
     file.read_exact(&mut length).map_err(ends)?;
     let length = u64::from(u32::from_le_bytes(length));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::batch::Batcher;
-use crate::config::{Config, Loss};
+use crate::config::{Config, ObjectiveSettings, ScheduleSettings};
 use crate::engine::Engine;
 use crate::quantity::{count, plural};
 use crate::train::dataset::Dataset;
@@ -70,25 +70,30 @@ impl Fingerprint {
     pub(super) fn complete(&self, config: &Config) -> Result<Config, String> {
         let then = |name| self.settings.get(name).cloned().unwrap_or_default();
         let config = Config {
-            sample: config.sample.or_else(|| then("sample").as_f64()),
-            batch: config.batch.or_else(|| {
-                then("batch")
-                    .as_u64()
-                    .and_then(|batch| batch.try_into().ok())
-            }),
-            min_lr: config.min_lr.or_else(|| then("min_lr").as_f64()),
+            objective: ObjectiveSettings {
+                sample: config.objective.sample.or_else(|| then("sample").as_f64()),
+                ..(config.clone()).objective
+            },
+            schedule: ScheduleSettings {
+                batch: config.schedule.batch.or_else(|| {
+                    then("batch")
+                        .as_u64()
+                        .and_then(|batch| batch.try_into().ok())
+                }),
+                min_lr: config.schedule.min_lr.or_else(|| then("min_lr").as_f64()),
+                ..(config.clone()).schedule
+            },
             ..config.clone()
         };
         let now = config.settings();
         let has_grown = |name: &str, then: &Value, now: &Value| {
             name == "epochs" && now.as_u64() > then.as_u64()
         };
-        let matters = |name: &str| config.loss == Loss::Ns || !Config::OF_NEGATIVES.contains(&name);
         let (mut were, mut are) = (Vec::new(), Vec::new());
         for (name, now) in &now {
             let then = then(name);
             let (was, is) = (option(name, &then), option(name, now));
-            if was != is && matters(name) && !has_grown(name, &then, now) {
+            if was != is && config.matters(name) && !has_grown(name, &then, now) {
                 were.push(was);
                 are.push(is);
             }
@@ -137,12 +142,11 @@ impl Fingerprint {
 
 /// A setting as it is typed.
 fn option(name: &str, value: &Value) -> String {
-    let flag = format!("--{}", name.replace('_', "-"));
     match value {
-        Value::Null | Value::Bool(false) => format!("no {flag}"),
-        Value::Bool(true) => flag,
-        Value::String(text) => format!("{flag} {}", text.escape_debug()),
-        other => format!("{flag} {other}"),
+        Value::Null | Value::Bool(false) => format!("no `{name}`"),
+        Value::Bool(true) => format!("`{name}`"),
+        Value::String(text) => format!("`{name} = {}`", text.escape_debug()),
+        other => format!("`{name} = {other}`"),
     }
 }
 
@@ -169,6 +173,7 @@ fn of_text(batcher: &Batcher) -> Digest {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::config::{ModelSettings, VocabularySettings};
 
     /// Of a run on nothing.
     pub(in crate::train::checkpoint) fn of(config: &Config) -> Fingerprint {
@@ -187,8 +192,11 @@ pub(super) mod tests {
     #[test]
     fn what_would_change_the_vectors_is_named() {
         let resolved = Config {
-            batch: Some(512),
-            min_lr: Some(5e-6),
+            schedule: ScheduleSettings {
+                batch: Some(512),
+                min_lr: Some(5e-6),
+                ..Default::default()
+            },
             ..Config::default()
         };
         let run = of(&resolved);
@@ -196,7 +204,10 @@ pub(super) mod tests {
         assert_eq!(run.complete(&Config::default()).unwrap(), resolved);
         assert_eq!(
             run.complete(&Config {
-                epochs: 9,
+                schedule: ScheduleSettings {
+                    epochs: 9,
+                    ..Default::default()
+                },
                 ..Config::default()
             })
             .unwrap()
@@ -206,39 +217,57 @@ pub(super) mod tests {
         for (config, expected) in [
             (
                 Config {
-                    epochs: 4,
+                    schedule: ScheduleSettings {
+                        epochs: 4,
+                        ..Default::default()
+                    },
                     ..Config::default()
                 },
-                "--epochs 5, and this one --epochs 4",
+                "`epochs = 5`, and this one `epochs = 4`",
             ),
             (
                 Config {
-                    batch: Some(256),
+                    schedule: ScheduleSettings {
+                        batch: Some(256),
+                        ..Default::default()
+                    },
                     ..Config::default()
                 },
-                "--batch 512, and this one --batch 256",
+                "`batch = 512`, and this one `batch = 256`",
             ),
             (
                 Config {
-                    max_vocab: Some(9),
+                    vocabulary: VocabularySettings {
+                        max_vocab: Some(9),
+                        ..Default::default()
+                    },
                     ..Config::default()
                 },
-                "no --max-vocab, and this one --max-vocab 9",
+                "no `max_vocab`, and this one `max_vocab = 9`",
             ),
             (
                 Config {
-                    fixed_window: true,
-                    seed: 2,
+                    objective: ObjectiveSettings {
+                        fixed_window: true,
+                        ..Default::default()
+                    },
+                    model: ModelSettings {
+                        seed: 2,
+                        ..Default::default()
+                    },
                     ..Config::default()
                 },
-                "--seed 1 and no --fixed-window, and this one",
+                "`seed = 1` and no `fixed_window`, and this one",
             ),
             (
                 Config {
-                    lr: 0.1 + 0.2,
+                    schedule: ScheduleSettings {
+                        lr: 0.1 + 0.2,
+                        ..Default::default()
+                    },
                     ..Config::default()
                 },
-                "--lr 0.05, and this one --lr 0.30000000000000004",
+                "`lr = 0.05`, and this one `lr = 0.30000000000000004`",
             ),
         ] {
             let why = run.complete(&config).unwrap_err();
@@ -246,12 +275,18 @@ pub(super) mod tests {
         }
         // Without negatives their settings do not matter.
         let run = of(&Config {
-            loss: Loss::Hs,
+            objective: ObjectiveSettings {
+                loss: Loss::Hs,
+                ..resolved.objective
+            },
             ..resolved
         });
         run.complete(&Config {
-            loss: Loss::Hs,
-            negative: 9,
+            objective: ObjectiveSettings {
+                loss: Loss::Hs,
+                negative: 9,
+                ..Default::default()
+            },
             ..Config::default()
         })
         .unwrap();

@@ -30,13 +30,13 @@ pub struct LoadedCheckpoint {
 }
 
 impl Folder {
-    /// Opens a folder, or makes it. `flag` is the one that named it. What a process that was killed
+    /// Opens a folder, or makes it. `setting` is the one that named it. What a process that was killed
     /// left half-written there is taken away.
     ///
     /// # Errors
     /// [`Error::Setting`] when it cannot be written to or another run uses it.
-    pub fn open(path: &Path, flag: &'static str) -> Result<Self> {
-        Self::open_within(path, flag, Duration::ZERO, || ())
+    pub fn open(path: &Path, setting: &'static str) -> Result<Self> {
+        Self::open_within(path, setting, Duration::ZERO, || ())
     }
 
     /// The same, but waits up to `patience` for the run that uses the folder: a process that was
@@ -46,15 +46,11 @@ impl Folder {
     /// As [`Folder::open`].
     pub fn open_within(
         path: &Path,
-        flag: &'static str,
+        setting: &'static str,
         patience: Duration,
         waiting: impl FnOnce(),
     ) -> Result<Self> {
-        let mend = |why: String| Error::Setting {
-            flag,
-            value: path.display().to_string(),
-            why,
-        };
+        let mend = |why: String| Error::setting(setting, path.display(), why);
         fs::create_dir_all(path).map_err(|error| {
             mend(format!(
                 "cannot be made a folder: {error}; name another one"
@@ -190,7 +186,7 @@ mod tests {
 
     fn folder_with(steps: &[u64]) -> (tempfile::TempDir, Folder) {
         let temporary = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&temporary.path().join("a/run"), "--checkpoint").unwrap();
+        let folder = Folder::open(&temporary.path().join("a/run"), "checkpoint").unwrap();
         for &step in steps {
             folder
                 .save(&of(&Config::default()), &snapshot(step, false))
@@ -253,37 +249,36 @@ mod tests {
         let (_temporary, folder) = folder_with(&[1]);
         let path = folder.path().to_owned();
         let (minute, mut waits) = (Duration::from_secs(60), 0);
-        Folder::open_within(&path, "--resume", Duration::from_millis(50), || waits += 1)
-            .unwrap_err();
+        Folder::open_within(&path, "resume", Duration::from_millis(50), || waits += 1).unwrap_err();
         let mut held = Some(folder);
         let give_up = || {
             waits += 1;
             drop(held.take());
         };
-        Folder::open_within(&path, "--resume", minute, give_up).unwrap();
-        Folder::open_within(&path, "--resume", minute, || unreachable!("nobody has it")).unwrap();
+        Folder::open_within(&path, "resume", minute, give_up).unwrap();
+        Folder::open_within(&path, "resume", minute, || unreachable!("nobody has it")).unwrap();
         assert_eq!(waits, 2);
     }
 
     #[test]
     fn a_folder_has_one_user_and_is_swept() {
         let (_temporary, folder) = folder_with(&[1]);
-        let error = Folder::open(folder.path(), "--checkpoint")
+        let error = Folder::open(folder.path(), "checkpoint")
             .unwrap_err()
             .to_string();
         assert!(error.contains("another run"), "{error}");
         let path = folder.path().to_owned();
         fs::write(path.join(".w2v-gpu-abc.tmp"), "half").unwrap();
         drop(folder);
-        let folder = Folder::open(&path, "--checkpoint").unwrap();
+        let folder = Folder::open(&path, "checkpoint").unwrap();
         assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
         drop(folder);
         let file = path.join("lock");
         assert!(
-            Folder::open(&file, "--checkpoint")
+            Folder::open(&file, "checkpoint")
                 .unwrap_err()
                 .to_string()
-                .contains("--checkpoint")
+                .contains("`checkpoint`")
         );
     }
 }

@@ -69,12 +69,8 @@ impl Checkpoint {
 
     fn refusal(&self, why: &str) -> Error {
         let why =
-            format!("the run there has {why}, or start anew with another folder for --checkpoint");
-        Error::Setting {
-            flag: "--resume",
-            value: self.path.display().to_string(),
-            why,
-        }
+            format!("the run there has {why}, or start anew with another folder for `checkpoint`");
+        Error::setting("resume", self.path.display(), why)
     }
 }
 

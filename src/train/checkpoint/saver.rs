@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn one_checkpoint_at_a_time() {
         let temporary = tempfile::tempdir().unwrap();
-        let folder = Folder::open(temporary.path(), "--checkpoint").unwrap();
+        let folder = Folder::open(temporary.path(), "checkpoint").unwrap();
         let mut saver = Saver::new(folder, of(&Config::default()), Every::Batches(5));
         saver.start(100);
         assert!(!saver.is_due(104) && saver.is_due(105) && !saver.is_due(106));
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn without_a_thread_a_checkpoint_is_written_all_the_same() {
         let temporary = tempfile::tempdir().unwrap();
-        let folder = Folder::open(temporary.path(), "--checkpoint").unwrap();
+        let folder = Folder::open(temporary.path(), "checkpoint").unwrap();
         let mut saver = Saver::new(folder, of(&Config::default()), Every::default());
         let events: Vec<Event> = saver
             .begin_on(Builder::new().stack_size(1 << 60), snapshot(7, false))
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_gone_is_an_event() {
         let temporary = tempfile::tempdir().unwrap();
-        let folder = Folder::open(temporary.path(), "--checkpoint").unwrap();
+        let folder = Folder::open(temporary.path(), "checkpoint").unwrap();
         let mut saver = Saver::new(folder, of(&Config::default()), Every::default());
         drop(temporary);
         let _ = saver.begin(snapshot(1, false));

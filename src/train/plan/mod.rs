@@ -127,8 +127,8 @@ impl Plan {
             objective: data.objective(),
             input_rows: data.vocab.len() as u64,
             output_rows: data.batcher.output_rows() as u64,
-            dim: data.config.dim as u64,
-            storage: data.config.storage,
+            dim: data.config.model.dim as u64,
+            storage: data.config.model.storage,
             batch: batch_sizes(data, windows),
         };
         let device = setup
@@ -313,7 +313,7 @@ impl HostMemory {
         if setup.checkpoints.is_some() {
             buffers.push(Allocation::new("checkpoint being written", model));
         }
-        if data.config.patience.is_some() {
+        if data.config.validation.patience.is_some() {
             buffers.push(Allocation::new("the model of the best epoch", model));
         }
         let on_device = device
@@ -391,7 +391,7 @@ fn disk(data: &Dataset, sizes: &Sizes, setup: &Setup<'_>) -> Vec<Stored> {
         disk.extend(written_to(file).map(|folder| stored("vectors", folder, *bytes, false)));
     }
     if let Some(folder) = setup.checkpoints {
-        let models = 1 + u64::from(data.config.patience.is_some());
+        let models = 1 + u64::from(data.config.validation.patience.is_some());
         disk.push(stored(
             "checkpoints",
             folder.to_owned(),
@@ -462,6 +462,6 @@ mod tests {
             error.contains("needs 6 bytes") && error.contains("b: 4 bytes"),
             "{error}"
         );
-        assert!(error.contains("--dim, --max-vocab or --batch"), "{error}");
+        assert!(error.contains("`dim`, `max_vocab` or `batch`"), "{error}");
     }
 }

@@ -34,7 +34,7 @@ pub fn probe(
     let begun = Instant::now();
     let (mut all, mut first) = (0, None);
     while let Some(batch) = batches.next().transpose()? {
-        engine.step(&batch, data.config.lr as f32)?;
+        engine.step(&batch, data.config.schedule.lr as f32)?;
         all += batch.words;
         batches.recycle(batch);
         if first.is_none() {

@@ -48,7 +48,7 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     if is_text(input, rows.dim) {
         return Err(input.wrong_byte(
             0,
-            "this is word2vec text; name it .txt, or add --from txt".to_owned(),
+            "this is word2vec text; name it .txt, or add `from = txt`".to_owned(),
         ));
     }
     // Whether a newline ends each row, which the first one shows.

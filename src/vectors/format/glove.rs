@@ -59,7 +59,7 @@ fn dim(input: &Input<'_>) -> Checked<usize> {
         && !first.starts_with(SEPARATORS)
         && of_others == Some(dim)
     {
-        let why = "this is the header of word2vec text; name the file .txt, or add --from txt";
+        let why = "this is the header of word2vec text; name the file .txt, or add `from = txt`";
         return Err(why.to_owned());
     }
     usual_dim(std::iter::once(first).chain(lines), None)

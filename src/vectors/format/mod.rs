@@ -144,7 +144,7 @@ impl Format {
         if path.as_os_str() == STDOUT {
             return Err(wrong_name(
                 path,
-                "standard output has no name that tells the format; give --to FORMAT".to_owned(),
+                "standard output has no name that tells the format; give `to = FORMAT`".to_owned(),
             ));
         }
         let extension = path.extension().and_then(|extension| extension.to_str());
@@ -172,13 +172,13 @@ impl Format {
         if path.as_os_str() == STDIN {
             return Err(wrong_name(
                 path,
-                "standard input has no name that tells the format; give --from FORMAT".to_owned(),
+                "standard input has no name that tells the format; give `from = FORMAT`".to_owned(),
             ));
         }
         let unpacked = without_packing(path);
         Self::from_path(unpacked.as_deref().unwrap_or(path)).map_err(|error| match error {
             Error::FileName { why, .. } => {
-                wrong_name(path, format!("{why}; or give --from FORMAT"))
+                wrong_name(path, format!("{why}; or give `from = FORMAT`"))
             }
             other => other,
         })
@@ -215,11 +215,7 @@ impl Format {
             .map(|f| f.to_string())
             .collect();
         let why = format!("{self} cannot hold it; these can: {}", can.join("; "));
-        Err(Error::Setting {
-            flag: "--dtype",
-            value: "f16".to_owned(),
-            why,
-        })
+        Err(Error::setting("dtype", "f16", why))
     }
 
     /// Whether it has a place for a word as it is, such that readers of the format give the same

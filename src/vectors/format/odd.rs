@@ -38,7 +38,7 @@ impl Oddity {
             Self::Marked => format!("the word {} begins with a byte order mark", quoted(word)),
             Self::Unfit(_) | Self::Spaced => unfit(word),
         };
-        format!("{why}; without --strict such rows are counted and told of")
+        format!("{why}; without `strict` such rows are counted and told of")
     }
 }
 
@@ -90,7 +90,7 @@ impl Oddities {
     /// The line to be shown for a file; none where nothing was odd.
     pub fn line(&self, path: &Path) -> Option<String> {
         (!self.is_empty())
-            .then(|| format!("{}: {self}; --strict refuses such a file", path.display()))
+            .then(|| format!("{}: {self}; `strict` refuses such a file", path.display()))
     }
 
     pub(super) fn note(&mut self, oddity: Oddity, word: &str, place: impl FnOnce() -> String) {

@@ -17,7 +17,8 @@ const VALUES_IN_PIECE: usize = 1 << 16;
 const PIECES_A_THREAD: usize = 4;
 
 /// How a value is stored, little-endian.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Dtype {
     /// 32 bits: the values exactly.
     #[default]
@@ -141,7 +142,7 @@ impl<'a> VectorTable<'a> {
             if self.dtype == Dtype::F16 && f16::from_f32(value).is_infinite() {
                 let word = quoted(word);
                 return Err(format!(
-                    "the vector of {word} holds {value}, beyond the ±65504 of f16; use --dtype f32"
+                    "the vector of {word} holds {value}, beyond the ±65504 of f16; use `dtype = f32`"
                 ));
             }
         }

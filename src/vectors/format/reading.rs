@@ -13,25 +13,26 @@ use crate::error::Result;
 ///
 /// The file may be packed by gzip, zstd, bzip2 or xz, which its first bytes tell, and `-` is
 /// standard input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
-#[group(skip)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", group(skip))]
 pub struct Reading {
     /// The format of the vectors that are read, whatever their name
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = "Vectors \
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = "Vectors \
                                                                                        that are \
-                                                                                       read")]
+                                                                                       read"))]
     pub from: Option<Format>,
     /// Refuse vectors with odd rows (a word twice, with whitespace or broken bytes, a header that
     /// is off), and lines of a --vocab that are no word and count, instead of counting them
-    #[arg(long, help_heading = "Vectors that are read")]
+    #[cfg_attr(feature = "cli", arg(long, help_heading = "Vectors that are read"))]
     pub strict: bool,
     /// How many words are kept, from the first. Nothing beyond them is read. All, unless the
     /// program says so.
-    #[arg(skip)]
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub top: Option<NonZeroUsize>,
     /// The format that the vectors are read for: words that it has no place for are left out. The
     /// program says so.
-    #[arg(skip)]
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub fit: Option<Format>,
 }
 

@@ -224,7 +224,7 @@ pub(super) fn cut_short(ended: usize, rows: u64) -> String {
 pub(super) fn or_take(ended: usize) -> String {
     match ended {
         0 => String::new(),
-        _ => format!("; `w2v-gpu convert` with --top {ended} takes the rows before it"),
+        _ => format!("; `w2v-gpu convert` with `top = {ended}` takes the rows before it"),
     }
 }
 

@@ -427,7 +427,7 @@ fn odd_rows_of_text_are_read_and_told_of_and_the_others_are_as_they_were() {
                 "{line:?}: {error}"
             );
             assert!(
-                error.ends_with("; without --strict such rows are counted and told of"),
+                error.ends_with("; without `strict` such rows are counted and told of"),
                 "{line:?}: {error}"
             );
         }
@@ -556,7 +556,7 @@ fn a_binary_whose_rows_are_shifted_is_refused() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("holds a space") && error.contains("with --top 1 takes"),
+            error.contains("holds a space") && error.contains("with `top = 1` takes"),
             "{error}"
         );
     }
@@ -593,7 +593,7 @@ fn odd_words_of_a_binary_without_newlines_are_kept_and_short_parts_of_words_are_
         );
         let error = read_bytes("v.bin", second).unwrap_err().to_string();
         assert!(
-            error.contains("holds a space") && error.contains("with --top 2 takes"),
+            error.contains("holds a space") && error.contains("with `top = 2` takes"),
             "{part}: {error}"
         );
         let first = binary("3 3", &[(&spaced, row), ("b", row), ("c", row)], "");
@@ -971,7 +971,7 @@ fn f16_is_refused_where_it_has_no_place_or_is_too_small() {
         assert!(matches!(
             error,
             Error::Setting {
-                flag: "--dtype",
+                setting: "dtype",
                 ..
             }
         ));
@@ -1108,7 +1108,7 @@ fn text_is_read_with_every_peer_s_white_space() {
 
 #[test]
 fn a_file_without_a_header_says_what_to_do() {
-    let hint = "add --from glove (--no-header does it, too, for convert)";
+    let hint = "add `from = glove` (`no_header` does it, too, for convert)";
     for row in ["the 0.1 -2e-3", ". . 0.1 -2e-3", "the 1"] {
         let error = read_bytes("v.txt", format!("{row}\nof 1 2\n"))
             .unwrap_err()
@@ -1187,7 +1187,7 @@ fn text_is_told_from_binary_and_binary_from_text() {
     refused(
         "v.bin",
         text,
-        "byte 0: this is word2vec text; name it .txt, or add --from txt",
+        "byte 0: this is word2vec text; name it .txt, or add `from = txt`",
     );
     let error = read_bytes(
         "v.txt",
@@ -1197,7 +1197,7 @@ fn text_is_told_from_binary_and_binary_from_text() {
     assert!(
         error
             .to_string()
-            .ends_with("; if this is word2vec binary, add --from bin"),
+            .ends_with("; if this is word2vec binary, add `from = bin`"),
         "{error}"
     );
 }
@@ -1210,7 +1210,7 @@ fn no_more_rows_of_a_binary_are_offered_than_it_promises() {
     let error = read_bytes("v.bin", bytes).unwrap_err().to_string();
     assert!(
         error.contains(
-            "after the 3 words that its header promises; `w2v-gpu convert` with --top 2 "
+            "after the 3 words that its header promises; `w2v-gpu convert` with `top = 2` "
         ),
         "{error}"
     );
@@ -1227,7 +1227,7 @@ fn broken_text_is_refused_with_its_line() {
     refused(
         "4 1\na 1\nb 2\nc 3",
         "line 5: the file ends after 3 of the 4 words that its header promises; it was cut short, \
-         or its header is wrong; `w2v-gpu convert` with --top 2 takes the rows before it; the last \
+         or its header is wrong; `w2v-gpu convert` with `top = 2` takes the rows before it; the last \
          line may",
     );
     refused("2 3\n", "line 2: the file ends after 0 of the 2 words");
@@ -1298,7 +1298,7 @@ fn broken_rows_of_words_and_values_are_refused() {
         refused(
             b"a 1 2 \xff\n",
             1,
-            "value 3 is \"\u{fffd}\", not a number; if this is word2vec binary, add --from bin",
+            "value 3 is \"\u{fffd}\", not a number; if this is word2vec binary, add `from = bin`",
         );
     }
 }
@@ -1412,7 +1412,8 @@ fn broken_binaries_are_refused_with_their_byte() {
         &good[..6],
         "byte 6: in the vector of \"a\" the file ends after 0 of the 2 words",
     );
-    let mend = "that its header promises; `w2v-gpu convert` with --top 2 takes the rows before it";
+    let mend =
+        "that its header promises; `w2v-gpu convert` with `top = 2` takes the rows before it";
     refused(
         &[&good[..], b"c"].concat(),
         &format!("byte 26: the file goes on after the 2 words {mend}"),

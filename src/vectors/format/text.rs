@@ -84,7 +84,7 @@ fn no_header_hint(input: &Input<'_>) -> String {
         return "; its lines end in carriage returns, which `tr '\\r' '\\n'` mends".to_owned();
     }
     if is_row(&line) {
-        return "; a file without one is GloVe's: name it .glove, or add --from glove (--no-header \
+        return "; a file without one is GloVe's: name it .glove, or add `from = glove` (`no_header` \
                 does it, too, for convert)"
             .to_owned();
     }
@@ -192,7 +192,7 @@ pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Re
     let (line, broken) = input.text();
     let is_binary = broken || line.contains('\0');
     let word = push_values(&line, rows, says).map_err(|why| match is_binary {
-        true => input.wrong_line(why + "; if this is word2vec binary, add --from bin"),
+        true => input.wrong_line(why + "; if this is word2vec binary, add `from = bin`"),
         false => input.wrong_row(why),
     })?;
     let is_kept = rows

@@ -1,0 +1,148 @@
+//! Settings as options: the library names a setting (`min_count`), whoever types knows an option
+//! (`--min-count`).
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use clap::CommandFactory;
+use serde_json::Value;
+
+use super::{Cli, parse};
+use crate::config::Config;
+
+/// The names of all settings that some command has an option for.
+static SETTINGS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let program = Cli::command();
+    let options = program
+        .get_subcommands()
+        .flat_map(|command| command.get_arguments())
+        .filter_map(|option| option.get_long());
+    options.map(|long| long.replace('-', "_")).collect()
+});
+
+/// The option of a setting.
+pub(super) fn option(setting: &str) -> String {
+    match setting {
+        "output" => "-o/--output".to_owned(),
+        _ => format!("--{}", setting.replace('_', "-")),
+    }
+}
+
+/// A text of the library as it is shown here: settings between backticks become options, and an
+/// argument's name in capitals stands by itself.
+pub(super) fn rendered(text: &str) -> String {
+    let mut rendered = String::with_capacity(text.len());
+    let mut parts = text.split('`');
+    rendered.extend(parts.next());
+    while let Some(quoted) = parts.next() {
+        let Some(after) = parts.next() else {
+            // A backtick without its twin.
+            rendered.extend(["`", quoted]);
+            break;
+        };
+        let (name, value) = match quoted.split_once(" = ") {
+            Some((name, value)) => (name, Some(value)),
+            None => (quoted, None),
+        };
+        if SETTINGS.contains(name) {
+            rendered.push_str(&option(name));
+            rendered.extend(value.into_iter().flat_map(|value| [" ", value]));
+        } else if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == ' ') {
+            rendered.push_str(name);
+        } else {
+            rendered.extend(["`", quoted, "`"]);
+        }
+        rendered.push_str(after);
+    }
+    rendered
+}
+
+/// The settings as one would type them, those left out that do not matter to the objective.
+pub(super) fn of(config: &Config) -> Vec<String> {
+    let settings = config.settings();
+    let options = settings.iter().filter(|(name, _)| config.matters(name));
+    options
+        .filter_map(|(name, value)| match value {
+            Value::Null | Value::Bool(false) => None,
+            Value::Bool(true) => Some(option(name)),
+            value => Some(format!("{} {}", option(name), parse::typed(value))),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::batch::Loss;
+    use crate::config::Preset;
+    use crate::model::Storage;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn settings_become_options() {
+        for (text, shown) in [
+            ("`min_count` 0: too low", "--min-count 0: too low"),
+            (
+                "use `engine = cpu`, or `clip`",
+                "use --engine cpu, or --clip",
+            ),
+            ("`output` x.bin: no", "-o/--output x.bin: no"),
+            ("`OUT` x: no", "OUT x: no"),
+            ("`A B C` x: no", "A B C x: no"),
+            ("run `apt-get install x`", "run `apt-get install x`"),
+            ("a ` by itself, `dim", "a ` by itself, `dim"),
+            ("`unheard_of = 1`", "`unheard_of = 1`"),
+            ("", ""),
+        ] {
+            assert_eq!(rendered(text), shown);
+        }
+    }
+
+    #[test]
+    fn settings_that_nobody_typed_have_their_defaults() {
+        assert_eq!(Typed::parse_from(["x"]).config, Config::default());
+    }
+
+    /// The options that describe a configuration, typed again, give the same configuration.
+    #[test]
+    fn options_lead_back_to_the_settings() {
+        let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext]
+            .map(Config::preset)
+            .to_vec();
+        let mut other = Config::default();
+        other.model.storage = Storage::F16;
+        other.vocabulary.max_vocab = Some(9);
+        other.objective.fixed_window = true;
+        other.validation.validation = Some(0.25);
+        configs.push(other);
+        let mut other = Config::default();
+        other.vocabulary.vocab = Some("words.txt".into());
+        other.vocabulary.words.lowercase = true;
+        other.vocabulary.words.vocab_memory = Some(4 << 30);
+        configs.push(other);
+        for config in configs {
+            let options = of(&config).join(" ");
+            let typed = Typed::parse_from(format!("x {options}").split(' ')).config;
+            assert_eq!(typed, config, "{options}");
+        }
+    }
+
+    #[test]
+    fn settings_of_negatives_are_left_out_where_none_are_drawn() {
+        let mut config = Config::default();
+        config.objective.loss = Loss::Hs;
+        let options = of(&config).join(" ");
+        assert!(options.contains("--loss hs"), "{options}");
+        assert!(
+            !options.contains("neg") && !options.contains("exponent"),
+            "{options}"
+        );
+    }
+}

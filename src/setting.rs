@@ -1,0 +1,43 @@
+//! How settings are read and checked.
+
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// A setting that the program chooses unless it is given. (clap takes a field of type `Option` for
+/// one that may be left out, by its name alone; these have a default, which is `auto`.)
+pub type OrAuto<T> = Option<T>;
+
+/// How one asks for the program's choice.
+pub const AUTO: &str = "auto";
+
+/// Reads a setting that may be left to the program.
+///
+/// # Errors
+/// Why the text is neither `auto` nor a value.
+pub fn given<T: FromStr<Err: ToString>>(text: &str) -> std::result::Result<OrAuto<T>, String> {
+    if text == AUTO {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|error: T::Err| format!("{}, nor is it {AUTO}", error.to_string()))
+}
+
+/// Checks a setting: `holds` says whether its `value` is in the range, and `why` what the range is,
+/// with its reason.
+///
+/// # Errors
+/// [`Error::Setting`] when it is not.
+pub(crate) fn require(
+    holds: bool,
+    setting: &'static str,
+    value: impl ToString,
+    why: &str,
+) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::setting(setting, value, why))
+    }
+}
