@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use w2v_gpu::batch::Batch;
-use w2v_gpu::config::{Config, ObjectiveSettings, ScheduleSettings};
+use w2v_gpu::config::Config;
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
@@ -14,18 +14,11 @@ use w2v_gpu::train::dataset::Dataset;
 
 fn engine(criterion: &mut Criterion) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
-    let config = Config {
-        objective: ObjectiveSettings {
-            sample: Some(1e-3),
-            ..Default::default()
-        },
-        schedule: ScheduleSettings {
-            epochs: 1,
-            batch: Some(8192),
-            ..Default::default()
-        },
-        ..Config::default()
-    };
+    let config = Config::with(|config| {
+        config.objective.sample = Some(1e-3);
+        config.schedule.epochs = 1;
+        config.schedule.batch = Some(8192);
+    });
     let corpus = Corpus::open(&[path]).expect("the bundled corpus is there");
     let data = Dataset::prepare(&corpus, &config, |_| ()).expect("it can be trained on");
     let batches: Vec<Batch> = data

@@ -57,20 +57,13 @@ fn bundled(name: &str) -> PathBuf {
 
 /// Every pair within five words, every occurrence: what the formulas are about.
 fn config(loss: Loss) -> Config {
-    Config {
-        objective: ObjectiveSettings {
-            loss,
-            fixed_window: true,
-            sample: Some(0.0),
-            negative: NEGATIVE,
-            ..Default::default()
-        },
-        schedule: ScheduleSettings {
-            epochs: 20,
-            ..Default::default()
-        },
-        ..Config::default()
-    }
+    Config::with(|config| {
+        config.objective.loss = loss;
+        config.objective.fixed_window = true;
+        config.objective.sample = Some(0.0);
+        config.objective.negative = NEGATIVE;
+        config.schedule.epochs = 20;
+    })
 }
 
 fn dataset(config: &Config) -> Result<Dataset> {
@@ -334,13 +327,7 @@ fn softmax() -> Result<()> {
 
 /// Which matrix answers analogies best.
 fn averages() -> Result<()> {
-    let config = Config {
-        objective: ObjectiveSettings {
-            sample: Some(1e-3),
-            ..Default::default()
-        },
-        ..Config::default()
-    };
+    let config = Config::with(|config| config.objective.sample = Some(1e-3));
     println!("## Which embedding\n");
     println!("| embedding | analogies |\n|---|---|");
     let data = dataset(&config)?;

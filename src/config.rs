@@ -192,6 +192,20 @@ pub enum Preset {
 }
 
 impl Config {
+    /// The defaults with a change.
+    ///
+    /// ```
+    /// use w2v_gpu::config::Config;
+    ///
+    /// let config = Config::with(|config| config.model.dim = 300);
+    /// assert_eq!((config.model.dim, config.model.seed), (300, 1));
+    /// ```
+    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
+        let mut config = Self::default();
+        change(&mut config);
+        config
+    }
+
     /// Another trainer's defaults under our names. Settings that other trainers lack (`batch`,
     /// `clip`) keep our defaults.
     pub fn preset(preset: Preset) -> Self {
@@ -401,13 +415,7 @@ mod tests {
 
     #[test]
     fn negatives_are_needed_for_negative_sampling_alone() {
-        let none = Config {
-            objective: ObjectiveSettings {
-                negative: 0,
-                ..Default::default()
-            },
-            ..Config::default()
-        };
+        let none = Config::with(|config| config.objective.negative = 0);
         none.validate().unwrap_err();
         Config {
             objective: ObjectiveSettings {

@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use w2v_gpu::batch::Batch;
-use w2v_gpu::config::{
-    Config, Loss, ModelSettings, ObjectiveSettings, ScheduleSettings, ValidationSettings,
-    VocabularySettings,
-};
+use w2v_gpu::config::{Config, Loss, ModelSettings, ScheduleSettings, ValidationSettings};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::Engine;
 use w2v_gpu::engine::cpu::CpuEngine;
@@ -32,26 +29,13 @@ fn data(config: &Config) -> Dataset {
 
 /// Few words and large batches, so that the full softmax is quick too.
 fn config(loss: Loss) -> Config {
-    Config {
-        model: ModelSettings {
-            dim: 18,
-            ..Default::default()
-        },
-        schedule: ScheduleSettings {
-            epochs: 2,
-            batch: Some(700),
-            ..Default::default()
-        },
-        objective: ObjectiveSettings {
-            loss,
-            ..Default::default()
-        },
-        vocabulary: VocabularySettings {
-            max_vocab: Some(100),
-            ..Default::default()
-        },
-        ..Config::default()
-    }
+    Config::with(|config| {
+        config.model.dim = 18;
+        config.schedule.epochs = 2;
+        config.schedule.batch = Some(700);
+        config.objective.loss = loss;
+        config.vocabulary.max_vocab = Some(100);
+    })
 }
 
 type MakeEngine = fn(&Dataset, &Model) -> Box<dyn Engine>;

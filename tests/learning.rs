@@ -8,8 +8,7 @@ use rand::Rng;
 use w2v_gpu::Error;
 use w2v_gpu::batch::Targets;
 use w2v_gpu::config::{
-    Config, Loss, ModelSettings, NegativesPer, ObjectiveSettings, ScheduleSettings,
-    ValidationSettings, VocabularySettings,
+    Config, Loss, NegativesPer, ObjectiveSettings, ScheduleSettings, ValidationSettings,
 };
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
@@ -110,26 +109,16 @@ fn tiny_corpus(folder: &Path) -> (PathBuf, [[f64; WORDS]; WORDS]) {
 
 /// Enough dimensions and time to reach the optimum on the tiny corpus.
 fn tiny_config(loss: Loss) -> Config {
-    Config {
-        model: ModelSettings {
-            dim: 16,
-            ..Default::default()
-        },
-        objective: ObjectiveSettings {
-            window: WINDOW as u32,
-            fixed_window: true,
-            loss,
-            negative: 3,
-            sample: Some(0.0),
-            ..Default::default()
-        },
-        schedule: ScheduleSettings {
-            epochs: 60,
-            lr: 0.1,
-            ..Default::default()
-        },
-        ..Config::default()
-    }
+    Config::with(|config| {
+        config.model.dim = 16;
+        config.objective.window = WINDOW as u32;
+        config.objective.fixed_window = true;
+        config.objective.loss = loss;
+        config.objective.negative = 3;
+        config.objective.sample = Some(0.0);
+        config.schedule.epochs = 60;
+        config.schedule.lr = 0.1;
+    })
 }
 
 /// The row of the tiny corpus's word `wN`.
@@ -302,17 +291,10 @@ fn analogy_accuracy(vectors: &Vectors) -> f64 {
 }
 
 fn learns_the_planted_structure(engine: impl FnOnce(&Model, Objective) -> Box<dyn Engine>) {
-    let config = Config {
-        model: ModelSettings {
-            dim: 50,
-            ..Default::default()
-        },
-        objective: ObjectiveSettings {
-            sample: Some(1e-3),
-            ..Default::default()
-        },
-        ..Config::default()
-    };
+    let config = Config::with(|config| {
+        config.model.dim = 50;
+        config.objective.sample = Some(1e-3);
+    });
     let (data, model, losses) = trained(&bundled("corpus.txt"), &config, engine);
     assert_eq!(losses.len(), 5);
     assert!(
@@ -357,30 +339,14 @@ fn learns_the_bundled_corpus_in_halves() {
 #[test]
 fn the_validation_loss_is_that_of_the_saved_model() {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
-        let config = Config {
-            model: ModelSettings {
-                dim: 20,
-                ..Default::default()
-            },
-            schedule: ScheduleSettings {
-                epochs: 2,
-                ..Default::default()
-            },
-            objective: ObjectiveSettings {
-                loss,
-                sample: Some(0.0),
-                ..Default::default()
-            },
-            vocabulary: VocabularySettings {
-                max_vocab: Some(100),
-                ..Default::default()
-            },
-            validation: ValidationSettings {
-                validation: Some(0.1),
-                ..Default::default()
-            },
-            ..Config::default()
-        };
+        let config = Config::with(|config| {
+            config.model.dim = 20;
+            config.schedule.epochs = 2;
+            config.objective.loss = loss;
+            config.objective.sample = Some(0.0);
+            config.vocabulary.max_vocab = Some(100);
+            config.validation.validation = Some(0.1);
+        });
         let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
         let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
         assert_eq!(
@@ -418,28 +384,16 @@ fn the_validation_loss_is_that_of_the_saved_model() {
 /// its best epoch.
 #[test]
 fn patience_ends_a_run_and_keeps_the_best_model() {
-    let config = Config {
-        model: ModelSettings {
-            dim: 30,
-            ..Default::default()
-        },
-        schedule: ScheduleSettings {
-            epochs: 40,
-            lr: 2.0,
-            min_lr: Some(2.0),
-            clip: 1.0,
-            ..Default::default()
-        },
-        vocabulary: VocabularySettings {
-            max_vocab: Some(100),
-            ..Default::default()
-        },
-        validation: ValidationSettings {
-            validation: Some(0.02),
-            patience: Some(3),
-        },
-        ..Config::default()
-    };
+    let config = Config::with(|config| {
+        config.model.dim = 30;
+        config.schedule.epochs = 40;
+        config.schedule.lr = 2.0;
+        config.schedule.min_lr = Some(2.0);
+        config.schedule.clip = 1.0;
+        config.vocabulary.max_vocab = Some(100);
+        config.validation.validation = Some(0.02);
+        config.validation.patience = Some(3);
+    });
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
     let mut losses = Vec::new();
@@ -488,13 +442,7 @@ fn shares_that_leave_nothing_are_refused() {
         (1e-12, "of those held out"),
         (1.0 - 1e-12, "no sentence to train on"),
     ] {
-        let config = Config {
-            validation: ValidationSettings {
-                validation: Some(share),
-                ..Default::default()
-            },
-            ..Config::default()
-        };
+        let config = Config::with(|config| config.validation.validation = Some(share));
         let error = Dataset::prepare(&corpus, &config, |_| ())
             .unwrap_err()
             .to_string();
@@ -509,23 +457,13 @@ fn shares_that_leave_nothing_are_refused() {
 /// which ends the run.
 #[test]
 fn the_loss_rises_when_training_diverges() {
-    let config = Config {
-        model: ModelSettings {
-            dim: 20,
-            ..Default::default()
-        },
-        schedule: ScheduleSettings {
-            lr: 50.0,
-            clip: 50.0,
-            epochs: 1,
-            ..Default::default()
-        },
-        objective: ObjectiveSettings {
-            sample: Some(1e-3),
-            ..Default::default()
-        },
-        ..Config::default()
-    };
+    let config = Config::with(|config| {
+        config.model.dim = 20;
+        config.schedule.lr = 50.0;
+        config.schedule.clip = 50.0;
+        config.schedule.epochs = 1;
+        config.objective.sample = Some(1e-3);
+    });
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
     let mut engine =

@@ -1159,17 +1159,10 @@ fn interruption(args: &Args, report: &TrainReport<'_>, session: &Session, share:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ObjectiveSettings;
 
     fn bundled(change: impl FnOnce(&mut Config)) -> Dataset {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
-        let mut config = Config {
-            objective: ObjectiveSettings {
-                loss: Loss::Softmax,
-                ..Default::default()
-            },
-            ..Config::default()
-        };
+        let mut config = Config::with(|config| config.objective.loss = Loss::Softmax);
         change(&mut config);
         Dataset::prepare(&Corpus::open(&[path]).unwrap(), &config, |_| ()).unwrap()
     }

@@ -337,7 +337,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::ModelSettings;
 
     /// The estimate against the centers that the batches really hold.
     #[test]
@@ -346,23 +345,13 @@ mod tests {
         let corpus = Corpus::open(&[path]).unwrap();
         for (sample, batch) in [(0.0, 512), (1e-3, 4096)] {
             let (sample, batch) = (Some(sample), Some(batch));
-            let config = Config {
-                objective: ObjectiveSettings {
-                    loss: Loss::Softmax,
-                    sample,
-                    ..Default::default()
-                },
-                model: ModelSettings {
-                    dim: 10,
-                    ..Default::default()
-                },
-                schedule: ScheduleSettings {
-                    epochs: 1,
-                    batch,
-                    ..Default::default()
-                },
-                ..Config::default()
-            };
+            let config = Config::with(|config| {
+                config.objective.loss = Loss::Softmax;
+                config.objective.sample = sample;
+                config.model.dim = 10;
+                config.schedule.epochs = 1;
+                config.schedule.batch = batch;
+            });
             let data = Dataset::prepare(&corpus, &config, |_| ()).unwrap();
             let centers: usize = data
                 .batcher

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::slice::from_ref;
 
-use w2v_gpu::config::{
-    Config, ModelSettings, ObjectiveSettings, ScheduleSettings, ValidationSettings,
-};
+use w2v_gpu::config::Config;
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::eval::{self, Sets};
@@ -168,25 +166,13 @@ fn checkpoints_fit_their_run_or_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text");
     fs::write(&text, "a b c a b c d e\n".repeat(50)).unwrap();
-    let config = Config {
-        model: ModelSettings {
-            dim: 3,
-            ..Default::default()
-        },
-        schedule: ScheduleSettings {
-            epochs: 2,
-            ..Default::default()
-        },
-        validation: ValidationSettings {
-            validation: Some(0.2),
-            patience: Some(1),
-        },
-        objective: ObjectiveSettings {
-            sample: Some(0.0),
-            ..Default::default()
-        },
-        ..Config::default()
-    };
+    let config = Config::with(|config| {
+        config.model.dim = 3;
+        config.schedule.epochs = 2;
+        config.validation.validation = Some(0.2);
+        config.validation.patience = Some(1);
+        config.objective.sample = Some(0.0);
+    });
     let data = Dataset::prepare(&Corpus::open(&[text]).unwrap(), &config, |_| ()).unwrap();
     let run = folder.path().join("run");
     let mut engine =

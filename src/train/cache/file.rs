@@ -219,7 +219,7 @@ mod tests {
     use xxhash_rust::xxh3::Xxh3;
 
     use super::*;
-    use crate::config::{Config, ValidationSettings};
+    use crate::config::Config;
     use crate::corpus::{Corpus, HeldOut};
     use crate::vocab::Rules;
 
@@ -242,13 +242,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text()).unwrap();
         let corpus = Corpus::open(&[file.path().to_owned()]).unwrap();
-        let config = Config {
-            validation: ValidationSettings {
-                validation: Some(0.05),
-                ..Default::default()
-            },
-            ..Config::default()
-        };
+        let config = Config::with(|config| config.validation.validation = Some(0.05));
         let rules = Rules::default();
         let (counts, _) = corpus.count(&rules, |_| ()).unwrap();
         let (vocab, selection) = Vocab::select(&counts, 1, None, &rules).unwrap();

@@ -173,7 +173,7 @@ fn of_text(batcher: &Batcher) -> Digest {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{ModelSettings, VocabularySettings};
+    use crate::config::Loss;
 
     /// Of a run on nothing.
     pub(in crate::train::checkpoint) fn of(config: &Config) -> Fingerprint {
@@ -191,82 +191,42 @@ pub(super) mod tests {
 
     #[test]
     fn what_would_change_the_vectors_is_named() {
-        let resolved = Config {
-            schedule: ScheduleSettings {
-                batch: Some(512),
-                min_lr: Some(5e-6),
-                ..Default::default()
-            },
-            ..Config::default()
-        };
+        let resolved = Config::with(|config| {
+            config.schedule.batch = Some(512);
+            config.schedule.min_lr = Some(5e-6);
+        });
         let run = of(&resolved);
         // What is left to be chosen is as it was, and there may be more epochs.
         assert_eq!(run.complete(&Config::default()).unwrap(), resolved);
         assert_eq!(
-            run.complete(&Config {
-                schedule: ScheduleSettings {
-                    epochs: 9,
-                    ..Default::default()
-                },
-                ..Config::default()
-            })
-            .unwrap()
-            .batch,
+            run.complete(&Config::with(|config| config.schedule.epochs = 9))
+                .unwrap()
+                .schedule
+                .batch,
             Some(512)
         );
         for (config, expected) in [
             (
-                Config {
-                    schedule: ScheduleSettings {
-                        epochs: 4,
-                        ..Default::default()
-                    },
-                    ..Config::default()
-                },
+                Config::with(|config| config.schedule.epochs = 4),
                 "`epochs = 5`, and this one `epochs = 4`",
             ),
             (
-                Config {
-                    schedule: ScheduleSettings {
-                        batch: Some(256),
-                        ..Default::default()
-                    },
-                    ..Config::default()
-                },
+                Config::with(|config| config.schedule.batch = Some(256)),
                 "`batch = 512`, and this one `batch = 256`",
             ),
             (
-                Config {
-                    vocabulary: VocabularySettings {
-                        max_vocab: Some(9),
-                        ..Default::default()
-                    },
-                    ..Config::default()
-                },
+                Config::with(|config| config.vocabulary.max_vocab = Some(9)),
                 "no `max_vocab`, and this one `max_vocab = 9`",
             ),
             (
-                Config {
-                    objective: ObjectiveSettings {
-                        fixed_window: true,
-                        ..Default::default()
-                    },
-                    model: ModelSettings {
-                        seed: 2,
-                        ..Default::default()
-                    },
-                    ..Config::default()
-                },
+                Config::with(|config| {
+                    config.objective.fixed_window = true;
+                    config.model.seed = 2;
+                }),
                 "`seed = 1` and no `fixed_window`, and this one",
             ),
             (
-                Config {
-                    schedule: ScheduleSettings {
-                        lr: 0.1 + 0.2,
-                        ..Default::default()
-                    },
-                    ..Config::default()
-                },
+                Config::with(|config| config.schedule.lr = 0.1 + 0.2),
                 "`lr = 0.05`, and this one `lr = 0.30000000000000004`",
             ),
         ] {
@@ -281,14 +241,10 @@ pub(super) mod tests {
             },
             ..resolved
         });
-        run.complete(&Config {
-            objective: ObjectiveSettings {
-                loss: Loss::Hs,
-                negative: 9,
-                ..Default::default()
-            },
-            ..Config::default()
-        })
+        run.complete(&Config::with(|config| {
+            config.objective.loss = Loss::Hs;
+            config.objective.negative = 9;
+        }))
         .unwrap();
     }
 }
