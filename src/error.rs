@@ -167,6 +167,14 @@ pub enum Error {
         /// What the driver said.
         why: String,
     },
+    /// A thread could not be started, or ended before its work was done.
+    #[error("{doing}: {why}")]
+    Thread {
+        /// The work, as a noun phrase: "making batches".
+        doing: String,
+        /// What became of the thread, and what to do.
+        why: String,
+    },
     /// Whoever asked for the run asked it to stop before it had learned anything.
     #[error("stopped as asked after batch {step}")]
     Stopped {
@@ -210,6 +218,18 @@ impl Error {
             action,
             path: path.as_ref().to_owned(),
             source,
+        }
+    }
+
+    /// An [`Error::Thread`] maker for `map_err`, of threads that could not be started for a work.
+    pub fn no_threads<E: ToString>(doing: &str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Thread {
+            doing: doing.to_owned(),
+            why: format!(
+                "no thread could be started ({}); raise the limit of threads (ulimit -u), or lower \
+                 `threads`",
+                error.to_string()
+            ),
         }
     }
 

@@ -1,54 +1,33 @@
 //! word2vec skip-gram on any GPU (Vulkan, Metal, DX12) and on the CPU, reproducible bit for bit.
 //!
-//! Text becomes vectors in this order, a module for each station:
+//! Text becomes vectors in this order, a room for each station:
 //!
-//! | module | does |
+//! | room | does |
 //! |---|---|
-//! | [`corpus`] | text, plain or compressed, to a token store on disk: word ids, sentence by sentence |
+//! | [`text`] | bytes of a file to words |
 //! | [`vocab`] | which words there are, in which order, how often |
-//! | [`phrases`] | words that come together often, joined in the text |
-//! | [`sampling`] | the counter-based generator, noise words, subsampling, the Huffman tree |
-//! | [`cache`] | a corpus counted and encoded, kept for the next run |
-//! | [`dataset`] | all of that made ready for a run |
-//! | [`batcher`] | the token store to minibatches, in shuffled order, on several threads |
-//! | [`batch`] | a minibatch: windows of centers and targets in flat arrays |
+//! | [`corpus`] | files and sentences to a token store on disk; phrases |
+//! | [`sampling`] | the counter-based generator, noise words, subsampling |
+//! | [`batch`] | the token store to minibatches: windows of centers and targets in flat arrays |
 //! | [`engine`] | what a step computes; `reference` (f64), `cpu` and `gpu` compute it |
-//! | [`init`] | a start from given vectors |
-//! | [`plan`] | memory, disk and time that a run needs, before it starts |
-//! | [`schedule`] | learning rate and batch size |
-//! | [`mod@train`] | the loop over all batches |
-//! | [`checkpoint`] | a run on disk, to go on from |
-//! | [`lock`] | files that one process has for itself |
-//! | [`model`] | the two matrices |
-//! | [`format`](mod@format) | vectors files |
-//! | [`similarity`] | nearest words and analogies |
-//! | [`spelling`] | words that are spelt alike |
+//! | [`train`] | [`Trainer`], which does all of that; plan, schedule, checkpoints |
+//! | [`vectors`] | vectors files, nearest words, analogies |
 //! | [`mod@eval`] | how good vectors are |
-//! | [`run_log`] | the record of a run in a file |
-//! | [`tensorboard`] | the same for TensorBoard |
-//! | [`report`] | a page about a run |
+//! | [`record`] | a run written down: record, TensorBoard, page |
 //! | [`mod@bench`] | engines side by side |
 //!
 //! [`config`] holds the settings, [`event`] what a run tells on the way, [`error`] what can go
-//! wrong, [`quantity`] how numbers are shown.
+//! wrong, [`model`] the two matrices, [`quantity`] how numbers are shown, [`setting`] how settings
+//! are read, [`system`] what the operating system gives. `docs/glossary.md` explains the words of
+//! the field as they are used here.
 //!
 //! ```
-//! use w2v_gpu::config::Config;
-//! use w2v_gpu::corpus::Corpus;
-//! use w2v_gpu::train::dataset::Dataset;
-//! use w2v_gpu::engine::cpu::CpuEngine;
-//! use w2v_gpu::vectors::Vectors;
-//! use w2v_gpu::train::run::{Options, train};
+//! use w2v_gpu::{Config, Corpus, Trainer};
 //!
 //! # fn main() -> w2v_gpu::Result<()> {
-//! let config = Config { model: ModelSettings { dim: 50, ..Default::default() }, objective: ObjectiveSettings { sample: Some(1e-3), ..Default::default() }, schedule: ScheduleSettings { epochs: 2, ..Default::default() }, ..Config::default() };
+//! let config = Config::with(|config| config.objective.sample = Some(1e-3));
 //! let corpus = Corpus::open(&["data/corpus.txt".into()])?;
-//! let data = Dataset::prepare(&corpus, &config, |_| ())?;
-//! let mut engine = CpuEngine::new(&data.model(), data.objective(), config.schedule.clip, 2)?;
-//! let (model, summary) = train(&data, &mut engine, Options::default(), |_| ())?;
-//! println!("loss {:.3} per pair", summary.loss);
-//!
-//! let vectors = Vectors { vocab: data.vocab.clone(), matrix: model.input };
+//! let vectors = Trainer::new(config)?.prepare(&corpus, |_| ())?.start()?.vectors()?;
 //! for (id, cosine) in w2v_gpu::vectors::similarity::nearest(&vectors, "guitar", 5)? {
 //!     println!("{} {cosine:.2}", vectors.vocab.word(id));
 //! }
@@ -58,6 +37,7 @@
 
 pub mod batch;
 pub mod bench;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 pub mod config;
@@ -77,4 +57,9 @@ pub mod train;
 pub mod vectors;
 pub mod vocab;
 
+pub use config::Config;
+pub use corpus::Corpus;
 pub use error::{Error, Result};
+pub use event::Event;
+pub use train::Trainer;
+pub use vectors::Vectors;

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::system::thread_pool;
 
 /// Bytes copied at a time, by all threads together: far beyond any cache.
 const BYTES: usize = 256 << 20;
@@ -16,15 +17,9 @@ const ENOUGH: Duration = Duration::from_millis(100);
 /// memory: twice what they copy.
 ///
 /// # Errors
-/// [`Error::Device`] when the threads cannot be started.
+/// [`Error::Thread`] when the threads cannot be started.
 pub fn copy_bandwidth(threads: usize) -> Result<f64> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Error::Device {
-            doing: "starting threads".to_owned(),
-            why: error.to_string(),
-        })?;
+    let pool = thread_pool(threads, "measuring a copy")?;
     let part = BYTES / threads;
     let mut parts: Vec<(Vec<u8>, Vec<u8>)> = pool.install(|| {
         (0..threads)

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Bench, Candidate, Entry, Outcome, Traffic, Work};
+use super::{Bench, Entry, Outcome, Traffic, Work, copy_bandwidth_of, shape, start};
 use crate::batch::Batch;
 use crate::engine::Engine;
+use crate::engine::choice::Choice;
 use crate::error::Result;
 use crate::event::Event;
 use crate::train::schedule::Schedule;
@@ -105,8 +106,8 @@ pub(super) struct Measurement<'a> {
 impl<'a> Measurement<'a> {
     /// Starts an engine, and lets it train on a batch without learning: what is done once is not
     /// measured.
-    pub(super) fn start(bench: &'a Bench, candidate: &Candidate, measure: bool) -> Result<Self> {
-        let mut engine = candidate.start(bench, measure)?;
+    pub(super) fn start(bench: &'a Bench, candidate: &Choice, measure: bool) -> Result<Self> {
+        let mut engine = start(candidate, bench, measure)?;
         let config = &bench.data.config;
         let schedule = Schedule::new(
             config.schedule.lr,
@@ -240,14 +241,14 @@ fn fitting(time: Duration, each: Duration) -> u64 {
 /// Measures an engine in about `share` of time.
 pub(super) fn measure(
     bench: &Bench,
-    candidate: &Candidate,
+    candidate: &Choice,
     share: Duration,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Measured> {
     let name = candidate.name();
     let ends = Instant::now() + share;
     bench.tell(format!("{name}: a copy of memory"), on_event);
-    let copy_bytes_per_second = candidate.copy_bandwidth()?;
+    let copy_bytes_per_second = copy_bandwidth_of(candidate)?;
 
     bench.tell(format!("{name}: starting"), on_event);
     let mut run = Measurement::start(bench, candidate, false)?;
@@ -271,7 +272,7 @@ pub(super) fn measure(
     bench.tell(format!("{name}: timing the stages"), on_event);
     let mut run = Measurement::start(bench, candidate, true)?;
     let (mut timed, mut traffic) = (Work::default(), Traffic::default());
-    let (objective, shape) = (bench.data.objective(), candidate.shape(bench));
+    let (objective, shape) = (bench.data.objective(), shape(candidate, bench));
     let count = fitting(left.mul_f64(STAGES_SHARE), each);
     // Counted beforehand, as it would take as long as an engine does.
     for batch in bench.batches.iter().cycle().take(count as usize) {

@@ -19,8 +19,9 @@ pub use traffic::Traffic;
 
 use crate::batch::Batch;
 use crate::engine::Engine;
-use crate::engine::cpu::{self, CpuEngine};
-use crate::engine::gpu::{self, GpuEngine, GpuOptions, Selected};
+use crate::engine::choice::{Choice, EngineKind, StepSettings};
+#[cfg(feature = "gpu")]
+use crate::engine::gpu;
 use crate::error::{Error, Result};
 use crate::event::{Event, Measuring};
 use crate::model::{Model, Storage};
@@ -32,25 +33,6 @@ const BATCH_BYTES: usize = 512 << 20;
 /// Of the time that is left, the share that measuring the batcher takes at most, and making batches
 /// likewise.
 const BATCHER_SHARE: f64 = 0.06;
-
-/// An engine to be measured.
-#[derive(Clone, Debug)]
-pub enum Candidate {
-    /// The CPU engine on so many threads.
-    Cpu {
-        /// Threads of the engine.
-        threads: usize,
-    },
-    /// The GPU engine on an adapter.
-    Gpu {
-        /// The adapter.
-        selected: Box<Selected>,
-        /// How it is used.
-        options: GpuOptions,
-        /// Threads that make batches.
-        threads: usize,
-    },
-}
 
 /// How large what is trained is.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +57,8 @@ pub struct Bench {
     data: Dataset,
     model: Model,
     batches: Vec<Batch>,
+    /// Threads that make them.
+    threads: usize,
     started: Instant,
     budget: Duration,
 }
@@ -109,6 +93,9 @@ pub struct Work {
 pub struct Entry {
     /// Its kind, and the adapter's name.
     pub name: String,
+    /// The kind of engine.
+    #[serde(skip)]
+    pub kind: EngineKind,
     /// Whether it runs on a GPU that is no program on the CPU.
     pub hardware_gpu: bool,
     /// What was measured, or why nothing was.
@@ -149,71 +136,36 @@ impl Work {
     }
 }
 
-impl Candidate {
-    /// Its kind, and the adapter's name.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Cpu { .. } => "cpu".to_owned(),
-            Self::Gpu { selected, .. } => format!("gpu {}", selected.describe()),
-        }
-    }
+/// Brings a model to an engine; `measure` says whether its stages are to be timed.
+fn start(choice: &Choice, bench: &Bench, measure: bool) -> Result<Box<dyn Engine>> {
+    let config = &bench.data.config;
+    let settings = StepSettings {
+        clip: config.schedule.clip,
+        storage: config.model.storage,
+        seed: config.model.seed,
+    };
+    choice.start(&bench.model, bench.data.objective(), settings, measure)
+}
 
-    fn is_hardware_gpu(&self) -> bool {
-        matches!(self, Self::Gpu { selected, .. } if !selected.is_software())
+/// What a copy reads and writes in a second where the engine keeps its matrices, in bytes.
+fn copy_bandwidth_of(choice: &Choice) -> Result<f64> {
+    match choice {
+        Choice::Cpu { threads } => copy_bandwidth(*threads),
+        #[cfg(feature = "gpu")]
+        Choice::Gpu { adapter, .. } => gpu::copy_bandwidth(adapter),
     }
+}
 
-    /// Threads that make batches while it trains, as `train` has them.
-    fn batcher_threads(&self) -> usize {
-        match *self {
-            Self::Cpu { threads } => cpu::batcher_threads(threads),
-            Self::Gpu { threads, .. } => threads,
-        }
-    }
-
-    /// Brings a model to the engine; `measure` says whether its stages are to be timed.
-    fn start(&self, bench: &Bench, measure: bool) -> Result<Box<dyn Engine>> {
-        let (model, objective) = (&bench.model, bench.data.objective());
-        Ok(match self {
-            Self::Cpu { threads } => Box::new(CpuEngine::new(
-                model,
-                objective,
-                bench.data.config.schedule.clip,
-                *threads,
-            )?),
-            Self::Gpu {
-                selected, options, ..
-            } => {
-                let options = GpuOptions {
-                    measure,
-                    ..*options
-                };
-                Box::new(GpuEngine::new(
-                    Selected::clone(selected),
-                    model,
-                    objective,
-                    options,
-                )?)
-            }
-        })
-    }
-
-    fn copy_bandwidth(&self) -> Result<f64> {
-        match self {
-            Self::Cpu { threads } => copy_bandwidth(*threads),
-            Self::Gpu { selected, .. } => gpu::copy_bandwidth(selected),
-        }
-    }
-
-    fn shape(&self, bench: &Bench) -> Shape {
-        let bytes = match self {
-            Self::Cpu { .. } => Storage::F32.bytes(),
-            Self::Gpu { options, .. } => options.storage.bytes(),
-        };
-        Shape {
-            dim: bench.data.config.model.dim,
-            bytes,
-            output_rows: bench.data.batcher.output_rows(),
-        }
+/// How large what an engine trains is.
+fn shape(choice: &Choice, bench: &Bench) -> Shape {
+    let storage = match choice.kind() {
+        EngineKind::Cpu => Storage::F32,
+        EngineKind::Gpu => bench.data.config.model.storage,
+    };
+    Shape {
+        dim: bench.data.config.model.dim,
+        bytes: storage.bytes(),
+        output_rows: bench.data.batcher.output_rows(),
     }
 }
 
@@ -234,6 +186,7 @@ impl Bench {
             data,
             model,
             batches: Vec::new(),
+            threads,
             started,
             budget,
         };
@@ -258,7 +211,7 @@ impl Bench {
 
     /// Measures one engine after the other, each in an equal part of the time that is left. One
     /// that fails does not hinder the others.
-    pub fn compare(&self, candidates: &[Candidate], on_event: &mut dyn FnMut(Event)) -> Vec<Entry> {
+    pub fn compare(&self, candidates: &[Choice], on_event: &mut dyn FnMut(Event)) -> Vec<Entry> {
         let mut entries = Vec::new();
         for (at, candidate) in candidates.iter().enumerate() {
             let share = self.left().div_f64((candidates.len() - at) as f64);
@@ -270,6 +223,7 @@ impl Bench {
             };
             entries.push(Entry {
                 name: candidate.name(),
+                kind: candidate.kind(),
                 hardware_gpu: candidate.is_hardware_gpu(),
                 outcome,
             });
@@ -284,7 +238,7 @@ impl Bench {
     /// When the text cannot be read any more.
     pub fn sweep(
         &mut self,
-        candidates: &[Candidate],
+        candidates: &[Choice],
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Vec<Sweep>> {
         sweep::sweep(self, candidates, on_event)
@@ -351,7 +305,7 @@ pub fn gpu_over_cpu(entries: &[Entry]) -> Option<Ratio> {
         entries
             .iter()
             .filter_map(move |entry| match &entry.outcome {
-                Outcome::Measured(measured) if entry.name.starts_with("gpu") == gpu => {
+                Outcome::Measured(measured) if (entry.kind == EngineKind::Gpu) == gpu => {
                     Some((entry, &**measured))
                 }
                 _ => None,

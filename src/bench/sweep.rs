@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::Bench;
 use super::measure::Measurement;
-use super::{Bench, Candidate};
 use crate::batch::SPAN;
+use crate::engine::choice::Choice;
 use crate::error::Result;
 use crate::event::Event;
 use crate::train::dataset::Dataset;
@@ -64,7 +65,7 @@ pub struct Trial {
 /// Workgroups or threads of each engine, then spans and batches of each.
 pub(super) fn sweep(
     bench: &mut Bench,
-    candidates: &[Candidate],
+    candidates: &[Choice],
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<Sweep>> {
     let mut left: usize = candidates
@@ -110,7 +111,7 @@ pub(super) fn sweep(
             .collect();
         for &value in values {
             set(&mut bench.data, value);
-            bench.make_batches(rayon::current_num_threads())?;
+            bench.make_batches(bench.threads)?;
             for (candidate, sweep) in tuned.iter().zip(&mut by_value) {
                 bench.tell(
                     format!("{}: {} {value} windows", sweep.name, knob.name()),
@@ -140,9 +141,9 @@ impl Knob {
 }
 
 /// The setting that only this kind of engine has, and its values.
-fn own_values(candidate: &Candidate) -> (Knob, Vec<usize>) {
+fn own_values(candidate: &Choice) -> (Knob, Vec<usize>) {
     match *candidate {
-        Candidate::Cpu { threads } => {
+        Choice::Cpu { threads } => {
             let doubled = std::iter::successors(Some(1), |threads| Some(threads * 2));
             (
                 Knob::Threads,
@@ -152,23 +153,25 @@ fn own_values(candidate: &Candidate) -> (Knob, Vec<usize>) {
                     .collect(),
             )
         }
-        Candidate::Gpu { .. } => (Knob::Lanes, LANES.map(|lanes| lanes as usize).to_vec()),
+        #[cfg(feature = "gpu")]
+        Choice::Gpu { .. } => (Knob::Lanes, LANES.map(|lanes| lanes as usize).to_vec()),
     }
 }
 
 /// The engine with another value of that setting.
-fn with(candidate: &Candidate, value: usize) -> Candidate {
+fn with(candidate: &Choice, value: usize) -> Choice {
     let mut candidate = candidate.clone();
     match &mut candidate {
-        Candidate::Cpu { threads } => *threads = value,
-        Candidate::Gpu { options, .. } => options.lanes = Some(value as u32),
+        Choice::Cpu { threads } => *threads = value,
+        #[cfg(feature = "gpu")]
+        Choice::Gpu { options, .. } => options.lanes = Some(value as u32),
     }
     candidate
 }
 
 /// Trains for a part of the time left, of which `left` trials are to have an equal part each. Where
 /// none is left, one trial is enough.
-fn trial(bench: &Bench, sweep: &mut Sweep, candidate: &Candidate, value: usize, left: usize) {
+fn trial(bench: &Bench, sweep: &mut Sweep, candidate: &Choice, value: usize, left: usize) {
     let share = bench.left().div_f64(left as f64);
     let tried = sweep
         .trials

@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::bench::{
-    BatcherSpeed, Bench, Candidate, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work,
-    gpu_over_cpu,
+    BatcherSpeed, Bench, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work, gpu_over_cpu,
 };
 use crate::config::Config;
 use crate::corpus::Corpus;
-use crate::engine::gpu::{self, GpuOptions};
+use crate::engine::choice::Choice;
+#[cfg(not(feature = "gpu"))]
+use crate::engine::choice::{EngineKind, EngineRequest};
+#[cfg(feature = "gpu")]
+use crate::engine::gpu;
 use crate::event::Prepared;
 use crate::quantity::{bytes, percent, plural, seconds, short};
+use crate::system::{thread_count, thread_pool};
 use crate::train::dataset::Dataset;
 use crate::train::schedule::auto_batch;
 use anyhow::Result;
@@ -23,7 +27,6 @@ use sysinfo::{CpuRefreshKind, RefreshKind, System};
 use super::progress::Display;
 use super::terminal::table;
 use super::text::{CorpusArgs, left_out_line};
-use super::train::threads;
 
 /// Without --text, bytes of text for each second of --seconds: a part of the time is enough to
 /// count and encode them.
@@ -121,7 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     super::log_to_stderr(0);
     args.config.validate()?;
-    let threads = threads(args.threads)?;
+    let threads = thread_count(args.threads)?;
     let budget = budget(args.seconds)?;
     let candidates = candidates(args, threads)?;
     let mut display = Display::new(args.quiet, None);
@@ -130,16 +133,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .iter()
         .for_each(|line| display.line(line));
 
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()?;
+    let pool = thread_pool(threads, "reading the corpus")?;
     let most = args
         .text
         .map_or((args.seconds * TEXT_PER_SECOND) as u64, |size| {
             size.as_u64()
         });
-    let mut data = Dataset::prepare(&corpus.head(most), &args.config, |event| {
-        display.show(&event)
+    let mut data = pool.install(|| {
+        Dataset::prepare(&corpus.head(most), &args.config, |event| {
+            display.show(&event)
+        })
     })?;
     let (corpus, share) = (data.prepared, share(&data.prepared, &corpus));
     if args.config.schedule.batch.is_none() {
@@ -198,48 +201,51 @@ fn budget(seconds: f64) -> Result<Duration, Error> {
     Err(Error::setting("seconds", seconds, why))
 }
 
-/// What will be measured, the CPU first.
-fn candidates(args: &Args, threads: usize) -> Result<Vec<Candidate>, Error> {
+/// The engines that will be measured, the CPU first.
+fn candidates(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
     let mut candidates = Vec::new();
     if args.engine != Engines::Gpu {
-        candidates.push(Candidate::Cpu { threads });
+        candidates.push(Choice::Cpu { threads });
     }
-    let adapters = match (args.engine, &args.adapter) {
-        (Engines::Cpu, Some(adapter)) => {
-            let why =
-                "names a GPU, but --engine cpu was asked for; leave one of the two out".to_owned();
-            return Err(Error::setting("adapter", adapter.clone(), why));
+    if args.engine == Engines::Cpu {
+        if let Some(adapter) = &args.adapter {
+            let why = "names a GPU, but --engine cpu was asked for; leave one of the two out";
+            return Err(Error::setting("adapter", adapter, why));
         }
-        (Engines::Cpu, None) => Vec::new(),
-        (_, Some(adapter)) => vec![gpu::select(Some(adapter))?],
-        (Engines::All, None) => gpu::adapters(),
-        (Engines::Gpu, None) => {
-            let adapters = gpu::adapters();
-            if adapters.is_empty() {
-                // Which says what is missing.
-                gpu::select(None)?;
-            }
-            adapters
-        }
-    };
-    let config = &args.config;
-    let (clip, storage, seed) = (
-        config.schedule.clip,
-        config.model.storage,
-        config.model.seed,
-    );
-    let options = GpuOptions {
-        clip,
-        storage,
-        seed,
-        ..GpuOptions::default()
-    };
-    candidates.extend(adapters.into_iter().map(|selected| Candidate::Gpu {
-        selected: Box::new(selected),
-        options,
-        threads,
-    }));
+        return Ok(candidates);
+    }
+    candidates.extend(gpus(args, threads)?);
     Ok(candidates)
+}
+
+/// The adapter that is asked for, or all there are.
+#[cfg(feature = "gpu")]
+fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
+    let adapters = match &args.adapter {
+        Some(adapter) => vec![gpu::select(Some(adapter))?],
+        None => gpu::adapters(),
+    };
+    if adapters.is_empty() && args.engine == Engines::Gpu {
+        // Which says what is missing.
+        gpu::select(None)?;
+    }
+    let choice = |adapter| Choice::gpu(adapter, None, threads);
+    Ok(adapters.into_iter().map(choice).collect())
+}
+
+/// None: a GPU that is asked for is refused.
+#[cfg(not(feature = "gpu"))]
+fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
+    if args.engine == Engines::All && args.adapter.is_none() {
+        return Ok(Vec::new());
+    }
+    let request = EngineRequest {
+        kind: Some(EngineKind::Gpu),
+        adapter: args.adapter.clone(),
+        threads: Some(threads),
+        ..EngineRequest::default()
+    };
+    Choice::new(&request).map(|(choice, _)| vec![choice])
 }
 
 /// How much of a corpus was read, by its size on disk.

@@ -3,22 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::config::Config;
 use crate::engine::Engine;
+use crate::engine::choice::EngineKind;
 use crate::event::Event;
-use crate::model::Model;
 use crate::quantity::plural;
 use crate::system::PATIENCE;
 use crate::train::checkpoint::{Checkpoint, Every, Fingerprint, Folder, LoadedCheckpoint, Saver};
 use crate::train::dataset::Dataset;
 use crate::train::init::Init;
-use crate::train::state::{Snapshot, TrainState};
+use crate::train::state::TrainState;
 use anyhow::anyhow;
 
 use super::progress::Display;
 use super::signals::Signals;
 use super::terminal::escaped;
-use super::train::is_same_file;
+use crate::system::is_same_file;
 
 /// What is saved on the way.
 #[derive(clap::Args, Debug)]
@@ -63,10 +62,37 @@ impl Checkpoints {
 pub(super) struct Session {
     folder: Option<Folder>,
     every: Every,
-    resumed: Option<LoadedCheckpoint>,
+    resumed: Option<Resumed>,
     /// Where the last checkpoint is, and after which batch it was taken.
     last: Option<(PathBuf, u64)>,
     failures: Vec<String>,
+}
+
+/// The checkpoint that a run goes on from.
+struct Resumed {
+    path: PathBuf,
+    engine: String,
+    reached: TrainState,
+    /// Newer checkpoints that are of no use.
+    damaged: Vec<Error>,
+    /// Until the trainer has it.
+    checkpoint: Option<Checkpoint>,
+}
+
+impl From<LoadedCheckpoint> for Resumed {
+    fn from(loaded: LoadedCheckpoint) -> Self {
+        let LoadedCheckpoint {
+            checkpoint,
+            damaged,
+        } = loaded;
+        Self {
+            path: checkpoint.path.clone(),
+            engine: checkpoint.run.engine().to_owned(),
+            reached: checkpoint.snapshot.reached,
+            damaged,
+            checkpoint: Some(checkpoint),
+        }
+    }
 }
 
 impl Session {
@@ -88,7 +114,7 @@ impl Session {
         if let Some(path) = resume {
             let (opened, loaded) = open_to_resume(path, display)?;
             last = Some((path.clone(), loaded.checkpoint.snapshot.reached.steps));
-            (folder, resumed) = (Some(opened), Some(loaded));
+            (folder, resumed) = (Some(opened), Some(Resumed::from(loaded)));
         }
         if let Some(path) = checkpoint
             && !resume
@@ -106,56 +132,23 @@ impl Session {
         })
     }
 
-    fn checkpoint(&self) -> Option<&Checkpoint> {
-        self.resumed.as_ref().map(|loaded| &loaded.checkpoint)
-    }
-
-    /// The settings, completed by those of the run that is resumed.
-    pub(super) fn complete(&self, config: &Config) -> Result<Config, Error> {
-        self.checkpoint().map_or_else(
-            || Ok(config.clone()),
-            |checkpoint| checkpoint.complete(config),
-        )
-    }
-
-    /// Whether the run that is resumed is on this data.
-    pub(super) fn check(&self, data: &Dataset) -> Result<(), Error> {
-        self.checkpoint()
-            .map_or(Ok(()), |checkpoint| checkpoint.check(data))
-    }
-
-    /// The vectors that the run which is resumed started from.
-    pub(super) fn init(&self) -> Option<Init> {
-        self.checkpoint().map(|checkpoint| checkpoint.run.init())
-    }
-
-    /// The engine of the run that is resumed.
-    pub(super) fn engine(&self) -> Option<&str> {
-        self.checkpoint().map(|checkpoint| checkpoint.run.engine())
-    }
-
-    /// The model that the run goes on from.
-    pub(super) fn model(&self) -> Option<&Model> {
-        self.checkpoint()
-            .map(|checkpoint| &checkpoint.snapshot.model)
+    /// Hands over the checkpoint that the run goes on from.
+    pub(super) fn take_checkpoint(&mut self) -> Option<Checkpoint> {
+        self.resumed.as_mut()?.checkpoint.take()
     }
 
     /// Says where the run goes on, and what is not as it was.
     pub(super) fn announce(&self, engine: &dyn Engine, display: &mut Display) {
-        let Some(LoadedCheckpoint {
-            checkpoint,
-            damaged,
-        }) = &self.resumed
-        else {
+        let Some(resumed) = &self.resumed else {
             return;
         };
-        for error in damaged {
+        for error in &resumed.damaged {
             display.warn(&format!(
-                "{error}; this checkpoint is damaged and now ends in .damaged, the \
-                                one before is used"
+                "{error}; this checkpoint is damaged and now ends in .damaged, the one before is \
+                 used"
             ));
         }
-        let (then, now) = (checkpoint.run.engine(), engine.describe());
+        let (then, now) = (&resumed.engine, engine.describe());
         if differs(then, &now) {
             display.warn(&format!(
                 "the run was on {} and goes on with {now}: other rounding, so the vectors will \
@@ -163,22 +156,11 @@ impl Session {
                 escaped(then)
             ));
         }
-        let TrainState { steps, epochs, .. } = checkpoint.snapshot.reached;
-        let (epochs, path) = (plural(epochs.into(), "epoch"), checkpoint.path.display());
+        let TrainState { steps, epochs, .. } = resumed.reached;
+        let (epochs, path) = (plural(epochs.into(), "epoch"), resumed.path.display());
         display.line(&format!(
             "goes on after batch {steps} ({epochs} done) from {path}"
         ));
-    }
-
-    /// Where the run goes on, if it is resumed.
-    pub(super) fn reached(&self) -> Option<TrainState> {
-        self.checkpoint()
-            .map(|checkpoint| checkpoint.snapshot.reached)
-    }
-
-    /// Hands over where the run goes on, and gives up the rest of what was read.
-    pub(super) fn take_snapshot(&mut self) -> Option<Snapshot> {
-        self.resumed.take().map(|loaded| loaded.checkpoint.snapshot)
     }
 
     /// What saves the run.
@@ -296,7 +278,7 @@ fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, LoadedC
             "there is no such folder; name the one that --checkpoint named",
         ));
     }
-    let folder = open_folder(path, "--resume", display)?;
+    let folder = open_folder(path, "resume", display)?;
     let loaded = folder.load()?.ok_or_else(|| {
         mend(
             "holds no checkpoint; name the folder that --checkpoint named, or leave --resume out \
@@ -307,7 +289,7 @@ fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, LoadedC
 }
 
 fn open_empty(path: &Path, display: &mut Display) -> Result<Folder, Error> {
-    let folder = open_folder(path, "--checkpoint", display)?;
+    let folder = open_folder(path, "checkpoint", display)?;
     if folder.is_empty()? {
         return Ok(folder);
     }
@@ -335,8 +317,8 @@ fn is_same_folder(a: &Path, b: &Path) -> bool {
 /// Whether two engines may round differently: not so the CPU engine, whatever the threads and the
 /// processor.
 fn differs(then: &str, now: &str) -> bool {
-    let kind = |engine: &str| engine.split(' ').next().map(str::to_owned);
-    then != now && (kind(then) != kind(now) || kind(now).as_deref() != Some("cpu"))
+    let kind = EngineKind::of_description;
+    then != now && (kind(then) != kind(now) || kind(now) != Some(EngineKind::Cpu))
 }
 
 #[cfg(test)]

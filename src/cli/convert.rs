@@ -11,8 +11,8 @@ use crate::vectors::format::{Dtype, Format, Reading, VectorTable, format_parser}
 use anyhow::Result;
 
 use super::bar::{Bar, time_left};
-use super::train::is_same_file;
 use super::vectors::tell;
+use crate::system::is_same_file;
 
 /// Converts word vectors from one format to another
 ///

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::engine::gpu::{self, AdapterSummary};
+use crate::engine::adapter::AdapterSummary;
+use crate::engine::gpu;
 use crate::quantity::bytes;
 use anyhow::Result;
 
@@ -19,8 +20,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let adapters: Vec<AdapterSummary> =
-        gpu::adapters().iter().map(gpu::Selected::summary).collect();
+    let adapters: Vec<AdapterSummary> = gpu::adapters()
+        .iter()
+        .map(gpu::GpuAdapter::summary)
+        .collect();
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &adapters)?;

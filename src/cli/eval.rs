@@ -7,6 +7,7 @@ use crate::eval::{
     AnalogyScore, Answers, EvalOptions, Evaluation, Method, PairScore, Protocol, Score, Sets,
 };
 use crate::quantity::{count, plural};
+use crate::system::{thread_count, thread_pool};
 use crate::vectors::Vectors;
 use crate::vectors::format::Reading;
 use anyhow::Result;
@@ -94,9 +95,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let sets = Sets::read(&args.pairs, &args.analogies, options(args))?;
     vectors::tell(sets.notes());
     let vectors = vectors::read(&args.vectors, args.reading)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.map_or(0, usize::from))
-        .build()?;
+    let threads = thread_count(args.threads.map(usize::from))?;
+    let pool = thread_pool(threads, "scoring vectors")?;
     let evaluation = pool.install(|| sets.evaluate(&vectors.vocab, &vectors.matrix));
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {

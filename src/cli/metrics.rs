@@ -15,7 +15,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::progress::Display;
-use super::train::is_same_file;
+use crate::system::is_same_file;
 
 /// Where a run is recorded.
 #[derive(clap::Args, Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Recording {
 
 /// What is known of a run before its first batch.
 #[derive(Clone, Debug)]
-pub(super) struct Run<'a> {
+pub(super) struct RecordedRun<'a> {
     pub(super) engine: String,
     pub(super) threads: usize,
     pub(super) corpus: &'a [PathBuf],
@@ -97,7 +97,7 @@ impl Recording {
     }
 
     /// Makes the files and writes how the run begins.
-    pub(super) fn start(&self, run: &Run<'_>, display: &mut Display) -> Result<Recorder> {
+    pub(super) fn start(&self, run: &RecordedRun<'_>, display: &mut Display) -> Result<Recorder> {
         let TrainState {
             steps,
             words,
@@ -158,7 +158,7 @@ pub(super) fn full_name(path: &Path) -> io::Result<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
-fn start_record(run: &Run<'_>) -> Result<StartRecord> {
+fn start_record(run: &RecordedRun<'_>) -> Result<StartRecord> {
     Ok(StartRecord {
         version: log::VERSION,
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -7,13 +7,13 @@ use crate::Error;
 use crate::corpus::Corpus;
 use crate::corpus::phrases::{Found, PhraseOptions, Phrases};
 use crate::quantity::{count, plural};
+use crate::system::{thread_count, thread_pool};
 use crate::text::TextReport;
 use anyhow::Result;
 use serde::Serialize;
 
 use super::progress::{Display, text_notes};
 use super::text::{CorpusArgs, Destination, left_out_line};
-use super::train::threads;
 
 /// Joins words that often come together, as in new_york
 ///
@@ -59,7 +59,7 @@ struct PhrasesReport<'a> {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     args.options.validate()?;
-    let threads = threads(args.threads)?;
+    let threads = thread_count(args.threads)?;
     let destination = Destination::new(&args.output, args.json)?;
     let paths = args.corpus.paths()?;
     let corpus = Corpus::open(&paths)?;
@@ -69,9 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .iter()
         .for_each(|line| display.line(line));
 
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()?;
+    let pool = thread_pool(threads, "joining words")?;
     let (phrases, passes) =
         pool.install(|| Phrases::find(&corpus, &args.options, |event| display.show(&event)))?;
     for (number, found) in passes.iter().enumerate() {

@@ -12,8 +12,8 @@ use crate::vectors::Vectors;
 use crate::vectors::format::Reading;
 use anyhow::Result;
 
-use super::train::is_same_file;
 use super::vectors;
+use crate::system::is_same_file;
 
 /// Makes a page about a run: loss, speed, settings and a map of its words
 ///

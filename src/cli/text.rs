@@ -12,7 +12,7 @@ use crate::system::{STDIN, STDOUT, check_writable, write_atomically};
 use anyhow::Result;
 
 use super::terminal::escaped;
-use super::train::is_same_file;
+use crate::system::is_same_file;
 
 /// Hidden files named in a line; of more the number is enough.
 const MOST_NAMED: usize = 3;

@@ -7,6 +7,7 @@ use crate::Error;
 use crate::corpus::Corpus;
 use crate::event::{Event, Pass};
 use crate::quantity::{count, plural};
+use crate::system::{thread_count, thread_pool};
 use crate::text::TextReport;
 use crate::vocab::{self, Rules, Selection, Vocab, WordOptions};
 use anyhow::Result;
@@ -14,7 +15,6 @@ use serde::Serialize;
 
 use super::progress::{Display, selection_lines, text_notes, undercount_warning};
 use super::text::{CorpusArgs, Destination, left_out_line};
-use super::train::threads;
 
 /// Counts the words of a text
 ///
@@ -68,7 +68,7 @@ struct VocabReport {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let threads = threads(args.threads)?;
+    let threads = thread_count(args.threads)?;
     if args.max_vocab == Some(0) {
         let why = "keep at least one word, or leave the option out".to_owned();
         return Err(Error::setting("max_vocab", "0", why).into());
@@ -87,9 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .iter()
         .for_each(|line| display.line(line));
 
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()?;
+    let pool = thread_pool(threads, "counting words")?;
     let total = corpus.bytes();
     let (counts, text) = pool.install(|| {
         corpus.count(&rules, |bytes| {

@@ -26,8 +26,11 @@
 //! overflow and none is biased. The softmax touches every row of W', and each of its sums is made
 //! by one thread, in order.
 
+pub mod adapter;
+pub mod choice;
 pub mod cpu;
 pub mod fixed_point;
+#[cfg(feature = "gpu")]
 pub mod gpu;
 mod half;
 pub mod memory;

@@ -3,6 +3,7 @@
 mod atomic;
 mod lock;
 pub(crate) mod space;
+mod threads;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ pub(crate) use atomic::{sweep, write_pair_atomically, written_to};
 pub use lock::PATIENCE;
 pub(crate) use lock::lock;
 pub use space::{available_disk, available_memory, check_store};
+pub use threads::{thread_count, thread_pool};
 
 /// The name of standard input among files that are read.
 pub const STDIN: &str = "-";

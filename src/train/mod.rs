@@ -2,6 +2,7 @@
 //!
 //! | file | does |
 //! |---|---|
+//! | `trainer` | the four steps: open, prepare, start, train |
 //! | `dataset` | a corpus made ready: vocabulary, encoded text, targets |
 //! | `cache` | a corpus counted and encoded, kept for the next run |
 //! | `init` | the model that a run starts from |
@@ -21,5 +22,7 @@ mod row_limit;
 mod run;
 pub mod schedule;
 pub mod state;
+mod trainer;
 
 pub use run::{Ending, EpochScoring, Summary, TrainOptions, train};
+pub use trainer::{Ended, PreparedTrainer, StartedTrainer, Trainer};

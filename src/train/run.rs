@@ -9,6 +9,8 @@ use super::dataset::Dataset;
 use super::row_limit::Touched;
 use super::schedule::Schedule;
 use super::state::{Mean, Snapshot, TrainState};
+use rayon::ThreadPool;
+
 use crate::batch::{Batch, Batches};
 use crate::engine::{Engine, Objective};
 use crate::error::{Error, Result};
@@ -30,8 +32,10 @@ const DIVERGED: f64 = 10.0;
 /// How a run is carried out; nothing here changes its result.
 #[derive(Debug)]
 pub struct TrainOptions<'a> {
-    /// Threads that make batches.
+    /// Threads that make batches, 1 or more.
     pub batcher_threads: usize,
+    /// Threads that score the vectors after an epoch; by default those of rayon's global pool.
+    pub threads: Option<&'a ThreadPool>,
     /// Time between two reports.
     pub interval: Duration,
     /// Points of the run's curves, each told after an equal share of its words; a batch makes one
@@ -44,7 +48,7 @@ pub struct TrainOptions<'a> {
     /// Once it is true the run is saved, if it has a saver, and ends before the next batch.
     pub stop: Option<&'a AtomicBool>,
     /// What the vectors are scored by after each epoch.
-    pub judge: Option<EpochScoring<'a>>,
+    pub scoring: Option<EpochScoring<'a>>,
 }
 
 /// Evaluation files for the vectors after each epoch.
@@ -60,12 +64,13 @@ impl Default for TrainOptions<'_> {
     fn default() -> Self {
         Self {
             batcher_threads: 1,
+            threads: None,
             interval: Duration::from_secs(10),
             points: 0,
             resume: None,
             saver: None,
             stop: None,
-            judge: None,
+            scoring: None,
         }
     }
 }
@@ -149,10 +154,11 @@ struct Run<'a, F> {
     engine: &'a mut dyn Engine,
     on_event: F,
     batcher_threads: usize,
+    threads: Option<&'a ThreadPool>,
     interval: Duration,
     saver: Option<&'a mut Saver>,
     stop: Option<&'a AtomicBool>,
-    judge: Option<EpochScoring<'a>>,
+    scoring: Option<EpochScoring<'a>>,
     schedule: Schedule,
     reached: TrainState,
     /// With `patience`, the model of the best epoch.
@@ -179,12 +185,13 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     ) -> Self {
         let TrainOptions {
             batcher_threads,
+            threads,
             interval,
             points,
             resume,
             mut saver,
             stop,
-            judge,
+            scoring,
         } = options;
         let (reached, best) = resume.map_or_else(Default::default, |snapshot| {
             (snapshot.reached, snapshot.best)
@@ -202,10 +209,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             engine,
             on_event,
             batcher_threads,
+            threads,
             interval,
             saver,
             stop,
-            judge,
+            scoring,
             schedule,
             reached,
             best,
@@ -261,10 +269,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn next(&mut self, batches: &mut Batches) -> Result<Batch> {
         let asked = Instant::now();
         let batch = batches.next().unwrap_or_else(|| {
-            let why = "a thread has ended before its work was done".to_owned();
-            Err(Error::Device {
+            Err(Error::Thread {
                 doing: "making batches".to_owned(),
-                why,
+                why: "a thread has ended before its work was done, which is a mistake in this \
+                      program: please report it"
+                    .to_owned(),
             })
         });
         self.reached.waited = self.reached.waited.saturating_add(asked.elapsed());
@@ -382,11 +391,15 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
 
     /// Scores the vectors as they stand, where that was asked for.
     fn evaluate(&mut self, epoch: u32) -> Result<()> {
-        let Some(EpochScoring { sets, embedding }) = self.judge else {
+        let Some(EpochScoring { sets, embedding }) = self.scoring else {
             return Ok(());
         };
         let vectors = self.engine.model()?.embedding(embedding);
-        let scores = sets.evaluate(&self.data.vocab, &vectors).scores();
+        let score = || sets.evaluate(&self.data.vocab, &vectors).scores();
+        let scores = match self.threads {
+            Some(threads) => threads.install(score),
+            None => score(),
+        };
         (self.on_event)(Event::Evaluated(Evaluated { epoch, scores }));
         Ok(())
     }

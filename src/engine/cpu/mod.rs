@@ -78,7 +78,7 @@ impl CpuEngine {
     /// Starts from a model; each step moves a row by at most `clip`.
     ///
     /// # Errors
-    /// [`Error::Device`] when the threads cannot be started.
+    /// [`Error::Thread`] when the threads cannot be started.
     pub fn new(model: &Model, objective: Objective, clip: f32, threads: usize) -> Result<Self> {
         let others = match objective {
             Objective::Sigmoid => threads.saturating_sub(1).max(1),
@@ -88,10 +88,7 @@ impl CpuEngine {
             .num_threads(others)
             .thread_name(|index| format!("cpu-engine-{index}"))
             .build()
-            .map_err(|error| Error::Device {
-                doing: "starting threads".to_owned(),
-                why: error.to_string(),
-            })?;
+            .map_err(Error::no_threads("training"))?;
         Ok(Self {
             arch: Arch::new(),
             threads,

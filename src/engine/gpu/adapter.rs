@@ -3,56 +3,34 @@
 use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor};
 
 use super::tables::{most, room};
+use crate::engine::adapter::{AdapterKind, AdapterSummary};
 use crate::error::{Error, Result};
 
 /// An adapter that can be trained on.
 #[derive(Clone, Debug)]
-pub struct Selected {
+pub struct GpuAdapter {
     pub(super) adapter: Adapter,
     index: usize,
 }
 
-/// What is known of an adapter.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct AdapterSummary {
-    /// Its place in the list; `--adapter` takes it.
-    pub index: usize,
-    /// Its name; `--adapter` takes any part of it.
-    pub name: String,
-    /// Vulkan, Metal or DX12.
-    pub backend: String,
-    /// Discrete, integrated, virtual or software.
-    pub kind: &'static str,
-    /// The driver and its version.
-    pub driver: String,
-    /// The largest piece of a buffer that a shader can see, in bytes.
-    pub max_binding: u64,
-    /// The largest matrix, in bytes: as many such pieces as a shader can see.
-    pub max_matrix: u64,
-    /// The largest buffer, in bytes.
-    pub max_buffer: u64,
-    /// Smallest and largest subgroup, where shaders may use subgroup operations.
-    pub subgroup: Option<(u32, u32)>,
-}
-
 /// All adapters, in the order of their index.
-pub fn adapters() -> Vec<Selected> {
+pub fn adapters() -> Vec<GpuAdapter> {
     let mut descriptor = InstanceDescriptor::new_without_display_handle();
     descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
     let found = pollster::block_on(Instance::new(descriptor).enumerate_adapters(Backends::all()));
     found
         .into_iter()
         .enumerate()
-        .map(|(index, adapter)| Selected { adapter, index })
+        .map(|(index, adapter)| GpuAdapter { adapter, index })
         .collect()
 }
 
 /// The best hardware adapter, if there is one.
-pub fn hardware() -> Option<Selected> {
+pub fn hardware() -> Option<GpuAdapter> {
     best(
         adapters()
             .into_iter()
-            .filter(|selected| !selected.is_software()),
+            .filter(|adapter| !adapter.is_software()),
     )
 }
 
@@ -60,25 +38,25 @@ pub fn hardware() -> Option<Selected> {
 ///
 /// # Errors
 /// [`Error::Adapter`], with a list of those there are.
-pub fn select(wanted: Option<&str>) -> Result<Selected> {
+pub fn select(wanted: Option<&str>) -> Result<GpuAdapter> {
     let all = adapters();
     let lines: Vec<String> = all
         .iter()
-        .map(|selected| format!("  {}", selected.describe()))
+        .map(|adapter| format!("  {}", adapter.describe()))
         .collect();
-    let found =
-        match wanted {
-            None => best(all),
-            Some(wanted) => match wanted.parse::<usize>() {
-                Ok(index) => all.into_iter().find(|selected| selected.index == index),
-                Err(_) => {
-                    let wanted = wanted.to_lowercase();
-                    best(all.into_iter().filter(|selected| {
-                        selected.summary().name.to_lowercase().contains(&wanted)
-                    }))
-                }
-            },
-        };
+    let found = match wanted {
+        None => best(all),
+        Some(wanted) => match wanted.parse::<usize>() {
+            Ok(index) => all.into_iter().find(|adapter| adapter.index == index),
+            Err(_) => {
+                let wanted = wanted.to_lowercase();
+                best(
+                    all.into_iter()
+                        .filter(|adapter| adapter.summary().name.to_lowercase().contains(&wanted)),
+                )
+            }
+        },
+    };
     found.ok_or_else(|| Error::Adapter {
         why: match wanted {
             Some(wanted) => format!("`adapter = {wanted}`: no adapter has this index or name"),
@@ -88,11 +66,11 @@ pub fn select(wanted: Option<&str>) -> Result<Selected> {
     })
 }
 
-fn best(adapters: impl IntoIterator<Item = Selected>) -> Option<Selected> {
+fn best(adapters: impl IntoIterator<Item = GpuAdapter>) -> Option<GpuAdapter> {
     // Of equals the first, as the driver lists them.
     adapters
         .into_iter()
-        .min_by_key(|selected| match selected.adapter.get_info().device_type {
+        .min_by_key(|adapter| match adapter.adapter.get_info().device_type {
             DeviceType::DiscreteGpu => 0,
             DeviceType::IntegratedGpu => 1,
             DeviceType::VirtualGpu => 2,
@@ -101,7 +79,7 @@ fn best(adapters: impl IntoIterator<Item = Selected>) -> Option<Selected> {
         })
 }
 
-impl Selected {
+impl GpuAdapter {
     /// Whether the adapter is a program on the CPU, such as lavapipe.
     pub fn is_software(&self) -> bool {
         self.adapter.get_info().device_type == DeviceType::Cpu
@@ -120,11 +98,11 @@ impl Selected {
             name: info.name,
             backend: info.backend.to_string(),
             kind: match info.device_type {
-                DeviceType::DiscreteGpu => "discrete GPU",
-                DeviceType::IntegratedGpu => "integrated GPU",
-                DeviceType::VirtualGpu => "virtual GPU",
-                DeviceType::Cpu => "software",
-                DeviceType::Other => "other",
+                DeviceType::DiscreteGpu => AdapterKind::Discrete,
+                DeviceType::IntegratedGpu => AdapterKind::Integrated,
+                DeviceType::VirtualGpu => AdapterKind::Virtual,
+                DeviceType::Cpu => AdapterKind::Software,
+                DeviceType::Other => AdapterKind::Other,
             },
             driver: format!("{} {}", info.driver, info.driver_info)
                 .trim()

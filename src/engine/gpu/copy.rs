@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wgpu::Features;
 
-use super::Selected;
+use super::GpuAdapter;
 use super::device::{Device, Needed};
 use crate::error::Result;
 
@@ -20,7 +20,7 @@ const ENOUGH: Duration = Duration::from_millis(40);
 /// # Errors
 /// [`crate::Error::Device`] and [`crate::Error::DeviceMemory`] when the adapter does not work or
 /// has no room.
-pub fn copy_bandwidth(selected: &Selected) -> Result<f64> {
+pub fn copy_bandwidth(selected: &GpuAdapter) -> Result<f64> {
     let limits = selected.adapter.limits();
     let bytes = BYTES
         .min(limits.max_storage_buffer_binding_size)

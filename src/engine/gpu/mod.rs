@@ -16,7 +16,7 @@ mod upload;
 
 use std::time::Instant;
 
-pub use adapter::{AdapterSummary, Selected, adapters, hardware, select};
+pub use adapter::{GpuAdapter, adapters, hardware, select};
 pub use copy::copy_bandwidth;
 pub use memory::{bindings, buffers};
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
@@ -133,7 +133,7 @@ impl GpuEngine {
     /// [`Error::DeviceLimit`] or [`Error::DeviceMemory`] when the model does not fit,
     /// [`Error::Device`] when the adapter does not work.
     pub fn new(
-        selected: Selected,
+        selected: GpuAdapter,
         model: &Model,
         objective: Objective,
         options: GpuOptions,
@@ -544,7 +544,7 @@ const WORKGROUP_BYTES: u32 = 16 << 10;
 /// Workgroups as wide as a subgroup measured fastest, but wide rows take several, except on a
 /// software adapter: barriers cost more there than registers that are none. Where subgroups vary or
 /// are missing, a width that suits all.
-fn layout(selected: &Selected, options: GpuOptions, width: u32, shards: Shards) -> Layout {
+fn layout(selected: &GpuAdapter, options: GpuOptions, width: u32, shards: Shards) -> Layout {
     let subgroup = selected.summary().subgroup.filter(|_| options.subgroups);
     let narrowest = match subgroup {
         Some((_, max)) => max.clamp(4, 64),

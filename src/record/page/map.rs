@@ -3,8 +3,9 @@
 use bhtsne::{Neighbor, tSNE};
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Matrix;
+use crate::system::thread_pool;
 use crate::vectors::Vectors;
 use crate::vectors::similarity::nearest_to;
 use crate::vocab::Vocab;
@@ -199,11 +200,7 @@ fn tsne(
         .collect();
     let ids: Vec<u32> = (0..neighbors.len() as u32).collect();
     // On one thread its sums have one order, and the map is the same every time.
-    let thread = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    let thread = thread.map_err(|error| Error::Device {
-        doing: "starting a thread".to_owned(),
-        why: error.to_string(),
-    })?;
+    let thread = thread_pool(1, "drawing the map of words")?;
     let points: Vec<f32> = thread.install(|| {
         let mut tsne: tSNE<'_, f32, u32> = tSNE::new(&ids);
         tsne.perplexity(perplexity as f32)

@@ -12,8 +12,12 @@ pub use self::probe::{Estimate, probe};
 use super::dataset::Dataset;
 use crate::batch::{GROUP_BLOCKS, SPAN, SPAN_CENTERS, Targets};
 use crate::corpus::BLOCK_TOKENS;
+#[cfg(feature = "gpu")]
+use crate::engine::adapter::AdapterSummary;
+use crate::engine::choice::Choice;
 use crate::engine::cpu;
-use crate::engine::gpu::{self, AdapterSummary};
+#[cfg(feature = "gpu")]
+use crate::engine::gpu;
 use crate::engine::memory::{Allocation, BatchSizes, Sizes};
 use crate::error::{Error, Result};
 use crate::quantity;
@@ -37,12 +41,8 @@ const CHECKPOINTS: u64 = 3;
 /// How a run will be carried out.
 #[derive(Clone, Debug)]
 pub struct Setup<'a> {
-    /// The adapter of the GPU engine, or none for the CPU engine.
-    pub adapter: Option<&'a AdapterSummary>,
-    /// Threads of the CPU engine.
-    pub threads: usize,
-    /// Threads that make batches.
-    pub batcher_threads: usize,
+    /// The engine.
+    pub choice: &'a Choice,
     /// The folder of the run's checkpoints, if it is saved.
     pub checkpoints: Option<&'a Path>,
     /// The files that will be written, and their sizes.
@@ -131,9 +131,7 @@ impl Plan {
             storage: data.config.model.storage,
             batch: batch_sizes(data, windows),
         };
-        let device = setup
-            .adapter
-            .map(|adapter| DeviceMemory::new(&sizes, adapter));
+        let device = DeviceMemory::of(setup.choice, &sizes);
         Self {
             vocabulary: sizes.input_rows,
             output_rows: sizes.output_rows,
@@ -290,7 +288,7 @@ impl HostMemory {
         device: Option<&DeviceMemory>,
     ) -> Self {
         let model = model_bytes(sizes);
-        let threads = setup.batcher_threads as u64;
+        let threads = setup.choice.batcher_threads() as u64;
         let rows = sizes.input_rows + sizes.output_rows;
         let of_group = data.prepared.kept.min((GROUP_BLOCKS * BLOCK_TOKENS) as f64) as u64;
         let mut buffers = vec![Allocation::new(
@@ -298,7 +296,7 @@ impl HostMemory {
             model,
         )];
         if device.is_none() {
-            buffers.extend(cpu::buffers(sizes, setup.threads));
+            buffers.extend(cpu::buffers(sizes, setup.choice.threads()));
         }
         buffers.extend([
             // One with whoever trains, and as many as the queue holds.
@@ -351,6 +349,19 @@ fn held(data: &Dataset) -> Vec<Allocation> {
 }
 
 impl DeviceMemory {
+    /// What the engine takes on its device, if it has one.
+    fn of(
+        choice: &Choice,
+        #[cfg_attr(not(feature = "gpu"), expect(unused))] sizes: &Sizes,
+    ) -> Option<Self> {
+        match choice {
+            Choice::Cpu { .. } => None,
+            #[cfg(feature = "gpu")]
+            Choice::Gpu { adapter, .. } => Some(Self::new(sizes, &adapter.summary())),
+        }
+    }
+
+    #[cfg(feature = "gpu")]
     fn new(sizes: &Sizes, adapter: &AdapterSummary) -> Self {
         let buffers = gpu::buffers(sizes);
         let bindings = gpu::bindings(
@@ -362,7 +373,7 @@ impl DeviceMemory {
             adapter: adapter.name.clone(),
             needed: total(&buffers),
             buffers,
-            shares_memory: matches!(adapter.kind, "software" | "integrated GPU"),
+            shares_memory: adapter.kind.shares_memory(),
             max_binding: adapter.max_binding,
             bindings,
         }

@@ -1,0 +1,249 @@
+//! What `train` says of a run: its settings, its summary, and where something is out of order.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::options;
+use super::outputs::{OutputArgs, settings_path};
+use crate::config::{Config, Loss, Preset};
+use crate::event::Prepared;
+use crate::quantity::{self, count, percent, plural, short};
+use crate::train::dataset::Dataset;
+use crate::train::init::{Given, Init};
+use crate::train::{Ending, Summary};
+
+/// Multiply-adds per second that a softmax is estimated at, and the hours from which on a run is
+/// warned about.
+const SOFTMAX_RATE: f64 = 1e11;
+const SOFTMAX_HOURS: f64 = 0.5;
+
+/// The share of the loss of knowing nothing from which on nothing was learned.
+const NOTHING_LEARNED: f64 = 0.99;
+
+/// What a finished run prints.
+#[derive(Serialize)]
+pub(super) struct TrainReport<'a> {
+    pub(super) engine: String,
+    pub(super) output: &'a Path,
+    pub(super) config: &'a Config,
+    pub(super) corpus: Prepared,
+    pub(super) init: Init,
+    pub(super) training: Summary,
+    pub(super) words_per_second: f64,
+    pub(super) seconds: Stages,
+}
+
+/// Wall-clock seconds of each stage.
+#[derive(Serialize)]
+pub(super) struct Stages {
+    pub(super) prepare: f64,
+    pub(super) start: f64,
+    pub(super) train: f64,
+    pub(super) of_it_waiting_for_batches: f64,
+    pub(super) write: f64,
+}
+
+/// The settings that are not the defaults, or not those of the preset.
+pub(super) fn settings_line(config: &Config, preset: Option<Preset>, output: &Path) -> String {
+    let base = preset.map_or_else(Config::default, Config::preset);
+    let base = options::of(&base);
+    let preset = preset.and_then(|preset| {
+        Some(format!(
+            "--preset {}",
+            preset.to_possible_value()?.get_name()
+        ))
+    });
+    let own = options::of(config)
+        .into_iter()
+        .filter(|option| !base.contains(option));
+    let settings: Vec<String> = preset.into_iter().chain(own).collect();
+    let settings = if settings.is_empty() {
+        "the defaults".to_owned()
+    } else {
+        settings.join(" ")
+    };
+    let all = settings_path(output).map_or_else(String::new, |path| {
+        format!(" (all of them: {})", path.display())
+    });
+    format!("settings: {settings}{all}")
+}
+
+/// A warning where a full softmax is out of proportion.
+pub(super) fn softmax_warning(data: &Dataset) -> Option<String> {
+    let operations = data.softmax_operations();
+    let hours = operations / SOFTMAX_RATE / 3600.0;
+    (data.config.objective.loss == Loss::Softmax && hours > SOFTMAX_HOURS).then(|| {
+        format!(
+            "--loss softmax compares every center with all {}: {operations:.1e} multiply-adds, \
+             some {} at {SOFTMAX_RATE:.0e} a second; --loss ns or hs takes a small part of that, \
+             and a smaller --max-vocab less",
+            plural(data.vocab.len() as u64, "word"),
+            quantity::seconds(3600.0 * hours)
+        )
+    })
+}
+
+/// How many words start from given vectors.
+pub(super) fn init_lines(init: &Init, data: &Dataset) -> Vec<String> {
+    let words = plural(data.vocab.len() as u64, "word");
+    let line = |(what, given): (&str, Option<Given>)| {
+        let Given {
+            words: of_file,
+            matched,
+            ..
+        } = given?;
+        let (matched, of_file) = (count(matched), plural(of_file, "vector"));
+        Some(format!(
+            "{what}: {matched} of {words} start from the {of_file} given, the others as usual"
+        ))
+    };
+    [("init", init.input), ("init of W'", init.output)]
+        .into_iter()
+        .filter_map(line)
+        .collect()
+}
+
+pub(super) fn summary_lines(report: &TrainReport<'_>) -> Vec<String> {
+    let TrainReport {
+        training, seconds, ..
+    } = report;
+    vec![
+        format!(
+            "trained {}, {} in {}: {} words/s, loss {:.4} per pair in epoch {}",
+            plural(training.words, "word"),
+            plural(training.pairs, "pair"),
+            plural(training.steps, "batch"),
+            short(report.words_per_second),
+            training.loss,
+            training.model_epoch + 1
+        ),
+        format!(
+            "time: prepare {}, start {}, train {} (of it waiting for batches {}), write {}",
+            quantity::seconds(seconds.prepare),
+            quantity::seconds(seconds.start),
+            quantity::seconds(seconds.train),
+            quantity::seconds(seconds.of_it_waiting_for_batches),
+            quantity::seconds(seconds.write)
+        ),
+        format!("on {}; vectors: {}", report.engine, report.output.display()),
+    ]
+}
+
+/// What ended the run before its last epoch, or which epoch the vectors are of where that is not
+/// the last.
+pub(super) fn ending_line(report: &TrainReport<'_>) -> Option<String> {
+    let Summary {
+        ending,
+        epochs,
+        model_epoch,
+        validation,
+        ..
+    } = report.training;
+    let patience = report.config.validation.patience?;
+    let kept = format!(
+        "the vectors are those of epoch {}, whose loss of held-out sentences is the lowest: {:.4}",
+        model_epoch + 1,
+        validation?
+    );
+    match ending {
+        Ending::Early => {
+            let of = report.config.schedule.epochs;
+            Some(format!(
+                "stopped early after epoch {epochs} of {of}, as --patience {patience} asks; {kept}"
+            ))
+        }
+        _ if model_epoch + 1 < epochs => Some(format!("--patience {patience}: {kept}")),
+        _ => None,
+    }
+}
+
+/// A warning where the training did not do what it is for.
+pub(super) fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
+    let Summary {
+        loss,
+        blank_loss,
+        at_limit,
+        ..
+    } = report.training;
+    let (lr, clip) = (report.config.schedule.lr, report.config.schedule.clip);
+    if let Some(share) = at_limit.filter(|&share| share > 0.5) {
+        return Some(format!(
+            "--lr {lr} is too high: near the end {} of the rows still moved as far as --clip \
+             {clip} lets them in each batch, so that the learning rate had no effect; lower --lr \
+             (0.025 to 0.05 are usual)",
+            percent(share)
+        ));
+    }
+    let why = match loss / blank_loss {
+        ..NOTHING_LEARNED => return None,
+        _ if report.training.ending == Ending::Interrupted => return None,
+        ..1.01 => {
+            "train longer (more --epochs), in smaller steps (a smaller --batch), or with a higher \
+             --lr"
+        }
+        _ => "lower --lr or --clip",
+    };
+    Some(format!(
+        "nothing was learned: the loss is {loss:.4} per pair, and {blank_loss:.4} without any \
+         knowledge; {why}"
+    ))
+}
+
+/// What became of a run that was stopped: its vectors so far, and what `saved` says of
+/// checkpoints.
+pub(super) fn interruption(
+    outputs: &OutputArgs,
+    report: &TrainReport<'_>,
+    saved: &str,
+    share: f64,
+) -> String {
+    let TrainReport {
+        training, output, ..
+    } = report;
+    let share = percent(share);
+    let other = match outputs.file_in_the_way("") {
+        Ok(Some(file)) if *output != outputs.output => {
+            format!(
+                ", as {} is there and not of an interrupted run",
+                file.display()
+            )
+        }
+        _ => String::new(),
+    };
+    let settings = settings_path(output).map_or_else(String::new, |path| {
+        format!(", and {} says that the run was interrupted", path.display())
+    });
+    format!(
+        "stopped after batch {}, {share} of the run; the vectors so far are in \
+         {}{other}{settings}; {}",
+        training.steps,
+        output.display(),
+        saved,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::Corpus;
+
+    fn bundled(change: impl FnOnce(&mut Config)) -> Dataset {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");
+        let mut config = Config::with(|config| config.objective.loss = Loss::Softmax);
+        change(&mut config);
+        Dataset::prepare(&Corpus::open(&[path]).unwrap(), &config, |_| ()).unwrap()
+    }
+
+    #[test]
+    fn a_softmax_out_of_proportion_is_warned_about() {
+        assert_eq!(softmax_warning(&bundled(|_| ())), None);
+        let warning =
+            softmax_warning(&bundled(|config| config.schedule.epochs = 1_000_000)).unwrap();
+        assert!(
+            warning.starts_with("--loss softmax") && warning.contains("some 7 h 7 min at"),
+            "{warning}"
+        );
+    }
+}

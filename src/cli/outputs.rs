@@ -1,0 +1,301 @@
+//! The files that `train` writes: vectors, W', the vocabulary, the settings.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::metrics;
+use crate::Error;
+use crate::config::{Config, Loss};
+use crate::model::{Embedding, Matrix, Model};
+use crate::system::{self, STDOUT, is_same_file};
+use crate::train::dataset::Dataset;
+use crate::train::{Ending, Summary};
+use crate::vectors::format::{Format, VectorTable, format_parser};
+use crate::vocab::{self, Vocab};
+
+/// Where the results of a run go.
+#[derive(Debug, clap::Args)]
+pub(super) struct OutputArgs {
+    /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy,
+    /// .safetensors or .tsv; - for standard output, beside which no settings are written
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// The format of OUT, whatever its name
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    to: Option<Format>,
+    /// Which vectors are written: of the words as centers, as contexts, or the mean of both
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    pub(super) embedding: Embedding,
+    /// Also write the context vectors (W') to FILE; with --loss hs those of the tree's inner nodes
+    #[arg(long, value_name = "FILE")]
+    pub(super) save_output: Option<PathBuf>,
+    /// Also write the words and their counts to FILE, for --vocab
+    #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
+    pub(super) save_vocab: Option<PathBuf>,
+}
+
+/// What the vectors were made with, written beside them.
+#[derive(Serialize)]
+struct Settings<'a> {
+    program: &'static str,
+    corpus: &'a [PathBuf],
+    engine: &'a str,
+    embedding: Embedding,
+    config: &'a Config,
+    /// Only of a run that was stopped before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<bool>,
+    /// The share of that run which was trained, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_share: Option<f64>,
+    /// The files of that run, which the next one may replace: absolute paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<String>>,
+}
+
+/// A run that is over, as its files are written.
+pub(super) struct Trained<'a> {
+    pub(super) data: &'a Dataset,
+    pub(super) corpus: &'a [PathBuf],
+    pub(super) engine: &'a str,
+    pub(super) summary: Summary,
+    /// The share of the run that was trained, 0 to 1.
+    pub(super) share: f64,
+}
+
+impl OutputArgs {
+    /// All files that will be written, each with the setting that names it.
+    pub(super) fn files(&self) -> Result<Vec<(&'static str, PathBuf)>, Error> {
+        self.tagged_files("")
+    }
+
+    /// The same with a tag in their names.
+    fn tagged_files(&self, tag: &str) -> Result<Vec<(&'static str, PathBuf)>, Error> {
+        let output = tagged(&self.output, tag);
+        let mut files: Vec<_> = settings_path(&output)
+            .map(|path| ("output", path))
+            .into_iter()
+            .collect();
+        files.extend(
+            self.save_vocab
+                .as_deref()
+                .map(|path| ("save_vocab", tagged(path, tag))),
+        );
+        files.extend(
+            self.format()?
+                .files(&output)?
+                .into_iter()
+                .map(|file| ("output", file)),
+        );
+        if let Some(path) = &self.save_output {
+            let path = tagged(path, tag);
+            files.extend(
+                Format::from_path(&path)?
+                    .files(&path)?
+                    .into_iter()
+                    .map(|file| ("save_output", file)),
+            );
+        }
+        Ok(files)
+    }
+
+    /// The format of OUT.
+    pub(super) fn format(&self) -> Result<Format, Error> {
+        self.to.map_or_else(|| Format::from_path(&self.output), Ok)
+    }
+
+    /// Finds out before any work what would otherwise be found out after it.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let files = self.files()?;
+        for (at, (setting, file)) in files.iter().enumerate() {
+            system::check_writable(file, setting)?;
+            let mend = |why: &str| Error::setting(setting, file.display(), why);
+            if files[..at]
+                .iter()
+                .any(|(_, other)| other == file || is_same_file(other, file))
+            {
+                return Err(mend("is also where another output goes; name another file"));
+            }
+        }
+        Ok(())
+    }
+
+    /// In hierarchical softmax W' has no rows of words.
+    pub(super) fn check_embedding(&self, loss: Loss) -> Result<(), Error> {
+        let Some(which) = self.embedding.to_possible_value() else {
+            return Ok(());
+        };
+        if loss == Loss::Hs && self.embedding != Embedding::Input {
+            let why = "with --loss hs only the input embedding has a row for each word: W' has those \
+                       of the tree's inner nodes, which --save-output writes";
+            let value = which.get_name().to_owned();
+            return Err(Error::setting("embedding", value, why));
+        }
+        Ok(())
+    }
+
+    /// Writes all files of a run; returns where the vectors are.
+    pub(super) fn write(&self, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
+        let Trained {
+            data,
+            corpus,
+            engine,
+            summary,
+            share,
+        } = *trained;
+        let is_interrupted = summary.ending == Ending::Interrupted;
+        let tag = if is_interrupted {
+            self.unfinished_tag()?
+        } else {
+            String::new()
+        };
+        let files = is_interrupted.then(|| self.full_names(&tag)).transpose()?;
+        let settings = serde_json::to_string_pretty(&Settings {
+            program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            corpus,
+            engine,
+            embedding: self.embedding,
+            config: &data.config,
+            interrupted: is_interrupted.then_some(true),
+            trained_share: is_interrupted.then_some(share),
+            files,
+        })?;
+        let output = tagged(&self.output, &tag);
+        if let Some(path) = &self.save_vocab {
+            system::write_atomically(&tagged(path, &tag), |out| vocab::write(&data.vocab, out))?;
+        }
+        if let Some(path) = &self.save_output {
+            let nodes;
+            let rows = if data.config.objective.loss == Loss::Hs {
+                nodes = inner_nodes(model.output.rows());
+                &nodes
+            } else {
+                &data.vocab
+            };
+            write_vectors(
+                (&tagged(path, &tag), Format::from_path(path)?),
+                rows,
+                &model.output,
+                &settings,
+            )?;
+        }
+        write_vectors(
+            (&output, self.format()?),
+            &data.vocab,
+            &model.embedding(self.embedding),
+            &settings,
+        )?;
+        if let Some(path) = settings_path(&output) {
+            system::write_atomically(&path, |out| writeln!(out, "{settings}"))?;
+        }
+        Ok(output)
+    }
+
+    /// What stands in the names of the files of an interrupted run: nothing, unless that would replace
+    /// a file that no interrupted run with this OUT has written.
+    fn unfinished_tag(&self) -> Result<String> {
+        let tags = std::iter::once(String::new()).chain(std::iter::once(".interrupted".to_owned()));
+        let mut tags = tags.chain((2..).map(|number| format!(".interrupted{number}")));
+        let free = tags.find_map(|tag| match self.file_in_the_way(&tag) {
+            Ok(None) => Some(Ok(tag)),
+            Ok(Some(_)) => None,
+            Err(error) => Some(Err(error)),
+        });
+        free.unwrap_or_else(|| Ok(String::new()))
+    }
+
+    /// The first file with a tag in its name that is there and was not written by an interrupted run
+    /// with this OUT.
+    pub(super) fn file_in_the_way(&self, tag: &str) -> Result<Option<PathBuf>> {
+        let output = tagged(&self.output, tag);
+        let replaceable = files_of_interrupted(&output);
+        for file in
+            std::iter::once(output).chain(self.tagged_files(tag)?.into_iter().map(|(_, file)| file))
+        {
+            if file.is_file()
+                && !is_stdout(&file)
+                && !replaceable.contains(&metrics::full_name(&file)?)
+            {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The absolute paths of all files that a run writes, with a tag in their names.
+    fn full_names(&self, tag: &str) -> Result<Vec<String>> {
+        let files = self.tagged_files(tag)?;
+        Ok(files
+            .iter()
+            .map(|(_, file)| metrics::full_name(file))
+            .collect::<io::Result<_>>()?)
+    }
+}
+
+/// Whether a name stands for standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == STDOUT
+}
+
+/// Where the settings of a run go: beside its vectors, if these go to a file.
+pub(super) fn settings_path(output: &Path) -> Option<PathBuf> {
+    let mut path = output.as_os_str().to_owned();
+    path.push(".json");
+    (!is_stdout(output)).then(|| path.into())
+}
+
+/// The files that the settings beside vectors name, if they say that their run was interrupted.
+fn files_of_interrupted(vectors: &Path) -> Vec<String> {
+    let settings = settings_path(vectors)
+        .and_then(|path| std::fs::read(path).ok())
+        .unwrap_or_default();
+    let settings: serde_json::Value = serde_json::from_slice(&settings).unwrap_or_default();
+    let files = settings
+        .get("files")
+        .filter(|_| settings.get("interrupted").is_some_and(|it| it == true));
+    files
+        .and_then(|files| serde_json::from_value(files.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// A file's name with a tag in front of its extension, if it has one. A device, a pipe and standard
+/// output keep theirs.
+fn tagged(path: &Path, tag: &str) -> PathBuf {
+    if tag.is_empty() || is_stdout(path) || path.exists() && !path.is_file() {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(tag);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// Vectors, with the settings where the format has a place for them.
+fn write_vectors(
+    (path, format): (&Path, Format),
+    vocab: &Vocab,
+    matrix: &Matrix,
+    settings: &str,
+) -> Result<(), Error> {
+    let table = VectorTable {
+        configuration: Some(settings),
+        ..VectorTable::new(vocab, matrix)
+    };
+    format.write(path, &table, &mut |_, _| ())
+}
+
+/// Names of the inner nodes of a Huffman tree, which nobody takes for words.
+fn inner_nodes(nodes: usize) -> Vocab {
+    let mut names = Vocab::default();
+    for node in 0..nodes {
+        names.push(&format!("<inner-node-{node}>"), 0);
+    }
+    names
+}

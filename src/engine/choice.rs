@@ -1,0 +1,341 @@
+//! Which engine trains: the one that was asked for, or the one that suits the machine.
+
+use std::fmt;
+
+use super::cpu::{self, CpuEngine};
+#[cfg(feature = "gpu")]
+use super::gpu::{self, GpuAdapter, GpuEngine, GpuOptions};
+use super::{Engine, Objective};
+use crate::error::{Error, Result};
+use crate::model::{Model, Storage};
+use crate::system::thread_count;
+
+/// The kinds of engines that train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// The processor's cores.
+    Cpu,
+    /// A GPU, or a program that stands for one.
+    Gpu,
+}
+
+impl EngineKind {
+    /// The kind of an engine by its description ([`Engine::describe`]), which begins with it.
+    pub fn of_description(engine: &str) -> Option<Self> {
+        match engine.split(' ').next() {
+            Some("cpu") => Some(Self::Cpu),
+            Some("gpu") => Some(Self::Gpu),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        })
+    }
+}
+
+/// Which engine is asked for. By default a hardware GPU is taken where there is one, otherwise the
+/// CPU.
+#[derive(Clone, Debug, Default)]
+pub struct EngineRequest {
+    /// The kind of engine; none takes the fastest.
+    pub kind: Option<EngineKind>,
+    /// A GPU by its index or a part of its name, as [`gpu::adapters`](super::gpu::adapters) lists
+    /// them.
+    pub adapter: Option<String>,
+    /// Threads of the CPU engine and of the batcher, 1 to 1024; none takes one for each core.
+    pub threads: Option<usize>,
+    /// Whether shaders check bounds; none checks them in debug builds alone.
+    pub shader_checks: Option<bool>,
+    /// The kind of engine that a run was on which is resumed; it is taken again unless another one
+    /// is asked for.
+    pub resumed: Option<EngineKind>,
+}
+
+/// How an engine makes its steps; the settings of a run give all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct StepSettings {
+    /// Each step moves a row by at most this much (its Euclidean length).
+    pub clip: f32,
+    /// In what the matrices are stored.
+    pub storage: Storage,
+    /// The seed of the draws by which 16-bit floats are rounded.
+    pub seed: u64,
+}
+
+/// An engine that was chosen and is not started yet.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// The CPU engine.
+    Cpu {
+        /// Its threads.
+        threads: usize,
+    },
+    /// The GPU engine.
+    #[cfg(feature = "gpu")]
+    Gpu {
+        /// The adapter that it runs on.
+        adapter: Box<GpuAdapter>,
+        /// How the adapter is used; what [`StepSettings`] say is replaced by them.
+        options: GpuOptions,
+        /// Threads that make batches.
+        threads: usize,
+    },
+}
+
+impl Choice {
+    /// Chooses an engine, and says which and why, in one line.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for settings that contradict each other, [`Error::Adapter`] when no
+    /// adapter fits.
+    pub fn new(request: &EngineRequest) -> Result<(Self, String)> {
+        let threads = thread_count(request.threads)?;
+        let kind = request.kind.or(request.resumed);
+        let by = match (request.kind, request.resumed) {
+            (None, Some(_)) => "as in the checkpoint",
+            _ => "as asked",
+        };
+        if kind == Some(EngineKind::Cpu) {
+            if let Some(adapter) = &request.adapter {
+                return Err(Error::setting("adapter", adapter, contradiction(request)));
+            }
+            return Ok((Self::Cpu { threads }, format!("engine: cpu, {by}")));
+        }
+        Self::on_gpu(request, kind, threads, by)
+    }
+
+    #[cfg(feature = "gpu")]
+    fn on_gpu(
+        request: &EngineRequest,
+        kind: Option<EngineKind>,
+        threads: usize,
+        by: &str,
+    ) -> Result<(Self, String)> {
+        let adapter = request.adapter.as_deref();
+        if kind.is_some() || adapter.is_some() {
+            let adapter = gpu::select(adapter)?;
+            let why = format!("engine: gpu, {}, {by}", adapter.describe());
+            return Ok((Self::gpu(adapter, request.shader_checks, threads), why));
+        }
+        Ok(match gpu::hardware() {
+            Some(adapter) => {
+                let why = format!(
+                    "engine: gpu, {}: the fastest kind of adapter here",
+                    adapter.describe()
+                );
+                (Self::gpu(adapter, request.shader_checks, threads), why)
+            }
+            None => (
+                Self::Cpu { threads },
+                "engine: cpu, as there is no hardware GPU (see `w2v-gpu devices`)".to_owned(),
+            ),
+        })
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    fn on_gpu(
+        request: &EngineRequest,
+        kind: Option<EngineKind>,
+        threads: usize,
+        _: &str,
+    ) -> Result<(Self, String)> {
+        const WHY: &str = "this program was built without its GPU engine; build it with the \
+                           feature gpu, or use `engine = cpu`";
+        match (&request.adapter, kind) {
+            (Some(adapter), _) => Err(Error::setting("adapter", adapter, WHY)),
+            (None, Some(_)) => Err(Error::setting("engine", EngineKind::Gpu, WHY)),
+            (None, None) => Ok((
+                Self::Cpu { threads },
+                "engine: cpu, as the GPU engine is not part of this program".to_owned(),
+            )),
+        }
+    }
+
+    /// The GPU engine on an adapter.
+    #[cfg(feature = "gpu")]
+    pub fn gpu(adapter: GpuAdapter, shader_checks: Option<bool>, threads: usize) -> Self {
+        let mut options = GpuOptions::default();
+        options.shader_checks = shader_checks.unwrap_or(options.shader_checks);
+        Self::Gpu {
+            adapter: Box::new(adapter),
+            options,
+            threads,
+        }
+    }
+
+    /// The kind of the engine.
+    pub fn kind(&self) -> EngineKind {
+        match self {
+            Self::Cpu { .. } => EngineKind::Cpu,
+            #[cfg(feature = "gpu")]
+            Self::Gpu { .. } => EngineKind::Gpu,
+        }
+    }
+
+    /// Its kind, and the adapter's name.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Cpu { .. } => EngineKind::Cpu.to_string(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { adapter, .. } => format!("{} {}", EngineKind::Gpu, adapter.describe()),
+        }
+    }
+
+    /// Whether it runs on a GPU that is no program on the CPU.
+    pub fn is_hardware_gpu(&self) -> bool {
+        match self {
+            Self::Cpu { .. } => false,
+            #[cfg(feature = "gpu")]
+            Self::Gpu { adapter, .. } => !adapter.is_software(),
+        }
+    }
+
+    /// Its threads, or those that work for it.
+    pub fn threads(&self) -> usize {
+        match self {
+            Self::Cpu { threads } => *threads,
+            #[cfg(feature = "gpu")]
+            Self::Gpu { threads, .. } => *threads,
+        }
+    }
+
+    /// Threads that make batches while it trains.
+    pub fn batcher_threads(&self) -> usize {
+        match self {
+            Self::Cpu { threads } => cpu::batcher_threads(*threads),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { threads, .. } => *threads,
+        }
+    }
+
+    /// In what it stores matrices that are asked for in `storage`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when it cannot.
+    pub fn check_storage(&self, storage: Storage) -> Result<()> {
+        if self.kind() == EngineKind::Cpu && storage == Storage::F16 {
+            let why = "is for the GPU, and this run is on the CPU; add `engine = gpu`, or leave it \
+                       out";
+            return Err(Error::setting("storage", "f16", why));
+        }
+        Ok(())
+    }
+
+    /// Brings a model to the engine; `measure` says whether its stages are to be timed.
+    ///
+    /// # Errors
+    /// When the threads or the device cannot be had, or the model does not fit.
+    pub fn start(
+        &self,
+        model: &Model,
+        objective: Objective,
+        settings: StepSettings,
+        measure: bool,
+    ) -> Result<Box<dyn Engine>> {
+        let StepSettings { clip, .. } = settings;
+        match self {
+            Self::Cpu { threads } => {
+                Ok(Box::new(CpuEngine::new(model, objective, clip, *threads)?))
+            }
+            #[cfg(feature = "gpu")]
+            Self::Gpu {
+                adapter, options, ..
+            } => {
+                let StepSettings { storage, seed, .. } = settings;
+                let options = GpuOptions {
+                    clip,
+                    storage,
+                    seed,
+                    measure,
+                    ..*options
+                };
+                let adapter = GpuAdapter::clone(adapter);
+                Ok(Box::new(GpuEngine::new(
+                    adapter, model, objective, options,
+                )?))
+            }
+        }
+    }
+}
+
+/// Why a GPU cannot be named for a run on the CPU.
+fn contradiction(request: &EngineRequest) -> &'static str {
+    match request.kind {
+        Some(_) => "names a GPU, but `engine = cpu` was asked for; leave one of the two out",
+        None => {
+            "names a GPU, but the run in the checkpoint is on the CPU; leave it out, or ask for \
+             `engine = gpu`"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(kind: Option<EngineKind>, resumed: Option<EngineKind>) -> EngineRequest {
+        EngineRequest {
+            kind,
+            resumed,
+            threads: Some(3),
+            ..EngineRequest::default()
+        }
+    }
+
+    #[test]
+    fn the_cpu_is_taken_where_it_is_asked_for_or_resumed() {
+        for (kind, resumed, why) in [
+            (Some(EngineKind::Cpu), None, "engine: cpu, as asked"),
+            (
+                None,
+                Some(EngineKind::Cpu),
+                "engine: cpu, as in the checkpoint",
+            ),
+        ] {
+            let (choice, line) = Choice::new(&request(kind, resumed)).unwrap();
+            assert_eq!((choice.kind(), choice.threads()), (EngineKind::Cpu, 3));
+            assert_eq!((choice.batcher_threads(), &*line), (1, why));
+            choice.check_storage(Storage::F32).unwrap();
+            choice.check_storage(Storage::F16).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        let with_adapter = |kind, resumed| EngineRequest {
+            adapter: Some("0".to_owned()),
+            ..request(kind, resumed)
+        };
+        for (request, why) in [
+            (
+                with_adapter(Some(EngineKind::Cpu), None),
+                "`engine = cpu` was asked for",
+            ),
+            (
+                with_adapter(None, Some(EngineKind::Cpu)),
+                "the run in the checkpoint is on the CPU",
+            ),
+        ] {
+            let error = Choice::new(&request).unwrap_err().to_string();
+            assert!(
+                error.starts_with("`adapter` 0: ") && error.contains(why),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_description_begins_with_the_kind() {
+        let kind = EngineKind::of_description;
+        assert_eq!(kind("cpu (2 threads, AVX2)"), Some(EngineKind::Cpu));
+        assert_eq!(kind("gpu llvmpipe (Vulkan)"), Some(EngineKind::Gpu));
+        assert_eq!(kind("reference (f64)"), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! Training in four steps: open, prepare, start, train.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rayon::ThreadPool;
+
+use super::cache::Cache;
+use super::checkpoint::Checkpoint;
+use super::dataset::Dataset;
+use super::init::{self, Init};
+use super::plan::{Estimate, Plan, Setup, probe};
+use super::run::{Summary, TrainOptions, train};
+use super::state::Snapshot;
+use crate::config::Config;
+use crate::corpus::Corpus;
+use crate::engine::Engine;
+use crate::engine::choice::{Choice, EngineKind, EngineRequest, StepSettings};
+use crate::error::Result;
+use crate::event::Event;
+use crate::model::{Embedding, Model};
+use crate::system::thread_pool;
+use crate::vectors::Vectors;
+
+/// From a corpus to word vectors. Settings are checked and the engine is chosen; nothing is read or
+/// started yet.
+///
+/// A trainer has threads of its own and shares nothing with others: several may train in one
+/// process, one after the other or at once.
+///
+/// ```
+/// use w2v_gpu::config::Config;
+/// use w2v_gpu::corpus::Corpus;
+/// use w2v_gpu::train::Trainer;
+///
+/// # fn main() -> w2v_gpu::Result<()> {
+/// let config = Config::with(|config| {
+///     config.model.dim = 50;
+///     config.schedule.epochs = 1;
+/// });
+/// let corpus = Corpus::open(&["data/corpus.txt".into()])?;
+/// let vectors = Trainer::new(config)?.prepare(&corpus, |_| ())?.start()?.vectors()?;
+/// assert_eq!(vectors.matrix.dim(), 50);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Trainer {
+    config: Config,
+    choice: Choice,
+    choice_line: String,
+    /// For all that is not the engine's or the batcher's: reading, scoring, writing.
+    threads: Arc<ThreadPool>,
+    resumed: Option<Checkpoint>,
+}
+
+impl Trainer {
+    /// A trainer for the engine that suits the machine.
+    ///
+    /// # Errors
+    /// As [`Trainer::open`].
+    pub fn new(config: Config) -> Result<Self> {
+        Self::open(config, EngineRequest::default(), None)
+    }
+
+    /// A trainer for the engine that is asked for, from a checkpoint if there is one. Settings that
+    /// a checkpoint has and `config` leaves to be chosen are those of the checkpoint, and so is the
+    /// engine.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for a setting out of its range, for those that contradict each other and
+    /// for those that are not as in the checkpoint; [`Error::Adapter`](crate::Error::Adapter) when no adapter fits; as
+    /// [`init::check`] for the vectors to start from.
+    pub fn open(
+        config: Config,
+        mut request: EngineRequest,
+        resumed: Option<Checkpoint>,
+    ) -> Result<Self> {
+        config.validate()?;
+        let config = match &resumed {
+            Some(checkpoint) => checkpoint.complete(&config)?,
+            None => config,
+        };
+        if let Some(checkpoint) = &resumed {
+            request.resumed = EngineKind::of_description(checkpoint.run.engine());
+        } else {
+            init::check(&config)?;
+        }
+        let (choice, choice_line) = Choice::new(&request)?;
+        choice.check_storage(config.model.storage)?;
+        let threads = Arc::new(thread_pool(choice.threads(), "reading the corpus")?);
+        Ok(Self {
+            config,
+            choice,
+            choice_line,
+            threads,
+            resumed,
+        })
+    }
+
+    /// The engine that will train.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Which engine will train and why, in one line.
+    pub fn choice_line(&self) -> &str {
+        &self.choice_line
+    }
+
+    /// Counts and encodes a corpus.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare`].
+    pub fn prepare(
+        self,
+        corpus: &Corpus,
+        on_event: impl FnMut(Event) + Send,
+    ) -> Result<PreparedTrainer> {
+        self.prepare_cached(corpus, None, on_event)
+    }
+
+    /// Counts and encodes a corpus, or takes it from a cache, or else keeps it there.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare_cached`]; [`Error::Setting`](crate::Error::Setting) when the corpus is not that of the
+    /// checkpoint.
+    pub fn prepare_cached(
+        self,
+        corpus: &Corpus,
+        cache: Option<&Cache>,
+        on_event: impl FnMut(Event) + Send,
+    ) -> Result<PreparedTrainer> {
+        let Self {
+            config,
+            choice,
+            threads,
+            resumed,
+            ..
+        } = self;
+        let data = threads.install(|| Dataset::prepare_cached(corpus, &config, cache, on_event))?;
+        if let Some(checkpoint) = &resumed {
+            checkpoint.check(&data)?;
+        }
+        Ok(PreparedTrainer {
+            data,
+            choice,
+            threads,
+            resumed,
+        })
+    }
+}
+
+/// A trainer whose corpus is counted and encoded.
+#[derive(Debug)]
+pub struct PreparedTrainer {
+    data: Dataset,
+    choice: Choice,
+    threads: Arc<ThreadPool>,
+    resumed: Option<Checkpoint>,
+}
+
+impl PreparedTrainer {
+    /// What is trained on.
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// What the run needs of memory, disk and time, with the `files` that will be written and their
+    /// sizes in bytes, and the folder of its checkpoints, if there are any.
+    pub fn plan(&self, files: Vec<(PathBuf, u64)>, checkpoints: Option<&Path>) -> Plan {
+        let setup = Setup {
+            choice: &self.choice,
+            checkpoints,
+            files,
+        };
+        Plan::new(&self.data, &setup)
+    }
+
+    /// Brings the model to the engine: at its start, or as it is in the checkpoint.
+    ///
+    /// # Errors
+    /// As [`init::start`] for the vectors to start from, and as [`Choice::start`].
+    pub fn start(self) -> Result<StartedTrainer> {
+        let Self {
+            data,
+            choice,
+            threads,
+            resumed,
+        } = self;
+        let settings = StepSettings {
+            clip: data.config.schedule.clip,
+            storage: data.config.model.storage,
+            seed: data.config.model.seed,
+        };
+        let start = |model: &Model| choice.start(model, data.objective(), settings, false);
+        let (engine, init, odd, resumed) = match resumed {
+            Some(Checkpoint { run, snapshot, .. }) => (
+                start(&snapshot.model)?,
+                run.init(),
+                Vec::new(),
+                Some(snapshot),
+            ),
+            None => {
+                let (model, init, odd) = threads.install(|| init::start(&data))?;
+                (start(&model)?, init, odd, None)
+            }
+        };
+        Ok(StartedTrainer {
+            data,
+            engine,
+            batcher_threads: choice.batcher_threads(),
+            threads,
+            init,
+            odd,
+            resumed,
+        })
+    }
+}
+
+/// A trainer whose engine holds the model.
+pub struct StartedTrainer {
+    data: Dataset,
+    engine: Box<dyn Engine>,
+    batcher_threads: usize,
+    threads: Arc<ThreadPool>,
+    init: Init,
+    odd: Vec<String>,
+    resumed: Option<Snapshot>,
+}
+
+impl StartedTrainer {
+    /// What is trained on.
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// The vectors that the model was started from.
+    pub fn init(&self) -> Init {
+        self.init
+    }
+
+    /// A line for each file of such vectors that holds something odd.
+    pub fn odd(&self) -> &[String] {
+        &self.odd
+    }
+
+    /// How the run stood when it was saved, if it is resumed.
+    pub fn resumed(&self) -> Option<&Snapshot> {
+        self.resumed.as_ref()
+    }
+
+    /// Threads for work beside the training, such as writing vectors.
+    pub fn threads(&self) -> &Arc<ThreadPool> {
+        &self.threads
+    }
+
+    /// Trains for about `limit` and estimates the time of the run. The model is of no use for
+    /// anything else then.
+    ///
+    /// # Errors
+    /// When a batch cannot be read or the engine fails.
+    pub fn probe(&mut self, limit: Duration) -> Result<Estimate> {
+        probe(&self.data, &mut *self.engine, self.batcher_threads, limit)
+    }
+
+    /// Trains to the end, or until it is asked to stop.
+    ///
+    /// # Errors
+    /// As [`train`](super::train).
+    pub fn train(
+        &mut self,
+        options: TrainOptions<'_>,
+        on_event: impl FnMut(Event),
+    ) -> Result<(Model, Summary)> {
+        let options = TrainOptions {
+            batcher_threads: self.batcher_threads,
+            threads: Some(&self.threads),
+            resume: self.resumed.take(),
+            ..options
+        };
+        train(&self.data, &mut *self.engine, options, on_event)
+    }
+
+    /// Ends the engine, and gives what is left.
+    pub fn end(self) -> Ended {
+        Ended {
+            engine: self.engine.describe(),
+            data: self.data,
+            init: self.init,
+            threads: self.threads,
+        }
+    }
+
+    /// Trains to the end, and gives the vectors of the words as centers.
+    ///
+    /// # Errors
+    /// As [`train`](super::train).
+    pub fn vectors(mut self) -> Result<Vectors> {
+        let (model, _) = self.train(TrainOptions::default(), |_| ())?;
+        Ok(Vectors {
+            matrix: model.embedding(Embedding::Input),
+            vocab: self.data.vocab,
+        })
+    }
+}
+
+/// What is left of a trainer whose engine has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was trained on.
+    pub data: Dataset,
+    /// What the engine ran on, in one line.
+    pub engine: String,
+    /// The vectors that the model was started from.
+    pub init: Init,
+    /// Threads for what is still to be done, such as writing vectors.
+    pub threads: Arc<ThreadPool>,
+}
