@@ -454,7 +454,7 @@ mod tests {
             let (words, notes) = taken(text.as_bytes(), &Rules::default(), false).unwrap();
             assert_eq!(words, expected, "{text}");
             assert!(notes[0].contains(note), "{text}: {notes:?}");
-            // The second column alone looks like a column of ours.
+            // Every line of the file that begins with `</s> 7` is like one of ours.
             assert_eq!(
                 taken(text.as_bytes(), &Rules::default(), true).is_ok(),
                 text.starts_with("</s> 7"),
