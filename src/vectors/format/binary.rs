@@ -190,7 +190,7 @@ const SHIFTED: &str =
     "the file is damaged, or the word before holds a space, for which the format has no place";
 
 /// Whether a word looks like the last bytes of a vector followed by the next word, as happens when
-/// a row begins too early. A word may be cut within its last character, and whitespace may be a
+/// a vector begins too early. A word may be cut within its last character, and whitespace may be a
 /// word.
 fn is_shifted(word: &str) -> bool {
     let whole = word.trim_end_matches(char::REPLACEMENT_CHARACTER);
