@@ -1,5 +1,5 @@
-//! What a run tells while it works. The library prints nothing; whoever calls it decides what is
-//! shown.
+//! Events: what the library reports while it works. It prints nothing; its caller decides what to
+//! show.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,33 +8,34 @@ use crate::quantity::{count, plural};
 use crate::text::TextReport;
 use crate::vocab::Selection;
 
-/// Something that happened.
+/// A report of the library to its caller.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// A pass over the text goes on.
     Reading {
-        /// Which pass.
+        /// The pass.
         pass: Pass,
-        /// Bytes done.
+        /// Bytes read so far.
         bytes: u64,
-        /// Bytes in all; 0 where that is not known, as of a pipe.
+        /// Bytes in all; 0 if not known, as for a pipe.
         total: u64,
     },
-    /// A file was taken otherwise than it stands.
+    /// A file was not taken exactly as it stands.
     Noted {
         /// The file.
         path: PathBuf,
-        /// What was done, as the end of a sentence that begins with the file's name and a colon.
+        /// What was done, as the end of a sentence that begins with the file's path and a colon.
         what: String,
     },
-    /// What became of the cache of the corpus.
+    /// The corpus's cache was used, written or refused.
     Cached(Cached),
     /// The corpus is counted and encoded.
     Prepared(Prepared),
-    /// Training goes on: told after some time.
+    /// Training goes on; sent after some time.
     Progress(Progress),
-    /// The same after an equal share of the run, for its curves: since the last point.
+    /// A point of the run's curves, sent after each equal share of the run. It covers the time
+    /// since the last point.
     Point(Progress),
     /// An epoch is over.
     Epoch(Epoch),
@@ -44,9 +45,9 @@ pub enum Event {
     Measuring(Measuring),
     /// A checkpoint is on disk.
     Saved(Saved),
-    /// A checkpoint could not be written. The run goes on, and the checkpoints before it stay.
+    /// A checkpoint could not be written. The run goes on, and earlier checkpoints stay.
     NotSaved {
-        /// What failed and where.
+        /// The failure and its place.
         why: String,
     },
 }
@@ -64,65 +65,66 @@ pub enum Pass {
     Join,
 }
 
-/// What became of the cache of a corpus.
+/// The use of a corpus's cache.
 #[derive(Clone, Debug)]
 pub enum Cached {
-    /// The corpus was taken from it.
+    /// The corpus was taken from the cache.
     Used {
-        /// The file.
+        /// The cache file.
         path: PathBuf,
     },
-    /// A file is there and of no use: the corpus is read, and the file replaced.
+    /// The cache file is of no use. The corpus is read, and the file will be replaced.
     Rejected {
-        /// The file.
+        /// The cache file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the file.
         why: String,
     },
     /// The corpus was read, and is kept for the next run.
     Written {
-        /// The file.
+        /// The cache file.
         path: PathBuf,
-        /// Its size.
+        /// Size of the file in bytes.
         bytes: u64,
     },
-    /// The corpus was read, and could not be kept. The run goes on.
+    /// The corpus was read, but could not be kept. The run goes on.
     NotWritten {
-        /// What failed and where.
+        /// The failure and its place.
         why: String,
     },
-    /// This corpus is read on every run.
+    /// This corpus cannot be cached and is read on every run.
     Impossible {
-        /// Which part of it cannot be known again.
+        /// The part of the corpus that cannot be recognised again.
         why: String,
     },
 }
 
-/// What the corpus holds.
+/// The numbers of a prepared corpus.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Prepared {
-    /// What reading came across.
+    /// Counts of the words and oddities in the text.
     pub text: TextReport,
-    /// How the vocabulary came about.
+    /// The totals of choosing the vocabulary.
     pub selection: Selection,
-    /// Words in the vocabulary.
+    /// Number of words in the vocabulary.
     pub vocabulary: u64,
-    /// Occurrences of words in the vocabulary that are trained on.
+    /// Occurrences of vocabulary words in the sentences to train on.
     pub tokens: u64,
-    /// Occurrences in the sentences held out for validation.
+    /// Occurrences of vocabulary words in the held-out sentences.
     pub held_out: u64,
-    /// The share of the text beyond which words are thinned out.
+    /// The value of `--sample`, given or chosen: words with a larger share of the text are thinned
+    /// out.
     pub sample: f64,
     /// Occurrences that subsampling keeps in an epoch, on average.
     pub kept: f64,
 }
 
-/// Below this share of a text, what is left to train on is next to nothing.
+/// Below this share of the text, a warning is due that hardly anything is left to train on.
 const NEXT_TO_NOTHING: f64 = 0.1;
 
 impl Prepared {
-    /// Where next to nothing of the text is trained on, for each cause a sentence with the option
-    /// that keeps more.
+    /// Warnings when hardly anything of the text is trained on: for each cause a sentence, with the
+    /// option that keeps more.
     pub fn warnings(&self) -> Vec<String> {
         let Self {
             text,
@@ -164,9 +166,9 @@ pub struct Progress {
     pub epoch: u32,
     /// Minibatches trained so far.
     pub step: u64,
-    /// Words of the corpus seen so far, over all epochs, those dropped by subsampling included.
+    /// Words of the corpus seen so far, over all epochs. Words dropped by subsampling count too.
     pub words: u64,
-    /// Words of all epochs.
+    /// Words of the corpus over all epochs.
     pub total_words: u64,
     /// Pairs trained so far.
     pub pairs: u64,
@@ -174,24 +176,24 @@ pub struct Progress {
     pub loss: f64,
     /// Learning rate of the latest minibatch.
     pub lr: f32,
-    /// Time spent training.
+    /// Time spent training so far.
     pub elapsed: Duration,
-    /// Of that, time spent waiting for the batcher.
+    /// The part of that time spent waiting for the batcher.
     pub waited: Duration,
 }
 
-/// What is being measured.
+/// The state of a measurement.
 #[derive(Clone, Debug)]
 pub struct Measuring {
-    /// The engine, and what of it.
+    /// The engine, and which part of it is measured.
     pub what: String,
-    /// Time since measuring began, the preparation of the corpus included.
+    /// Time since measuring began. It includes the preparation of the corpus.
     pub elapsed: Duration,
-    /// Time that all of it should take.
+    /// Time that the whole measurement should take.
     pub budget: Duration,
 }
 
-/// The vectors after an epoch, judged.
+/// The scores of the vectors after an epoch.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Evaluated {
     /// The epoch, from 0.
@@ -205,40 +207,42 @@ pub struct Evaluated {
 pub struct NamedScore {
     /// The file's name, without folder and extension.
     pub name: String,
-    /// Of pairs Spearman's correlation, of analogies the accuracy by 3CosAdd or 3CosMul.
+    /// The name of the measure: Spearman's correlation for pairs, the accuracy by 3CosAdd or
+    /// 3CosMul for analogies.
     pub measure: &'static str,
-    /// The score; `None` where too few words were found for one.
+    /// The score; `None` if too few words were found.
     pub score: Option<f64>,
     /// Pairs or questions whose words were found.
     pub found: usize,
     /// Pairs or questions in the file.
     pub total: usize,
-    /// Words that they were looked up among.
+    /// Number of words among which they were looked up.
     pub among: usize,
 }
 
 /// A checkpoint on disk.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Saved {
-    /// Its file.
+    /// Path of the checkpoint file.
     pub path: PathBuf,
-    /// Minibatches trained until then.
+    /// Minibatches trained until the checkpoint.
     pub step: u64,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub bytes: u64,
-    /// Time that writing took, beside training.
+    /// Time that writing took, in parallel with training.
     pub elapsed: Duration,
 }
 
-/// One pass over the corpus.
+/// The totals of one pass over the corpus.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Epoch {
     /// The epoch, from 0.
     pub epoch: u32,
-    /// Pairs trained in it.
+    /// Pairs trained in this epoch.
     pub pairs: u64,
     /// Mean loss per pair over the epoch.
     pub loss: f64,
-    /// Mean loss per pair of the sentences held out, after the epoch.
+    /// Mean loss per pair of the held-out sentences, after the epoch; `None` if nothing is held
+    /// out.
     pub validation: Option<f64>,
 }

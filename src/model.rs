@@ -1,15 +1,15 @@
-//! The model: the two embedding matrices that training moves.
+//! The model: the two embedding matrices that training changes.
 
 use crate::error::Result;
 use crate::sampling::{Key, Stream};
 use crate::setting::require;
 
-/// A matrix of `rows` embeddings of `dim` floats each, row after row.
+/// A matrix of `rows` embeddings with `dim` floats each, stored row after row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
     dim: usize,
     values: Vec<f32>,
-    /// The largest magnitude that an element has had, where none is as large any more; otherwise 0.
+    /// The largest magnitude that an element once had, if no element is as large now; otherwise 0.
     largest: f32,
 }
 
@@ -24,7 +24,7 @@ impl Matrix {
         }
     }
 
-    /// A matrix of the values given row after row; their number must be a multiple of `dim`.
+    /// A matrix of the given values, row after row. Their number must be a multiple of `dim`.
     pub fn from_values(dim: usize, values: Vec<f32>) -> Self {
         assert!(
             dim > 0 && values.len().is_multiple_of(dim),
@@ -38,7 +38,8 @@ impl Matrix {
         }
     }
 
-    /// The same after a training in which elements were as large as `largest`.
+    /// This matrix, with the note that its elements have been as large as `largest` during
+    /// training.
     #[must_use]
     pub fn having_reached(self, largest: f32) -> Self {
         let largest = if largest > self.largest() {
@@ -49,10 +50,9 @@ impl Matrix {
         Self { largest, ..self }
     }
 
-    /// The largest magnitude of an element, now or at any time of the training that it comes from.
+    /// The largest magnitude of an element, now or at any earlier time of its training.
     ///
-    /// The scales of an engine's sums follow from it, so that a run that goes on from here needs
-    /// it.
+    /// The scales of an engine's sums depend on it, so a resumed run needs it.
     pub fn largest(&self) -> f32 {
         self.values
             .iter()
@@ -64,7 +64,7 @@ impl Matrix {
         self.values.len() / self.dim
     }
 
-    /// Floats in a row.
+    /// Number of floats in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -74,7 +74,7 @@ impl Matrix {
         &self.values[row * self.dim..][..self.dim]
     }
 
-    /// One row, to be changed.
+    /// One row, mutable.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         &mut self.values[row * self.dim..][..self.dim]
     }
@@ -88,21 +88,21 @@ impl Matrix {
 /// The two matrices of skip-gram.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// W: a row for each word as a center.
+    /// W: one row for each word as a center.
     pub input: Matrix,
-    /// W': a row for each word as a context or a negative; in hierarchical softmax for each inner
-    /// node of the tree.
+    /// W': one row for each word as a context or a negative. In hierarchical softmax it has one row
+    /// for each inner node of the tree.
     pub output: Matrix,
 }
 
 impl Model {
-    /// The start of training: W uniform in ±0.5/`dim`, drawn from `seed`, and W' zero, as in
-    /// word2vec; a row for each word in both.
+    /// The start of training, as in word2vec: W is uniform in ±0.5/`dim`, drawn from `seed`, and W'
+    /// is zero. Both have one row for each word.
     pub fn new(words: usize, dim: usize, seed: u64) -> Self {
         Self::with_output_rows(words, words, dim, seed)
     }
 
-    /// The same with a number of rows of its own for W'.
+    /// Like [`new`](Self::new), but with `output_rows` rows of W'.
     pub fn with_output_rows(words: usize, output_rows: usize, dim: usize, seed: u64) -> Self {
         use rand::Rng;
         let key = Key::new(seed, 0, Stream::Init);
@@ -110,7 +110,7 @@ impl Model {
         for row in 0..words {
             let mut rng = key.at(row as u64);
             for value in input.row_mut(row) {
-                // 24 bits are all that a float in [0, 1) can hold evenly.
+                // A float has 24 bits for evenly spaced values in [0, 1).
                 let unit = (rng.next_u32() >> 8) as f32 / (1 << 24) as f32;
                 *value = (unit - 0.5) / dim as f32;
             }
@@ -121,8 +121,7 @@ impl Model {
         }
     }
 
-    /// Which matrix, or mean of both, serves as the word vectors. All but `Input` need an output
-    /// row for each word.
+    /// The word vectors: W, W' or their mean. All but `Input` need one row of W' for each word.
     pub fn embedding(self, which: Embedding) -> Matrix {
         match which {
             Embedding::Input => self.input,
@@ -194,7 +193,7 @@ impl ModelSettings {
     }
 }
 
-/// Which vectors stand for the words once training is over.
+/// The choice of word vectors after training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -208,7 +207,7 @@ pub enum Embedding {
     Average,
 }
 
-/// In what an engine keeps the elements of the matrices between two steps. It computes in 32 bits.
+/// How an engine stores matrix elements between two steps. It computes in 32 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -253,7 +252,8 @@ mod tests {
         let variance =
             values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64;
         assert!(values.iter().all(|v| v.abs() <= 0.01));
-        // 50,000 draws from ±0.01: standard error of the mean 2.6e-5, variance 0.02^2 / 12.
+        // These are 50,000 draws from ±0.01: standard error of the mean 2.6e-5, variance 0.02^2 /
+        // 12.
         assert!(mean.abs() < 1.3e-4, "{mean}");
         assert!(
             (variance / (0.02f64.powi(2) / 12.0) - 1.0).abs() < 0.03,

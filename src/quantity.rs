@@ -1,8 +1,16 @@
-//! Numbers as people read them: one function for each kind, for every message and table.
+//! Formats numbers for people: one function for each kind of number, used by all messages and
+//! tables.
+//!
+//! ```
+//! use w2v_gpu::quantity::{bytes, plural};
+//!
+//! assert_eq!(plural(2_000, "word"), "2,000 words");
+//! assert_eq!(bytes(24_000_000), "24.0 MB");
+//! ```
 
 use std::time::Duration;
 
-/// A number with its thousands set apart: 1,234,567.
+/// A number with separated thousands: 1,234,567.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -15,7 +23,7 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
-/// So many of `noun`, which is given in the singular: 1 word, 2,000 words, 3 batches, 0 entries.
+/// A number with a noun, which is given in the singular: 1 word, 2,000 words, 3 batches, 0 entries.
 pub fn plural(number: u64, noun: &str) -> String {
     let is_sibilant = ["s", "x", "z", "tch", "sh"]
         .iter()
@@ -32,7 +40,7 @@ pub fn plural(number: u64, noun: &str) -> String {
     }
 }
 
-/// A size in powers of a thousand, to three digits: 999 bytes, 24.0 MB, 1.50 GB.
+/// A size in powers of a thousand, with three digits: 999 bytes, 24.0 MB, 1.50 GB.
 pub fn bytes(bytes: u64) -> String {
     match bytes {
         ..1000 => plural(bytes, "byte"),
@@ -40,7 +48,7 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Two sizes to compare: as [`bytes`] shows them, or to the byte where they would look the same.
+/// Two sizes to compare, formatted by [`bytes`]; exact to the byte if they would look equal.
 pub fn two_sizes(one: u64, other: u64) -> [String; 2] {
     let shown = [one, other].map(bytes);
     if one != other && shown[0] == shown[1] {
@@ -50,12 +58,12 @@ pub fn two_sizes(one: u64, other: u64) -> [String; 2] {
     }
 }
 
-/// A large number to three digits: 950, 12.3 k, 1.20 M, 45.6 G. What follows is its unit, as in
+/// A large number with three digits: 950, 12.3 k, 1.20 M, 45.6 G. The caller appends a unit, as in
 /// `1.20 M words/s`.
 pub fn short(number: f64) -> String {
     let (mut number, mut prefix) = (number, "");
     for next in ["k", "M", "G", "T", "P", "E"] {
-        // What would be rounded to 1000 is 1 of the next.
+        // A number that rounds to 1000 is shown as 1 of the next unit.
         if number < 999.5 {
             break;
         }
@@ -69,7 +77,7 @@ pub fn short(number: f64) -> String {
     }
 }
 
-/// A time in the one or two units that matter: 374 ms, 12.5 s, 3 min 20 s, 2 h 5 min, 3 days 4 h.
+/// A time in one or two units: 374 ms, 12.5 s, 3 min 20 s, 2 h 5 min, 3 days 4 h.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let (minutes, hours) = (
@@ -95,7 +103,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// A time in seconds as [`duration`] shows it; one that nobody would wait for is shown as a
+/// A time in seconds, formatted by [`duration`]. Times longer than a century are shown as a
 /// century.
 pub fn seconds(seconds: f64) -> String {
     duration(Duration::from_secs_f64(
@@ -103,7 +111,7 @@ pub fn seconds(seconds: f64) -> String {
     ))
 }
 
-/// A share in hundredths, with one decimal below ten of them: 4.2%, 38%.
+/// A share in hundredths, with one decimal below 10: 4.2%, 38%.
 pub fn percent(share: f64) -> String {
     let hundredths = 100.0 * share;
     if hundredths > 0.0 && hundredths < 9.95 {

@@ -1,10 +1,12 @@
-//! Host threads that turn the token store into minibatches, in an order and with draws that depend
-//! on the seed alone.
+//! Host threads that turn the token store into minibatches. Order and draws depend on the seed
+//! alone.
 //!
-//! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time. Such a **group**
-//! is read and subsampled by one thread, cut into spans of [`SPAN`] consecutive positions, and the
-//! spans are shuffled. A batch is a stretch of the shuffled spans; any thread can make it without
-//! knowing the others, and batches leave in order.
+//! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time; these blocks are
+//! a **group**. One thread reads and subsamples a group, cuts it into spans of [`SPAN`] consecutive
+//! positions, and shuffles the spans. A batch is a stretch of the shuffled spans. Any thread can
+//! make a batch without knowing the others, and batches leave in order.
+//!
+//! `docs/glossary.md` explains window, context, center, span, pool and group, with a drawing.
 
 use std::iter::once;
 use std::ops::Range;
@@ -19,72 +21,71 @@ use crate::corpus::{END, TokenStore};
 use crate::error::Result;
 use crate::sampling::{AliasTable, Key, Stream, Subsampler, below};
 
-/// Consecutive positions that stay together when positions are shuffled.
+/// Length of a **span**: this many consecutive positions stay together when positions are shuffled.
 ///
-/// A shuffle of single positions gains nothing more in quality, and neighbouring windows share
-/// their center rows.
+/// Shuffling single positions gains no quality, and neighbouring windows share their center rows.
 pub const SPAN: usize = 16;
 
-/// Spans whose windows draw their negatives from one **pool** of noise words, 256 positions.
+/// Number of spans, 256 positions in all, whose windows draw their negatives from one **pool** of
+/// noise words.
 ///
-/// A pool's rows and their sums stay in a core's cache while these windows pass, and a batch
+/// The rows of a pool and their sums stay in a core's cache while these windows pass, and a batch
 /// touches fewer rows.
 pub const POOL_SPANS: usize = 16;
 
-/// How often a noise word of a pool is used, on average: a pool is this many times smaller than the
-/// negatives drawn from it.
+/// How often a noise word of a pool is used, on average: a pool is smaller than the number of
+/// negatives drawn from it by this factor.
 ///
 /// Measured on 17 M words of Wikipedia, 2 epochs, means of two seeds: WordSim-353 .645, SimLex-999
-/// .295, analogies .297, where independent draws score .648, .292 and .309. With 8 analogies fall
-/// to .26, with 16 to .19.
+/// .295, analogies .297. Independent draws score .648, .292 and .309. With a factor of 8, analogies
+/// fall to .26; with 16, to .19.
 pub const POOL_USES: usize = 4;
 
-/// Blocks shuffled together: some 4 million words, of which every batch is then a sample.
+/// Number of blocks in a group: some 4 million words, of which every batch is a random sample.
 pub const GROUP_BLOCKS: usize = 256;
 
-/// What batches are made of.
+/// The corpus and the settings that batches are made from.
 #[derive(Debug)]
 pub struct Batcher {
     /// The encoded corpus.
     pub store: TokenStore,
-    /// Which occurrences of frequent words are kept.
+    /// Decides which occurrences of frequent words are kept.
     pub subsampler: Subsampler,
-    /// What the centers of a window are trained against.
+    /// The targets that the centers of a window are trained against.
     pub targets: Arc<Targets>,
-    /// Number of words.
+    /// Size of the vocabulary, in words.
     pub words: usize,
-    /// How windows are drawn.
+    /// How window widths are drawn.
     pub windows: Windows,
     /// Number of passes over the corpus.
     pub epochs: u32,
-    /// The seed of all draws.
+    /// The seed of all draws, from `--seed`.
     pub seed: u64,
     /// Whether positions are visited in random order.
     pub shuffle: bool,
-    /// Windows that share their centers' sums, at most: [`SPAN`] or fewer.
+    /// Largest number of windows in a span, from 1 to [`SPAN`]. They share their centers' sums.
     pub span: usize,
-    /// Windows in a batch, about: a group is cut into batches of equal size.
+    /// Windows in a batch, about: a group is cut into batches of nearly equal size.
     pub batch: usize,
 }
 
-/// How windows are drawn.
+/// How window widths are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// The largest distance between a context and a center, at least 1.
+    /// The largest distance between a context and a center, in kept words; at least 1.
     pub window: u32,
-    /// Whether every window reaches that far; otherwise each draws its own width from 1 to
-    /// `window`.
+    /// Whether every window has the width `window`. If not, each draws a width from 1 to `window`.
     pub fixed: bool,
 }
 
-/// What the centers of a window are trained against.
+/// The targets that the centers of a window are trained against.
 #[derive(Clone, Debug)]
 pub enum Targets {
-    /// The context, label 1, and noise words, label 0.
+    /// The context with label 1, and noise words with label 0.
     Negatives(Negatives),
-    /// The inner nodes on the context's path.
+    /// The inner nodes on the context's path through the tree of hierarchical softmax.
     Path(HuffmanTree),
-    /// The context alone: an engine compares it with all words.
+    /// The context alone. In a full softmax, the engine compares it with all words.
     Context,
 }
 
@@ -93,17 +94,17 @@ pub enum Targets {
 pub struct Negatives {
     /// The noise distribution.
     pub noise: AliasTable,
-    /// Words drawn at a time.
+    /// Number of noise words drawn at a time, from `--negative`.
     pub count: u32,
-    /// Whether each pair has independent draws of its own, as in word2vec.c, and not each window
-    /// one draw from its pool for all its pairs.
+    /// Whether each pair has independent draws, as in word2vec.c. If not, all pairs of a window
+    /// share draws from the window's pool.
     pub per_pair: bool,
     /// Whether a draw that equals the context is left out.
     pub skip_equal: bool,
 }
 
 impl Negatives {
-    /// The targets of a context: itself, then the negatives drawn.
+    /// Fills `targets` with those of a context: the context itself, then the negatives drawn.
     #[inline]
     fn draw(&self, context: u32, mut noise: impl FnMut() -> u32, targets: &mut Vec<Target>) {
         targets.clear();
@@ -116,7 +117,7 @@ impl Negatives {
         }
     }
 
-    /// Noise words for the windows of [`POOL_SPANS`] spans.
+    /// Draws the noise words for the windows of [`POOL_SPANS`] spans.
     fn fill_pool(&self, mut rng: impl Rng, pool: &mut Vec<u32>) {
         let size = (POOL_SPANS * SPAN * self.count as usize).div_ceil(POOL_USES);
         pool.clear();
@@ -124,30 +125,35 @@ impl Negatives {
     }
 }
 
-/// Some blocks of the corpus, subsampled, in the order in which they will be visited.
+/// A number of blocks, subsampled, in the order in which they will be visited.
 #[derive(Debug)]
 struct Group {
     epoch: u32,
+    /// Number of the group in its epoch, from 0.
     index: usize,
+    /// Words of the corpus before the group, over all epochs.
     words_before: u64,
+    /// Words of the group before subsampling.
     words: u64,
-    /// The tokens kept, with [`END`] on the last one of each sentence.
+    /// The kept tokens, with [`END`] on the last token of each sentence.
     tokens: Vec<u32>,
-    /// Spans by their number: span `r` covers the positions from `r * SPAN`.
+    /// Numbers of the spans in the order of their visit. Span `r` covers the positions from `r *
+    /// SPAN`.
     spans: Vec<u32>,
+    /// Number of batches that the group is cut into.
     batches: usize,
-    /// The first batch that is wanted.
+    /// Number of the first batch to make. It is above 0 when training resumes within this group.
     first: usize,
 }
 
 impl Group {
-    /// The words before its `number`-th batch, and those that batch stands for.
+    /// How many words of the corpus precede batch `number`, and how many the batch stands for.
     fn words_of(&self, number: usize) -> (u64, u64) {
         let words = share(self.words as usize, number, self.batches);
         (self.words_before + words.start as u64, words.len() as u64)
     }
 
-    /// Leaves out the batches before the `start`-th word of the run, but not the last one.
+    /// Leaves out the batches before word `start` of the training, but never the last batch.
     fn from(mut self, start: u64) -> Self {
         self.first = (0..self.batches - 1)
             .take_while(|&number| self.words_of(number).0 < start)
@@ -169,7 +175,7 @@ impl Batcher {
         self.store.blocks().div_ceil(GROUP_BLOCKS)
     }
 
-    /// The order of the blocks in an epoch.
+    /// The order in which an epoch visits the blocks.
     fn block_order(&self, epoch: u32) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.store.blocks() as u32).collect();
         if self.shuffle {
@@ -178,7 +184,7 @@ impl Batcher {
         order
     }
 
-    /// The blocks of a group.
+    /// The blocks of a group, in the order of their visit.
     fn group_blocks<'a>(&self, index: usize, order: &'a [u32]) -> &'a [u32] {
         &order[share(order.len(), index, self.groups())]
     }
@@ -192,8 +198,8 @@ impl Batcher {
 
     fn group(&self, epoch: u32, index: usize, order: &[u32], words_before: u64) -> Result<Group> {
         let key = Key::new(self.seed, epoch, Stream::Subsample);
-        // Not grown step by step: what earlier groups gave back fits again, and memory does not
-        // depend on the corpus.
+        // Allocated at once: the memory that earlier groups gave back fits again, and does not grow
+        // with the corpus.
         let mut tokens = Vec::with_capacity(self.group_words(index, order) as usize);
         let (mut block, mut words) = (Vec::new(), 0);
         for &number in self.group_blocks(index, order) {
@@ -235,7 +241,7 @@ impl Batcher {
         })
     }
 
-    /// Fills `batch` with a group's `number`-th batch.
+    /// Makes batch `number` of a group in `batch`.
     fn fill(&self, group: &Group, number: usize, builder: &mut BatchBuilder, batch: &mut Batch) {
         batch.clear();
         batch.epoch = group.epoch;
@@ -302,7 +308,7 @@ impl Batcher {
                         let word = tokens[*context] & !END;
                         match &*self.targets {
                             Targets::Negatives(negatives) if negatives.per_pair => {
-                                // The draws of the parts before.
+                                // Skips the draws that the earlier parts of this window used.
                                 (0..*before * negatives.count as usize)
                                     .for_each(|_| _ = rng.next_u64());
                                 for center in places.all() {
@@ -334,13 +340,14 @@ impl Batcher {
         builder.finish(batch);
     }
 
-    /// Starts making all batches of the run on `threads` threads, beside one that reads ahead.
+    /// Starts making all batches of the training, on `threads` threads and one more that reads
+    /// ahead.
     pub fn batches(self: &Arc<Self>, threads: usize) -> Batches {
         self.batches_from(threads, 0)
     }
 
-    /// The same from the batch on before which `words` words of the corpus were seen, over all
-    /// epochs.
+    /// Like [`batches`](Self::batches), from the batch before which `words` words of the corpus
+    /// were seen, counted over all epochs.
     pub fn batches_from(self: &Arc<Self>, threads: usize, words: u64) -> Batches {
         let (group_sender, groups) = bounded(1);
         let (queue_sender, queue) = bounded(threads + 2);
@@ -372,8 +379,8 @@ impl Batcher {
         }
     }
 
-    /// Sends the groups from the one on that holds the `start`-th word, until nobody wants them any
-    /// more.
+    /// Sends all groups from the one with word `start` on. Stops when the receiver is gone or a
+    /// group cannot be read.
     fn read_groups(&self, start: u64, groups: &Sender<Result<Group>>) {
         let per_epoch = self.store.tokens().max(1);
         let first_epoch = u32::try_from(start / per_epoch).unwrap_or(u32::MAX);
@@ -408,13 +415,13 @@ impl Batcher {
             };
             let mut batch = recycled.try_recv().unwrap_or_default();
             self.fill(&group, number, &mut builder, &mut batch);
-            // Nobody listens once the run has stopped.
+            // Nobody receives it once the training has stopped.
             let _ = reply.send(Ok(batch));
         }
     }
 }
 
-/// Hands out the batches to be made, and their places in the queue, in order.
+/// Hands out the numbers of the batches to be made, in order, each with a place in the queue.
 struct Dispatch {
     groups: Receiver<Result<Group>>,
     queue: Sender<Receiver<Result<Batch>>>,
@@ -447,7 +454,7 @@ impl Dispatch {
     }
 }
 
-/// The batches of a run, in order.
+/// All batches of a training, in order.
 #[derive(Debug)]
 pub struct Batches {
     queue: Option<Receiver<Receiver<Result<Batch>>>>,
@@ -456,9 +463,9 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Gives a batch's memory back to be filled again.
+    /// Gives the memory of a used batch back, for a later batch.
     pub fn recycle(&self, batch: Batch) {
-        // Once all is made nobody needs it.
+        // The receivers are gone once all batches are made.
         let _ = self.recycle.send(batch);
     }
 }
@@ -475,19 +482,19 @@ impl Drop for Batches {
     fn drop(&mut self) {
         self.queue = None;
         for thread in self.threads.drain(..) {
-            // A panic in a batcher thread has been reported by the panic hook already.
+            // The panic hook has already reported a panic of this thread.
             let _ = thread.join();
         }
     }
 }
 
-/// The `index`-th of `parts` nearly equal shares of `0..total`.
+/// Part `index` of `0..total`, cut into `parts` nearly equal parts.
 fn share(total: usize, index: usize, parts: usize) -> Range<usize> {
     let bound = |index: usize| (total as u128 * index as u128 / parts as u128) as usize;
     bound(index)..bound(index + 1)
 }
 
-/// Fisher and Yates's shuffle by the draws at one position.
+/// Fisher and Yates's shuffle, with the draws at one position of the stream.
 fn shuffle(items: &mut [u32], key: Key, position: u64) {
     let mut rng = key.at(position);
     for last in (1..items.len()).rev() {
@@ -495,7 +502,8 @@ fn shuffle(items: &mut [u32], key: Key, position: u64) {
     }
 }
 
-/// The positions within reach of a context that are of its sentence, itself included.
+/// The positions within reach of a context in its sentence. The context's own position is among
+/// them.
 fn around(tokens: &[u32], position: usize, reach: usize) -> Range<usize> {
     let ends = |token: &u32| token & END != 0;
     let first = position.saturating_sub(reach);
@@ -511,20 +519,20 @@ fn around(tokens: &[u32], position: usize, reach: usize) -> Range<usize> {
     first..last
 }
 
-/// A window to be added to a batch, by positions.
+/// A window that is to be added to a batch, as positions among the group's tokens.
 #[derive(Debug)]
 struct Window<R> {
     context: usize,
-    /// The context may be among them, but is none.
+    /// The context's position may lie in this range, but the context is not one of the centers.
     centers: Range<usize>,
-    /// Centers that the other parts before this one have, where a window has become several.
+    /// Number of centers in the earlier parts of the window, if it was cut into several.
     before: usize,
-    /// What its targets are drawn with.
+    /// The generator of the window's draws, after the draw of its width.
     rng: R,
 }
 
-/// Adds a window, if it has any center. One with more centers than a span can have becomes several
-/// with the same targets.
+/// Adds a window, unless it has no center. A window with more centers than a span can hold is cut
+/// into several with the same targets.
 #[inline]
 fn add_window<R: Clone>(
     context: usize,
@@ -548,7 +556,7 @@ fn add_window<R: Clone>(
     }
 }
 
-/// How many of the first windows fit into one span, and the positions of its centers.
+/// How many of the first windows fit into one span, and the range of positions of its centers.
 #[inline]
 fn as_one_span<R>(windows: &[Window<R>]) -> (usize, Range<usize>) {
     let mut positions = windows[0].centers.clone();
@@ -562,7 +570,8 @@ fn as_one_span<R>(windows: &[Window<R>]) -> (usize, Range<usize>) {
     (windows.len(), positions)
 }
 
-/// The places of a window's centers in a span whose first center has the position `span`.
+/// Where the centers of a window stand among those of its span, whose first center is at position
+/// `span`.
 struct Places {
     context: usize,
     centers: Range<usize>,
@@ -570,7 +579,7 @@ struct Places {
 }
 
 impl Places {
-    /// Those before the context and those behind it.
+    /// The centers before the context and those behind it, as indices into the span's centers.
     #[inline]
     fn ranges(&self) -> [Range<u8>; 2] {
         let &Self {
@@ -661,7 +670,7 @@ mod tests {
         assert_eq!(one, recycled);
     }
 
-    /// From wherever a run is taken up again, it sees the batches that were left.
+    /// Training resumed at any batch sees exactly the batches that were left.
     #[test]
     fn any_batch_can_be_the_first() {
         for sentences in [sentences(3000), sentences(700)] {
@@ -690,8 +699,8 @@ mod tests {
         assert_ne!(first[0].span_centers, first[epoch].span_centers);
     }
 
-    /// With fixed windows and no subsampling, an epoch holds every pair within reach in a sentence
-    /// exactly once.
+    /// With fixed windows and without subsampling, an epoch holds every pair within reach in a
+    /// sentence exactly once.
     #[test]
     fn an_epoch_is_every_pair_once() {
         let sentences = sentences(400);
@@ -741,7 +750,7 @@ mod tests {
         }
     }
 
-    /// The length of spans changes how windows are grouped, and nothing of the windows.
+    /// The length of spans changes how windows are grouped, but not the windows.
     #[test]
     fn shorter_spans_have_the_same_windows() {
         let windows_of = |span| {
@@ -775,7 +784,7 @@ mod tests {
         Arc::new(Targets::Negatives(negatives))
     }
 
-    /// The pairs are those of shared negatives; but each has its own.
+    /// Pairs are the same as with shared negatives, but each has negatives of its own.
     #[test]
     fn negatives_for_each_pair() {
         let windows_of = |per_pair| {
@@ -817,8 +826,8 @@ mod tests {
         );
     }
 
-    /// A pool of 192 draws from 100,000 equal words hardly has a word twice: so many negatives are
-    /// used some four times each, and never by windows of two pools.
+    /// A pool of 192 draws from 100,000 equally likely words hardly has a word twice. So each
+    /// negative is used some four times, and never by windows of two pools.
     #[test]
     fn windows_share_a_pool_of_negatives() {
         let words = 100_000;
@@ -847,8 +856,8 @@ mod tests {
         );
     }
 
-    /// A window with more centers than a span can have keeps all its pairs: with the same negatives,
-    /// or each with its own.
+    /// A window with more centers than a span can hold keeps all its pairs, whether they share
+    /// negatives or not.
     #[test]
     fn wide_windows_become_several() {
         let sentence: Vec<u32> = (0..50).collect();

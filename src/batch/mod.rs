@@ -1,4 +1,12 @@
-//! A minibatch: windows in flat index arrays.
+//! A minibatch: windows as flat arrays of indices, and the builder and threads that make it.
+//!
+//! | file | does |
+//! |---|---|
+//! | `mod` | the batch's arrays, and the builder that numbers the rows it touches |
+//! | `batcher` | the threads that turn the token store into batches |
+//! | `tree` | the Huffman tree of hierarchical softmax |
+//!
+//! `docs/glossary.md` explains the words used here, with a drawing.
 
 mod batcher;
 mod settings;
@@ -12,88 +20,96 @@ pub use batcher::{
 pub use settings::{Loss, MAX_WINDOW, NegativesPer, ObjectiveSettings};
 pub use tree::HuffmanTree;
 
-/// Targets that a kernel handles at a time.
+/// Number of targets that a kernel handles at once.
 pub const TARGET_BLOCK: usize = 8;
 
-/// Centers of a span at most: 16 consecutive positions and those that windows of 5 reach beyond
-/// them.
+/// Largest number of centers in a span: its 16 positions, and those that windows of 5 reach beyond
+/// them on both sides.
 ///
-/// Kernels keep as many rows of sums close at hand, so this also is a matter of memory: 16 KB for
-/// 150 dimensions.
+/// Kernels keep one row of sums for each center close at hand. So the number is also limited by
+/// memory: 16 KB for 150 dimensions.
 pub const SPAN_CENTERS: usize = 26;
 
-/// The smallest `--batch`, in windows: a batch is made of whole stretches of
+/// The smallest `--batch`, in windows. A batch is made of whole spans of
 /// [`SPAN`](crate::batch::SPAN) positions.
 pub const MIN_BATCH: usize = crate::batch::SPAN;
 
 /// The largest `--batch`, in windows.
 pub const MAX_BATCH: usize = 1 << 20;
 
-/// Windows of one context position each: its target rows (the context and the negatives, say) and
-/// the centers around it.
+/// The windows of one minibatch.
 ///
-/// Each window stands for the full cross product of its centers and targets. Windows of
-/// neighbouring positions, which have many centers in common, make up a **span**: a kernel adds to a
-/// center's sum once for a span, not for each window. Rows are named by **slots**: slot `i` of a
-/// table is the `i`-th smallest row that the batch touches there, so accumulators need only be as
-/// large as the batch.
+/// A **window** is a context word with the **centers** around it and its **targets**: the context
+/// and the negatives, or the nodes of a path. It stands for all products of a center with a target.
+///
+/// Windows of neighbouring positions have many centers in common and form a **span**. A kernel adds
+/// up what the windows of a span contribute to a center, and adds that to the center's sum once.
+///
+/// **Slots** name rows: slot `i` is the `i`-th smallest of the rows of a matrix that the batch
+/// touches. Sums therefore need only as many rows as the batch touches.
+///
+/// With S spans, N windows, P pairs, T targets, and C and R touched rows of W and W', the arrays
+/// have the lengths given below. [`BatchBuilder`] fills them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Span `r` has the windows `span_windows[r]..span_windows[r + 1]`.
+    /// Length S + 1. Span `r` has the windows `span_windows[r]..span_windows[r + 1]`.
     pub span_windows: Vec<u32>,
-    /// Span `r` has `span_centers[span_center_offsets[r]..span_center_offsets[r + 1]]`, up to
-    /// [`SPAN_CENTERS`].
+    /// Length S + 1. Span `r` has `span_centers[span_center_offsets[r]..span_center_offsets[r +
+    /// 1]]`, up to [`SPAN_CENTERS`] of them.
     pub span_center_offsets: Vec<u32>,
-    /// Slots of W, span after span.
+    /// Slots of W, below C: the centers of each span, span after span.
     pub span_centers: Vec<u32>,
-    /// Window `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
+    /// Length N + 1. Window `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
     pub center_offsets: Vec<u32>,
-    /// Places among the centers of the span, window after window.
+    /// Length P. The centers of each window, window after window, as indices into the centers of
+    /// its span.
     pub centers: Vec<u8>,
-    /// Window `w` has `targets[target_offsets[w]..target_offsets[w + 1]]`.
+    /// Length N + 1. Window `w` has `targets[target_offsets[w]..target_offsets[w + 1]]`.
     pub target_offsets: Vec<u32>,
-    /// Targets, window after window.
+    /// Length T. The targets of each window, window after window.
     pub targets: Vec<Target>,
-    /// The row of W that each center slot stands for, ascending.
+    /// Length C. The row of W that each center slot stands for, ascending.
     pub center_rows: Vec<u32>,
-    /// The row of W' that each target slot stands for, ascending.
+    /// Length R. The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<u32>,
-    /// For each center slot, how many bits its number of products with targets has: so many terms,
-    /// at most, add up in what its row receives.
+    /// Length C. The bit length of each center slot's number of products with targets, which bounds
+    /// how many terms its row receives.
     pub center_bits: Vec<u8>,
-    /// For each target slot, how many bits its number of products with centers has.
+    /// Length R. The bit length of each target slot's number of products with centers.
     pub target_bits: Vec<u8>,
-    /// How many bits the most products of a center in one span have, which add up to one
-    /// contribution.
+    /// The bit length of the largest number of products that one center has in one span. So many
+    /// terms are added in floats before they go to the center's sum.
     pub center_contribution_bits: u8,
-    /// How many bits the most centers of a window have, which add up to one contribution to a
-    /// target.
+    /// The bit length of the largest number of centers in a window. So many terms are added in
+    /// floats before they go to a target's sum.
     pub target_contribution_bits: u8,
     /// The epoch, from 0.
     pub epoch: u32,
-    /// Words of the corpus seen before this batch, over all epochs.
+    /// Words of the corpus before this batch, over all epochs.
     pub words_before: u64,
-    /// Words of the corpus this batch stands for, those dropped by subsampling included.
+    /// Words of the corpus that this batch stands for, including those that subsampling dropped.
     pub words: u64,
 }
 
-/// Neighbouring windows.
+/// Windows of neighbouring positions, which share their centers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span<'a> {
-    /// Their numbers.
+    /// The numbers of the windows in the batch.
     pub windows: Range<usize>,
-    /// Slots of W: the places of a window's centers lead here.
+    /// The centers, as slots of W. [`Batch::centers`] has indices into this slice.
     pub centers: &'a [u32],
 }
 
-/// A slot of W' with the label that its product with each center should have: 1 for the context, 0
-/// for a negative; in hierarchical softmax, which branch the context's path takes at an inner node.
+/// A slot of W' with its label, the value that its product with each center should have.
+///
+/// The label is 1 for the context and 0 for a negative. In hierarchical softmax it is the branch
+/// that the context's path takes at an inner node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
 pub struct Target(u32);
 
 impl Target {
-    /// A target of a slot below 2^31.
+    /// A target with this slot, which must be below 2^31.
     #[inline]
     pub fn new(slot: u32, label: bool) -> Self {
         Self(slot << 1 | u32::from(label))
@@ -118,7 +134,7 @@ impl Batch {
         self.span_windows.len().saturating_sub(1)
     }
 
-    /// A span, by its number.
+    /// The span with this number.
     #[inline]
     pub fn span(&self, span: usize) -> Span<'_> {
         Span {
@@ -144,7 +160,7 @@ impl Batch {
         (0..self.windows()).map(product).sum()
     }
 
-    /// Bytes of all arrays.
+    /// Size of all arrays in bytes.
     pub fn bytes(&self) -> usize {
         let of_spans =
             self.span_windows.len() + self.span_center_offsets.len() + self.span_centers.len();
@@ -154,7 +170,7 @@ impl Batch {
         4 * (of_spans + offsets + self.centers.len().div_ceil(4) + self.targets.len() + rows)
     }
 
-    /// The centers of a window, by their places in its span.
+    /// The centers of a window, as indices into the centers of its span.
     #[inline]
     pub fn centers_of(&self, window: usize) -> &[u8] {
         &self.centers[range(&self.center_offsets, window)]
@@ -166,7 +182,7 @@ impl Batch {
         &self.targets[range(&self.target_offsets, window)]
     }
 
-    /// Every window with the rows of W of its centers.
+    /// Every window, with the rows of W that its centers are.
     pub fn windows_with_centers(&self) -> impl Iterator<Item = (usize, Vec<u32>)> {
         (0..self.spans())
             .map(|span| self.span(span))
@@ -177,8 +193,8 @@ impl Batch {
             })
     }
 
-    /// The contexts of each center slot, for objectives without negatives: every target stands for
-    /// itself.
+    /// The contexts of each center slot, for the full softmax, where the context is the only
+    /// target.
     pub fn by_center(&self) -> ByCenter {
         let mut offsets = vec![0u32; self.center_rows.len() + 1];
         let spans = || (0..self.spans()).map(|span| self.span(span));
@@ -209,10 +225,11 @@ impl Batch {
         ByCenter { offsets, contexts }
     }
 
-    /// Checks that every index leads somewhere: what unchecked kernels rely on.
+    /// Checks that every index lies within its array, as kernels without bounds checks require. W
+    /// has `input_rows` rows and W' has `output_rows`.
     ///
     /// # Errors
-    /// Which array is wrong.
+    /// The name of the array that is wrong.
     pub fn validate(
         &self,
         input_rows: usize,
@@ -297,7 +314,7 @@ impl Batch {
         )
     }
 
-    /// Empties the batch, keeping its memory.
+    /// Empties the batch and keeps its memory.
     pub(crate) fn clear(&mut self) {
         let Self {
             span_windows,
@@ -325,18 +342,18 @@ impl Batch {
     }
 }
 
-/// What the `index`-th of some lists has, which lie one after the other.
+/// The range of list `index` in a concatenation of lists.
 #[inline]
 fn range(offsets: &[u32], index: usize) -> Range<usize> {
     offsets[index] as usize..offsets[index + 1] as usize
 }
 
-/// The pairs of a batch, center after center.
+/// The pairs of a batch, sorted by center.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByCenter {
     /// Center slot `s` has `contexts[offsets[s]..offsets[s + 1]]`.
     pub offsets: Vec<u32>,
-    /// Rows of W'.
+    /// The contexts, as rows of W'.
     pub contexts: Vec<u32>,
 }
 
@@ -347,23 +364,23 @@ impl ByCenter {
     }
 }
 
-/// Makes batches from windows of rows: numbers the touched rows and counts the products of each.
+/// Makes a batch from windows of rows: numbers the touched rows and counts the products of each.
 #[derive(Debug)]
 pub struct BatchBuilder {
     centers: RowSet,
     targets: RowSet,
-    /// For each place of the span's centers, by how much its products exceed those of the place
-    /// before. A window has its centers in two ranges of places, so that it changes four of these
-    /// numbers, however many centers it has.
+    /// For each center of the current span, how many more products it has than the center before
+    /// it. The centers of a window are two ranges, so a window changes four of these numbers,
+    /// however many centers it has.
     more_products: [u32; SPAN_CENTERS + 1],
-    /// The most products of a center in one span of the batch.
+    /// The largest number of products that a center has in one span of the batch.
     most_of_center: u32,
-    /// The most centers of a window of the batch.
+    /// The largest number of centers in a window of the batch.
     most_of_target: u32,
 }
 
 impl BatchBuilder {
-    /// For tables of `input_rows` (W) and `output_rows` (W').
+    /// A builder for matrices of `input_rows` (W) and `output_rows` (W') rows.
     pub fn new(input_rows: usize, output_rows: usize) -> Self {
         Self {
             centers: RowSet::new(input_rows),
@@ -374,14 +391,16 @@ impl BatchBuilder {
         }
     }
 
-    /// Begins a span of so many rows of W, at most [`SPAN_CENTERS`]. Windows must follow.
+    /// Begins a span. `centers` are rows of W, at most [`SPAN_CENTERS`] of them. A window must
+    /// follow.
     #[inline]
     pub fn span(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
         self.end_span(batch);
         batch.span_centers.extend(centers);
     }
 
-    /// Adds a window to the span: places of its centers, and targets whose slots still are rows.
+    /// Adds a window to the span. `centers` are indices into the span's centers. `targets` still
+    /// have rows of W' in the place of slots.
     #[inline]
     pub fn window(
         &mut self,
@@ -426,7 +445,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Ends a batch: rows become slots.
+    /// Ends the batch and turns rows into slots.
     pub fn finish(&mut self, batch: &mut Batch) {
         self.end_span(batch);
         self.centers
@@ -444,12 +463,13 @@ impl BatchBuilder {
     }
 }
 
-/// The rows of one table that a batch touches.
+/// The rows of one matrix that a batch touches.
 #[derive(Debug)]
 struct RowSet {
     /// One bit for each row.
     touched: Vec<u64>,
-    /// While rows come in, the products of each; then the slot of each touched row.
+    /// Until the batch is finished, the number of products of each row; then the slot of each
+    /// touched row.
     slots: Vec<u32>,
 }
 
@@ -466,7 +486,7 @@ impl RowSet {
     fn touch(&mut self, row: u32, products: u32) {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         let count = &mut self.slots[row as usize];
-        // What a previous batch left there is a slot, not a count.
+        // If the row was not touched yet, this still holds a slot of an earlier batch.
         *count = if self.touched[word] & bit == 0 {
             products
         } else {
@@ -475,8 +495,8 @@ impl RowSet {
         self.touched[word] |= bit;
     }
 
-    /// Lists the touched rows in ascending order, and the bits of their counts, and gives each its
-    /// slot.
+    /// Gives each touched row its slot. Lists the rows in ascending order, and the bit lengths of
+    /// their counts.
     fn number(&mut self, rows: &mut Vec<u32>, count_bits: &mut Vec<u8>) {
         for (word, bits) in self.touched.iter_mut().enumerate() {
             let mut left = std::mem::take(bits);
@@ -492,7 +512,7 @@ impl RowSet {
     }
 }
 
-/// How many bits a number has without its leading zeros: it is below 2 to that power.
+/// The number of bits of a number without leading zeros; the number is below 2 to that power.
 fn bit_length(number: u32) -> u8 {
     (u32::BITS - number.leading_zeros()) as u8
 }
@@ -505,9 +525,10 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A batch of the given windows: centers, then targets, of which the first is the context.
-    /// Windows are in spans of four, or of fewer where those would have too many centers; a window
-    /// that has too many for a span becomes several.
+    /// A batch of the given windows. Each has its centers and its targets, with the context first.
+    ///
+    /// Spans have four windows, or fewer where those would have too many centers. A window with too
+    /// many centers for a span becomes several.
     pub(crate) fn batch_of(rows: usize, windows: &[(Vec<u32>, Vec<u32>)]) -> Batch {
         let mut builder = BatchBuilder::new(rows, rows);
         let mut batch = Batch::default();
@@ -586,7 +607,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Place by place, window by window.
+    /// Counted center by center, window by window.
     fn most_products_in_a_span(batch: &Batch) -> u32 {
         let of_span = |span: Span<'_>| {
             let mut products = vec![0; span.centers.len()];

@@ -1,29 +1,36 @@
-//! The tree of hierarchical softmax.
+//! The Huffman tree of hierarchical softmax.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Target;
 
-/// A Huffman tree over the words: frequent words have short paths (Morin and Bengio 2005; Mikolov
-/// et al. 2013).
+/// A Huffman tree over the words, in which frequent words have short paths (Morin and Bengio 2005;
+/// Mikolov et al. 2013).
 ///
-/// V words have V - 1 inner nodes, numbered in the order in which they are made: the root comes
-/// last. A word's **path** leads from the root to the word; at each node it takes the branch of the
-/// rarer half (label 1) or of the other one (label 0).
+/// V words have V - 1 inner nodes. They are numbered in the order in which they are made, so the
+/// root comes last. A word's **path** leads from the root to the word. At each node it takes the
+/// branch of the rarer half (label 1) or the other one (label 0).
+///
+/// ```
+/// use w2v_gpu::batch::HuffmanTree;
+///
+/// let tree = HuffmanTree::new(&[9, 5, 3]);
+/// assert_eq!((tree.path(0).len(), tree.path(2).len()), (1, 2));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HuffmanTree {
-    /// Word `w` has `targets[offsets[w]..offsets[w + 1]]`.
+    /// Word `w` has the path `targets[offsets[w]..offsets[w + 1]]`.
     offsets: Vec<usize>,
     targets: Vec<Target>,
 }
 
 impl HuffmanTree {
-    /// The tree of words with these counts. Equal counts are joined in the order of the words,
-    /// words before nodes.
+    /// The tree of words with these counts. Among equal counts, words are joined before nodes, and
+    /// each in the order of their numbers.
     pub fn new(counts: &[u64]) -> Self {
         let words = counts.len();
-        // Of each word and each node: the node above, and the label of the branch that leads here.
+        // For each word, then each node: its parent, and the label of the branch that leads to it.
         let mut above = vec![(0, false); (2 * words).saturating_sub(1)];
         let mut heap: BinaryHeap<Reverse<(u64, usize)>> = counts
             .iter()
@@ -49,7 +56,7 @@ impl HuffmanTree {
                 targets.push(Target::new(node as u32, label));
                 at = words + node;
             }
-            // Climbed from the word; kept from the root.
+            // The climb began at the word, and paths begin at the root.
             targets[offsets[word]..].reverse();
             offsets.push(targets.len());
         }
@@ -61,12 +68,12 @@ impl HuffmanTree {
         self.offsets.len() - 1
     }
 
-    /// Number of inner nodes: one less than words.
+    /// Number of inner nodes, which is one less than the number of words.
     pub fn nodes(&self) -> usize {
         self.words().saturating_sub(1)
     }
 
-    /// A word's path: its inner nodes from the root on, each with the label of the branch taken
+    /// A word's path: the inner nodes from the root on, each with the label of the branch taken
     /// there.
     #[inline]
     pub fn path(&self, word: u32) -> &[Target] {
@@ -95,7 +102,7 @@ mod tests {
             .collect()
     }
 
-    /// 15, 7, 6, 6, 5: joined are 5 + 6 (the first 6), 6 + 7, 11 + 13, then 15 + 24.
+    /// Counts 15, 7, 6, 6, 5 are joined as 5 + 6 (the first 6), 6 + 7, 11 + 13, then 15 + 24.
     #[test]
     fn five_words_by_hand() {
         assert_eq!(
@@ -118,7 +125,7 @@ mod tests {
         assert_eq!(HuffmanTree::new(&[4]).nodes(), 0);
     }
 
-    /// Counts that double give the longest paths there are: nothing may be cut off at any fixed
+    /// Counts that double give the longest possible paths, which must not be cut at any fixed
     /// length.
     #[test]
     fn paths_may_be_long() {

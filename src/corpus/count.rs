@@ -1,4 +1,4 @@
-//! Counting a text on all threads.
+//! Counts a corpus on all threads.
 
 use rayon::prelude::*;
 
@@ -7,22 +7,22 @@ use crate::error::Result;
 use crate::text::{TextReport, for_each_word};
 use crate::vocab::{Countable, Counts, Lossy, Rules, Word, WordCounts};
 
-/// Bytes of text between two prunings, at least and at most.
+/// Smallest and largest amount of text, in bytes, between two prunings.
 const GROUP_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 28;
 
-/// A limit on the memory of counts.
+/// How to count in limited memory.
 struct Limit {
-    /// Bytes that the counts of the text so far may take: half of all, as the threads' own counts
-    /// take some.
+    /// Bytes that the merged counts may take: half of the limit. The other half is for the threads'
+    /// own counts.
     budget: u64,
-    /// Bytes of text after which the threads' counts are merged and pruned: a number that depends
-    /// on the limit alone, so that what is forgotten does not depend on the number of threads.
+    /// Bytes of text after which the threads' counts are merged and pruned. It follows from the
+    /// limit alone, so what is forgotten does not depend on the number of threads.
     group: u64,
 }
 
 impl Limit {
     fn new(memory: u64) -> Self {
-        // Counts may take several times the bytes of a text without repetition.
+        // Text without repetition may need several times its own bytes for its counts.
         Self {
             budget: memory / 2,
             group: (memory / 16).clamp(*GROUP_BYTES.start(), *GROUP_BYTES.end()),
@@ -31,8 +31,9 @@ impl Limit {
 }
 
 impl Corpus {
-    /// Counts all words on the threads of the current rayon pool; `progress` hears of all bytes
-    /// done so far.
+    /// Counts all words on the threads of the current rayon pool.
+    ///
+    /// `progress` is called with the number of bytes read so far.
     ///
     /// # Errors
     /// [`crate::Error::Io`] and [`crate::Error::Corpus`] when a file cannot be read.
@@ -54,8 +55,10 @@ impl Corpus {
         )
     }
 
-    /// Counts what `visit` finds in every chunk, in `memory` bytes if that is given, such that what
-    /// `keep` holds for is not forgotten. The counts do not depend on the number of threads.
+    /// Counts the items that `visit` finds in every chunk.
+    ///
+    /// With `memory` (in bytes), rare items are forgotten as memory requires, but never those for
+    /// which `keep` is true. The counts do not depend on the number of threads.
     pub(crate) fn tally<K: Countable>(
         &self,
         memory: Option<u64>,

@@ -1,4 +1,4 @@
-//! Where text comes from: files, and streams that can be read only once.
+//! The inputs of a corpus: files, and streams that can be read only once.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
@@ -20,17 +20,18 @@ pub(super) struct Source {
 
 #[derive(Debug)]
 enum Kind {
-    /// As it was when the corpus was opened.
+    /// A file, with its state when the corpus was opened.
     File(Stamp),
-    /// What came is kept in a file without a name, as it came, for the next pass.
+    /// A stream, with the copy that its first pass makes for the next one. The copy is a file
+    /// without a name and holds the bytes as they came, still compressed.
     Stream(OnceLock<File>),
 }
 
-/// By what it shows that a file was written to.
+/// Size and time of a file. If either differs, the file was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) bytes: u64,
-    /// When it was last written to, where the file system says so.
+    /// Time of the last write, where the file system records it.
     pub(crate) modified: Option<SystemTime>,
 }
 
@@ -44,7 +45,7 @@ impl Stamp {
 }
 
 impl Source {
-    /// Checks a file as far as its first bytes; of a stream nothing is taken yet.
+    /// Checks a file's name and first bytes. Nothing is read from a stream yet.
     pub(super) fn new(path: PathBuf) -> Result<Self> {
         if path.as_os_str() == STDIN {
             return Ok(Self {
@@ -71,7 +72,7 @@ impl Source {
         })
     }
 
-    /// Bytes as they lie on disk; none of a stream that was not read yet.
+    /// Size in bytes, still compressed; `None` for a stream that was not read yet.
     pub(super) fn bytes(&self) -> Option<u64> {
         match &self.kind {
             Kind::File(stamp) => Some(stamp.bytes),
@@ -81,7 +82,7 @@ impl Source {
         }
     }
 
-    /// What a file was like when the corpus was opened; none of a stream.
+    /// The state of a file when the corpus was opened; `None` for a stream.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         match self.kind {
             Kind::File(stamp) => Some(stamp),
@@ -89,10 +90,10 @@ impl Source {
         }
     }
 
-    /// Whether a file is still what it was when the corpus was opened.
+    /// Checks that a file has not changed since the corpus was opened.
     ///
     /// # Errors
-    /// [`Error::Corpus`] with what has changed.
+    /// [`Error::Corpus`] that says what has changed.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         let Some(then) = self.stamp() else {
             return Ok(());
@@ -117,7 +118,8 @@ impl Source {
         })
     }
 
-    /// Opens it from its start; `keep` says that a stream will be read again.
+    /// Opens the source at its start. `keep` tells that a stream will be read again, so it is
+    /// copied.
     fn open(&self, keep: bool) -> Result<Box<dyn Read + Send>> {
         let Kind::Stream(kept) = &self.kind else {
             return Ok(Box::new(
@@ -154,7 +156,7 @@ impl Source {
     }
 }
 
-/// Keeps what is read.
+/// A reader that copies everything it reads to a file.
 struct Tee {
     stream: Box<dyn Read + Send>,
     copy: File,
@@ -175,13 +177,13 @@ impl Read for Tee {
     }
 }
 
-/// The text of one source, unpacked and as UTF-8.
+/// The text of one source, unpacked and decoded to UTF-8.
 pub(super) struct Input<'a> {
     path: &'a Path,
     unpacked: Unpacked,
-    /// Bytes of text so far.
+    /// Bytes of text read so far.
     text: u64,
-    /// Packed bytes that were told of.
+    /// Compressed bytes already reported by `new_raw_bytes`.
     told: u64,
 }
 
@@ -196,24 +198,24 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// Bytes read from the disk or the pipe, still packed, since this was last asked.
+    /// Compressed bytes read from the disk or pipe since the last call.
     pub(super) fn new_raw_bytes(&mut self) -> u64 {
         let before = std::mem::replace(&mut self.told, self.unpacked.raw_bytes());
         self.told - before
     }
 
-    /// Appends `wanted` bytes of text, or all that is left; false when that was less.
+    /// Appends `wanted` bytes of text, or all that is left. Returns false when fewer were left.
     ///
     /// # Errors
-    /// [`Error::Io`] when reading fails; [`Error::Corpus`] with the position when what was packed
-    /// is broken or cut short, or when this is no text.
+    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when the file is no text, or, with the
+    /// position, when its compressed data is broken or cut short.
     pub(super) fn read(&mut self, wanted: usize, text: &mut Vec<u8>) -> Result<bool> {
         let start = text.len();
         let mut read = self.append(wanted, text)?;
         if self.text == 0
             && let Encoding::Utf16(order) = self.encoding(&text[start..])?
         {
-            // What was read so far is decoded as the rest will be.
+            // The bytes read so far are UTF-16 too, so decoding begins with them.
             self.unpacked.decode(text.split_off(start), order);
             read = self.append(wanted, text)?;
         }
@@ -230,7 +232,10 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// The encoding of the text by its first bytes, if it is text.
+    /// The encoding of the text, from its first bytes.
+    ///
+    /// # Errors
+    /// [`Error::Corpus`] when it is a tar archive or UTF-32.
     fn encoding(&self, start: &[u8]) -> Result<Encoding> {
         let encoding = check_no_tar(start).and_then(|()| Encoding::of(start));
         encoding.map_err(|why| Error::Corpus {

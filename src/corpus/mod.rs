@@ -1,10 +1,21 @@
-//! From text to the token store: words are counted, then encoded once, in parallel and in bounded
-//! memory.
+//! The corpus: text files and streams, and their encoding into a token store.
 //!
-//! Text is read as it comes: from plain and compressed files, whole folders, pipes and standard
-//! input. It is UTF-8, or UTF-16, which is decoded. A line is a sentence, words are separated by
-//! whitespace, and nothing is dropped in silence: [`TextReport`] counts whatever could not be taken
-//! as it stood.
+//! One pass over the text counts its words, a second one encodes them as ids. Both use all threads
+//! and a bounded amount of memory.
+//!
+//! Text may come from plain and compressed files, whole folders, pipes and standard input, in UTF-8
+//! or UTF-16. Each line is a sentence, and whitespace separates words. Nothing is dropped silently:
+//! [`TextReport`] counts whatever could not be taken as it stood.
+//!
+//! ```
+//! use w2v_gpu::corpus::Corpus;
+//! use w2v_gpu::vocab::Rules;
+//!
+//! let corpus = Corpus::open(&["data/corpus.txt".into()])?;
+//! let (counts, report) = corpus.count(&Rules::default(), |_bytes_so_far| ())?;
+//! assert!(counts.len() as u64 <= report.words);
+//! # Ok::<(), w2v_gpu::Error>(())
+//! ```
 
 mod count;
 mod input;
@@ -33,38 +44,39 @@ use crate::sampling::{Key, Stream};
 use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word};
 use crate::vocab::{Selection, Vocab};
 
-/// What encoding must find in a text that was counted.
+/// The totals of the counting pass, which the encoding pass must find again.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {
-    /// Words.
+    /// Number of words.
     pub words: u64,
-    /// Those in the vocabulary, where they were counted exactly.
+    /// Number of words that are in the vocabulary; `None` if words were not counted exactly.
     pub tokens: Option<u64>,
 }
 
 /// A corpus as word ids.
 #[derive(Debug)]
 pub struct Encoded {
-    /// What is trained on.
+    /// The sentences to train on.
     pub store: TokenStore,
-    /// What is held out, if anything is.
+    /// The sentences held out for validation, if any.
     pub held_out: Option<TokenStore>,
-    /// What the pass came across.
+    /// Counts of words and oddities from the encoding pass.
     pub report: TextReport,
 }
 
-/// All that training takes of a corpus.
+/// Everything that training takes from a corpus.
 #[derive(Debug)]
 pub(crate) struct Contents {
     /// The words.
     pub(crate) vocab: Vocab,
-    /// How they were chosen.
+    /// How many words there were, and which rules chose the vocabulary from them.
     pub(crate) selection: Selection,
-    /// The text as their ids.
+    /// The text as ids of these words.
     pub(crate) encoded: Encoded,
 }
 
-/// Which sentences are held out: each with the same chance, drawn by its position in the corpus.
+/// Decides which sentences are held out. Each has the same chance, drawn by its position in the
+/// corpus.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldOut {
     key: Key,
@@ -72,7 +84,7 @@ pub struct HeldOut {
 }
 
 impl HeldOut {
-    /// A share of the sentences, from 0 to 1.
+    /// Holds out a `share` of the sentences, from 0 to 1.
     pub fn new(share: f64, seed: u64) -> Self {
         Self {
             key: Key::new(seed, 0, Stream::Validation),
@@ -90,23 +102,26 @@ impl HeldOut {
 pub struct Corpus {
     sources: Arc<[Source]>,
     hidden: Vec<PathBuf>,
-    /// Whether streams are kept for another pass.
+    /// Whether streams are copied for another pass.
     keep: bool,
     /// Bytes of text after which a pass ends.
     most: u64,
 }
 
 impl Corpus {
-    /// Takes files, plain or compressed by gzip, zstd, bzip2 or xz, which their first bytes tell;
-    /// folders, for all files below them in byte order of their paths, hidden ones left out; and
-    /// streams: pipes, and `-` for standard input. Checks that every file opens and is none of the
-    /// other kinds of archive.
+    /// Opens files, folders and streams.
     ///
-    /// A stream can be read once. The first pass leaves a copy of what came, as it came, in the
-    /// system's folder for temporary files (`TMPDIR`), without a name; see [`Corpus::read_once`].
+    /// - A file is plain, or compressed by gzip, zstd, bzip2 or xz; its first bytes tell which.
+    /// - A folder stands for all files below it, in byte order of their paths. Hidden files are
+    ///   left out.
+    /// - A stream is a pipe, or `-` for standard input. It can be read only once, so the first pass
+    ///   copies it, still compressed, to a nameless file in the folder for temporary files
+    ///   (`TMPDIR`). [`Corpus::read_once`] avoids the copy.
+    ///
+    /// Every file is opened once to check that it can be read and is no archive of another kind.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Corpus`] for the first one that is not fit.
+    /// [`Error::Io`] or [`Error::Corpus`] for the first path that fails.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let (files, hidden) = paths::expand(paths)?;
         let sources: Vec<Source> = files.into_iter().map(Source::new).collect::<Result<_>>()?;
@@ -118,7 +133,7 @@ impl Corpus {
         })
     }
 
-    /// The same corpus for one pass alone, which leaves no copy of streams.
+    /// The same corpus for a single pass, which makes no copies of streams.
     pub fn read_once(&self) -> Self {
         Self {
             keep: false,
@@ -126,8 +141,8 @@ impl Corpus {
         }
     }
 
-    /// The beginning of the corpus: its passes end with the chunk, of some 4 MB, in which `most`
-    /// bytes of text are reached.
+    /// The beginning of the corpus. A pass ends with the chunk (of some 4 MB) in which it reaches
+    /// `most` bytes of text.
     pub fn head(&self, most: u64) -> Self {
         Self {
             most,
@@ -135,8 +150,8 @@ impl Corpus {
         }
     }
 
-    /// The size of all files as they lie on disk, but no more than is read of them; 0 when there
-    /// are streams that were not read yet.
+    /// Size of all files on disk in bytes, still compressed, but at most the bytes that a pass will
+    /// read; 0 while a stream was not read yet.
     pub fn bytes(&self) -> u64 {
         self.sources
             .iter()
@@ -146,30 +161,31 @@ impl Corpus {
             .min(self.most)
     }
 
-    /// The files that are read, in order.
+    /// The paths that are read, in order.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.sources.iter().map(|source| source.path.as_path())
     }
 
-    /// The files and streams, and of each file what it was like when the corpus was opened.
+    /// The paths, each with the state of the file when the corpus was opened (`None` for streams).
     pub(crate) fn stamps(&self) -> impl Iterator<Item = (&Path, Option<Stamp>)> {
         self.sources
             .iter()
             .map(|source| (source.path.as_path(), source.stamp()))
     }
 
-    /// Files and folders that were left out of the folders named, as their names begin with a dot.
+    /// The files and folders that were left out because their names begin with a dot.
     pub fn hidden(&self) -> &[PathBuf] {
         &self.hidden
     }
 
-    /// Encodes the text into a token store in the system's folder for temporary files (`TMPDIR`),
-    /// and into another one the sentences that are held out. `form` is that of the vocabulary's
-    /// words.
+    /// Encodes the text into a token store in the folder for temporary files (`TMPDIR`).
+    ///
+    /// Held-out sentences go to a store of their own. `form` must be the one that the vocabulary's
+    /// words were counted in. `progress` is called with the number of bytes read so far.
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be read or the store cannot be written; [`Error::Corpus`]
-    /// when the text is not the one that was counted.
+    /// when the text differs from the one that was counted.
     pub fn encode(
         &self,
         vocab: &Vocab,
@@ -193,7 +209,7 @@ impl Corpus {
                     None => writer.write(tokens)?,
                     Some((share, held_out)) => {
                         for sentence in tokens.split_inclusive(|token| token & END != 0) {
-                            // The position in the corpus, held out or not.
+                            // The position counts all sentences, whether held out or not.
                             let position = writer.tokens() + held_out.tokens();
                             if share.takes(position) {
                                 &mut *held_out
@@ -221,8 +237,8 @@ impl Corpus {
         })
     }
 
-    /// Whether this pass found what the one before did, as it must where the files are what they
-    /// were: a clock too coarse may hide that one was written to.
+    /// Checks the totals of this pass against those of the counting pass. This finds a change that
+    /// the files' times hide, as a coarse clock may.
     fn check_same_words(&self, expected: Option<Expected>, words: u64, tokens: u64) -> Result<()> {
         let Some(expected) = expected else {
             return Ok(());
@@ -244,11 +260,14 @@ impl Corpus {
         })
     }
 
-    /// Hands the text out in rounds of at most `width` chunks, the next round being read while one
-    /// is worked on; `work` also hears of the bytes read up to the end of its round. Gives the
-    /// bytes of all.
+    /// Hands the text to `work` in rounds of at most `width` chunks. The next round is read while
+    /// `work` is busy with this one.
     ///
-    /// Fails at the end if a file is not what it was when the corpus was opened.
+    /// `work` is also given the bytes read up to the end of its round. Returns the bytes of all
+    /// rounds.
+    ///
+    /// # Errors
+    /// At the end, [`Error::Corpus`] if a file has changed since the corpus was opened.
     pub(crate) fn rounds(
         &self,
         width: usize,
@@ -257,8 +276,8 @@ impl Corpus {
         self.groups(width, u64::MAX, |chunks, _, done| work(chunks, done))
     }
 
-    /// The same, where a round also ends with the chunk that fills `group` bytes of text, whatever
-    /// the width, and `work` hears of that.
+    /// Like [`rounds`](Self::rounds), but a round also ends with the chunk that completes `group`
+    /// bytes of text. `work` is told whether its round ended so.
     fn groups(
         &self,
         width: usize,
@@ -287,7 +306,7 @@ impl Corpus {
     }
 }
 
-/// The ids of a chunk's words, the last of each sentence marked with [`END`].
+/// The ids of a chunk's words. The last token of each sentence is marked with [`END`].
 fn encode_chunk(chunk: &Chunk, vocab: &Vocab, form: Normalization) -> (Vec<u32>, TextReport) {
     let mut report = TextReport::default();
     let mut tokens: Vec<u32> = Vec::with_capacity(chunk.text.len() / 5);
@@ -310,8 +329,8 @@ fn encode_chunk(chunk: &Chunk, vocab: &Vocab, form: Normalization) -> (Vec<u32>,
     (tokens, report)
 }
 
-/// Hands every line to `visit`, and counts those with words: one that goes on from the chunk before
-/// as a cut.
+/// Hands every line of a chunk to `visit`, and counts those with words. A line that continues one
+/// of the chunk before counts as a cut.
 pub(crate) fn for_each_line(
     chunk: &Chunk,
     report: &mut TextReport,
@@ -352,7 +371,8 @@ mod tests {
         corpus.encode(vocab, Normalization::default(), None, None, |_| ())
     }
 
-    /// Held out are whole sentences, about the share asked for, the same ones for the same seed.
+    /// Whole sentences are held out, about as many as asked for, and the same ones for the same
+    /// seed.
     #[test]
     fn sentences_are_held_out() {
         let text: String = (0..4000).map(|n| format!("a b{n} c{n} d\n")).collect();
@@ -463,7 +483,7 @@ mod tests {
         );
     }
 
-    /// The beginning is whole lines, the same ones in every pass.
+    /// The head of a corpus is whole lines, the same ones in every pass.
     #[test]
     fn the_head_of_a_corpus() {
         let lines = reader::CHUNK_BYTES / 2;
@@ -484,8 +504,7 @@ mod tests {
         }
     }
 
-    /// Separators that are no blanks of ASCII's end words everywhere else, and so they do where a
-    /// chunk has to end.
+    /// Separators other than ASCII blanks end words everywhere, also where a chunk has to end.
     #[test]
     fn words_between_other_separators_are_not_lost_in_a_line_longer_than_any_buffer() {
         for separator in ["\0", "\u{7f}", "\u{85}", "\u{3000}"] {
@@ -524,7 +543,7 @@ mod tests {
         assert_eq!(tokens, [0, 1 | END, 0, 1 | END]);
     }
 
-    /// Appended to, cut, replaced or taken away: the next pass says so and names the file.
+    /// If a file was appended to, cut, replaced or removed, the next pass says so and names it.
     #[test]
     fn a_file_that_changed_since_it_was_opened_is_refused() {
         type Change = fn(&Path) -> std::io::Result<()>;
@@ -571,7 +590,7 @@ mod tests {
             .set_modified(modified)
     }
 
-    /// What the file system does not show: a change that leaves length and time as they were.
+    /// A change that leaves length and time as they were is found by the number of words.
     #[test]
     fn a_corpus_of_other_words_than_were_counted_is_refused() {
         let (file, corpus) = corpus(b"a b c\n");

@@ -1,4 +1,4 @@
-//! From what was named to the files that are read.
+//! From the paths that a user names to the files that are read.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::system::STDIN;
 use crate::text::{unmarked, utf8_text};
 
-/// The files and streams of a corpus, and what was left out of its folders: entries whose names
-/// begin with a dot.
+/// The files and streams of a corpus, and the hidden entries that were left out of its folders:
+/// those whose names begin with a dot.
 pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut files, mut hidden) = (Vec::new(), Vec::new());
     for path in paths {
@@ -35,7 +35,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> 
     Ok((files, hidden))
 }
 
-/// All files below a folder, in byte order of their paths.
+/// All files below a folder, in byte order of their paths. Appends the hidden entries to `hidden`.
 fn files_below(folder: &Path, hidden: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     let is_hidden = |entry: &DirEntry| {
         entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".")
@@ -76,12 +76,12 @@ fn files_below(folder: &Path, hidden: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>>
     Ok(files)
 }
 
-/// The paths in a list, one a line; empty lines and byte order marks are passed over. The list `-`
-/// is standard input.
+/// Reads a list of paths, one a line. Empty lines and byte order marks are skipped. The list `-` is
+/// standard input.
 ///
 /// # Errors
-/// [`Error::Io`] when it cannot be read; [`Error::Format`] for a line that cannot be a path;
-/// [`Error::Corpus`] when there is no path in it.
+/// [`Error::Io`] when the list cannot be read; [`Error::Format`] for a line that cannot be a path;
+/// [`Error::Corpus`] when the list holds no path.
 pub fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let mut text = Vec::new();
     let is_stdin = list.as_os_str() == STDIN;

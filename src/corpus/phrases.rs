@@ -1,19 +1,18 @@
-//! Words that come together more often than chance has it, joined to phrases.
+//! Phrases: joins words that come together more often than chance would have it.
 //!
-//! Two words a b, one after the other, are scored as in "Distributed Representations of Words and
-//! Phrases and their Compositionality" (Mikolov et al. 2013):
+//! Two neighbouring words a b are scored as in "Distributed Representations of Words and Phrases
+//! and their Compositionality" (Mikolov et al. 2013):
 //!
 //! > score(a, b) = (count(a b) - delta) / (count(a) count(b)) * words of the text
 //!
-//! Without delta this is how many times more often they come together than words strewn at random
-//! would; delta takes away what rare words do by accident. Where the score is above a threshold
-//! they are joined, from left to right in each line, and what was joined joins no more. A further
-//! pass takes what the passes before made as its words, so that after n passes a phrase has up to
-//! 2^n words.
+//! Without delta, the score says how many times more often the pair occurs than in randomly ordered
+//! words. Delta discounts the chance meetings of rare words. Pairs that score above a threshold are
+//! joined from left to right in each line; a joined word is not joined again in that pass. The next
+//! pass takes joined words as words, so after n passes a phrase has up to 2^n words.
 //!
-//! The text of a later pass is nowhere kept: every pass reads the whole corpus and joins again what
-//! the passes before found, twice to count (words, then pairs of words that are frequent enough),
-//! and once in the end to write.
+//! The joined text is not stored. Every pass reads the corpus twice, joining again the pairs of the
+//! passes before it: first to count words, then to count pairs of frequent words. A last reading
+//! writes the text.
 
 use std::path::Path;
 
@@ -79,14 +78,14 @@ impl Default for PhraseOptions {
     }
 }
 
-/// The most `--passes`: phrases of 1024 words.
+/// The largest `--passes`: phrases of up to 1024 words.
 const MAX_PASSES: u32 = 10;
 
 impl PhraseOptions {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first one out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         let refuse = |setting: &'static str, value: String, why: &str| {
             Err(Error::setting(setting, value, why))
@@ -126,26 +125,26 @@ impl PhraseOptions {
         crate::vocab::check_memory(self.vocab_memory)
     }
 
-    /// The score of a pair.
+    /// The score of a pair that occurs `together` times, by the formula at the top of this module.
     fn score(&self, together: u64, first: u64, second: u64, words: u64) -> f64 {
         let delta = self.delta.unwrap_or(self.min_count as f64);
         (together as f64 - delta) / (first as f64 * second as f64) * words as f64
     }
 }
 
-/// What a pass found.
+/// The totals of one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Found {
-    /// Words of the text as it was before the pass.
+    /// Words in the text as it was before this pass.
     pub words: u64,
     /// Different words that occur often enough.
     pub frequent: u64,
-    /// Different pairs of them.
+    /// Different pairs of these words.
     pub pairs: u64,
     /// Different pairs that are joined.
     pub joined: u64,
-    /// Counts of words and of pairs are low by at most this; not 0 when memory was limited and did
-    /// not suffice.
+    /// Counts of words and pairs are too low by at most this. It is above 0 only if the memory
+    /// limit was reached.
     pub undercount: u64,
 }
 
@@ -156,7 +155,7 @@ pub struct Phrases {
     separator: Vec<u8>,
 }
 
-/// Two word ids, one after the other.
+/// Two neighbouring word ids.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 struct Pair(u32, u32);
 
@@ -172,10 +171,10 @@ impl Countable for Pair {
     }
 }
 
-/// Ids of words.
+/// Word ids by word.
 type Ids = HashMap<Word, u32, FixedState>;
 
-/// The pairs of a pass, by the ids of the words that occur often enough.
+/// The pairs that one pass joins, and the ids of all words that are frequent enough.
 #[derive(Debug, Default)]
 struct Joins {
     ids: Ids,
@@ -187,10 +186,10 @@ impl Joins {
         self.ids.get(word).copied()
     }
 
-    /// Joins from left to right; what was joined joins no more.
+    /// Joins words from left to right. A joined word is not joined again.
     fn join(&self, words: &Words, separator: &[u8], joined: &mut Words) {
         joined.clear();
-        // The word before, if it may be joined.
+        // Id and length of the word before, if it may be joined.
         let mut before: Option<(u32, usize)> = None;
         for word in words.iter() {
             let id = self.id(word);
@@ -208,7 +207,7 @@ impl Joins {
     }
 }
 
-/// The words of a line.
+/// The words of a line, in one buffer.
 #[derive(Default)]
 struct Words {
     text: Vec<u8>,
@@ -226,7 +225,7 @@ impl Words {
         self.ends.push(self.text.len());
     }
 
-    /// Makes the last word longer.
+    /// Extends the last word by the separator and another word.
     fn append(&mut self, separator: &[u8], word: &[u8]) {
         self.ends.pop();
         self.text.extend_from_slice(separator);
@@ -242,8 +241,8 @@ impl Words {
 }
 
 impl Phrases {
-    /// Finds the phrases of a corpus on the threads of the current rayon pool. Also tells what each
-    /// pass found.
+    /// Finds the phrases of a corpus on the threads of the current rayon pool. Also returns the
+    /// totals of each pass.
     ///
     /// # Errors
     /// [`Error::Setting`] for an option out of its range; [`Error::Io`] and [`Error::Corpus`] when
@@ -348,12 +347,13 @@ impl Phrases {
         Ok((joins, found))
     }
 
-    /// Hands out the text with its phrases joined, piece by piece: line by line, words separated by
-    /// a space. Words too long are left out; anything else, bytes that are not UTF-8 included,
-    /// stays.
+    /// Hands the text with its phrases joined to `visit`, piece by piece.
+    ///
+    /// Lines stay lines, with one space between words. Words that are too long are left out. All
+    /// else stays, bytes that are not UTF-8 included.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Corpus`] when a file cannot be read, and what `visit` returns.
+    /// [`Error::Io`] and [`Error::Corpus`] when a file cannot be read; any error of `visit`.
     pub fn apply(
         &self,
         corpus: &Corpus,
@@ -361,7 +361,7 @@ impl Phrases {
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<TextReport> {
         let mut report = TextReport::default();
-        // Between two lines; none is there before the first.
+        // Written between two lines, so it is empty before the first.
         let mut line_end: &[u8] = b"";
         let total = corpus.bytes();
         let bytes = corpus.rounds(rayon::current_num_threads(), |chunks, bytes| {
@@ -390,7 +390,7 @@ impl Phrases {
         Ok(TextReport { bytes, ..report })
     }
 
-    /// The lines of a chunk, joined, without the end of the last.
+    /// The lines of a chunk with phrases joined, without the newline of the last line.
     fn joined_text(&self, chunk: &Chunk) -> (Vec<u8>, TextReport) {
         let mut text = Vec::with_capacity(chunk.text.len());
         let mut report = TextReport::default();
@@ -407,8 +407,8 @@ impl Phrases {
         (text, report)
     }
 
-    /// Hands out the words of each line of a chunk as all passes so far joined them. The report
-    /// counts them so.
+    /// Hands the words of each line of a chunk to `visit`, joined by all passes so far. The report
+    /// counts the joined words.
     fn for_each_joined(
         &self,
         chunk: &Chunk,
@@ -473,8 +473,8 @@ mod tests {
         (out, found)
     }
 
-    /// Of 14 words, `new` and `york` occur 3 times each, and together as often: (3 - 1) / (3 * 3) *
-    /// 14 = 3.1. `york is` and `is big` occur twice, `big` 3 times: (2 - 1) / (3 * 2) * 14 = 2.3
+    /// Among 14 words, `new` and `york` occur 3 times each, always together: (3 - 1) / (3 * 3) * 14
+    /// = 3.1. `york is` and `is big` occur twice, `big` 3 times: (2 - 1) / (3 * 2) * 14 = 2.3 for
     /// both.
     #[test]
     fn a_pair_above_the_threshold_is_joined() {
@@ -509,8 +509,8 @@ mod tests {
             joined(text, &options(2.0)).0,
             b"new_york is_big\n\nnew_york is_big\nnew_york\nbig y\xff z q\n"
         );
-        // Of 9 words, `new_york` occurs 3 times and `is_big` twice, together twice: (2 - 1) / (3 *
-        // 2) * 9 = 1.5.
+        // Among 9 words, `new_york` occurs 3 times, `is_big` twice, and both together twice: (2 -
+        // 1) / (3 * 2) * 9 = 1.5.
         let twice = |threshold| PhraseOptions {
             passes: 2,
             separator: "~".to_owned(),
@@ -554,7 +554,7 @@ mod tests {
         assert!(joined(text.as_bytes(), &options).0 == format!("{}\n", text.trim_end()).as_bytes());
     }
 
-    /// The obvious way: whole text in memory, words as strings.
+    /// The obvious way: the whole text in memory, words as strings.
     fn reference(lines: &[Vec<String>], options: &PhraseOptions) -> Vec<Vec<String>> {
         let mut lines = lines.to_vec();
         for _ in 0..options.passes {

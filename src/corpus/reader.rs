@@ -12,7 +12,7 @@ pub(crate) struct Chunk {
     pub(crate) text: Vec<u8>,
     /// Whether the first line began in the chunk before.
     pub(crate) continued: bool,
-    /// Bytes read from the file for it, still packed.
+    /// Bytes read from the file for this chunk, still compressed.
     pub(super) bytes: u64,
 }
 
@@ -31,7 +31,7 @@ impl Chunk {
     }
 }
 
-/// Reads files one after the other. Where the chunks are cut depends on the text alone.
+/// Reads files one after the other. The text alone decides where chunks are cut.
 pub(super) struct ChunkReader<'a> {
     sources: std::slice::Iter<'a, Source>,
     /// Whether streams will be read again.
@@ -43,13 +43,13 @@ pub(super) struct ChunkReader<'a> {
     carry: Vec<u8>,
     /// Whether the last line was cut between two words.
     continued: bool,
-    /// Within a word too long to keep: the bytes of it that `carry` begins with. Everything up to
-    /// the next separator belongs to it.
+    /// Set inside a word that is too long to keep: how many of its bytes `carry` begins with.
+    /// Everything up to the next separator belongs to this word.
     long_word: Option<usize>,
 }
 
 impl<'a> ChunkReader<'a> {
-    /// Ends with the chunk in which `most` bytes are reached.
+    /// A reader that stops after the chunk in which `most` bytes are reached.
     pub(super) fn new(sources: &'a [Source], keep: bool, most: u64) -> Self {
         let sources = sources.iter();
         Self {
@@ -63,8 +63,8 @@ impl<'a> ChunkReader<'a> {
         }
     }
 
-    /// The next chunks, at most `count`, and no more once they have taken `left` bytes of text down
-    /// to 0; none at the end.
+    /// The next chunks: at most `count`, and none beyond the chunk that brings `left`, a number of
+    /// bytes of text, down to 0. At the end of the corpus there are none.
     pub(super) fn take(&mut self, count: usize, left: &mut u64) -> Result<Vec<Chunk>> {
         let mut chunks = Vec::with_capacity(count);
         while chunks.len() < count && *left > 0 {
@@ -111,8 +111,8 @@ impl<'a> ChunkReader<'a> {
             self.carry = text.split_off(last.end);
             self.continued = true;
         } else {
-            // One word fills everything that was read: enough of it is kept to be counted as too
-            // long, and its last bytes, which may be the first of a separator.
+            // One word fills everything that was read. Enough of it is kept to be counted as too
+            // long. Its last bytes are kept as well, because a separator may begin there.
             let is_inner = |byte: &&u8| (0x80..0xc0).contains(*byte);
             let kept = MAX_WORD_BYTES + 1;
             let kept = kept + text[kept..].iter().take(3).take_while(is_inner).count();

@@ -1,7 +1,20 @@
-//! The encoded corpus on disk: word ids as `u32`, sentence after sentence, in blocks.
+//! The token store: the encoded corpus on disk, as word ids (`u32`), sentence after sentence, in
+//! blocks.
 //!
-//! Each block has a checksum, which is compared whenever it is read: what a disk has damaged is
-//! never trained on.
+//! Each block has a checksum that is compared on every read. So a block that the disk has damaged
+//! is never trained on.
+//!
+//! ```
+//! use w2v_gpu::corpus::{END, StoreWriter};
+//!
+//! let mut writer = StoreWriter::new()?;
+//! writer.write(&[3, 1, 4 | END])?;
+//! let store = writer.finish()?;
+//! let mut tokens = Vec::new();
+//! store.read_block(0, &mut tokens)?;
+//! assert_eq!(tokens, [3, 1, 4 | END]);
+//! # Ok::<(), w2v_gpu::Error>(())
+//! ```
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -15,15 +28,16 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::error::{Error, Result};
 use crate::text::MAX_SENTENCE;
 
-/// Set on the last token of each sentence; the other 31 bits are the word's id.
+/// The bit set on the last token of each sentence. The other 31 bits are the word's id.
 pub const END: u32 = 1 << 31;
 
-/// A block holds whole sentences and ends with the first sentence that fills this many tokens.
+/// The size of a block, in tokens. A block holds whole sentences and ends with the first sentence
+/// that reaches this size.
 ///
-/// Blocks are what is read at a time: 64 KB and more, which suits every kind of disk.
+/// Blocks are read whole: 64 KB or more at a time, which suits every kind of disk.
 pub const BLOCK_TOKENS: usize = 1 << 14;
 
-/// What is said of a block that is not what was written.
+/// The message for a block whose bytes differ from those written.
 const DAMAGED: &str = "it does not hold what was written any more; start again, and check the disk \
                        if that happens once more";
 
@@ -32,14 +46,14 @@ pub struct StoreWriter {
     out: BufWriter<File>,
     tokens: u64,
     index: Index,
-    /// That of the block under way.
+    /// CRC-32C of the current block so far.
     checksum: u32,
     digest: Xxh3,
 }
 
 impl StoreWriter {
-    /// Starts a store in the system's folder for temporary files. It has no name and vanishes with
-    /// the process.
+    /// Starts a store in the folder for temporary files. The file has no name and vanishes with the
+    /// process.
     ///
     /// # Errors
     /// [`Error::Io`] when no file can be made there.
@@ -67,7 +81,7 @@ impl StoreWriter {
         self.tokens
     }
 
-    /// Appends whole sentences.
+    /// Appends whole sentences, each with [`END`] on its last token.
     ///
     /// # Errors
     /// [`Error::Io`] when the disk is full or fails.
@@ -81,7 +95,8 @@ impl StoreWriter {
         let mut rest = tokens;
         loop {
             let filled = (self.tokens - self.index.tokens()) as usize;
-            // The first sentence end at or after the token that fills the block.
+            // The sentence end to look for is that of the token that fills the block, or a later
+            // one.
             let earliest = BLOCK_TOKENS.saturating_sub(filled + 1);
             let Some(end) = rest
                 .iter()
@@ -111,7 +126,7 @@ impl StoreWriter {
             .push(std::mem::take(&mut self.checksum));
     }
 
-    /// Ends the store.
+    /// Completes the store.
     ///
     /// # Errors
     /// [`Error::Io`] when the last bytes cannot be written.
@@ -136,10 +151,10 @@ impl StoreWriter {
     }
 }
 
-/// Where the blocks of a store lie, and what they must hold.
+/// The positions and checksums of a store's blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Index {
-    /// Where each block starts, and where the last one ends, in tokens.
+    /// The first token of each block, and the end of the last block, counted in tokens.
     starts: Vec<u64>,
     /// CRC-32C of each block.
     checksums: Vec<u32>,
@@ -153,8 +168,7 @@ impl Index {
         self.starts.last().copied().unwrap_or(0)
     }
 
-    /// Whether a writer could have made them: one after the other, none of them empty or larger
-    /// than a block can be.
+    /// Whether a writer could have made these blocks: contiguous, none of them empty or too large.
     pub(crate) fn is_sound(&self) -> bool {
         let largest = (BLOCK_TOKENS + MAX_SENTENCE) as u64;
         let follow = |pair: &[u64]| pair[0] < pair[1] && pair[1] - pair[0] <= largest;
@@ -167,9 +181,9 @@ impl Index {
 /// An encoded corpus, read block by block.
 #[derive(Debug)]
 pub struct TokenStore {
-    /// Read by one thread at a time, as each first moves to its block.
+    /// Locked by one thread at a time, as reading a block first moves the file's position.
     file: Arc<Mutex<File>>,
-    /// The file, or the folder of one without a name.
+    /// The path for messages: the file, or the folder of a file without a name.
     place: PathBuf,
     /// Where the tokens begin in the file, in bytes.
     offset: u64,
@@ -177,7 +191,7 @@ pub struct TokenStore {
 }
 
 impl TokenStore {
-    /// The blocks that begin at byte `offset` of a file, which is called `place`.
+    /// A store whose blocks begin at byte `offset` of a file. Messages call the file `place`.
     pub(crate) fn new(file: Arc<Mutex<File>>, place: &Path, offset: u64, index: Index) -> Self {
         Self {
             file,
@@ -192,12 +206,12 @@ impl TokenStore {
         self.index.tokens()
     }
 
-    /// A hash of all tokens, by which another corpus is told from this one.
+    /// A hash of all tokens; different corpora have different ones.
     pub fn digest(&self) -> u64 {
         self.index.digest
     }
 
-    /// Where the blocks lie.
+    /// The positions and checksums of the blocks.
     pub(crate) fn index(&self) -> &Index {
         &self.index
     }
@@ -215,7 +229,7 @@ impl TokenStore {
     /// Appends a block's tokens to `tokens`.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be read, or is not what was written.
+    /// [`Error::Io`] when the block cannot be read, or differs from what was written.
     pub fn read_block(&self, block: usize, tokens: &mut Vec<u32>) -> Result<()> {
         let (start, end) = (self.index.starts[block], self.index.starts[block + 1]);
         let at = tokens.len();
@@ -236,13 +250,13 @@ impl TokenStore {
     /// Whether any sentence has two words.
     ///
     /// # Errors
-    /// As [`read_block`](Self::read_block).
+    /// As for [`read_block`](Self::read_block).
     pub fn has_pair(&self) -> Result<bool> {
         let mut tokens = Vec::new();
         for block in 0..self.blocks() {
             tokens.clear();
             self.read_block(block, &mut tokens)?;
-            // A word that ends no sentence has another one behind it.
+            // A token without the mark is followed by another one of its sentence.
             if tokens.iter().any(|token| token & END == 0) {
                 return Ok(true);
             }
@@ -278,7 +292,7 @@ mod tests {
         assert!(store.index().is_sound());
     }
 
-    /// A file that something else writes to, or that is cut.
+    /// Another program has written to the file, or cut it.
     #[test]
     fn a_block_that_is_not_what_was_written_is_refused() {
         let mut writer = StoreWriter::new().unwrap();
@@ -336,8 +350,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
-        /// However the tokens come in, they come out in order, in blocks of whole sentences of the
-        /// stated size.
+        /// However the tokens are written, they are read back in order, in blocks of whole
+        /// sentences and of the stated size.
         #[test]
         fn blocks_hold_whole_sentences(lengths in prop::collection::vec(1usize..9000, 1..20), pieces in 1usize..5) {
             let sentences: Vec<Vec<u32>> = lengths

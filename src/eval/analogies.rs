@@ -13,18 +13,18 @@ use crate::error::{Error, Result};
 use crate::model::Matrix;
 use crate::quantity::plural;
 
-/// All pairs of lines of a BATS file are questions, so that small files could ask for more than can
-/// be held. BATS has 98,000.
+/// The largest number of questions from a BATS file, where every pair of lines is one. Without a
+/// limit, a small file could ask for more than memory holds. BATS has 98,000 questions.
 const MOST_BATS_QUESTIONS: usize = 4_000_000;
 
-/// The questions of a file, or of all files of a folder.
+/// The questions of a file, or of all files in a folder.
 #[derive(Clone, Debug)]
 pub(super) struct AnalogySet {
     file: PathBuf,
     layout: Layout,
     sections: Vec<Section>,
     questions: Vec<Question>,
-    /// The right answers of all questions.
+    /// The right answers of all questions, question after question.
     answers: Vec<u32>,
 }
 
@@ -42,53 +42,54 @@ struct Section {
 
 #[derive(Clone, Debug)]
 struct Question {
-    /// a, b and c.
+    /// The words a, b and c.
     words: [u32; 3],
-    /// Any of `AnalogySet::answers` in this range is right.
+    /// The right answers, as a range of `AnalogySet::answers`. Any of them counts.
     answers: Range<usize>,
 }
 
-/// How many analogies of a file or folder were answered rightly.
+/// The share of analogies of a file or folder that were answered correctly.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AnalogyScore {
     /// The file, or the folder of files.
     pub file: PathBuf,
-    /// Words that questions were asked and answered among.
+    /// Number of words that questions and answers were restricted to.
     pub among: usize,
     /// All questions.
     pub total: Score,
-    /// Those of sections whose names do not begin with "gram"; `None` for a folder.
+    /// The questions of sections whose names do not begin with "gram"; `None` for a folder.
     pub semantic: Option<Score>,
-    /// Those of sections whose names begin with "gram", as Google's set has it; `None` for a
+    /// The questions of sections whose names begin with "gram", as in Google's set; `None` for a
     /// folder.
     pub syntactic: Option<Score>,
-    /// Each section, or each file of a folder.
+    /// Each section of the file, or each file of the folder.
     pub sections: Vec<SectionScore>,
 }
 
 /// The score of a section.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SectionScore {
-    /// The section's name, or that of a folder's file without its extension.
+    /// The section's name, or the name of a folder's file without its extension.
     pub name: String,
-    /// Its score.
+    /// The section's score.
     #[serde(flatten)]
     pub score: Score,
 }
 
-/// How many questions were answered rightly.
+/// The number of questions and of correct answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Score {
-    /// Questions there are.
+    /// Number of questions.
     pub total: usize,
-    /// Questions whose words, and at least one answer, are among the vectors.
+    /// Questions whose three words and at least one answer have vectors.
     pub found: usize,
-    /// Questions that count.
+    /// Questions that count for the accuracy: those found, or all under a protocol that counts
+    /// unknown words.
     pub counted: usize,
-    /// By 3CosAdd; `None` when that was not asked for.
+    /// Answers by 3CosAdd; `None` when that was not asked for.
     #[serde(rename = "3cosadd")]
     pub add: Option<Answers>,
-    /// By 3CosMul; `None` when that was not asked for.
+    /// Answers by 3CosMul; `None` when that was not asked for.
     #[serde(rename = "3cosmul")]
     pub multiply: Option<Answers>,
 }
@@ -96,9 +97,9 @@ pub struct Score {
 /// The answers of one method.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Answers {
-    /// Right answers.
+    /// Number of correct answers.
     pub correct: usize,
-    /// Right answers in a question that counts, from 0 to 1; `None` where none counts.
+    /// Share of correct answers among the questions that count, from 0 to 1; `None` if none counts.
     pub accuracy: Option<f64>,
 }
 
@@ -133,7 +134,7 @@ impl AnalogySet {
         Ok(set)
     }
 
-    /// Lines of four words, in sections that begin with `: name`.
+    /// Reads lines of four words, in sections that begin with `: name`.
     fn read_google(&mut self, path: &Path, words: &mut Words) -> Result<()> {
         let text = input::read(path)?;
         for (number, line) in input::lines(&text, &["#", "//"]) {
@@ -164,8 +165,8 @@ impl AnalogySet {
         Ok(())
     }
 
-    /// Lines of a word and its answers; each pair of different lines is a question, the first
-    /// answer of the one line being its example.
+    /// Reads lines of a word and its answers. Each pair of different lines makes a question, in
+    /// which the first answer of the first line is the example.
     fn read_bats(&mut self, path: &Path, words: &mut Words) -> Result<()> {
         let text = input::read(path)?;
         let mut lines = Vec::new();
@@ -268,7 +269,7 @@ impl AnalogySet {
         }
     }
 
-    /// What came of every question.
+    /// Answers every question.
     fn verdicts(&self, matrix: &Matrix, found: &Found, options: &EvalOptions) -> Vec<Verdict> {
         let EvalOptions { protocol, .. } = options;
         let verdict = |question: &Question| {
@@ -318,14 +319,14 @@ impl AnalogySet {
     }
 }
 
-/// What came of a question.
+/// The result of a question.
 #[derive(Clone, Copy, Debug)]
 struct Verdict {
     found: bool,
     counts: bool,
-    /// Whether 3CosAdd was right.
+    /// Whether the answer by 3CosAdd was correct.
     add: bool,
-    /// Whether 3CosMul was right.
+    /// Whether the answer by 3CosMul was correct.
     multiply: bool,
 }
 
@@ -360,7 +361,7 @@ fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
-/// The `.txt` files of a folder and of those within it, in the order of their names.
+/// The `.txt` files in a folder and the folders below it, in the order of their names.
 fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut entries: Vec<fs::DirEntry> = fs::read_dir(folder)
         .and_then(Iterator::collect)
@@ -369,7 +370,7 @@ fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.path();
-        // A link to a folder is none here, so that no loop of links goes on forever.
+        // A link to a folder is not followed, so a loop of links does no harm.
         if entry
             .file_type()
             .map_err(Error::io("read", &path))?
@@ -448,8 +449,8 @@ mod tests {
     #[test]
     fn sections_and_totals_add_up() {
         let score = scored(GOOGLE, Protocol::Gensim, None);
-        // south points away from athens, for which 3CosMul divides by 0.001: it is the answer to
-        // athens:greece :: oslo.
+        // The word south points away from athens, for which 3CosMul divides by 0.001. So it is the
+        // answer to athens:greece :: oslo.
         let sections: Vec<_> = score
             .sections
             .iter()
@@ -475,7 +476,8 @@ mod tests {
         let score = scored(GOOGLE, Protocol::Gensim, Some(3));
         assert_eq!(counts(&score.total), (4, 0, 0, 0, 0));
         assert_eq!(scored(GOOGLE, Protocol::Gensim, Some(4)).total.found, 2);
-        // Even where unknown words count, nothing can be answered with no words at all.
+        // Even where unknown words count, a question whose words are all unknown cannot be
+        // answered.
         assert_eq!(
             counts(&scored(GOOGLE, Protocol::Hyperwords, Some(0)).total),
             (4, 0, 0, 0, 0)
@@ -484,15 +486,15 @@ mod tests {
 
     #[test]
     fn case_variants_of_a_question_are_no_answer_to_gensim_alone() {
-        // The answer nearest to norway is Norway: the right one to word2vec, which only leaves the
-        // first out.
+        // The answer nearest to norway is Norway. That is correct for word2vec, which leaves out
+        // only the lower-case word.
         let question = "athens greece norway norway\n";
         assert_eq!(counts(&scored(question, Protocol::Gensim, None).total).3, 0);
         assert_eq!(
             counts(&scored(question, Protocol::Word2vec, None).total).3,
             1
         );
-        // To hyperwords, Norway is another word, and not the answer.
+        // For hyperwords, Norway is another word and not the answer.
         assert_eq!(
             counts(&scored(question, Protocol::Hyperwords, None).total).3,
             0
@@ -501,7 +503,7 @@ mod tests {
 
     #[test]
     fn unknown_words_count_to_hyperwords_alone() {
-        // Paris gets the vector of the first word, athens, which may then be the answer itself.
+        // Paris gets the vector of the first word, athens, which may then itself be the answer.
         let text = "oslo norway unheard greece\nunheard greece oslo norway\noslo norway athens \
                     unheard\noslo norway unheard athens\n";
         assert_eq!(
@@ -544,8 +546,8 @@ mod tests {
             .map(|section| &*section.name)
             .collect();
         assert_eq!(names, ["E01 [capital]", "a"]);
-        // Of six questions, athens:greece :: oslo:norway can be asked; the other way round the
-        // example is unheard of.
+        // Only athens:greece :: oslo:norway of the six questions can be asked. In the other
+        // direction, the example is unknown.
         let sections: Vec<Score> = score.sections.iter().map(|section| section.score).collect();
         assert_eq!(
             (

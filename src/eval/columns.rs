@@ -1,16 +1,22 @@
-//! Which columns of a file of word pairs hold the words and people's score.
+//! Finds the columns of a file of word pairs: the two words, and people's score.
 //!
-//! The sets in use differ: the score follows the words or the part of speech, the judgements of
-//! single people stand before or after their mean, and columns have names or not. The score is the
-//! column that was asked for; else the one whose name says so; else the one that is the mean of
-//! those before or after it; else the only one of numbers. Where none of this decides, the first
-//! column of numbers is taken, and a note says so. Numbers before the words are looked at where
-//! none follow.
+//! The published sets differ. The score may follow the words or a part of speech. The judgements of
+//! single people may stand before or after their mean. Columns may have names or not.
+//!
+//! The score is the first of these that exists:
+//!
+//! 1. the column that was asked for,
+//! 2. the one whose name says so,
+//! 3. the one that is the mean of those before or after it,
+//! 4. the only one of numbers,
+//! 5. the first one of numbers, with a note that this was a guess.
+//!
+//! Numbers before the words are considered only if none follow.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// Parts of speech as such files have them, in lower case.
+/// Parts of speech as these files write them, in lower case.
 const PARTS_OF_SPEECH: [&str; 14] = [
     "a",
     "adj",
@@ -28,10 +34,10 @@ const PARTS_OF_SPEECH: [&str; 14] = [
     "verb",
 ];
 
-/// What the name of a column of means has in it, in lower case.
+/// Parts of the names of columns of means, in lower case.
 const MEANS: [&str; 3] = ["mean", "average", "avg"];
 
-/// What the name of a column of scores has in it, in lower case.
+/// Parts of the names of columns of scores, in lower case.
 const SCORES: [&str; 7] = [
     "score",
     "simlex",
@@ -42,23 +48,23 @@ const SCORES: [&str; 7] = [
     "human",
 ];
 
-/// What the name of a column has in it that says how far scores are apart.
+/// Parts of the names of columns of standard deviations, in lower case.
 const DEVIATIONS: [&str; 4] = ["sd(", "std", "stdev", "deviation"];
 
-/// Fewer lines after the first say little about what a column holds.
+/// With fewer lines than this after the first, the content of a column says little.
 const LEAST_LINES: usize = 2;
 
-/// A line as its columns.
+/// A line, split into columns.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
-    /// Of the line, from 1.
+    /// Number of the line, from 1.
     pub(super) number: usize,
     pub(super) cells: Vec<&'a str>,
 }
 
 impl<'a> Row<'a> {
-    /// Columns are separated by tabs if there are any, else by semicolons, else by commas, else by
-    /// spaces. A single comma is the decimal comma of a score.
+    /// Splits a line at tabs if it has any, else at semicolons, else at commas, else at spaces. A
+    /// single comma is taken for the decimal comma of a score.
     pub(super) fn new(number: usize, line: &'a str) -> Self {
         let separated =
             [('\t', 2), (';', 2), (',', 3)]
@@ -79,13 +85,12 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What stands between separators, without the quotes around it. A separator within quotes is text.
+/// The cells between separators, without the quotes around them. A separator within quotes is text.
 fn cells(line: &str, separator: char) -> Vec<&str> {
     let is_closed = line.matches('"').count().is_multiple_of(2);
     let (mut is_quoted, mut last) = (false, separator);
     let ends = |c: char| {
-        // A quote opens at the start of a cell, and once more where it is doubled to stand for
-        // itself.
+        // A quote opens at the start of a cell, and again where it is doubled to stand for itself.
         if c == '"' && is_closed && (is_quoted || last == separator || last == '"') {
             is_quoted = !is_quoted;
         }
@@ -99,30 +104,30 @@ fn cells(line: &str, separator: char) -> Vec<&str> {
         .collect()
 }
 
-/// A number, with a decimal point or a decimal comma.
+/// Parses a number with a decimal point or a decimal comma.
 pub(super) fn number(cell: &str) -> Option<f64> {
     cell.parse()
         .ok()
         .or_else(|| cell.replacen(',', ".", 1).parse().ok())
 }
 
-/// The columns of a file, from 0.
+/// The columns of a file, numbered from 0.
 #[derive(Debug, PartialEq)]
 pub(super) struct Columns {
     pub(super) words: [usize; 2],
     pub(super) score: usize,
     /// Whether the first line names the columns.
     pub(super) is_named: bool,
-    /// What there is to be said about the choice.
+    /// A sentence for the user if the choice was a guess.
     pub(super) note: Option<String>,
 }
 
 impl Columns {
-    /// The columns of a file of at least one line. `wanted` is the name or the number, from 1, of
-    /// the score's column.
+    /// Finds the columns of a file with at least one line. `wanted` is the name of the score's
+    /// column, or its number from 1.
     ///
     /// # Errors
-    /// In words, when the column that is wanted is not there.
+    /// A sentence for the user when the column `wanted` does not exist.
     pub(super) fn find(rows: &[Row], wanted: Option<&str>) -> Result<Self, String> {
         let body = if rows.len() > 1 { &rows[1..] } else { rows };
         let width = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
@@ -145,7 +150,7 @@ impl Columns {
             let cell = rows[0].cells.get(column);
             cell.is_some_and(|cell| number(cell).is_none() && cell.contains(char::is_alphabetic))
         };
-        // The raters may be named by numbers.
+        // The names of raters may be numbers.
         let names = numbers
             .iter()
             .chain([&first])
@@ -163,8 +168,7 @@ impl Columns {
                 ),
             },
         };
-        // A line whose score is a number is one of pairs, whatever stands for another number that
-        // is missing.
+        // A line whose score is a number is a pair, even if another number is missing in it.
         let is_named = named.is_some() || is_name(&first) || is_name(&score);
         Ok(Self {
             words,
@@ -259,7 +263,7 @@ fn by_name(numbers: &[usize], names: Option<&[&str]>) -> Option<usize> {
     only(&MEANS).or_else(|| only(&SCORES))
 }
 
-/// The one column of numbers that holds the mean of all those after it, or of all those before it.
+/// The one column of numbers that is the mean of all those after it, or of all those before it.
 fn by_mean(numbers: &[usize], body: &[Row]) -> Option<usize> {
     let is_mean = |&at: &usize| {
         let (before, after) = (0..at, at + 1..numbers.len());
@@ -274,7 +278,8 @@ fn by_mean(numbers: &[usize], body: &[Row]) -> Option<usize> {
         .map(|at| numbers[at])
 }
 
-/// Whether a column holds the mean of others, but for a line in twenty, as far as its decimals go.
+/// Whether a column is the mean of others, as exactly as its decimals allow. One line in twenty may
+/// differ.
 fn holds_mean(numbers: &[usize], at: usize, others: Range<usize>, body: &[Row]) -> bool {
     let decimals = |row: &Row| {
         row.cells
@@ -283,7 +288,7 @@ fn holds_mean(numbers: &[usize], at: usize, others: Range<usize>, body: &[Row]) 
             .map_or(0, |(_, d)| d.len())
     };
     let decimals = body.iter().map(decimals).max().unwrap_or(0);
-    // Some are cut off instead of rounded. Whole numbers would be near a mean too often.
+    // Some means are cut off instead of rounded. Whole numbers would be near a mean too often.
     let near = if decimals == 0 {
         1e-6
     } else {
@@ -301,7 +306,7 @@ fn holds_mean(numbers: &[usize], at: usize, others: Range<usize>, body: &[Row]) 
     20 * body.iter().filter(fits).count() >= 19 * body.len()
 }
 
-/// The note about a choice that nothing decides.
+/// The note about a guess.
 fn unsure(score: usize, numbers: usize, names: Option<&[&str]>) -> String {
     let name = names.map_or_else(String::new, |names| format!(" ({:?})", names[score]));
     format!(
@@ -323,8 +328,8 @@ mod tests {
         Columns::find(&rows, wanted)
     }
 
-    /// The columns of the words and the score, from 1, whether there are names, and whether there
-    /// is a note.
+    /// The columns of the words and the score, from 1; whether there are names; whether there is a
+    /// note.
     fn found(text: &str) -> (usize, usize, usize, bool, bool) {
         let Columns {
             words: [a, b],
@@ -351,7 +356,7 @@ mod tests {
                 "w1;w2;A;B;C;D\na;b;10;0;9;6.33\nc;d;1;2;0;1\ne;f;2;9;10;7\n",
                 (1, 2, 6, true, false),
             ),
-            // And after it, some of them missing.
+            // Raters after their mean, some of them missing.
             (
                 "Word 1,Word 2,Human (mean),1,2,3\na,b,6.33,10,0,9\nc,d,1,1,2,0\n",
                 (1, 2, 3, true, false),
@@ -369,7 +374,7 @@ mod tests {
                 "word1\tword2\tPOS\tSimLex999\tconc(w1)\tSD(SimLex)\na\tb\tA\t1.58\t2.72\t0.9\nc\td\tN\t9\t5\t1\n",
                 (1, 2, 4, true, false),
             ),
-            // One after each word, and a number before them.
+            // A part of speech after each word, and a number before them.
             (
                 "old n new n 1.5\nhot a cold a 2\nsun n day n 3\n",
                 (1, 3, 5, false, false),

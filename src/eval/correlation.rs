@@ -1,10 +1,12 @@
 //! Spearman's and Pearson's correlation.
 
-/// Pearson's correlation of two series, from -1 to 1; `None` with fewer than two values, where one
-/// never changes, or where the squares of differences are beyond f64.
+/// Pearson's correlation of two series, from -1 to 1.
+///
+/// It is `None` for fewer than two values, for a series that never changes, and when squares of
+/// differences exceed f64.
 ///
 /// # Panics
-/// When the series are not of one length.
+/// When the lengths of the series differ.
 pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
     assert_eq!(a.len(), b.len(), "the series have one length");
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -16,17 +18,17 @@ pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
         square_a += a * a;
         square_b += b * b;
     }
-    // One that never changes may have a mean that is off by a rounding, and squares that are not 0.
+    // The mean of a constant series may be off by a rounding, so its squares may not be 0.
     let changes = |values: &[f64]| values.iter().any(|value| value != &values[0]);
     let squares = square_a.sqrt() * square_b.sqrt();
     (changes(a) && changes(b) && squares.is_normal()).then(|| (both / squares).clamp(-1.0, 1.0))
 }
 
-/// Spearman's correlation: Pearson's of the ranks, equal values having the mean of the ranks they
-/// take up.
+/// Spearman's correlation: Pearson's correlation of the ranks. Equal values get the mean of their
+/// ranks.
 ///
 /// # Panics
-/// When the series are not of one length.
+/// When the lengths of the series differ.
 pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     pearson(&ranks(a), &ranks(b))
 }

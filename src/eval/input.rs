@@ -1,4 +1,4 @@
-//! Evaluation files as lines.
+//! Evaluation files, read as lines.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,10 +8,11 @@ use crate::error::{Error, Result};
 use crate::quantity;
 use crate::text::{MARK, utf8_text};
 
-/// No evaluation set is nearly as large: one that is was named by mistake.
+/// The largest file, in bytes. No evaluation set is nearly as large, so a larger file was named by
+/// mistake.
 const MOST_BYTES: u64 = 1 << 28;
 
-/// The text of a file in UTF-8 or UTF-16, without the byte order mark that it may begin with.
+/// The text of a file in UTF-8 or UTF-16, without the byte order mark at its start.
 pub(super) fn read(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(Error::io("open", path))?;
@@ -40,8 +41,8 @@ pub(super) fn read(path: &Path) -> Result<String> {
     })
 }
 
-/// The lines with their numbers from 1, but for empty ones and comments, without byte order marks
-/// at their ends.
+/// The lines with their numbers, from 1, without byte order marks at their ends. Empty lines and
+/// comments are skipped.
 pub(super) fn lines<'a>(
     text: &'a str,
     comments: &'a [&str],
@@ -56,7 +57,7 @@ pub(super) fn lines<'a>(
         })
 }
 
-/// What is wrong with a line.
+/// The error for a faulty line.
 pub(super) fn wrong_line(path: &Path, line: usize, why: String) -> Error {
     Error::Format {
         path: path.to_owned(),
@@ -65,7 +66,7 @@ pub(super) fn wrong_line(path: &Path, line: usize, why: String) -> Error {
     }
 }
 
-/// What is wrong with a whole file.
+/// The error for a faulty file.
 pub(super) fn wrong(path: &Path, why: String) -> Error {
     Error::Format {
         path: path.to_owned(),
@@ -74,7 +75,7 @@ pub(super) fn wrong(path: &Path, why: String) -> Error {
     }
 }
 
-/// The error of a folder where a file was expected.
+/// The error for a folder in the place of a file.
 pub(super) fn is_folder(path: &Path, why: &str) -> Error {
     Error::io("read", path)(io::Error::new(io::ErrorKind::IsADirectory, why.to_owned()))
 }

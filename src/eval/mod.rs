@@ -1,8 +1,8 @@
-//! How good vectors are: similarity of word pairs against people's judgements, and analogies.
+//! Evaluation of vectors: word pairs against people's judgement of similarity, and analogies.
 //!
-//! [`Sets`] reads the evaluation files once; [`Sets::evaluate`] then scores any vectors, of a file
-//! or in the middle of training. What counts as the same word, and what becomes of words without a
-//! vector, is the [`Protocol`]'s to say.
+//! [`Sets`] reads the evaluation files once. [`Sets::evaluate`] then scores any vectors, from a
+//! file or in the middle of training. The [`Protocol`] decides how words are compared, and how
+//! words without a vector count.
 //!
 //! ```
 //! use w2v_gpu::eval::{EvalOptions, Protocol, Sets};
@@ -56,16 +56,19 @@ pub struct Sets {
 impl Sets {
     /// Reads files of word pairs, and files or BATS folders of analogies.
     ///
-    /// A line of pairs is `word word score`, separated by tabs, semicolons, commas or spaces, with
-    /// any further columns; lines that begin with `#` are comments, and the first other line may
-    /// name the columns. The score is the column of [`EvalOptions::score_column`], or the one that
-    /// looks it: see [`Sets::notes`]. Analogies are four words a line, with `: name` before every
-    /// section, or a folder of `.txt` files of lines `word answer/answer/...`.
+    /// A file of pairs has lines `word word score`, separated by tabs, semicolons, commas or
+    /// spaces, with any further columns. Lines that begin with `#` are comments, and the first
+    /// other line may name the columns. The score is [`EvalOptions::score_column`], or the column
+    /// that looks most like one; see [`Sets::notes`].
+    ///
+    /// A file of analogies has four words a line, and `: name` before every section. A folder of
+    /// analogies has `.txt` files with lines `word answer/answer/...`.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] when a file cannot be read; [`crate::Error::Format`] with the line that
-    /// does not follow its format, or when a file holds nothing; [`crate::Error::Setting`] when a
-    /// file has no column of that name or number.
+    /// - [`crate::Error::Io`] when a file cannot be read.
+    /// - [`crate::Error::Format`] for a line that does not follow its format, and for an empty
+    ///   file.
+    /// - [`crate::Error::Setting`] when a file lacks the column asked for.
     pub fn read(pairs: &[PathBuf], analogies: &[PathBuf], options: EvalOptions) -> Result<Self> {
         let mut words = words::Words::new(options.protocol);
         let column = options.score_column.as_deref();
@@ -85,23 +88,24 @@ impl Sets {
         })
     }
 
-    /// What there is to be said about how files were read: where the column of the score was no
-    /// more than a guess.
+    /// Sentences for the user about files in which the column of the score was a guess.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.pairs.iter().filter_map(pairs::PairSet::note)
     }
 
-    /// Whether there is nothing to score by.
+    /// Whether there are no evaluation files.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty() && self.analogies.is_empty()
     }
 
-    /// Scores vectors: row `id` of the matrix belongs to word `id`, the most frequent word first.
+    /// Scores vectors. Row `id` of the matrix belongs to word `id`, and the most frequent word
+    /// comes first.
     ///
-    /// The result is the same for any number of threads; the work is done by rayon's current pool.
+    /// The work is done by rayon's current pool. The result does not depend on the number of
+    /// threads.
     ///
     /// # Panics
-    /// When there are not as many words as rows.
+    /// When the numbers of words and rows differ.
     pub fn evaluate(&self, vocab: &Vocab, matrix: &Matrix) -> Evaluation {
         assert_eq!(vocab.len(), matrix.rows(), "every row has a word");
         let protocol = self.options.protocol;
@@ -134,17 +138,17 @@ impl Sets {
 /// The scores of vectors on all files of a [`Sets`], in the order given.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// How it was done.
+    /// The options that the scores were computed with.
     #[serde(flatten)]
     pub options: EvalOptions,
-    /// One for each file of word pairs.
+    /// One score for each file of word pairs.
     pub pairs: Vec<PairScore>,
-    /// One for each file or folder of analogies.
+    /// One score for each file or folder of analogies.
     pub analogies: Vec<AnalogyScore>,
 }
 
 impl Evaluation {
-    /// The score of each file with how much of it was found, in the order given.
+    /// The score of each file, and how much of the file was found, in the order given.
     pub fn scores(&self) -> Vec<NamedScore> {
         let name = |file: &Path| {
             file.file_stem()

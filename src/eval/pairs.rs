@@ -1,5 +1,5 @@
 //! Word pairs with people's judgement of their similarity: WordSim-353, SimLex-999, MEN, RareWords
-//! and the like.
+//! and others.
 
 use std::path::{Path, PathBuf};
 
@@ -20,33 +20,33 @@ pub(super) struct PairSet {
     pairs: Vec<([u32; 2], f64)>,
     /// The column of the scores, from 1.
     score_column: usize,
-    /// What there is to be said about its choice.
+    /// A sentence for the user if that column was a guess.
     note: Option<String>,
 }
 
-/// How well the cosines of word pairs follow people's judgement.
+/// The correlation of cosines with people's judgement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairScore {
     /// The file of the pairs.
     pub file: PathBuf,
-    /// The column that people's scores were taken from, from 1.
+    /// The column of people's scores, from 1.
     pub score_column: usize,
-    /// Words that both of a pair were looked up among.
+    /// Number of words among which the pairs were looked up.
     pub among: usize,
     /// Pairs in the file.
     pub total: usize,
-    /// Pairs with both words among the vectors.
+    /// Pairs with vectors for both words.
     pub found: usize,
-    /// Spearman's correlation of ranks, -1 to 1; `None` where fewer than two different values are
-    /// on a side.
+    /// Spearman's rank correlation, from -1 to 1; `None` if one side has fewer than two different
+    /// values.
     pub spearman: Option<f64>,
-    /// Pearson's correlation, likewise.
+    /// Pearson's correlation, from -1 to 1; `None` if one side has fewer than two different values.
     pub pearson: Option<f64>,
 }
 
 impl PairSet {
-    /// Reads a file whose score is in the column `wanted`, by name or by number from 1, or else in
-    /// the one that looks it.
+    /// Reads a file. `wanted` is the score's column, by name or by number from 1; without it, the
+    /// column that looks most like a score is taken.
     pub(super) fn read(
         path: &Path,
         wanted: Option<&str>,
@@ -99,7 +99,7 @@ impl PairSet {
         })
     }
 
-    /// What there is to be said about how the file was read.
+    /// A sentence for the user if the score's column was a guess.
     pub(super) fn note(&self) -> Option<String> {
         self.note
             .as_ref()
@@ -133,7 +133,7 @@ impl PairSet {
     }
 }
 
-/// The words and the score of a line, or what is wrong with it.
+/// The words and the score of a line, or the reason why it is wrong.
 fn pair<'a>(row: &Row<'a>, columns: &Columns) -> Result<([&'a str; 2], f64), String> {
     let cell = |column: usize, what: &str| {
         row.cells

@@ -1,10 +1,10 @@
-//! What three tools do about case and unknown words.
+//! How three tools treat case and unknown words in evaluations.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-/// The tool whose treatment of case and of words without a vector is followed.
+/// The tool whose treatment of case and unknown words is followed. An unknown word has no vector.
 ///
 /// | | gensim 4 | word2vec's `compute-accuracy` | hyperwords |
 /// |---|---|---|---|
@@ -18,15 +18,20 @@ use serde::Serialize;
 /// | the best answer | | must score above 0 | |
 /// | 3CosMul's ε | 1e-6 | 1e-3 (it has none; the method's paper) | 0.01, as it adds it to (1 + cosine) / 2 |
 ///
-/// Of several words that are equal in upper case the first, which is the most frequent, gives the
-/// vector. Sources: `evaluate_word_pairs`, `evaluate_word_analogies` and `most_similar_cosmul` of
-/// gensim's `KeyedVectors`; `compute-accuracy.c` (30,000 words are what word2vec's demos ask it
-/// for); `ws_eval.py` and `analogy_eval.py` of Levy and Goldberg's hyperwords.
+/// When several words are equal in upper case, the first one gives the vector, which is the most
+/// frequent.
 ///
-/// Three oddities are left out. gensim looks at the five best answers only, so that it could run
-/// out of them if all were case variants of the question. hyperwords sorts the scores of pairs as
-/// text, "10.0" before "9.0". And it gives an analogy's own words the score 0 instead of leaving
-/// them out, which matters only if all others score below.
+/// Sources: `evaluate_word_pairs`, `evaluate_word_analogies` and `most_similar_cosmul` of gensim's
+/// `KeyedVectors`; `compute-accuracy.c` (word2vec's demos ask it for 30,000 words); `ws_eval.py`
+/// and `analogy_eval.py` of Levy and Goldberg's hyperwords.
+///
+/// Three oddities are not imitated:
+///
+/// - gensim looks at the five best answers only. It could run out of them if all were case variants
+///   of the question's words.
+/// - hyperwords sorts the scores of pairs as text, "10.0" before "9.0".
+/// - hyperwords gives an analogy's own words the score 0 instead of leaving them out. This matters
+///   only if all other words score below 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
@@ -41,7 +46,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// A word of an evaluation file, in the form in which it is looked up.
+    /// The form in which a word of an evaluation file is looked up.
     pub(super) fn fold_question(self, word: &str) -> Cow<'_, str> {
         match self {
             Self::Hyperwords => word.to_lowercase().into(),
@@ -49,7 +54,7 @@ impl Protocol {
         }
     }
 
-    /// A word of the vectors, in the form in which it is found.
+    /// The form in which a word of the vectors is found.
     pub(super) fn fold_vector(self, word: &str) -> Cow<'_, str> {
         match self {
             Self::Gensim => word.to_uppercase().into(),
@@ -58,12 +63,12 @@ impl Protocol {
         }
     }
 
-    /// Pairs are looked up among that many of the first words; `None` for all.
+    /// How many of the first words pairs are looked up among; `None` for all.
     pub(super) fn pair_words(self) -> Option<usize> {
         matches!(self, Self::Gensim).then_some(300_000)
     }
 
-    /// Analogies are asked and answered among that many of the first words; `None` for all.
+    /// How many of the first words analogies are asked and answered among; `None` for all.
     fn analogy_words(self) -> Option<usize> {
         match self {
             Self::Gensim => Some(300_000),
@@ -72,17 +77,17 @@ impl Protocol {
         }
     }
 
-    /// Whether pairs and analogies with unknown words count instead of being skipped.
+    /// Whether pairs and analogies with unknown words count. If not, they are skipped.
     pub(super) fn counts_unknown(self) -> bool {
         matches!(self, Self::Hyperwords)
     }
 
-    /// Whether no word that equals a question's word but for its case may be the answer.
+    /// Whether a case variant of a question's word is excluded as an answer.
     pub(super) fn excludes_variants(self) -> bool {
         matches!(self, Self::Gensim)
     }
 
-    /// The best answer must score above this.
+    /// The score that the best answer must exceed.
     pub(super) fn floor(self) -> f32 {
         if matches!(self, Self::Word2vec) {
             0.0
@@ -91,7 +96,7 @@ impl Protocol {
         }
     }
 
-    /// Added to 3CosMul's denominator.
+    /// The ε that is added to 3CosMul's denominator.
     pub(super) fn epsilon(self) -> f32 {
         match self {
             Self::Gensim => 1e-6,
@@ -101,8 +106,8 @@ impl Protocol {
     }
 }
 
-/// How the answer `x` to "a is to b as c is to x" is scored; `s` is the cosine, and `s'` is (1 + s)
-/// / 2.
+/// The score of an answer `x` to "a is to b as c is to x"; `s` is the cosine, and `s'` is (1 + s) /
+/// 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Method {
@@ -133,19 +138,19 @@ impl Method {
 /// How to evaluate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EvalOptions {
-    /// The treatment of case and unknown words.
+    /// The tool whose treatment of case and unknown words is followed.
     pub protocol: Protocol,
-    /// How analogies are scored.
+    /// How the answers to analogies are scored.
     pub method: Method,
-    /// Analogies are asked and answered among that many of the first words; `None` for all.
+    /// How many of the first words analogies are asked and answered among; `None` for all.
     pub restrict_vocab: Option<usize>,
-    /// The column of people's scores in files of word pairs, by its name or its number from 1;
-    /// `None` for the one that looks it.
+    /// The column of people's scores in files of word pairs, by its name or its number from 1.
+    /// `None` takes the column that looks most like a score.
     pub score_column: Option<String>,
 }
 
 impl EvalOptions {
-    /// What the protocol's tool does unless told otherwise, with 3CosAdd.
+    /// The defaults of the protocol's tool, with 3CosAdd.
     pub fn of(protocol: Protocol) -> Self {
         let restrict_vocab = protocol.analogy_words();
         Self {

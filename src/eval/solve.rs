@@ -1,11 +1,13 @@
-//! Analogies answered: for every question, the best of all candidate words.
+//! Answers analogies: finds the best of all candidate words for every question.
 //!
-//! Many questions share few words, and the score of a candidate needs no more than its cosines with
-//! them. So the candidates are taken in blocks: one product of matrices gives the cosines of a
-//! block with all words, and each question combines three rows of it. Only the best answer so far
-//! is kept. Blocks are the same for any number of threads, and equal scores go to the lower id, so
-//! that the answers are the same too. (Another kind of processor may round a cosine otherwise, and
-//! so turn a race that is as good as tied.)
+//! Many questions share few words, and the score of a candidate needs only its cosines with those
+//! words. So the candidates are taken in blocks. One matrix product gives the cosines of a block
+//! with all words, and each question combines three rows of it. Only the best answer so far is
+//! kept.
+//!
+//! Blocks are the same for any number of threads, and equal scores go to the lower id. So the
+//! answers are the same for any number of threads. Another kind of processor may round a cosine
+//! differently, and so decide a near tie in another way.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -15,23 +17,24 @@ use super::EvalOptions;
 use crate::model::Matrix;
 use crate::vectors::similarity::to_unit;
 
-/// Candidates in a block: the cosines of the 905 words of Google's set with them stay in a core's
-/// cache.
+/// Candidates in a block. The cosines of a block with the 905 words of Google's set stay in a
+/// core's cache.
 const BLOCK: usize = 256;
 
-/// Questions at a time, which bounds the memory that each thread takes.
+/// Questions that are worked on at once. This bounds the memory of each thread.
 const QUESTIONS: usize = 1 << 14;
 
-/// "a is to b as c is to ?"
+/// A question "a is to b as c is to ?".
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     /// The rows of a, b and c.
     pub(super) rows: [u32; 3],
-    /// Candidates that are no answer.
+    /// Candidates that are not allowed as answers.
     pub(super) excluded: [&'a [u32]; 3],
 }
 
-/// The best candidate by each method; `None` where none scores, or the method was not asked for.
+/// The best candidate by each method; `None` if none scores high enough, or the method was not
+/// asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Best {
     pub(super) add: Option<u32>,
@@ -94,7 +97,7 @@ impl Leader {
     }
 }
 
-/// For each question the leaders by 3CosAdd and 3CosMul.
+/// For each question, the leaders by 3CosAdd and by 3CosMul.
 type Leaders = Vec<[Leader; 2]>;
 
 fn merged(mut a: Leaders, b: Leaders) -> Leaders {
@@ -109,18 +112,18 @@ struct Chunk<'a> {
     matrix: &'a Matrix,
     questions: &'a [Asked<'a>],
     options: &'a EvalOptions,
-    /// The unit vectors of the questions' different words.
+    /// The unit vectors of the different words of these questions.
     units: Vec<f32>,
-    /// Where the vectors of a, b and c of each question are among those.
+    /// For each question, the indices of a, b and c among these words.
     places: Vec<[usize; 3]>,
 }
 
-/// What a thread works with.
+/// The buffers of a thread.
 struct Scratch {
     leaders: Leaders,
     /// The unit vectors of a block.
     block: Vec<f32>,
-    /// A row of a block's cosines for each of the questions' words.
+    /// The cosines of a block: one row for each word of the questions.
     cosines: Vec<f32>,
     scores: [f32; BLOCK],
 }
@@ -167,7 +170,7 @@ impl<'a> Chunk<'a> {
         vec![[Leader::NONE; 2]; self.questions.len()]
     }
 
-    /// Lets the candidates of a block compete for every question.
+    /// Compares the candidates of a block with the leaders of every question.
     fn try_block(&self, rows: std::ops::Range<usize>, scratch: &mut Scratch) {
         let Scratch {
             leaders,
@@ -209,7 +212,7 @@ impl<'a> Chunk<'a> {
 }
 
 impl Asked<'_> {
-    /// Takes the candidates that are no answer out of the competition.
+    /// Lowers the scores of excluded candidates so that they cannot win.
     fn exclude(&self, scores: &mut [f32], first: usize) {
         for &row in self.excluded.into_iter().flatten() {
             if let Some(score) = (row as usize)
@@ -222,7 +225,7 @@ impl Asked<'_> {
     }
 }
 
-/// The first of the highest scores above `floor`; `first` is the row of the first.
+/// The first of the highest scores above `floor`. The scores belong to the rows from `first` on.
 fn leader(scores: &[f32], first: usize, floor: f32) -> Leader {
     let higher = |a: f32, b: f32| if b > a { b } else { a };
     let mut lanes = [floor; 16];
@@ -240,8 +243,8 @@ fn leader(scores: &[f32], first: usize, floor: f32) -> Leader {
     }
 }
 
-/// The dot products of all rows of `words` with all of `block`: a row of `products` for each of the
-/// former.
+/// The dot products of all rows of `words` with all rows of `block`. `products` has one row for
+/// each word.
 fn product(words: &[f32], block: &[f32], dim: usize, products: &mut [f32]) {
     let (rows, columns) = (words.len() / dim, block.len() / dim);
     let words = ArrayView2::from_shape((rows, dim), words).expect("whole rows of words");
@@ -276,7 +279,7 @@ mod tests {
         )
     }
 
-    /// The scores of all candidates by the formulas, in f64, were every cosine in their favour by
+    /// The scores of all candidates by the formulas in f64, if every cosine were in their favour by
     /// `slack`.
     fn scores(
         matrix: &Matrix,
@@ -307,7 +310,7 @@ mod tests {
         ]
     }
 
-    /// Compares the answers with the formulas, and with those that other numbers of threads give.
+    /// Compares the answers with the formulas, and with the answers of other numbers of threads.
     fn check(matrix: &Matrix, candidates: usize, questions: &[Asked], protocol: Protocol) {
         let found = solved(matrix, candidates, questions, protocol);
         for threads in [1, 3] {
@@ -377,7 +380,7 @@ mod tests {
 
     #[test]
     fn equal_scores_go_to_the_lower_id() {
-        // Rows 0 to 2 ask; all others are one direction, over several blocks.
+        // Rows 0 to 2 ask. All other rows have one direction, over several blocks.
         let mut values = vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
         values.extend((0..2000).flat_map(|_| [2.0, 3.0]));
         let matrix = Matrix::from_values(2, values);
@@ -425,8 +428,8 @@ mod tests {
             [none]
         );
         assert_eq!(solved(&matrix, 0, &asked(&[]), Protocol::Gensim), [none]);
-        // What is left, (1, -2), has the cosines .45, -.54 and -.89: it scores -1.88, which is no
-        // answer to word2vec.
+        // The other word, (1, -2), has the cosines .45, -.54 and -.89. It scores -1.88, which is no
+        // answer for word2vec.
         let matrix = Matrix::from_values(2, vec![1.0, 0.0, -1.0, 0.1, 0.0, 1.0, 0.5, -1.0]);
         let asked = [Asked {
             rows: [0, 1, 2],

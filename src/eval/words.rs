@@ -1,9 +1,9 @@
-//! The words of evaluation files, and the rows of a matrix they have.
+//! The words of evaluation files, and their rows in a matrix.
 
 use super::Protocol;
 use crate::vocab::Vocab;
 
-/// No row, or no word of the files.
+/// Stands for a missing row, or for a word that no evaluation file has.
 const NONE: u32 = u32::MAX;
 
 /// The different words of all evaluation files, numbered, in the form in which the protocol looks
@@ -22,14 +22,14 @@ impl Words {
         }
     }
 
-    /// The number of a word, which is new or has come before.
+    /// The number of a word. A new word gets the next number.
     pub(super) fn number(&mut self, word: &str) -> u32 {
         let word = self.protocol.fold_question(word);
         self.words.push(&word, 0);
         self.words.id(word.as_bytes()).expect("the word was pushed")
     }
 
-    /// Looks all words up among the first `limit` words of a vocabulary.
+    /// Looks up all words among the first `limit` words of a vocabulary.
     pub(super) fn find(&self, vocab: &Vocab, limit: Option<usize>) -> Found {
         let number = |word: &str| {
             self.words
@@ -62,33 +62,33 @@ impl Words {
     }
 }
 
-/// Which rows the words of evaluation files have, and the other way round.
+/// The rows of each word of the evaluation files, and the word of each row.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// By row: the number of its word, if the files have it.
+    /// For each row: the number of its word, if the files have it.
     numbers: Vec<u32>,
-    /// By word: where its rows begin.
+    /// For each word: where its rows begin in the list of rows.
     starts: Vec<usize>,
     rows: Vec<u32>,
 }
 
 impl Found {
-    /// The rows looked among.
+    /// Number of rows that were searched.
     pub(super) fn searched(&self) -> usize {
         self.numbers.len()
     }
 
-    /// All rows of a word, ascending: more than one where the protocol ignores case.
+    /// All rows of a word, ascending. There are several if the protocol ignores case.
     pub(super) fn rows(&self, word: u32) -> &[u32] {
         &self.rows[self.starts[word as usize]..self.starts[word as usize + 1]]
     }
 
-    /// The row that gives a word its vector: the first.
+    /// The row that gives a word its vector, which is its first.
     pub(super) fn row(&self, word: u32) -> Option<u32> {
         self.rows(word).first().copied()
     }
 
-    /// The word of a row, if the files have it.
+    /// The number of a row's word, if the files have it.
     pub(super) fn word(&self, row: u32) -> Option<u32> {
         Some(self.numbers[row as usize]).filter(|&word| word != NONE)
     }

@@ -1,4 +1,4 @@
-//! A run written down: as a record, for TensorBoard, and as a page.
+//! Records of a run: a file of JSON lines, event files for TensorBoard, and an HTML page.
 
 pub mod log;
 pub mod page;

@@ -1,4 +1,4 @@
-//! Event files for TensorBoard: scalars over steps, as protocol buffers in TFRecord frames.
+//! Event files for TensorBoard: scalars by step, as protocol buffers in TFRecord frames.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use prost::Message;
 
 use crate::error::{Error, Result};
 
-/// TensorBoard's `Event`, as far as scalars need it.
+/// TensorBoard's `Event`, with the fields that scalars need.
 #[derive(Clone, PartialEq, Message)]
 struct Event {
     /// Seconds since 1970.
@@ -41,7 +41,7 @@ struct Summary {
 struct Scalar {
     #[prost(string, tag = "1")]
     tag: String,
-    // Part of a oneof there: a value of 0 has to be written too.
+    // The field is part of a oneof in TensorBoard's schema, so a value of 0 has to be written too.
     #[prost(float, optional, tag = "2")]
     simple_value: Option<f32>,
 }
@@ -52,20 +52,22 @@ struct SessionLog {
     status: i32,
 }
 
-/// `SessionLog.status` at the start of a run: TensorBoard then drops what the folder's earlier
-/// files have from that step on.
+/// `SessionLog.status` at the start of a run. It makes TensorBoard drop what earlier files of the
+/// folder have from that step on.
 const STARTED: i32 = 1;
 
-/// An event file that grows with a run.
+/// An event file that grows during a run.
 #[derive(Debug)]
 pub struct EventFile<W = File> {
     out: W,
 }
 
 impl EventFile {
-    /// A new event file in a folder, which is made if it is not there; also says the file's path. A
-    /// run that begins anew has `first_step` 0, and takes the place of the folder's earlier runs; a
-    /// resumed one goes on from that step.
+    /// Creates an event file in a folder, and the folder if it does not exist. Also returns the
+    /// file's path.
+    ///
+    /// A new run has `first_step` 0 and takes the place of the folder's earlier runs. A resumed run
+    /// continues from its `first_step`.
     ///
     /// # Errors
     /// [`Error::Io`] when the folder or the file cannot be written.
@@ -78,10 +80,10 @@ impl EventFile {
 }
 
 impl<W: Write> EventFile<W> {
-    /// Begins an event file whose first scalars are those of `first_step`.
+    /// Begins an event file whose first scalars belong to `first_step`.
     ///
     /// # Errors
-    /// What the file system reported.
+    /// Any error of `out`.
     pub fn begin(out: W, first_step: u64) -> io::Result<Self> {
         let mut file = Self { out };
         file.put(0, What::FileVersion("brain.Event:2".to_owned()))?;
@@ -89,10 +91,10 @@ impl<W: Write> EventFile<W> {
         Ok(file)
     }
 
-    /// Adds scalars, each with its tag, at a step.
+    /// Adds scalars at a step. Each has a tag.
     ///
     /// # Errors
-    /// What the file system reported.
+    /// Any error of the file.
     pub fn scalars<'a>(
         &mut self,
         step: u64,
@@ -121,10 +123,10 @@ impl<W: Write> EventFile<W> {
     }
 }
 
-/// A file with a name that no other in the folder has.
+/// A file with a name that no other file in the folder has.
 fn create_new(folder: &Path) -> Result<(File, PathBuf)> {
-    // TensorBoard reads the files of a folder in the order of their names, and knows them by
-    // "tfevents".
+    // TensorBoard recognises files by "tfevents" in their names, and reads them in the order of
+    // their names.
     let (seconds, process) = (now() as u64, std::process::id());
     let mut number = 0;
     loop {
@@ -151,7 +153,7 @@ fn frame(data: &[u8]) -> Vec<u8> {
     [&length[..], &masked_crc(&length), data, &masked_crc(data)].concat()
 }
 
-/// CRC-32C, turned and shifted so that the checksum of data that hold checksums stays a good one.
+/// CRC-32C, rotated and shifted. Without this, checksums of data that contain checksums are weak.
 fn masked_crc(data: &[u8]) -> [u8; 4] {
     crc32c::crc32c(data)
         .rotate_right(15)
@@ -163,7 +165,7 @@ fn masked_crc(data: &[u8]) -> [u8; 4] {
 mod tests {
     use super::*;
 
-    /// An event of two scalars as TensorBoard's own Python code encodes it, in its frame.
+    /// An event of two scalars, encoded and framed by TensorBoard's own Python code.
     const RECORD: [&[u8]; 4] = [
         b"\x25\0\0\0\0\0\0\0",
         b"\xea\xbc\x36\xf3",
@@ -190,7 +192,7 @@ mod tests {
         assert_eq!(Event::decode(RECORD[2]).unwrap(), event);
     }
 
-    /// Splits frames by their lengths, checking what can be checked without the checksums.
+    /// Splits frames by their lengths and checks everything but the checksums.
     fn events(mut bytes: &[u8]) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some((length, rest)) = bytes.split_first_chunk::<8>() {

@@ -1,12 +1,19 @@
 //! Draws from a fixed discrete distribution in constant time.
+//!
+//! ```
+//! use w2v_gpu::sampling::AliasTable;
+//!
+//! let noise = AliasTable::noise(&[100, 10, 1], 0.75);
+//! assert!(noise.outcome(0x0123_4567_89ab_cdef) < 3);
+//! ```
 
 use super::below;
 
-/// Walker's alias table in Vose's construction: a column for each outcome, each shared by at most
-/// two outcomes.
+/// Walker's alias table in Vose's construction: a column for each outcome. At most two outcomes
+/// share a column.
 ///
-/// A draw reads one column, 8 bytes. (Vose 1991, "A linear algorithm for generating random numbers
-/// with a given distribution".)
+/// A draw reads one column, which has 8 bytes. (Vose 1991, "A linear algorithm for generating
+/// random numbers with a given distribution".)
 #[derive(Clone, Debug)]
 pub struct AliasTable {
     columns: Vec<Column>,
@@ -16,12 +23,12 @@ pub struct AliasTable {
 struct Column {
     /// The column's own outcome is taken when 32 random bits do not exceed this.
     threshold: u32,
-    /// The other outcome.
+    /// The other outcome of this column.
     alias: u32,
 }
 
 impl AliasTable {
-    /// A table for weights that are finite, not negative, not all zero, and fewer than 2^32.
+    /// A table for fewer than 2^32 weights. They must be finite and not negative, and not all zero.
     pub fn new(weights: impl IntoIterator<Item = f64>) -> Self {
         let mut share: Vec<f64> = weights.into_iter().collect();
         let total: f64 = share.iter().sum();
@@ -52,17 +59,17 @@ impl AliasTable {
                 small.push(give);
             }
         }
-        // Whatever is left is full up to rounding and keeps its own outcome.
+        // The columns that are left are full except for rounding, and keep their own outcomes.
         Self { columns }
     }
 
-    /// The noise distribution of negative sampling: counts raised to `exponent` (0.75 in word2vec,
-    /// Mikolov et al. 2013).
+    /// The noise distribution of negative sampling: counts raised to `exponent`, which is 0.75 in
+    /// word2vec (Mikolov et al. 2013).
     pub fn noise(counts: &[u64], exponent: f64) -> Self {
         Self::new(counts.iter().map(|&count| (count as f64).powf(exponent)))
     }
 
-    /// The outcome that 64 random bits stand for.
+    /// The outcome that 64 random bits select.
     #[inline]
     pub fn outcome(&self, bits: u64) -> u32 {
         let own = below(self.columns.len() as u32, (bits >> 32) as u32);
@@ -103,8 +110,8 @@ mod tests {
     }
 
     proptest! {
-        /// The probability that the table gives to an outcome, added up over its columns, is the
-        /// outcome's share.
+        /// Added up over its columns, the probability that the table gives to an outcome is the
+        /// outcome's share of the weights.
         #[test]
         fn the_table_holds_the_distribution(weights in prop::collection::vec(0.0f64..1e6, 1..200)) {
             let total: f64 = weights.iter().sum();

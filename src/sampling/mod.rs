@@ -1,5 +1,12 @@
-//! Random draws: the counter-based generator, noise words and the subsampling of frequent words;
-//! and the tree that takes the place of draws in hierarchical softmax.
+//! Random draws: the counter-based generator, noise words, and the subsampling of frequent words.
+//!
+//! ```
+//! use rand::Rng;
+//! use w2v_gpu::sampling::{Key, Stream};
+//!
+//! let key = Key::new(1, 0, Stream::Windows);
+//! assert_eq!(key.at(7).next_u64(), key.at(7).next_u64());
+//! ```
 
 mod alias;
 mod rng;

@@ -1,27 +1,27 @@
-//! A counter-based generator: every draw is a function of (seed, epoch, position), not of the draws
-//! before it.
+//! A counter-based generator: every draw is a function of (seed, epoch, position), and does not
+//! depend on earlier draws.
 //!
-//! Batches are then the same for any number of threads, any engine, and after a resume.
+//! Batches are therefore the same for any number of threads, on any engine, and after a resume.
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
 
-/// What a draw is for; streams of different purposes are unrelated.
+/// The purpose of a draw. Streams of different purposes are unrelated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// The first values of W, by row.
     Init,
     /// The order in which blocks of the corpus are visited.
     Blocks,
-    /// The order of the spans within a group of blocks.
+    /// The order of the spans in a group of blocks.
     Spans,
     /// Which occurrences of frequent words are kept, by position in the corpus.
     Subsample,
-    /// Window widths, and negatives or the choice of them from a pool, by position in the epoch.
+    /// Window widths, and negatives or their choice from a pool, by position in the epoch.
     Windows,
     /// Which sentences are held out, by position in the corpus.
     Validation,
-    /// Pools of noise words, by the place of their first span in the epoch.
+    /// Pools of noise words, by the position of their first span in the epoch.
     Pools,
     /// How values are rounded to 16 bits, by step.
     Rounding,
@@ -29,29 +29,32 @@ pub enum Stream {
     FixedPoint,
 }
 
-/// The generator's key: one per (seed, epoch, stream).
+/// The key of a stream of draws: one for each (seed, epoch, stream).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64);
 
 impl Key {
-    /// Derives the key.
+    /// The key of a stream in an epoch.
     pub fn new(seed: u64, epoch: u32, stream: Stream) -> Self {
         let seed = SplitMix64::seed_from_u64(seed).next_u64();
         let purpose = u64::from(epoch) << 8 | stream as u64;
         Self(SplitMix64::seed_from_u64(seed ^ purpose).next_u64())
     }
 
-    /// The generator at one position: as many draws as are needed there.
+    /// The generator at one position, for as many draws as are needed there.
     ///
-    /// SplitMix64 walks from a hashed starting point, so neighbouring positions share nothing.
+    /// SplitMix64 starts at a hash of the position, so draws at neighbouring positions are
+    /// unrelated.
     #[inline]
     pub fn at(self, position: u64) -> SplitMix64 {
         SplitMix64::seed_from_u64(SplitMix64::seed_from_u64(self.0 ^ position).next_u64())
     }
 }
 
-/// A number in `0..n` from 32 random bits, by multiplication (Lemire 2019) without the rejection
-/// step: the bias, at most n / 2^32, is far below what any corpus can show.
+/// A number in `0..n` from 32 random bits, by multiplication (Lemire 2019).
+///
+/// The rejection step is left out. The bias, at most n / 2^32, is far too small to show in any
+/// corpus.
 #[inline]
 pub fn below(n: u32, bits: u32) -> u32 {
     ((u64::from(n) * u64::from(bits)) >> 32) as u32
@@ -95,8 +98,8 @@ mod tests {
             (0..n).for_each(|i| seen[below(cells, draw(i)) as usize] += 1.0);
             let expected = n as f64 / f64::from(cells);
             let chi2: f64 = seen.iter().map(|s| (s - expected).powi(2) / expected).sum();
-            // 63 degrees of freedom: 103.4 is passed once in a thousand; the draws are fixed, so
-            // this cannot flicker.
+            // With 63 degrees of freedom, 103.4 is passed once in a thousand. The draws are fixed,
+            // so this test cannot flicker.
             assert!(chi2 < 103.4, "{chi2}");
         }
     }

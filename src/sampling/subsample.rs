@@ -1,30 +1,37 @@
-//! Subsampling of frequent words, before windowing.
+//! Subsampling: drops occurrences of frequent words before windows are formed.
 
 use rand::Rng;
 
 use super::Key;
 
 /// Keeps an occurrence of a word of relative frequency f with probability sqrt(t/f) + t/f, at most
-/// 1, as word2vec.c does (the published formula of Mikolov et al. 2013 lacks the second term).
+/// 1, as word2vec.c does. The published formula of Mikolov et al. 2013 lacks the second term.
+///
+/// ```
+/// use w2v_gpu::sampling::Subsampler;
+///
+/// let sampler = Subsampler::new(&[9_900, 100], 0.01);
+/// assert!(sampler.probability(0) < 0.2 && sampler.probability(1) == 1.0);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Subsampler {
-    /// An occurrence is kept when 32 random bits do not exceed its word's threshold.
+    /// For each word: an occurrence is kept when 32 random bits do not exceed this.
     thresholds: Vec<u32>,
     expected: f64,
 }
 
-/// The share of the text beyond which words are thinned out, for a vocabulary of so many words:
-/// 1e-4, or one over their number where they are fewer than 10,000.
+/// The default of `--sample` for a vocabulary of `words` words: 1e-4, or 1 / `words` if there are
+/// fewer than 10,000. Words with a larger share of the text are thinned out.
 ///
-/// The published 1e-4 and 1e-3 are meant for vocabularies of a language: among a few words all are
-/// more frequent than that, and nearly all of a text would be thrown away. A word no more frequent
-/// than the average is never thinned out.
+/// The published 1e-4 and 1e-3 are meant for the vocabulary of a language. Among a few words, all
+/// are more frequent than that, and nearly all of a text would be dropped. With this default, a
+/// word no more frequent than the average is never thinned out.
 pub fn auto_sample(words: usize) -> f64 {
     (1.0 / words.max(1) as f64).max(1e-4)
 }
 
 impl Subsampler {
-    /// For words that occur `counts[id]` times; a `sample` (t) of 0 keeps everything.
+    /// A sampler for words that occur `counts[id]` times. A `sample` (t) of 0 keeps everything.
     pub fn new(counts: &[u64], sample: f64) -> Self {
         let total = counts.iter().sum::<u64>() as f64;
         let keep = |count: u64| {
@@ -43,12 +50,12 @@ impl Subsampler {
         }
     }
 
-    /// How many occurrences an epoch keeps, on average.
+    /// The number of occurrences that an epoch keeps, on average.
     pub fn expected(&self) -> f64 {
         self.expected
     }
 
-    /// How probably an occurrence of word `id` is kept.
+    /// The probability that an occurrence of word `id` is kept.
     pub fn probability(&self, id: u32) -> f64 {
         (f64::from(self.thresholds[id as usize]) + 1.0) / 2f64.powi(32)
     }

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all.
+//! Writes files that appear whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -10,27 +10,28 @@ use tempfile::NamedTempFile;
 use super::STDOUT;
 use crate::error::{Error, Result};
 
-/// How the names of temporary files begin and end.
+/// Prefix and suffix of the names of temporary files.
 const TEMPORARY_PREFIX: &str = ".w2v-gpu-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// The temporary files that may be there, for a process that ends without cleaning up.
+/// Paths of temporary files that may still exist. A process that ends without cleaning up removes
+/// them first.
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Takes away the temporary files of this process, as the last thing before it ends at once.
+/// Removes the temporary files of this process. Call it last, before the process ends at once.
 pub fn remove_temporaries() {
     for path in TEMPORARIES
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .drain(..)
     {
-        // Most have long been renamed.
+        // Most of them were renamed long ago.
         let _ = fs::remove_file(path);
     }
 }
 
-/// Takes away the temporary files in a folder, which processes that were killed have left: only to
-/// be called while nobody writes one there.
+/// Removes the temporary files that killed processes have left in a folder. Call it only while
+/// nobody writes one there.
 pub(crate) fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -41,17 +42,18 @@ pub(crate) fn sweep(folder: &Path) {
     }
 }
 
-/// Writes a file by `body`, such that `path` holds either all of it or what was there before,
-/// whatever fails.
+/// Writes a file by `body`. Whatever fails, `path` holds either the whole new file or the old one.
 ///
-/// The text goes to a temporary file in the same folder, which is synced to disk and then renamed.
-/// On Linux that file has no name before, where the file system can do so: a process that is killed
-/// leaves nothing behind. A file already there leaves its permissions to the new one; a symbolic
-/// link stays one, and what it points to is replaced; a device or pipe, such as `/dev/stdout`, is
-/// written to directly, and so is standard output, for which `-` stands.
+/// The bytes go to a temporary file in the same folder, which is synced to disk and then renamed.
+/// On Linux that file has no name before, if the file system can do this. A process that is killed
+/// then leaves nothing behind.
+///
+/// - The new file takes the permissions of the old one.
+/// - A symbolic link stays, and the file that it points to is replaced.
+/// - A device or pipe, such as `/dev/stdout`, is written to directly. So is standard output, `-`.
 ///
 /// # Errors
-/// [`Error::Io`] with what `body` or the file system reported.
+/// [`Error::Io`] with the error of `body` or of the file system.
 pub fn write_atomically(
     path: &Path,
     body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -63,12 +65,13 @@ pub fn write_atomically(
 
 /// Writes two files that belong together, each as [`write_atomically`] does.
 ///
-/// Both are whole and on disk before either replaces what was there; if the second cannot, the
-/// first is taken back. Only what stops the computer between the two renames leaves a new file
-/// beside an old one.
+/// Both are whole and on disk before either replaces an old file. If the second rename fails, the
+/// first is undone. Only a crash of the computer between the two renames leaves a new file beside
+/// an old one.
 ///
 /// # Errors
-/// [`Error::Io`] with what a body or the file system reported, and which of the files it concerns.
+/// [`Error::Io`] with the error of a body or of the file system, and the path of the file
+/// concerned.
 pub(crate) fn write_pair_atomically(
     (first, first_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
     (second, second_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
@@ -83,9 +86,9 @@ pub(crate) fn write_pair_atomically(
     })
 }
 
-/// What is written in full and takes its place by a rename.
+/// Output that is written in full, and published by a rename.
 enum Staged {
-    /// A device or pipe has it already.
+    /// A device or pipe: the output has left already.
     Stream,
     File {
         temporary: Temporary,
@@ -122,7 +125,7 @@ impl Staged {
     }
 }
 
-/// What a file was before it is replaced.
+/// The state of a path before its file is replaced.
 enum Earlier {
     Stream,
     Nothing(PathBuf),
@@ -145,7 +148,8 @@ impl Earlier {
         }
     }
 
-    /// As far as that is possible: what failed before is the failure to report.
+    /// Restores this state as far as possible. Errors are ignored, since an earlier error is
+    /// reported.
     fn put_back(self) {
         match self {
             Self::Stream => {}
@@ -155,12 +159,12 @@ impl Earlier {
     }
 }
 
-/// Whether [`write_atomically`] could begin; asked before any work starts. `setting` is the one that
+/// Checks that [`write_atomically`] could begin, before any work starts. `setting` is the one that
 /// named the file.
 ///
 /// # Errors
-/// [`Error::Setting`] with the setting, what is in the way (no such folder, no right to write there, a
-/// folder of that name) and what to do.
+/// [`Error::Setting`] with the setting, the obstacle (no such folder, no permission to write, a folder
+/// of that name) and the remedy.
 pub fn check_writable(path: &Path, setting: &'static str) -> Result<()> {
     let mend = |why: String| Error::setting(setting, path.display(), why);
     let ends_as_folder = path.to_string_lossy().ends_with(std::path::is_separator);
@@ -177,7 +181,7 @@ pub fn check_writable(path: &Path, setting: &'static str) -> Result<()> {
     let tried = Target::of(path).and_then(|target| match target {
         Target::Stdout | Target::Stream => Ok(()),
         Target::File(file) => {
-            // A rename would replace a write-protected file all the same.
+            // A rename would replace even a write-protected file.
             if file.exists() {
                 OpenOptions::new().write(true).open(&file)?;
             }
@@ -191,13 +195,13 @@ pub fn check_writable(path: &Path, setting: &'static str) -> Result<()> {
     })
 }
 
-/// What a path leads to.
+/// The kind of thing that a path leads to.
 enum Target {
     /// Standard output.
     Stdout,
-    /// A device, pipe or socket: there is nothing to rename over.
+    /// A device, pipe or socket, which cannot be replaced by a rename.
     Stream,
-    /// A file, there or not, at the end of all symbolic links.
+    /// A file, existing or not, after following all symbolic links.
     File(PathBuf),
 }
 
@@ -211,8 +215,8 @@ impl Target {
             Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(_) => Ok(Self::Stream),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
-                // A link to what is not there yet. Links in a circle are another error, so this
-                // ends.
+                // A link to a file that does not exist yet. Links in a circle give another error,
+                // so this recursion ends.
                 Ok(link) => Self::of(&folder_of(path).join(link)),
                 Err(_) => Ok(Self::File(path.to_owned())),
             },
@@ -221,7 +225,7 @@ impl Target {
     }
 }
 
-/// The folder that takes a file written to `path`; none where it goes to a device or pipe.
+/// The folder of the file that would be written at `path`; `None` for a device or pipe.
 pub(crate) fn written_to(path: &Path) -> Option<PathBuf> {
     match Target::of(path) {
         Ok(Target::File(file)) => Some(folder_of(&file).to_owned()),
@@ -245,16 +249,16 @@ fn buffered(
     out.flush()
 }
 
-/// A file that is to take the place of another.
+/// A file that will replace another one.
 enum Temporary {
-    /// It vanishes with the process, however that ends.
+    /// A file without a name. It vanishes with the process, however that ends.
     Unnamed(File),
-    /// For other systems, and file systems that know nothing else, as NFS.
+    /// A file with a name, for other systems and for file systems such as NFS.
     Named(NamedTempFile),
 }
 
 impl Temporary {
-    /// In the folder of `file`, with the permissions that `file` has or would get.
+    /// A temporary file in the folder of `file`, with the permissions that `file` has or would get.
     fn beside(file: &Path) -> io::Result<Self> {
         let folder = folder_of(file);
         let temporary = match unnamed_in(folder) {
@@ -286,12 +290,12 @@ impl Temporary {
         }
     }
 
-    /// Takes the place of `file`.
+    /// Renames the temporary file to `file`.
     fn persist(self, file: &Path) -> io::Result<()> {
         match self {
             Self::Named(named) => named.persist(file).map(drop).map_err(|error| error.error),
-            // A link replaces nothing and a rename does, so it gets a name of its own first, for
-            // that moment.
+            // A link cannot replace a file and a rename can, so the file first gets a temporary
+            // name.
             Self::Unnamed(unnamed) => {
                 let named = make_named(folder_of(file), |path| link(&unnamed, path))?;
                 named.persist(file).map_err(|error| error.error)
@@ -300,12 +304,12 @@ impl Temporary {
     }
 }
 
-/// Makes what has a name in a folder by `make`, and remembers that it may be there.
+/// Calls `make` with a new temporary name in a folder, and remembers that name in [`TEMPORARIES`].
 fn make_named<T>(
     folder: &Path,
     make: impl FnMut(&Path) -> io::Result<T>,
 ) -> io::Result<NamedTempFile<T>> {
-    // Locked before the file is there, so that none is missed.
+    // Locked before the file exists, so that no file is missed.
     let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
     temporaries.retain(|path| path.exists());
     let named = tempfile::Builder::new()
@@ -316,12 +320,12 @@ fn make_named<T>(
     Ok(named)
 }
 
-/// A file in a folder that has no name there; none where the system or the file system knows no
-/// such thing.
+/// A file in a folder that has no name there; `None` where the system or the file system cannot do
+/// this.
 #[cfg(target_os = "linux")]
 fn unnamed_in(folder: &Path) -> Option<File> {
     use rustix::fs::{Mode, OFlags, open};
-    // As for any new file, the umask takes its part of the mode.
+    // The umask is applied to this, as for any new file.
     let mode = Mode::from_raw_mode(0o666);
     let file = File::from(
         open(
@@ -339,7 +343,7 @@ fn unnamed_in(_: &Path) -> Option<File> {
     None
 }
 
-/// Gives a file without a name one.
+/// Gives a nameless file a name.
 #[cfg(target_os = "linux")]
 fn link(unnamed: &File, path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, linkat};
@@ -364,10 +368,10 @@ fn descriptor(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
-/// Makes a rename last through a power failure.
+/// Makes a rename survive a power failure.
 ///
-/// Before that the folder names either whole file, so one that cannot be synced is no reason to
-/// fail.
+/// An error is ignored: without the sync, the folder still names the old or the new file, and each
+/// is whole.
 fn sync_folder(folder: &Path) {
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
@@ -431,7 +435,7 @@ mod tests {
         assert_eq!(files_in(folder.path()), 1);
     }
 
-    /// The second file's name is taken by a folder while it is written: its rename fails.
+    /// The second file's rename fails, because a folder takes its name while it is written.
     #[test]
     fn a_pair_is_replaced_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
@@ -463,8 +467,7 @@ mod tests {
         assert_eq!(files_in(folder.path()), 2);
     }
 
-    /// Where a file must have a name, that is remembered until it has its place, which it takes as
-    /// any other does.
+    /// A temporary file that has a name is remembered until it is renamed.
     #[test]
     fn temporary_files_with_names_can_be_taken_away_at_once() {
         let folder = tempfile::tempdir().unwrap();
@@ -474,7 +477,7 @@ mod tests {
             panic!("a name")
         };
         assert_eq!(files_in(folder.path()), 2);
-        // Not `remove_temporaries`, which would take those of tests beside this one.
+        // `remove_temporaries` would remove those of concurrent tests too.
         assert!(
             TEMPORARIES
                 .lock()
@@ -565,7 +568,7 @@ mod tests {
             folder.path().join("data/v.txt"),
         );
         std::os::unix::fs::symlink("data/v.txt", &link).unwrap();
-        // First it points to nothing, then to a file.
+        // The link first points to nothing, then to a file.
         for text in ["old", "new"] {
             check_writable(&link, "output").unwrap();
             put(&link, text).unwrap();

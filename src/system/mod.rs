@@ -1,4 +1,4 @@
-//! What the operating system gives: whole files or none, locks, memory and disk that are left.
+//! Services of the operating system: whole files or none, locks, free memory and disk space.
 
 mod atomic;
 mod lock;
@@ -14,13 +14,13 @@ pub(crate) use lock::lock;
 pub use space::{available_disk, available_memory, check_store};
 pub use threads::{thread_count, thread_pool};
 
-/// The name of standard input among files that are read.
+/// The name that stands for standard input.
 pub const STDIN: &str = "-";
 
-/// The name of standard output among files that are written.
+/// The name that stands for standard output.
 pub const STDOUT: &str = "-";
 
-/// Whether two paths lead to one file or folder that is there.
+/// Whether two paths lead to the same existing file or folder.
 pub fn is_same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,

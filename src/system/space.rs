@@ -1,4 +1,4 @@
-//! What the machine has left.
+//! Free memory and disk space.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use sysinfo::{
 
 use crate::error::{Error, Result};
 
-/// Bytes of memory that this process can still take, within the limit of its cgroup; none where the
-/// system does not say.
+/// Bytes of memory that this process can still take, within the limit of its cgroup; `None` if the
+/// system does not tell.
 pub fn available_memory() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let mut system = System::new_with_specifics(memory).ok()?;
@@ -20,20 +20,19 @@ pub fn available_memory() -> Option<u64> {
             false,
             ProcessRefreshKind::nothing(),
         );
-        // What a cgroup uses beyond its processes' own memory is files kept for later, and gives
-        // way.
+        // The rest of a cgroup's usage is cached files, which the system can drop.
         let limits = system.process(pid)?.cgroup_limits()?;
         Some(limits.total_memory.saturating_sub(limits.rss))
     });
     Some(limited.map_or(available, |limited| limited.min(available)))
 }
 
-/// Bytes that can still be written to a folder's disk; none where the system does not say.
+/// Bytes that can still be written to a folder's disk; `None` if the system does not tell.
 pub fn available_disk(folder: &Path) -> Option<u64> {
     fs4::available_space(existing(folder)).ok()
 }
 
-/// Whether two folders are on one disk, as far as the system says.
+/// Whether two folders are on the same disk, as far as the system tells.
 pub(crate) fn is_same_disk(a: &Path, b: &Path) -> bool {
     let (a, b) = (existing(a), existing(b));
     #[cfg(unix)]
@@ -48,7 +47,7 @@ pub(crate) fn is_same_disk(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// The nearest folder that is there: others are yet to be made.
+/// The nearest existing folder at or above `folder`, which may not exist yet.
 fn existing(folder: &Path) -> PathBuf {
     let named = folder
         .ancestors()
@@ -57,10 +56,10 @@ fn existing(folder: &Path) -> PathBuf {
     named.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Refuses to encode `tokens` words where the disk for temporary files cannot take them.
+/// Checks that the disk for temporary files has room for a token store of `tokens` words.
 ///
 /// # Errors
-/// [`Error::DiskSpace`].
+/// [`Error::DiskSpace`] if it has not.
 pub fn check_store(tokens: u64) -> Result<()> {
     let folder = std::env::temp_dir();
     let available = available_disk(&folder);

@@ -1,37 +1,37 @@
-//! How the bytes of a text stand for characters: UTF-8, or UTF-16 as programs on Windows write it.
+//! Text encodings: finds out whether a text is UTF-8 or UTF-16, and decodes UTF-16.
 //!
-//! A byte order mark at the start of a file tells the encoding. UTF-16 without a mark is told by
-//! its zero bytes, which text in UTF-8 does not have.
+//! UTF-16 is the "Unicode" that programs on Windows write. A byte order mark at the start of a file
+//! names the encoding. UTF-16 without a mark is recognised by its zero bytes, which text in UTF-8
+//! does not have.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use super::packed::{BYTE_ORDER_MARK, Packing};
 
-/// The byte order mark. It stands at the start of a text, and so in the middle of texts that were
-/// joined.
+/// The byte order mark. It opens a text, so it also turns up in the middle where texts were joined.
 pub(crate) const MARK: char = '\u{feff}';
 
-/// Bytes at the start of a text by which its encoding is told; an even number.
+/// How many bytes at the start of a text are examined to find its encoding; an even number.
 const SAMPLE_BYTES: usize = 1 << 14;
 
-/// Bytes of UTF-16 that are decoded at a time; an even number.
+/// How many bytes of UTF-16 are decoded at a time; an even number.
 const PIECE_BYTES: usize = 1 << 16;
 
-/// Text of fewer bytes is not taken for UTF-16 or UTF-32 unless it has a mark.
+/// A shorter text, in bytes, counts as UTF-16 or UTF-32 only if it has a byte order mark.
 const LEAST_BYTES: usize = 8;
 
-/// A byte that UTF-8 does not have. It stands for what is no character, so that this is counted as
-/// a broken byte is.
+/// A byte that never occurs in UTF-8. It replaces each unit of UTF-16 that is no character, so that
+/// the tokenizer counts it as a broken byte.
 const BROKEN: u8 = 0xff;
 
-/// An encoding that is read.
+/// An encoding that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Utf8,
     Utf16(ByteOrder),
 }
 
-/// Which byte of a unit of UTF-16 comes first.
+/// Which byte of a UTF-16 unit comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ByteOrder {
     Little,
@@ -48,10 +48,10 @@ impl ByteOrder {
 }
 
 impl Encoding {
-    /// The encoding of a text by its first bytes.
+    /// Finds the encoding of a text from its first bytes.
     ///
     /// # Errors
-    /// In words, when it is UTF-32.
+    /// A sentence for the user when the text is UTF-32.
     pub(crate) fn of(start: &[u8]) -> Result<Self, String> {
         let start = &start[..start.len().min(SAMPLE_BYTES)];
         let orders = [ByteOrder::Little, ByteOrder::Big];
@@ -74,7 +74,7 @@ impl Encoding {
         }
     }
 
-    /// The bytes of a byte order mark.
+    /// The bytes of this encoding's byte order mark.
     fn mark(self) -> &'static [u8] {
         match self {
             Self::Utf8 => BYTE_ORDER_MARK,
@@ -84,8 +84,8 @@ impl Encoding {
     }
 }
 
-/// Whether bytes are UTF-32: they begin with its mark, or are characters and no zeros in one of its
-/// byte orders.
+/// Whether bytes are UTF-32: they begin with its byte order mark, or all their 4-byte units are
+/// characters other than zero in one of the two byte orders.
 fn is_utf32(start: &[u8]) -> bool {
     let (units, _) = start.as_chunks::<4>();
     let is_text = |unit: u32| unit != 0 && char::from_u32(unit).is_some();
@@ -95,17 +95,21 @@ fn is_utf32(start: &[u8]) -> bool {
         || start.len() >= LEAST_BYTES && (all(u32::from_le_bytes) || all(u32::from_be_bytes))
 }
 
-/// The blanks of bytes that hold zeros, if they are UTF-16 without a mark. In the wrong byte order
-/// there are hardly any.
+/// Decides whether bytes that hold zeros are UTF-16 without a mark, and counts their blanks. In the
+/// wrong byte order there are hardly any blanks, so the order with more of them is right.
 ///
-/// As UTF-16 they must be characters without control characters and without such of private use,
-/// which the bytes of UTF-8 would be, with blanks between them or all of Latin script. One
-/// character in a hundred may be another, and one in fewer. As UTF-8 a tenth of them must be broken
-/// or control characters, which tells a text with a few stray zero bytes.
+/// The bytes are taken for UTF-16 when three things hold:
+///
+/// - Decoded, they are characters, without control characters and without private use (bytes of
+///   UTF-8 would give both). One unit in a hundred may break this rule, and one unit in a shorter
+///   text.
+/// - There are blanks between them, or all of them are Latin (below U+0100).
+/// - Read as UTF-8, at least a tenth of the bytes are broken or control characters. A text with a
+///   few stray zero bytes fails here.
 fn blanks_of_utf16(start: &[u8], order: ByteOrder) -> Option<usize> {
     let (units, _) = start.as_chunks::<2>();
     let mut units: Vec<u16> = units.iter().map(|&unit| order.unit(unit)).collect();
-    // The sample may end within a character.
+    // The sample may end in the middle of a character.
     units.pop_if(|last| (0xd800..0xdc00).contains(last));
     let is_private = |c: char| ('\u{e000}'..='\u{f8ff}').contains(&c);
     let is_text = |c: char| {
@@ -124,7 +128,7 @@ fn blanks_of_utf16(start: &[u8], order: ByteOrder) -> Option<usize> {
     is_utf16.then_some(blanks)
 }
 
-/// Bytes that text in UTF-8 does not have.
+/// Counts the bytes that a text in UTF-8 would not have: invalid ones and control characters.
 fn unlike_text(bytes: &[u8]) -> usize {
     let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
     let in_part = |part: std::str::Utf8Chunk| {
@@ -133,13 +137,13 @@ fn unlike_text(bytes: &[u8]) -> usize {
     bytes.utf8_chunks().map(in_part).sum()
 }
 
-/// Gives UTF-16 as UTF-8. What is no character becomes a byte that UTF-8 does not have.
+/// A reader that turns UTF-16 into UTF-8. A unit that is no character becomes [`BROKEN`].
 pub(crate) struct Utf16<R> {
     inner: R,
     order: ByteOrder,
-    /// Bytes not decoded yet: at most the beginning of a character.
+    /// Bytes not decoded yet: less than one character.
     raw: Vec<u8>,
-    /// Decoded text, handed out up to `at`.
+    /// Decoded text; the bytes up to `at` were handed out.
     text: Vec<u8>,
     at: usize,
 }
@@ -155,7 +159,7 @@ impl<R: Read> Utf16<R> {
         }
     }
 
-    /// Decodes the next piece in place of the text that was handed out.
+    /// Decodes the next piece over the text that was handed out.
     fn refill(&mut self) -> io::Result<()> {
         let is_end = self
             .inner
@@ -203,10 +207,21 @@ impl<R: Read> Read for Utf16<R> {
     }
 }
 
-/// A text file in UTF-8 or UTF-16, as UTF-8 and without the byte order mark that it may begin with.
+/// Reads a text file in UTF-8 or UTF-16 as UTF-8, without the byte order mark at its start.
+///
+/// ```
+/// use std::io::Read;
+///
+/// let utf16: Vec<u8> = "\u{feff}naïve text".encode_utf16().flat_map(u16::to_le_bytes).collect();
+/// let mut text = String::new();
+/// w2v_gpu::text::utf8_text(&utf16[..])?.read_to_string(&mut text)?;
+/// assert_eq!(text, "naïve text");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
-/// What `raw` reports; [`io::ErrorKind::InvalidData`] for a text in UTF-32, and for what is packed.
+/// Any error of `raw`; [`io::ErrorKind::InvalidData`] for a text in UTF-32 and for a compressed
+/// file.
 pub fn utf8_text<'a>(mut raw: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
     raw.by_ref()
@@ -229,11 +244,13 @@ pub fn utf8_text<'a>(mut raw: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> 
     })
 }
 
-/// Lines in UTF-8 or UTF-16, as UTF-8. The encoding is told by what has arrived, so that the first
-/// line of UTF-8 is not kept waiting for others.
+/// Reads lines in UTF-8 or UTF-16 as UTF-8.
+///
+/// The encoding is judged by the bytes that have arrived, so the first line of UTF-8 from a
+/// terminal does not wait for a second one.
 ///
 /// # Errors
-/// What `raw` reports; [`io::ErrorKind::InvalidData`] for a text in UTF-32.
+/// Any error of `raw`; [`io::ErrorKind::InvalidData`] for a text in UTF-32.
 pub fn utf8_lines<'a>(mut raw: impl BufRead + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
     let encoding = Encoding::of(raw.fill_buf()?)
         .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
@@ -243,7 +260,7 @@ pub fn utf8_lines<'a>(mut raw: impl BufRead + 'a) -> io::Result<Box<dyn BufRead 
     })
 }
 
-/// A line without byte order marks at its start, as it has where files were joined.
+/// Strips the byte order marks at the start of a line. Lines have them where files were joined.
 pub(crate) fn unmarked(mut line: &[u8]) -> &[u8] {
     while let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
         line = rest;
@@ -257,8 +274,8 @@ mod tests {
 
     use super::*;
 
-    /// Words of many scripts: what stands high in their units is zero, a control character, ASCII
-    /// or neither.
+    /// Words of many scripts. The high bytes of their units are zero, control characters, ASCII or
+    /// none of these.
     const TEXTS: [&str; 10] = [
         "the old river runs under the stone bridge\n",
         "Größe und Maß\r\nder Straße\r\n",
@@ -272,7 +289,7 @@ mod tests {
         "0 and 10 and \u{3000} 20\r\n",
     ];
 
-    /// Gives the bytes of a unit.
+    /// Converts a unit to bytes, in one of the two orders.
     type ToBytes = fn(u16) -> [u8; 2];
 
     const ORDERS: [(ByteOrder, ToBytes); 2] = [
@@ -304,8 +321,8 @@ mod tests {
         }
     }
 
-    /// A stray control character, a lone surrogate or a character of private use does not hide what
-    /// the others are.
+    /// One stray control character, lone surrogate or private-use character does not hide that the
+    /// rest is UTF-16.
     #[test]
     fn utf16_without_a_mark_may_hold_few_units_that_are_no_text() {
         for other in [0x00, 0x07, 0x1a, 0xd83d, 0xdc00, 0xf8ff] {
@@ -402,7 +419,7 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever the pieces end that are read and decoded.
+        /// Decoding piece by piece gives the same text wherever the pieces end.
         #[test]
         fn pieces_are_decoded_as_the_whole(before in 0usize..5, text in "[a\u{e9}\u{6771}\u{1f600} \
                                                                          ]{0,9}") {

@@ -1,4 +1,4 @@
-//! Small text files, line by line: lists of words, vocabularies.
+//! Small text files such as word lists and vocabularies, read line by line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -10,10 +10,12 @@ use super::tokenizer::is_separator;
 use crate::error::{self, Error};
 use crate::quantity::{self, plural};
 
-/// A line without end is not read into memory: a word, its count, and room to spare.
+/// The longest line, in bytes: a word, its count, and room to spare. A longer line is an error and
+/// is not read into memory.
 pub(crate) const MAX_LINE_BYTES: u64 = MAX_WORD_BYTES as u64 + 256;
 
-/// The lines of a small text file with their numbers from 1, empty ones passed over.
+/// An iterator over the lines of a small text file with their numbers, from 1. It passes over empty
+/// lines.
 pub(crate) struct Lines<'a> {
     path: &'a Path,
     input: BufReader<Box<dyn Read>>,
@@ -60,7 +62,7 @@ impl Iterator for Lines<'_> {
     }
 }
 
-/// What is wrong with a line of a file.
+/// The error for a faulty line of a file.
 pub(crate) fn wrong_line(path: &Path, number: u64, why: String) -> Error {
     Error::Format {
         path: path.to_owned(),
@@ -69,7 +71,10 @@ pub(crate) fn wrong_line(path: &Path, number: u64, why: String) -> Error {
     }
 }
 
-/// A word as the tokenizer could have handed it out.
+/// Checks that a word could have come from the tokenizer.
+///
+/// # Errors
+/// A sentence for the user when the word is empty, too long, or contains a separator.
 pub(crate) fn checked_word(word: &str) -> std::result::Result<&str, String> {
     if word.is_empty() || word.contains(is_separator) {
         return Err(format!(

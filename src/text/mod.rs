@@ -1,13 +1,13 @@
-//! Text: bytes of a file to words.
+//! Text: from the bytes of a file to words.
 //!
 //! | file | does |
 //! |---|---|
-//! | `packed` | which compression a file has, by its first bytes |
-//! | `unpacked` | its bytes, unpacked while they are read |
-//! | `encoding` | UTF-16 to UTF-8, byte order marks |
-//! | `tokenizer` | lines to words |
-//! | `normal` | the form of a word: case, Unicode normalization |
-//! | `list` | small files, line by line |
+//! | `packed` | recognises compression by a file's first bytes |
+//! | `unpacked` | unpacks a file while it is read |
+//! | `encoding` | decodes UTF-16, strips byte order marks |
+//! | `tokenizer` | splits lines into words |
+//! | `normal` | lowercases and normalizes words |
+//! | `list` | reads small files line by line |
 
 mod encoding;
 pub(crate) mod list;
@@ -23,27 +23,27 @@ pub(crate) use packed::{BYTE_ORDER_MARK, Packing, check_no_tar, without_packing}
 pub(crate) use tokenizer::{for_each_raw_word, for_each_word, is_separator, separators};
 pub(crate) use unpacked::{Unpacked, head};
 
-/// A sentence of more words in the vocabulary than this is cut into pieces; no window reaches
-/// across a cut.
+/// The longest sentence, in words of the vocabulary. A longer line is cut into several sentences,
+/// and no [window](crate::batch::Batch) reaches across a cut.
 pub const MAX_SENTENCE: usize = 1 << 14;
 
-/// A longer word, in bytes, is skipped and counted in [`TextReport::long_words`].
+/// The longest word, in bytes. A longer one is skipped and counted in [`TextReport::long_words`].
 pub const MAX_WORD_BYTES: usize = 1024;
 
-/// What a pass over the text came across.
+/// Counts of the words and oddities that one pass over the text met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TextReport {
-    /// Bytes read, of compressed files as they lie on disk.
+    /// Bytes read from disk or pipe; for a compressed file, its compressed size.
     pub bytes: u64,
     /// Lines with at least one word.
     pub lines: u64,
-    /// Words, the skipped ones not included.
+    /// Words, without the skipped ones.
     pub words: u64,
-    /// Words with bytes that are not UTF-8; these bytes were replaced by U+FFFD.
+    /// Words with bytes that are not UTF-8. These bytes were replaced by U+FFFD.
     pub invalid_utf8: u64,
-    /// Words longer than [`MAX_WORD_BYTES`], skipped.
+    /// Words skipped because they are longer than [`MAX_WORD_BYTES`].
     pub long_words: u64,
-    /// Places where a line too long to be one sentence was cut.
+    /// Cuts made in lines that were too long for one sentence.
     pub cuts: u64,
 }
 

@@ -1,21 +1,29 @@
-//! The form in which words are taken.
+//! Lower case and Unicode normalization of words.
 
 use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// What is done to a word before it is counted or looked up; nothing by default.
+/// How a word is changed before it is counted or looked up. By default it is not changed.
+///
+/// ```
+/// use w2v_gpu::text::Normalization;
+///
+/// let form = Normalization { lowercase: true, nfc: true };
+/// assert_eq!(form.apply("Cafe\u{301}"), "café");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Normalization {
-    /// Unicode's lower case.
+    /// Converts to Unicode lower case.
     pub lowercase: bool,
-    /// Unicode's normal form C.
+    /// Converts to Unicode normal form C: a letter and its accent become one character where there
+    /// is one.
     pub nfc: bool,
 }
 
 impl Normalization {
-    /// The word in its form. The letters are lowered first, so that the form C is that of the
-    /// result.
+    /// The word in this form. Lowercasing comes first, because it may leave a word that is not in
+    /// form C.
     pub fn apply(self, word: &str) -> Cow<'_, str> {
         let word = match self.lowercase {
             true if !word.is_ascii() => Cow::Owned(word.to_lowercase()),
@@ -30,7 +38,7 @@ impl Normalization {
         word
     }
 
-    /// Whether an ASCII word is in its form already.
+    /// Whether this form leaves an ASCII word as it is.
     pub(super) fn leaves_ascii(self, word: &[u8]) -> bool {
         !self.lowercase || !word.iter().any(u8::is_ascii_uppercase)
     }
@@ -55,7 +63,7 @@ mod tests {
     }
 
     proptest! {
-        /// A form is that of itself, and splits no word.
+        /// Applying a form twice changes nothing more, and a form never splits a word.
         #[test]
         fn forms_are_stable(word in "\\PC{1,12}", lowercase: bool, nfc: bool) {
             let normalization = Normalization { lowercase, nfc };

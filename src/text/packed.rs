@@ -1,35 +1,36 @@
-//! Compressed files, told by their first bytes and unpacked while they are read.
+//! Compressed files: recognised by their first bytes, unpacked while they are read.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
-/// Bytes that tell what a file is.
+/// How many bytes at the start of a file are needed to recognise its type.
 pub(crate) const HEAD_BYTES: usize = 16;
 
-/// A decoder is granted as much memory as the largest windows in use need: `zstd --long=31` takes 2
-/// GB.
+/// The largest compression window that decoders accept, as a power of two. `zstd --long=31` is the
+/// largest in use and takes 2 GB of memory.
 const MAX_WINDOW_LOG: u32 = 31;
 
-/// What some editors put before a text of UTF-8.
+/// The byte order mark of UTF-8, which some editors write at the start of a text.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// A kind of compression.
+/// A compression format.
 pub(crate) struct Packing {
     pub(crate) name: &'static str,
-    /// Extensions that promise it.
+    /// File name extensions of this format.
     extensions: &'static [&'static str],
     begins: fn(&[u8]) -> bool,
     decoder: fn(Raw) -> io::Result<Text>,
 }
 
-/// Bytes as they lie on disk.
+/// Compressed bytes, as they lie on disk.
 type Raw = Box<dyn BufRead + Send>;
 
-/// Bytes of text.
+/// Unpacked bytes.
 type Text = Box<dyn Read + Send>;
 
-/// Each decodes files that were joined, which is how tools that pack in parallel write.
+/// Every decoder also reads several compressed files joined into one, which is how parallel
+/// compressors write.
 static PACKINGS: [Packing; 4] = [
     Packing {
         name: "gzip",
@@ -40,7 +41,7 @@ static PACKINGS: [Packing; 4] = [
     Packing {
         name: "zstd",
         extensions: &["zst", "zstd"],
-        // A frame, or what pzstd puts before one: a frame to be skipped.
+        // A zstd frame, or the skippable frame that pzstd writes first.
         begins: |head| {
             head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
                 || head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18]
@@ -54,8 +55,8 @@ static PACKINGS: [Packing; 4] = [
     Packing {
         name: "bzip2",
         extensions: &["bz2"],
-        // The letters alone could begin a text; the block, or the end of an empty file, that
-        // follows could not.
+        // A text could begin with the letters `BZh`, so the magic number after them is checked too:
+        // that of a block, or of the end of an empty file.
         begins: |head| {
             let block = [
                 [0x31, 0x41, 0x59, 0x26, 0x53, 0x59],
@@ -81,8 +82,8 @@ static PACKINGS: [Packing; 4] = [
     },
 ];
 
-/// First bytes of what cannot be unpacked here, and would otherwise be trained on as if it were
-/// words.
+/// First bytes of formats that cannot be unpacked here. Without this list their bytes would be
+/// trained on as if they were words.
 const REFUSED: [(&[u8], &str); 4] = [
     (b"PK\x03\x04", "a zip archive"),
     (&[b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c], "a 7z archive"),
@@ -91,11 +92,11 @@ const REFUSED: [(&[u8], &str); 4] = [
 ];
 
 impl Packing {
-    /// What a file is by its first bytes, of which there are [`HEAD_BYTES`] unless it is shorter;
-    /// none is plain text.
+    /// Recognises a file's compression; `None` is plain text. `head` holds the first [`HEAD_BYTES`]
+    /// bytes of the file, or all of a shorter file.
     ///
     /// # Errors
-    /// In words, when it cannot be read or is not what its name promises.
+    /// A sentence for the user when the format cannot be unpacked or contradicts the file's name.
     pub(crate) fn of(path: &Path, head: &[u8]) -> Result<Option<&'static Self>, String> {
         if let Some((_, what)) = REFUSED.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Err(format!(
@@ -121,7 +122,8 @@ impl Packing {
         }
     }
 
-    /// What a file is that is no plain text, by its first bytes.
+    /// The name of the compression or archive format that begins with these bytes; `None` for plain
+    /// text.
     pub(crate) fn named(head: &[u8]) -> Option<&'static str> {
         let packed = PACKINGS
             .iter()
@@ -135,16 +137,16 @@ impl Packing {
         })
     }
 
-    /// A reader of what was packed.
+    /// A reader that unpacks `raw`.
     pub(crate) fn decoder(&self, raw: Raw) -> io::Result<Text> {
         (self.decoder)(raw)
     }
 }
 
-/// Extensions of archives, which are refused by their first bytes.
+/// File name extensions of the archives in [`REFUSED`].
 const ARCHIVES: [&str; 4] = ["zip", "7z", "lz4", "z"];
 
-/// The path without the extension of a packed file or an archive, where it ends in one.
+/// The path without its last extension, if that is one of a compressed file or an archive.
 pub(crate) fn without_packing(path: &Path) -> Option<PathBuf> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     let is_packed = PACKINGS
@@ -155,10 +157,10 @@ pub(crate) fn without_packing(path: &Path) -> Option<PathBuf> {
     is_packed.then(|| path.with_extension(""))
 }
 
-/// Refuses a tar archive by its first bytes, unpacked.
+/// Refuses a tar archive, which is recognised by its first bytes once unpacked.
 ///
 /// # Errors
-/// In words, what to do.
+/// A sentence for the user that says what to do.
 pub(crate) fn check_no_tar(text: &[u8]) -> Result<(), String> {
     match text.get(257..262) {
         Some(b"ustar") => Err("holds a tar archive; unpack it, and name the folder".to_owned()),

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::{MARK, MAX_WORD_BYTES, Normalization, TextReport};
 
-/// Hands every word of a line to `visit`, in its form.
+/// Hands every word of a line to `visit`, normalized to `form`, and counts it in `report`.
 ///
-/// Words are separated by whitespace and control characters, Unicode's included: no word of the
-/// vocabulary can then be split by a reader of the vectors. Byte order marks separate them too: one
-/// stands wherever files were joined. Bytes that are not UTF-8 become U+FFFD.
+/// Words are separated by whitespace and control characters, all of Unicode's included. So no
+/// program that reads the vectors splits a word of the vocabulary. Byte order marks separate words
+/// too, since one stands wherever files were joined. Bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn for_each_word(
     line: &[u8],
     form: Normalization,
@@ -26,7 +26,8 @@ pub(crate) fn for_each_word(
             formed = form.apply(&text);
             formed.as_bytes()
         };
-        // A word that is too long may come without its end: it is none, however short its form.
+        // A raw word that is too long may arrive without its end, so it is skipped however short
+        // its normalized form is.
         if raw.len().max(word.len()) > MAX_WORD_BYTES {
             report.long_words += 1;
         } else {
@@ -36,7 +37,7 @@ pub(crate) fn for_each_word(
     });
 }
 
-/// Hands every word of a line to `visit` as it stands, and whether it is ASCII alone.
+/// Hands every word of a line to `visit` unchanged, and tells whether it is pure ASCII.
 pub(crate) fn for_each_raw_word(line: &[u8], mut visit: impl FnMut(&[u8], bool)) {
     let mut start = 0;
     let mut ascii = true;
@@ -63,12 +64,12 @@ pub(crate) fn for_each_raw_word(line: &[u8], mut visit: impl FnMut(&[u8], bool))
     }
 }
 
-/// Whether a character stands between words, and in none.
+/// Whether a character separates words. No word contains one.
 pub(crate) fn is_separator(c: char) -> bool {
     c.is_whitespace() || c.is_control() || c == MARK
 }
 
-/// Where the separators of a text are, in order.
+/// The byte ranges of the separators of a text, in order.
 pub(crate) fn separators(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut end = 0;
     text.utf8_chunks().flat_map(move |part| {
@@ -82,10 +83,10 @@ pub(crate) fn separators(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// The slow path, for what is not ASCII: it may be invalid, or hold separators beyond ASCII.
+/// Splits a piece that is not ASCII: it may be invalid UTF-8 or contain separators beyond ASCII.
 fn split_unicode(bytes: &[u8], visit: &mut impl FnMut(&[u8], bool)) {
-    // Not by `separators`: a loop of its own is a third faster, and this is where languages beyond
-    // English are read.
+    // This loop is a third faster than one over `separators`, and languages other than English
+    // spend their time here.
     let (mut start, mut at) = (0, 0);
     for part in bytes.utf8_chunks() {
         for (offset, c) in part
@@ -161,7 +162,7 @@ mod tests {
         assert_eq!((report.words, report.long_words), (2, 1));
     }
 
-    /// The sign for kelvin takes three bytes, its lower case one.
+    /// The kelvin sign takes three bytes; in lower case it takes one.
     #[test]
     fn a_word_too_long_is_none_in_a_shorter_form() {
         let lowercase = Normalization {

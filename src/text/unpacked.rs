@@ -1,4 +1,4 @@
-//! The bytes of a file or stream, unpacked while they are read.
+//! Files and streams, unpacked while they are read.
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::encoding::{ByteOrder, Utf16};
 use super::packed::{HEAD_BYTES, Packing};
 use crate::error::{Error, Result};
 
-/// Counts what is read beneath a decoder.
+/// The reader below a decoder. It counts the compressed bytes.
 struct Metered {
     inner: Box<dyn Read + Send>,
     meter: Arc<Meter>,
@@ -18,7 +18,8 @@ struct Metered {
 #[derive(Default)]
 struct Meter {
     bytes: AtomicU64,
-    /// Whether the failure is of the disk or the pipe, and not of what a decoder made of the bytes.
+    /// Whether reading from the disk or pipe failed. An error without this comes from the decoder:
+    /// the compressed data is broken.
     failed: AtomicBool,
 }
 
@@ -36,7 +37,7 @@ impl Read for Metered {
     }
 }
 
-/// The bytes of a file or stream, unpacked where the first ones say that it is packed.
+/// A reader for a file or stream. It unpacks what its first bytes show to be compressed.
 pub(crate) struct Unpacked {
     packing: Option<&'static Packing>,
     reader: Box<dyn Read + Send>,
@@ -44,9 +45,11 @@ pub(crate) struct Unpacked {
 }
 
 impl Unpacked {
+    /// Wraps `raw`, which `path` names in messages.
+    ///
     /// # Errors
-    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when it cannot be unpacked here, or is
-    /// not what its name promises.
+    /// [`Error::Io`] when reading fails; [`Error::Corpus`] when the format cannot be unpacked here
+    /// or contradicts the file's name.
     pub(crate) fn new(path: &Path, raw: Box<dyn Read + Send>) -> Result<Self> {
         let meter = Arc::new(Meter::default());
         let mut raw = Metered {
@@ -79,18 +82,18 @@ impl Unpacked {
         self.packing.is_some()
     }
 
-    /// Bytes read so far as they lie on the disk or come from the pipe, still packed.
+    /// Compressed bytes read so far from the disk or pipe.
     pub(crate) fn raw_bytes(&self) -> u64 {
         self.meter.bytes.load(Ordering::Relaxed)
     }
 
-    /// Decodes what is left from UTF-16, with `start`, which was read already, in front of it.
+    /// From here on, decodes UTF-16. `start` holds the bytes that were read already.
     pub(crate) fn decode(&mut self, start: Vec<u8>, order: ByteOrder) {
         let rest = std::mem::replace(&mut self.reader, Box::new(io::empty()));
         self.reader = Box::new(Utf16::new(Cursor::new(start).chain(rest), order));
     }
 
-    /// What reading failed with, after so many `bytes` that could be unpacked.
+    /// The error to report for `error`, which came after `bytes` bytes of unpacked text.
     pub(crate) fn failure(&self, path: &Path, error: io::Error, bytes: u64) -> Error {
         let packing = self
             .packing
@@ -119,7 +122,7 @@ impl Read for Unpacked {
     }
 }
 
-/// The first bytes of a file.
+/// The first [`HEAD_BYTES`] bytes of a file, or fewer from a shorter file.
 pub(crate) fn head(file: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;

@@ -1,4 +1,4 @@
-//! Word vectors: their files, nearest words and analogies, words that are spelt alike.
+//! Word vectors: their files, nearest words, analogies, and words of similar spelling.
 
 pub mod format;
 pub mod similarity;
@@ -8,12 +8,12 @@ use crate::error::{Error, Result};
 use crate::model::Matrix;
 use crate::vocab::Vocab;
 
-/// Word vectors: the words in order and a row for each.
+/// Word vectors: the words in order, and one row for each.
 #[derive(Clone, Debug)]
 pub struct Vectors {
-    /// The words; their counts are 0 where a file did not say.
+    /// The words. Their counts are 0 where a file did not tell.
     pub vocab: Vocab,
-    /// Row `id` is the vector of word `id`; there are as many rows as words.
+    /// Row `id` is the vector of word `id`. There are as many rows as words.
     pub matrix: Matrix,
 }
 
@@ -21,7 +21,7 @@ impl Vectors {
     /// The id of a word.
     ///
     /// # Errors
-    /// [`Error::UnknownWord`] when there is no such word.
+    /// [`Error::UnknownWord`] when the vocabulary lacks the word.
     pub fn id(&self, word: &str) -> Result<u32> {
         self.vocab
             .id(word.as_bytes())

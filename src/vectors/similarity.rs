@@ -1,4 +1,14 @@
-//! Which words are nearest, and which answer analogies, by the cosine of their vectors.
+//! Nearest words and analogies, by the cosine of vectors.
+//!
+//! ```
+//! use w2v_gpu::{model::Matrix, vectors::{Vectors, similarity::nearest}, vocab::Vocab};
+//!
+//! let vocab = Vocab::from_words([("cat", 3), ("dog", 2), ("car", 1)]).expect("different words");
+//! let matrix = Matrix::from_values(2, vec![1.0, 0.0, 0.8, 0.6, 0.0, 1.0]);
+//! let found = nearest(&Vectors { vocab, matrix }, "cat", 2)?;
+//! assert_eq!(found, [(1, 0.8), (2, 0.0)]);
+//! # Ok::<(), w2v_gpu::Error>(())
+//! ```
 
 use std::cmp::Ordering;
 
@@ -7,12 +17,12 @@ use rayon::prelude::*;
 use super::Vectors;
 use crate::error::{Error, Result};
 
-/// The `top` words nearest to a word, itself left out: ids with their cosine from -1 to 1, nearest
-/// first.
+/// The `top` words nearest to a word: ids with their cosine from -1 to 1, nearest first. The word
+/// itself is left out.
 ///
 /// # Errors
-/// [`Error::UnknownWord`] when the word has no vector; [`Error::ZeroVector`] when that has no
-/// direction.
+/// [`Error::UnknownWord`] when the word has no vector; [`Error::ZeroVector`] when its vector is
+/// zero and has no direction.
 pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f32)>> {
     let id = with_direction(vectors, word)?;
     Ok(nearest_to(
@@ -23,12 +33,14 @@ pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f3
     ))
 }
 
-/// The `top` words that answer "a is to b as c is to ?" best: those nearest to b - a + c, each made
-/// a unit vector first (3CosAdd), the three left out. Ids with their cosine, nearest first.
+/// The `top` best answers to "a is to b as c is to ?": ids with their cosine, nearest first.
+///
+/// They are the words nearest to b - a + c, where each vector is first made a unit vector (3CosAdd,
+/// Mikolov et al. 2013). The three words themselves are left out.
 ///
 /// # Errors
-/// [`Error::UnknownWord`] for the first of the three that has no vector; [`Error::ZeroVector`]
-/// likewise.
+/// [`Error::UnknownWord`] for the first of the three that has no vector; [`Error::ZeroVector`] for
+/// the first whose vector is zero.
 pub fn analogy(vectors: &Vectors, words: [&str; 3], top: usize) -> Result<Vec<(u32, f32)>> {
     let [a, b, c] = words.map(|word| with_direction(vectors, word));
     let ids = [a?, b?, c?];
@@ -60,16 +72,16 @@ fn with_direction(vectors: &Vectors, word: &str) -> Result<u32> {
     }
 }
 
-/// The cosine of two vectors, from -1 to 1; 0 where one has no direction.
+/// The cosine of two vectors, from -1 to 1; 0 if one of them is zero.
 ///
 /// # Panics
-/// When they are not of one length.
+/// When their lengths differ.
 pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "the vectors have one length");
     cosine_of(dot(a, b), dot(a, a), dot(b, b))
 }
 
-/// Writes the unit vector of the same direction; zeros where there is none.
+/// Writes the unit vector with the direction of `row`; zeros if `row` is zero.
 pub(crate) fn to_unit(row: &[f32], unit: &mut [f32]) {
     let length = dot(row, row).sqrt();
     if length > 0.0 && length.is_finite() {
@@ -81,13 +93,13 @@ pub(crate) fn to_unit(row: &[f32], unit: &mut [f32]) {
     }
 }
 
-/// The `top` words nearest to a vector, those of `exclude` left out: ids with their cosine from -1
-/// to 1, nearest first, and the lower id first where cosines are equal.
+/// The `top` words nearest to a vector: ids with their cosine from -1 to 1, nearest first. Among
+/// equal cosines the lower id comes first. The ids in `exclude` are left out.
 ///
-/// A vector of length zero has the cosine 0 to all others.
+/// A zero vector has the cosine 0 to all others.
 ///
 /// # Panics
-/// When `query` is not as long as the vectors.
+/// When `query` does not have the length of the vectors.
 pub fn nearest_to(
     vectors: &Vectors,
     query: &[f32],
@@ -125,10 +137,10 @@ fn nearer(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 
-/// The cosine from a dot product and the two squared lengths; 0 where there is none.
+/// The cosine from a dot product and the two squared lengths; 0 if it is not finite.
 fn cosine_of(dot: f64, square_a: f64, square_b: f64) -> f32 {
     let cosine = dot / (square_a.sqrt() * square_b.sqrt());
-    // Adding 0 turns -0 into 0, which total_cmp would tell apart.
+    // Adding 0 turns -0 into 0; `total_cmp` would treat them as different.
     if cosine.is_finite() {
         (cosine as f32).clamp(-1.0, 1.0) + 0.0
     } else {
@@ -136,8 +148,8 @@ fn cosine_of(dot: f64, square_a: f64, square_b: f64) -> f32 {
     }
 }
 
-/// The dot product in f64, where no f32 overflows or vanishes; eight sums, so that it can be
-/// vectorized.
+/// The dot product in f64, in which no product of f32 values overflows or vanishes. Eight separate
+/// sums allow the compiler to vectorize.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
@@ -201,7 +213,7 @@ mod tests {
         let found = nearest(&vectors, "a", 2).unwrap();
         assert_eq!(found[0], (1, 1.0));
         assert!((found[1].1 + 0.5f32.sqrt()).abs() < 1e-6);
-        // Vectors are finite, but sums of them may not be.
+        // Vectors are finite, but their sums may not be.
         assert!(
             nearest_to(&vectors, &[f32::INFINITY, f32::NAN], &[], 3)
                 .iter()
@@ -248,7 +260,7 @@ mod tests {
             ("left", [-5.0, 0.0]),
             ("far up", [-0.1, 9.0]),
         ]);
-        // (0, 1) - (1, 0) + (-1, 0) = (-2, 1): of what is left only "far up".
+        // (0, 1) - (1, 0) + (-1, 0) = (-2, 1), and only "far up" is not left out.
         let found = analogy(&vectors, ["right", "up", "left"], 5).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0, 3);

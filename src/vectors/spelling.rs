@@ -1,17 +1,18 @@
-//! Words that are spelt alike, to suggest when one is not found.
+//! Words of similar spelling, to suggest when a word is not found.
 
 use rayon::prelude::*;
 
 use crate::vocab::Vocab;
 
-/// Nothing is spelt like a longer text, in characters.
+/// Longest text, in characters, for which suggestions are sought.
 const MOST_CHARS: usize = 100;
 
-/// The `top` words of a vocabulary that are spelt most like `word`, the most alike first and among
-/// equals the most frequent: as ids.
+/// The ids of the `top` words of a vocabulary that are spelt most like `word`. The most similar
+/// come first; among equally similar words, the most frequent.
 ///
-/// A word is alike when, case aside, one edit makes it the same, two from 4 characters on, or three
-/// from 8 on: a character left out, put in, replaced, or swapped with the next.
+/// Case is ignored. A word counts as similar when one edit makes it equal, or two edits if `word`
+/// has at least 4 characters, or three if it has at least 8. An edit leaves out, inserts or
+/// replaces a character, or swaps two neighbours.
 pub fn alike(vocab: &Vocab, word: &str, top: usize) -> Vec<u32> {
     let word = word.to_lowercase();
     let chars = word.chars().count();
@@ -21,7 +22,7 @@ pub fn alike(vocab: &Vocab, word: &str, top: usize) -> Vec<u32> {
     let most = 1 + usize::from(chars >= 4) + usize::from(chars >= 8);
     let edits = |id: u32| {
         let other = vocab.word(id);
-        // Every character missing is an edit; this passes over most words, and those of any length.
+        // Each missing character is an edit, so a difference in length rules most words out.
         if other.chars().take(MOST_CHARS + 4).count().abs_diff(chars) > most + 1 {
             return None;
         }
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_most_alike_come_first_and_among_equals_the_most_frequent() {
-        // parsi: two letters swapped, then pairs and parish at two edits.
+        // From parsi: two letters swapped, then pairs and parish at two edits.
         assert_eq!(suggested("parsi"), ["paris", "parish", "pairs"]);
         assert_eq!(suggested("guitarr"), ["guitar", "guitars"]);
         assert_eq!(suggested("BERLIN"), ["Berlin"]);

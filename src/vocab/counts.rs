@@ -1,4 +1,4 @@
-//! Counting.
+//! Tables that count words or pairs of words.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -6,30 +6,30 @@ use std::hash::Hash;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-/// What is counted.
+/// A type of item that can be counted: a word, or a pair of words.
 pub trait Countable: Hash + Eq + Clone + Send + Sync {
-    /// Bytes of memory that it takes outside the table.
+    /// Bytes that an item takes outside the table, on the heap.
     fn heap_bytes(&self) -> u64;
 }
 
-/// A word as UTF-8 bytes, or as whatever bytes a text has.
+/// A word as bytes: UTF-8, or whatever bytes a text has.
 pub type Word = Box<[u8]>;
 
 impl Countable for Word {
     fn heap_bytes(&self) -> u64 {
-        // An allocation keeps its size beside it and is rounded up.
+        // An allocation is rounded up and keeps its size beside it.
         self.len() as u64 + 16
     }
 }
 
-/// How often each of many things occurs.
+/// The number of occurrences of each item.
 #[derive(Clone, Debug)]
 pub struct Counts<K> {
     pub(super) counts: HashMap<K, u64, FixedState>,
     pub(super) undercount: u64,
 }
 
-/// How often each word of a text occurs.
+/// The number of occurrences of each word.
 pub type WordCounts = Counts<Word>;
 
 impl<K> Default for Counts<K> {
@@ -51,7 +51,7 @@ impl<K: Countable> Counts<K> {
         self.add_many(key, 1);
     }
 
-    /// Counts several occurrences.
+    /// Counts `more` occurrences.
     pub fn add_many<Q>(&mut self, key: &Q, more: u64)
     where
         K: Borrow<Q> + for<'a> From<&'a Q>,
@@ -63,7 +63,7 @@ impl<K: Countable> Counts<K> {
         }
     }
 
-    /// Adds another count of a part of the same text.
+    /// Adds the counts of another part of the same text.
     pub fn merge(&mut self, other: Self) {
         self.undercount += other.undercount;
         if self.counts.is_empty() {
@@ -75,23 +75,23 @@ impl<K: Countable> Counts<K> {
         }
     }
 
-    /// Counts are low by at most this, and what is not here occurs at most so often; 0 unless
-    /// memory was limited and did not suffice.
+    /// The largest error of these counts: a count is too low by at most this, and an item that is
+    /// missing occurs at most this often. It is above 0 only if a memory limit was reached.
     pub fn undercount(&self) -> u64 {
         self.undercount
     }
 
-    /// How many different things were counted.
+    /// Number of different items.
     pub fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// Whether there are none.
+    /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// The count of one; 0 if it is not here.
+    /// The count of an item; 0 if it is missing.
     pub fn get<Q>(&self, key: &Q) -> u64
     where
         K: Borrow<Q>,
@@ -100,7 +100,7 @@ impl<K: Countable> Counts<K> {
         self.counts.get(key).copied().unwrap_or(0)
     }
 
-    /// Forgets one.
+    /// Forgets an item.
     pub(super) fn remove<Q>(&mut self, key: &Q)
     where
         K: Borrow<Q>,
@@ -109,19 +109,19 @@ impl<K: Countable> Counts<K> {
         self.counts.remove(key);
     }
 
-    /// All with their counts, in no particular order.
+    /// All items with their counts, in no particular order.
     pub fn iter_keys(&self) -> impl Iterator<Item = (&K, u64)> {
         self.counts.iter().map(|(key, &count)| (key, count))
     }
 
-    /// The same, to keep.
+    /// All items with their counts, by value, in no particular order.
     pub fn into_keys(self) -> impl Iterator<Item = (K, u64)> {
         self.counts.into_iter()
     }
 }
 
 impl WordCounts {
-    /// Words and counts in no particular order.
+    /// All words with their counts, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.iter_keys().map(|(word, count)| (&**word, count))
     }

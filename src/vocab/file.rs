@@ -1,11 +1,11 @@
-//! Vocabulary files: lines `word count`, by falling count and then bytewise, and those that other
-//! tools write.
+//! Vocabulary files: our own, with lines `word count` by falling count and then bytewise, and those
+//! of other tools.
 //!
 //! | tool | lines |
 //! |---|---|
-//! | word2vec.c, GloVe, gensim's `fvocab` | `word count`; word2vec.c's first is `</s>`, the ends of lines |
-//! | fastText's `dump ... dict` | how many there are, then `word count type` |
-//! | gensim's `Dictionary.save_as_text` | how many texts there were, then `id`, `word` and `count` between tabs |
+//! | word2vec.c, GloVe, gensim's `fvocab` | `word count`; the first word of word2vec.c is `</s>`, which counts line ends |
+//! | fastText's `dump ... dict` | first the number of words, then `word count type` |
+//! | gensim's `Dictionary.save_as_text` | first the number of texts, then `id`, `word` and `count` between tabs |
 //! | `sort \| uniq -c` | `count word` |
 
 use std::borrow::Cow;
@@ -17,16 +17,16 @@ use super::{Rules, Vocab, WordCounts};
 use crate::error;
 use crate::text::list::{Lines, checked_word, wrong_line};
 
-/// Lines by which the columns of a vocabulary file are told.
+/// How many lines are examined to find the columns.
 const SAMPLE_LINES: usize = 100;
 
-/// Stands for the end of a line in the vocabularies of word2vec.c and fastText.
+/// The word that stands for line ends in the vocabularies of word2vec.c and fastText.
 const LINE_END: &str = "</s>";
 
 /// Writes all words with their counts.
 ///
 /// # Errors
-/// What `out` reports.
+/// Any error of `out`.
 pub fn write(vocab: &Vocab, out: &mut dyn Write) -> io::Result<()> {
     vocab
         .words()
@@ -34,17 +34,16 @@ pub fn write(vocab: &Vocab, out: &mut dyn Write) -> io::Result<()> {
         .try_for_each(|(word, count)| writeln!(out, "{word} {count}"))
 }
 
-/// Reads the words of a vocabulary file, in any order. They must have the form that words of a text
-/// would be taken in.
+/// Reads the words and counts of a vocabulary file, in any order. The words must already be
+/// normalized as `rules` asks.
 ///
-/// Lines that are not a word and its count as this program writes them are mended or left out where
-/// it is plain what they are: repeated words, words that no text can have, broken characters, words
-/// that do not occur, further columns. `note` then hears of them. With `strict` the first such line
-/// is an error.
+/// Some lines differ from ours but are plain in meaning: repeated words, words that no text can
+/// have, broken characters, words with the count 0, further columns. They are mended or left out,
+/// and `note` is called with a sentence about them. With `strict`, the first such line is an error.
 ///
 /// # Errors
-/// [`Error::Io`] when it cannot be read; [`Error::Format`] with the line that is no word and count,
-/// or when there is none.
+/// [`Error::Io`] when the file cannot be read; [`Error::Format`] for a line that is no word and
+/// count, and for a file without words.
 pub fn read_counts(
     path: &Path,
     rules: &Rules,
@@ -81,7 +80,7 @@ pub fn read_counts(
     Ok(reader.counts)
 }
 
-/// Where the columns of a vocabulary file are, from 0.
+/// The columns of a vocabulary file, numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
     columns: usize,
@@ -90,18 +89,19 @@ struct Layout {
 }
 
 impl Layout {
-    /// `word count`
+    /// The layout `word count`.
     const OURS: Self = Self {
         columns: 2,
         word: 0,
         count: 1,
     };
 
-    /// The columns of most lines: the counts are numbers, and the words differ from line to line.
+    /// Finds the columns of most lines: the counts are numbers, and the words differ from line to
+    /// line.
     ///
     /// # Errors
-    /// In words, when it is not plain which columns these are: all are of numbers, or more than one
-    /// of words.
+    /// A sentence for the user when the columns are ambiguous: all hold numbers, or several hold
+    /// words.
     fn of(lines: &[(u64, Vec<u8>)]) -> Result<Self, String> {
         let lines: Vec<_> = lines
             .iter()
@@ -133,7 +133,8 @@ impl Layout {
             .find(is_counts)
             .or_else(|| (0..word).rev().find(is_counts));
         let counts = counts.unwrap_or(usize::from(word == 0));
-        // The words of phrases are columns too. A part of speech, or another kind, has few values.
+        // A phrase of several words takes several columns. A part of speech has few values, so its
+        // column is not one of them.
         let is_part =
             |column: usize| column != word && !is_counts(&column) && 2 * different(column) > count;
         if width > 2 && ((0..width).all(|column| is_counts(&column)) || (0..counts).any(is_part)) {
@@ -150,7 +151,7 @@ impl Layout {
     }
 }
 
-/// The columns of a line: between tabs if it has any, else between blanks.
+/// Splits a line into columns: at tabs if it has any, else at blanks.
 fn columns(line: &str) -> Vec<&str> {
     match line.contains('\t') {
         true => line.split('\t').map(str::trim_ascii).collect(),
@@ -158,7 +159,7 @@ fn columns(line: &str) -> Vec<&str> {
     }
 }
 
-/// Takes the lines of a vocabulary file.
+/// Collects the lines of a vocabulary file.
 struct Reader<'a> {
     rules: &'a Rules,
     /// Whether a line unlike ours is an error.
@@ -167,14 +168,14 @@ struct Reader<'a> {
     counts: WordCounts,
     /// The sum of all counts.
     tokens: u64,
-    /// Lines so far, empty ones passed over.
+    /// Lines read so far, without the empty ones.
     lines: u64,
-    /// The number of the line of [`LINE_END`], where that is the first word of the file or the file
-    /// is another tool's.
+    /// The line number of [`LINE_END`]. It is set if that is the first word, or if another tool
+    /// wrote the file.
     line_end: Option<u64>,
-    /// Lines that were mended or left out.
+    /// Number of lines that were mended or left out.
     odd: u64,
-    /// The number of the first of them, and what was wrong with it.
+    /// Line number of the first such line, and the reason.
     first: Option<(u64, String)>,
 }
 
@@ -194,7 +195,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a line. The error says in words what is wrong with it.
+    /// Takes a line.
+    ///
+    /// # Errors
+    /// A sentence for the user that says what is wrong with the line.
     fn line(&mut self, number: u64, line: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(line);
         let (row, shown) = (columns(&text), text.trim_ascii());
@@ -209,7 +213,7 @@ impl<'a> Reader<'a> {
                     number,
                     format!("{text:?} has whitespace for a word and is left out"),
                 ),
-                // As many words, or texts, as there are.
+                // The number of words, or of texts.
                 false if self.lines == 1 => Ok(()),
                 false => Err(format!(
                     "expected a word, a space and its count, and found {shown:.60?}"
@@ -246,7 +250,7 @@ impl<'a> Reader<'a> {
         }
         match count.parse() {
             Ok(count) => self.word(number, word, count, matches!(text, Cow::Owned(_))),
-            // A number that is no count is no name of a column.
+            // A header names its columns, so a number here is a broken count and no header.
             Err(_) if self.lines == 1 && !self.strict && count.parse::<f64>().is_err() => self
                 .note(
                     number,
@@ -258,7 +262,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a word with its count. The error says in words what is wrong with it.
+    /// Takes a word with its count.
+    ///
+    /// # Errors
+    /// A sentence for the user that says what is wrong with the word.
     fn word(&mut self, number: u64, word: &str, count: u64, is_broken: bool) -> Result<(), String> {
         let is_first = self.counts.is_empty() && self.odd == 0;
         if word == LINE_END && !self.strict && (is_first || self.layout != Layout::OURS) {
@@ -300,9 +307,9 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Leaves out what another tool counted as the ends of lines.
+    /// Removes the word that counts line ends in files of other tools.
     ///
-    /// A text may have `</s>` as a word. In a file of ours its place is that of its count.
+    /// A text may contain `</s>` as a word. A file of ours then lists it in the order of its count.
     fn leave_out_line_ends(&mut self) -> Result<(), (u64, String)> {
         let Some(number) = self.line_end else {
             return Ok(());
@@ -320,7 +327,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Notes a line that is mended or left out, which is an error where all have to be like ours.
+    /// Records a line that is mended or left out.
+    ///
+    /// # Errors
+    /// `why`, when `strict` asks for lines like ours.
     fn note(&mut self, number: u64, why: String) -> Result<(), String> {
         if self.strict {
             return Err(format!("{why}: `strict` refuses that"));
@@ -332,7 +342,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What there is to be said about the file.
+    /// The sentences to report about the file.
     fn notes(&self) -> impl Iterator<Item = String> {
         let Layout {
             columns,
@@ -399,7 +409,7 @@ mod tests {
             taken(other.as_bytes(), &Rules::default(), true).unwrap(),
             expected
         );
-        // The most frequent word of a text may be </s>, and numbers may be words.
+        // The most frequent word of a text may be `</s>`, and numbers may be words.
         let numbers = (words([("</s>", 9), ("17", 4), ("4", 3)]), vec![]);
         assert_eq!(
             taken(b"</s> 9\n17 4\n4 3\n", &Rules::default(), false).unwrap(),
@@ -444,7 +454,7 @@ mod tests {
             let (words, notes) = taken(text.as_bytes(), &Rules::default(), false).unwrap();
             assert_eq!(words, expected, "{text}");
             assert!(notes[0].contains(note), "{text}: {notes:?}");
-            // Line for line, the second is like one of ours.
+            // Every line of the file that begins with `</s> 7` is like one of ours.
             assert_eq!(
                 taken(text.as_bytes(), &Rules::default(), true).is_ok(),
                 text.starts_with("</s> 7"),
@@ -468,8 +478,7 @@ mod tests {
         );
     }
 
-    /// Each line is mended or left out, counted and told, and is an error where lines have to be
-    /// like ours.
+    /// Each odd line is mended or left out, counted and reported. With `strict` it is an error.
     #[test]
     fn lines_that_no_text_gives_are_told_and_the_others_stay() {
         let long = format!("{} 5", "x".repeat(MAX_WORD_BYTES + 1));

@@ -1,12 +1,13 @@
-//! Counting in bounded memory.
+//! Counting in bounded memory, as in the lossy counting of Manku and Motwani (2002): whenever the
+//! table outgrows its budget, the rarest items are forgotten.
 //!
-//! The rarest are forgotten whenever the table outgrows its budget, as in the lossy counting of
-//! Manku and Motwani (2002). Let E be the largest bound that was ever forgotten. What comes (back)
-//! into the table may have been forgotten before, with at most E occurrences: this is noted beside
-//! its new count, and count + note bounds its occurrences from above. Forgetting takes the smallest
-//! such bounds, and E becomes the largest of them. So everything in the table is counted too low by
-//! at most E, and what is not in it occurs at most E times; E is the largest bound, and not the sum
-//! of all.
+//! Each item has an upper bound on its occurrences. Pruning forgets the items with the smallest
+//! bounds. Let E be the largest bound that was ever forgotten. An item that enters the table may
+//! have been forgotten before, with at most E occurrences. E is therefore noted beside its new
+//! count, and count + note is its bound.
+//!
+//! So an item in the table is counted too low by at most E, and a missing item occurs at most E
+//! times. E is the largest of the forgotten bounds, not their sum.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +16,22 @@ use hashbrown::HashMap;
 
 use super::counts::{Countable, Counts};
 
-/// Counts that forget the rarest.
+/// Counts that forget the rarest items.
 pub(crate) struct Lossy<K> {
     entries: HashMap<K, Entry, FixedState>,
     undercount: u64,
-    /// Bytes.
+    /// Bytes that the table may take after pruning.
     budget: u64,
 }
 
 struct Entry {
     count: u64,
-    /// Occurrences before those, at most, that were forgotten.
+    /// Occurrences that may have been forgotten before these were counted, at most.
     missed: u64,
 }
 
 impl<K: Countable> Lossy<K> {
-    /// For a table of so many bytes, which it outgrows between two prunings.
+    /// A table that pruning cuts to `budget` bytes. Between two prunings it may be larger.
     pub(crate) fn new(budget: u64) -> Self {
         Self {
             entries: HashMap::default(),
@@ -52,9 +53,10 @@ impl<K: Countable> Lossy<K> {
         }
     }
 
-    /// Forgets the rarest, unless `keep` holds for them, when the table takes more than its budget:
-    /// then until it takes half of it. What is forgotten depends on the counts alone, and not on
-    /// their order.
+    /// If the table exceeds its budget, forgets the rarest items until it takes half the budget.
+    ///
+    /// Items for which `keep` is true stay. What is forgotten depends on the counts alone and not
+    /// on the order of the items.
     pub(crate) fn prune(&mut self, keep: impl Fn(&K) -> bool) {
         let bytes = |key: &K| Self::entry_bytes() + key.heap_bytes();
         let budget = self.budget;
@@ -80,7 +82,7 @@ impl<K: Countable> Lossy<K> {
             .retain(|key, entry| entry.count + entry.missed > undercount || keep(key));
     }
 
-    /// What is left, with how far it may be off.
+    /// The counts that are left, with their largest error.
     pub(crate) fn into_counts(self) -> Counts<K> {
         let counts = self
             .entries
@@ -93,7 +95,7 @@ impl<K: Countable> Lossy<K> {
         }
     }
 
-    /// Bytes of the table for each entry: it is at least 7/16 full, and most of the time more.
+    /// Bytes that the table takes for each entry. It is at least 7/16 full, and mostly fuller.
     fn entry_bytes() -> u64 {
         2 * (size_of::<(K, Entry)>() as u64 + 1)
     }
@@ -109,8 +111,8 @@ mod tests {
     use crate::vocab::counts::{Word, WordCounts};
 
     proptest! {
-        /// Whatever is forgotten: no count is too high or too low by more than stated, those kept
-        /// are exact, and the table stays within its budget.
+        /// Whatever is forgotten, no count is too high, none is too low by more than stated, kept
+        /// items are exact, and the table stays within its budget.
         #[test]
         fn what_is_forgotten_is_bounded(
             parts in prop::collection::vec(prop::collection::vec(0u32..60, 1..80), 1..12),

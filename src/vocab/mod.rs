@@ -1,4 +1,15 @@
-//! The vocabulary: which words are trained, in which order, and how often each occurs.
+//! The vocabulary: which words are trained, their order, and how often each occurs.
+//!
+//! ```
+//! use w2v_gpu::vocab::{Vocab, WordCounts};
+//!
+//! let mut counts = WordCounts::default();
+//! b"the cat saw the dog".split(|&byte| byte == b' ').for_each(|word| counts.add(word));
+//! let vocab = Vocab::from_counts(&counts, 1, None)?;
+//! assert!(vocab.words().eq(["the", "cat", "dog", "saw"]));
+//! assert_eq!((vocab.id(b"the"), vocab.counts()[0]), (Some(0), 2));
+//! # Ok::<(), w2v_gpu::Error>(())
+//! ```
 
 mod counts;
 mod file;
@@ -20,31 +31,32 @@ pub use settings::VocabularySettings;
 use crate::error::{Error, Result};
 use crate::quantity::plural;
 
-/// WordSet with their corpus counts, ordered by falling count and then bytewise, so that the order is
-/// reproducible.
+/// Words with their counts in the corpus, by falling count and then bytewise. The order is
+/// therefore reproducible.
 ///
 /// A word's index in this order is its id, and the row of its embedding.
 #[derive(Clone, Debug, Default)]
 pub struct Vocab {
     /// All words, one after the other.
     text: String,
-    /// `ends[id]` is where word `id` ends in `text`.
+    /// Word `id` ends at byte `ends[id]` of `text`.
     ends: Vec<usize>,
     counts: Vec<u64>,
-    /// Ids by the hash of their word.
+    /// Ids by the hash of their words.
     index: HashTable<u32>,
     hasher: FixedState,
 }
 
-/// Ids are `u32`, and the token store keeps one bit of each for itself.
+/// The largest vocabulary. Ids are `u32`, and the token store keeps one bit of each for itself.
 pub const MAX_WORDS: usize = 1 << 31;
 
 impl Vocab {
-    /// The vocabulary of a counted text: words that occur at least `min_count` times, the
-    /// `max_words` most frequent.
+    /// Chooses the `max_words` most frequent words among those that occur at least `min_count`
+    /// times.
     ///
     /// # Errors
-    /// [`Error::EmptyVocabulary`] when no word is left, with the option that would keep some.
+    /// [`Error::EmptyVocabulary`] when no word is left; the message names the option that would
+    /// keep some.
     pub fn from_counts(
         counts: &WordCounts,
         min_count: u64,
@@ -53,11 +65,11 @@ impl Vocab {
         Ok(Self::select(counts, min_count, max_words, &Rules::default())?.0)
     }
 
-    /// The same under rules: words of the list to keep stay whatever their count and come before
-    /// others where there is room for `max_words` only; stop words go.
+    /// Like [`Vocab::from_counts`], but under rules. Words to keep stay whatever their count, and
+    /// take the places of others if there are more than `max_words`. Stop words are left out.
     ///
     /// # Errors
-    /// As [`Vocab::from_counts`]; [`Error::Setting`] when more words are to be kept than
+    /// Those of [`Vocab::from_counts`]; [`Error::Setting`] when more words are to be kept than
     /// `max_words`.
     pub fn select(
         counts: &WordCounts,
@@ -102,17 +114,17 @@ impl Vocab {
         others.sort_unstable_by(order);
         let mut vocab = Self::default();
         for (word, count) in others {
-            // The tokenizer hands out words cut from valid UTF-8, so nothing is replaced here.
+            // The tokenizer cuts words from valid UTF-8, so nothing is replaced here.
             vocab.push(&String::from_utf8_lossy(word), count);
         }
         selection.tokens = vocab.tokens();
         Ok((vocab, selection))
     }
 
-    /// A vocabulary of words already in order.
+    /// A vocabulary of words that are already in order.
     ///
     /// # Errors
-    /// The first word that occurs twice, as `Err(word)`.
+    /// The first word that occurs twice.
     pub fn from_words<'a>(
         words: impl IntoIterator<Item = (&'a str, u64)>,
     ) -> std::result::Result<Self, String> {
@@ -125,7 +137,7 @@ impl Vocab {
         Ok(vocab)
     }
 
-    /// Appends a word unless it is there already; says whether it was new.
+    /// Appends a word, unless it is there already. Returns whether it was new.
     pub fn push(&mut self, word: &str, count: u64) -> bool {
         if self.id(word.as_bytes()).is_some() {
             return false;
@@ -147,12 +159,12 @@ impl Vocab {
         self.ends.len()
     }
 
-    /// Whether there is no word.
+    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The id of a word given as UTF-8 bytes.
+    /// The id of a word, given as UTF-8 bytes.
     pub fn id(&self, word: &[u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(word);
         self.index
@@ -160,17 +172,17 @@ impl Vocab {
             .copied()
     }
 
-    /// The word of an id below [`Vocab::len`].
+    /// The word with this id, which must be below [`Vocab::len`].
     pub fn word(&self, id: u32) -> &str {
         word_at(&self.text, &self.ends, id)
     }
 
-    /// The words by id.
+    /// The words, by id.
     pub fn words(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.len()).map(|id| self.word(id as u32))
     }
 
-    /// Occurrences in the corpus by id; 0 where a file did not say.
+    /// Occurrences in the corpus, by id; 0 where a file did not tell.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
@@ -181,21 +193,21 @@ impl Vocab {
     }
 }
 
-/// How a vocabulary came about.
+/// The totals of choosing a vocabulary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Selection {
     /// Different words that were counted.
     pub different: u64,
-    /// Occurrences of the vocabulary's words, as they were counted.
+    /// Occurrences of the chosen words.
     pub tokens: u64,
-    /// Counts are low by at most this, and a word that was not found occurs at most so often: not 0
-    /// when memory for counting was limited and did not suffice.
+    /// The largest error of the counts: a count is too low by at most this, and a word that was not
+    /// found occurs at most this often. It is above 0 only if a memory limit was reached.
     pub undercount: u64,
     /// Different stop words that were counted and left out.
     pub stop_words: u64,
-    /// Their occurrences.
+    /// Occurrences of these stop words.
     pub stopped: u64,
-    /// WordSet to keep that were not found.
+    /// Words to keep that the text does not contain.
     pub absent: u64,
 }
 

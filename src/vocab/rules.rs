@@ -1,4 +1,4 @@
-//! What is a word, and which words stay or go whatever their count.
+//! Rules for words: their normalization, and lists of words to keep or to leave out.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::quantity;
 use crate::text::Normalization;
 use crate::text::list::{Lines, checked_word, wrong_line};
 
-/// A smaller `--vocab-memory` would forget what it counted at once.
+/// The smallest `--vocab-memory`, in bytes. Less would forget at once what it counts.
 const LEAST_MEMORY: u64 = 1_000_000;
 
 /// How words are taken from a text.
@@ -44,7 +44,7 @@ pub struct WordOptions {
     pub vocab_memory: Option<u64>,
 }
 
-/// The bytes of a size such as `500M` or `4GiB`, as `--vocab-memory` takes it.
+/// Parses the value of `--vocab-memory`, such as `500M` or `4GiB`, to bytes.
 pub(crate) fn memory_size(size: &str) -> std::result::Result<u64, String> {
     size.parse::<ByteSize>().map(|size| size.as_u64())
 }
@@ -64,7 +64,7 @@ pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
 }
 
 impl WordOptions {
-    /// The form in which words are taken.
+    /// How words are normalized.
     pub fn normalization(&self) -> Normalization {
         Normalization {
             lowercase: self.lowercase,
@@ -72,7 +72,7 @@ impl WordOptions {
         }
     }
 
-    /// The lists that are read.
+    /// The paths of the word lists.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.keep_words
             .iter()
@@ -80,10 +80,10 @@ impl WordOptions {
             .map(PathBuf::as_path)
     }
 
-    /// Checks the settings themselves, and no file.
+    /// Checks the settings, without reading any file.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first one out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         check_memory(self.vocab_memory)
     }
@@ -92,22 +92,23 @@ impl WordOptions {
 /// [`WordOptions`] with their files read.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// The form in which words are taken.
+    /// How words are normalized.
     pub normalization: Normalization,
-    /// WordSet that stay.
+    /// Words to keep, however rare.
     pub keep: WordSet,
-    /// WordSet that go.
+    /// Words to leave out.
     pub stop: WordSet,
-    /// Bytes of memory for counting; none is no limit.
+    /// Bytes of memory for counting; `None` sets no limit.
     pub memory: Option<u64>,
 }
 
 impl Rules {
-    /// Reads the lists, their words in the same form as those of the text.
+    /// Reads the lists. Their words are normalized like those of the text.
     ///
     /// # Errors
-    /// [`Error::Setting`] as [`WordOptions::validate`], and for a word in both lists; [`Error::Io`]
-    /// and [`Error::Format`] for a list that cannot be read or has a line that is not one word.
+    /// [`Error::Setting`] as for [`WordOptions::validate`], and for a word in both lists;
+    /// [`Error::Io`] and [`Error::Format`] for a list that cannot be read or has a line that is not
+    /// one word.
     pub fn read(options: &WordOptions) -> Result<Self> {
         options.validate()?;
         let normalization = options.normalization();
@@ -145,7 +146,7 @@ impl Rules {
 pub struct WordSet(HashSet<Box<[u8]>, FixedState>);
 
 impl WordSet {
-    /// Reads a list, one word a line; empty lines and byte order marks are passed over.
+    /// Reads a list, one word a line. Empty lines and byte order marks are skipped.
     fn read(path: &Path, normalization: Normalization) -> Result<Self> {
         let mut words = HashSet::default();
         for line in Lines::open(path)? {
@@ -159,24 +160,24 @@ impl WordSet {
         Ok(Self(words))
     }
 
-    /// Whether a word, as UTF-8 bytes, is among them.
+    /// Whether the set contains a word, given as UTF-8 bytes.
     pub fn contains(&self, word: &[u8]) -> bool {
         self.0.contains(word)
     }
 
-    /// A hash of them, the same in whatever order they were read.
+    /// A hash of the words. It does not depend on the order in which they were read.
     pub(crate) fn digest(&self) -> u64 {
         let mut words: Vec<&[u8]> = self.0.iter().map(|word| &**word).collect();
         words.sort_unstable();
         xxh3_64(&words.join(&b'\n'))
     }
 
-    /// How many there are.
+    /// Number of words.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

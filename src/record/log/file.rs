@@ -1,9 +1,8 @@
-//! The file that a run is recorded in while it goes on.
+//! The file that a run is recorded in, while the run goes on.
 //!
-//! A file that is there already is not touched until the new record is whole: until then that one
-//! grows in a file of the same name with `.1` behind it, or the next number that is free. The
-//! record of a run that did not end is no whole one: the run that is resumed goes on with it, in
-//! its place.
+//! An existing file is not touched until the new record is complete. Until then the record grows in
+//! a file of the same name with `.1` appended, or the next free number. A run that did not end
+//! leaves an incomplete record under such a name, and the resumed run continues it there.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,33 +16,35 @@ use crate::error::{Error, Result};
 use crate::system::{PATIENCE, lock, write_atomically};
 use crate::train::state::TrainState;
 
-/// The record of a run that grows line by line.
+/// The record of a run, which grows line by line.
 #[derive(Debug)]
 pub struct LogFile {
-    /// Locked while it grows, so that no other run writes there.
+    /// Locked while it grows, so that no other run writes to it.
     file: File,
-    /// Where it grows.
+    /// The path under which it grows.
     place: PathBuf,
-    /// Where it belongs.
+    /// The path that it gets once it is complete.
     path: PathBuf,
 }
 
-/// What an earlier process has recorded of a run.
+/// The record that an earlier process has left of a run.
 struct Earlier {
     place: PathBuf,
     start: StartRecord,
-    /// Its whole lines after the first, up to where the run goes on.
+    /// The whole lines after the first, up to the step from which the run continues.
     kept: Vec<u8>,
     has_end: bool,
 }
 
 impl LogFile {
-    /// Begins the record `asked` for; or goes on with that of the run which is `resumed` from
-    /// there, where it is found. A run that is resumed waits up to [`PATIENCE`] for another one's
-    /// record; `waiting` is called before each wait.
+    /// Begins the record `asked` for. If the run is `resumed` from a checkpoint and its record is
+    /// found, continues that record.
+    ///
+    /// A resumed run waits up to [`PATIENCE`] for another process to release the record. `waiting`
+    /// is called before each wait.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be written, [`Error::Setting`] when another run is being
+    /// [`Error::Io`] when the file cannot be written; [`Error::Setting`] when another run is being
     /// recorded there.
     pub fn begin(
         asked: &Path,
@@ -51,7 +52,7 @@ impl LogFile {
         resumed: Option<&TrainState>,
         mut waiting: impl FnMut(),
     ) -> Result<Self> {
-        // A link stays one, and what it leads to is the file.
+        // A link stays, and the file that it points to is replaced.
         let path = if asked.is_symlink() {
             fs::canonicalize(asked).ok()
         } else {
@@ -71,7 +72,8 @@ impl LogFile {
         }
         let earlier = resumed.and_then(|reached| {
             let places: Vec<PathBuf> = places(&path).take_while(|place| place.exists()).collect();
-            // The latest first: whole records are older than those of runs that did not end.
+            // The latest comes first: complete records are older than those of runs that did not
+            // end.
             places
                 .into_iter()
                 .rev()
@@ -113,7 +115,7 @@ impl LogFile {
         }
     }
 
-    /// Begins in a file of its own.
+    /// Begins a record in a new file.
     fn anew(path: PathBuf, start: &StartRecord, kept: &[u8]) -> Result<Self> {
         let free =
             places(&path).find_map(|place| claim(&place).transpose().map(|file| (place, file)));
@@ -128,7 +130,7 @@ impl LogFile {
         Ok(Self { file, place, path })
     }
 
-    /// A device or pipe takes the lines as they come.
+    /// Begins a record on a device or pipe, which takes each line at once.
     fn stream(path: PathBuf, start: &StartRecord) -> Result<Self> {
         let mut file = File::options()
             .write(true)
@@ -148,20 +150,20 @@ impl LogFile {
     /// Adds a record.
     ///
     /// # Errors
-    /// What the file system reported.
+    /// Any error of the file.
     pub fn put(&mut self, record: &Map<String, Value>) -> io::Result<()> {
         write_line(&mut self.file, record)
     }
 
-    /// Where it grows, if it does not have its own name yet.
+    /// The path under which the record grows, unless it has its final name.
     pub fn growing(&self) -> Option<&Path> {
         (self.place != self.path).then_some(&self.place)
     }
 
-    /// Gives the record its name, once it is whole.
+    /// Renames the record to its final name, once it is complete.
     ///
     /// # Errors
-    /// What the file system reported.
+    /// Any error of the file system.
     pub fn publish(&mut self) -> io::Result<()> {
         if self.place != self.path {
             self.file.sync_all()?;
@@ -173,8 +175,8 @@ impl LogFile {
 }
 
 impl Earlier {
-    /// What a file has recorded of the run that `start` begins again at `reached`; none when it is
-    /// no record of that run.
+    /// Reads the record of the run that `start` continues from `reached`; `None` if the file is no
+    /// record of that run.
     fn read(place: PathBuf, start: &StartRecord, reached: &TrainState) -> Option<Self> {
         let bytes = fs::read(&place).ok()?;
         let mut lines = bytes
@@ -195,7 +197,7 @@ impl Earlier {
                     kept.extend(line)
                 }
                 Record::End(_) => has_end = true,
-                // The run does this part again.
+                // The resumed run does this part again.
                 _ => {}
             }
         }
@@ -212,7 +214,7 @@ fn parsed(line: &[u8]) -> Option<Record> {
     serde_json::from_slice(line).ok()
 }
 
-/// Whether two runs give the same vectors as far as both of them go.
+/// Whether two runs give the same vectors, as far as both of them go.
 fn is_same_run(a: &StartRecord, b: &StartRecord) -> bool {
     let but_epochs = |config: &Map<String, Value>| {
         let mut config = config.clone();
@@ -222,7 +224,7 @@ fn is_same_run(a: &StartRecord, b: &StartRecord) -> bool {
     but_epochs(&a.config) == but_epochs(&b.config) && a.prepared == b.prepared
 }
 
-/// The names that a record may grow under, in order.
+/// The paths under which a record may grow, in the order in which they are tried.
 fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
     let numbered = |number: u32| {
         let mut name = path.as_os_str().to_owned();
@@ -232,14 +234,14 @@ fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
     std::iter::once(path.to_owned()).chain((1..).map(numbered))
 }
 
-/// Whether something stands there that could be lost.
+/// Whether a path has content that could be lost.
 fn is_taken(place: &Path) -> bool {
     place
         .metadata()
         .is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
 }
 
-/// Makes the file at `place` and locks it; none where something stands that could be lost.
+/// Creates and locks the file at `place`; `None` if the path has content that could be lost.
 fn claim(place: &Path) -> Result<Option<File>> {
     if is_taken(place) {
         refuse_if_in_use(place, Duration::ZERO, || ())?;
@@ -253,20 +255,20 @@ fn claim(place: &Path) -> Result<Option<File>> {
     if !lock(&file, Duration::ZERO, || ()) {
         return Err(in_use(place));
     }
-    // A run that has begun and failed meanwhile leaves its record.
+    // Meanwhile another run may have begun a record there and failed.
     let length = file.metadata().map_err(Error::io("write", place))?.len();
     Ok((length == 0).then_some(file))
 }
 
-/// Writes how a record begins, and its lines that are `kept`.
+/// Writes the start of a record and the lines `kept` from an earlier one.
 fn write_begin(out: &mut dyn Write, start: &StartRecord, kept: &[u8]) -> io::Result<()> {
     write_line(out, &record("start", start)?)?;
     out.write_all(kept)
 }
 
-/// Refuses the file of a run that goes on still.
+/// Fails if another run is writing to the file.
 fn refuse_if_in_use(place: &Path, patience: Duration, waiting: impl FnOnce()) -> Result<()> {
-    // What cannot be opened is told of when it is written.
+    // A file that cannot be opened gives an error when it is written.
     let is_free = File::open(place).map_or(true, |file| lock(&file, patience, waiting));
     if is_free { Ok(()) } else { Err(in_use(place)) }
 }
@@ -346,7 +348,7 @@ mod tests {
         let second = folder.path().join("run.jsonl.1");
         fs::write(&path, "precious").unwrap();
         for _ in 0..2 {
-            // A run that fails; the next one leaves its record alone too.
+            // This run fails, and the next one leaves its record alone.
             begin(&path, start(1, 2), None)
                 .unwrap()
                 .put(&progress(1))
@@ -376,7 +378,7 @@ mod tests {
             }
             log.file.write_all(b"{\"record\":\"progr").unwrap();
             drop(log);
-            // Killed after batch 8, with a checkpoint of batch 6.
+            // The run was killed after batch 8, with a checkpoint of batch 6.
             let mut log = begin(&path, start(1, 2), Some(&at(6, 1))).unwrap();
             assert_eq!(log.growing().unwrap_or(&path), place);
             log.put(&progress(9)).unwrap();
@@ -386,7 +388,7 @@ mod tests {
             assert_eq!(read(&path), (vec![3, 5, 6, 9], 1, true));
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
-        // More epochs: the whole record stays until the longer one is whole.
+        // With more epochs, the complete record stays until the longer one is complete.
         let mut log = begin(&path, start(1, 3), Some(&at(9, 1))).unwrap();
         assert_eq!(read(&path), (vec![3, 5, 6, 9], 1, true));
         for fields in [progress(12), epoch(1), end()] {
@@ -430,7 +432,7 @@ mod tests {
         }
     }
 
-    /// Both have found the place free before either of them takes it.
+    /// Both runs have found the path free before either of them takes it.
     #[test]
     fn of_two_runs_that_begin_at_once_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,16 +1,26 @@
-//! The record of a run: a file of one JSON object a line, which `train --metrics` writes and
-//! `w2v-gpu report` reads.
+//! The record of a run: a file with one JSON object a line. `train --metrics` writes it and
+//! `w2v-gpu report` reads it.
 //!
-//! | record | when | holds |
+//! | record | when | fields |
 //! |---|---|---|
-//! | `start` | first | [`StartRecord`]: settings, engine, hardware, what the corpus holds |
-//! | `progress` | after each two-hundredth of the run | [`crate::event::Progress`] and `words_per_second` since the last one |
+//! | `start` | first | [`StartRecord`]: settings, engine, hardware, the corpus's numbers |
+//! | `progress` | after each two-hundredth of the run | [`crate::event::Progress`], and `words_per_second` since the last one |
 //! | `epoch` | after every epoch | [`crate::event::Epoch`] |
-//! | `evaluated` | after it, where evaluation files were given | [`crate::event::Evaluated`] |
+//! | `evaluated` | after an epoch, if evaluation files were given | [`crate::event::Evaluated`] |
 //! | `end` | last, once the vectors are written | [`EndRecord`] |
 //!
 //! Durations are numbers of seconds. A run that failed, or was saved to be resumed, leaves whole
 //! lines and no `end`.
+//!
+//! ```
+//! use w2v_gpu::record::log;
+//!
+//! let fields = serde_json::json!({ "epoch": 0, "loss": 2.5 });
+//! let mut out = Vec::new();
+//! log::write_line(&mut out, &log::record("epoch", &fields)?)?;
+//! assert!(out.starts_with(b"{") && out.ends_with(b"}\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod file;
 
@@ -26,46 +36,46 @@ pub use self::file::LogFile;
 use crate::error::{Error, Result};
 use crate::text::utf8_text;
 
-/// The version of the format; it rises when a reader of the old one could no longer understand the
+/// The version of the format. It rises when readers of the old one could no longer understand a
 /// file.
 pub const VERSION: u64 = 1;
 
-/// Reports that a run is recorded with, each after an equal share of it; a run of fewer batches has
-/// fewer.
+/// Number of reports in a record, each after an equal share of the run. A run of fewer batches has
+/// fewer reports.
 pub const REPORTS: u32 = 200;
 
-/// No line is longer, in bytes: room for the paths of a corpus in many thousands of files.
+/// The longest line, in bytes: room for the paths of many thousands of corpus files.
 const MAX_LINE: u64 = 1 << 24;
 
-/// What a run starts with.
+/// The first record of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StartRecord {
-    /// [`VERSION`].
+    /// The version of the format, [`VERSION`].
     pub version: u64,
     /// Name and version of the program.
     pub program: String,
     /// When training began: RFC 3339, UTC.
     pub started: String,
-    /// What the run trains on, in one line.
+    /// The engine that trains, in one line.
     pub engine: String,
     /// The machine.
     pub hardware: Hardware,
-    /// The files of the corpus.
+    /// Paths of the corpus files.
     pub corpus: Vec<String>,
-    /// Where the vectors will be: an absolute path.
+    /// Absolute path at which the vectors will be written.
     pub output: String,
-    /// Every setting, those resolved that were left to the program.
+    /// Every setting. Settings left to the program have their resolved values.
     pub config: Map<String, Value>,
-    /// What the corpus holds, and what of it was left out: [`crate::event::Prepared`].
+    /// The corpus's numbers, and what was left out of it: [`crate::event::Prepared`].
     pub prepared: Map<String, Value>,
 }
 
 /// The machine of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Hardware {
-    /// Logical processors.
+    /// Number of logical processors.
     pub cores: usize,
-    /// Threads used.
+    /// Number of threads used.
     pub threads: usize,
     /// Operating system and processor architecture.
     pub system: String,
@@ -82,28 +92,28 @@ pub struct ProgressRecord {
     pub total_words: u64,
     /// Pairs trained so far.
     pub pairs: u64,
-    /// Mean loss per pair since the last report; none where there was no finite number.
+    /// Mean loss per pair since the last report; `None` if it was not a finite number.
     pub loss: Option<f64>,
     /// Learning rate.
     pub lr: f64,
-    /// Seconds spent training.
+    /// Training time in seconds.
     pub elapsed: f64,
-    /// Since the last report.
+    /// Words per second since the last report.
     pub words_per_second: f64,
 }
 
-/// One pass over the corpus.
+/// The record of an epoch.
 #[derive(Clone, Debug, Deserialize)]
 pub struct EpochRecord {
     /// The epoch, from 0.
     pub epoch: u32,
     /// Mean loss per pair.
     pub loss: Option<f64>,
-    /// Mean loss per pair on text set aside, where some was.
+    /// Mean loss per pair on the held-out sentences, if there are any.
     #[serde(default)]
     pub validation: Option<f64>,
-    /// Scores of the vectors as they stood, by evaluation file and measure: what the `evaluated`
-    /// record adds.
+    /// Scores of the vectors after this epoch, by evaluation file and measure. They come from the
+    /// `evaluated` record.
     #[serde(skip)]
     pub evaluation: BTreeMap<String, f64>,
 }
@@ -122,44 +132,44 @@ struct ScoreRecord {
     score: Option<f64>,
 }
 
-/// How a run went.
+/// The last record of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct EndRecord {
-    /// Where the vectors are: an absolute path. That of the start, unless the run was interrupted
-    /// and others were there.
+    /// Absolute path of the vectors. It is that of the start, unless the run was interrupted and
+    /// other vectors were there.
     #[serde(default)]
     pub output: Option<String>,
-    /// What was trained: [`crate::train::Summary`].
+    /// The totals of training: [`crate::train::Summary`].
     pub training: Map<String, Value>,
     /// Words trained per second, over the whole training.
     pub words_per_second: f64,
-    /// Seconds of each stage.
+    /// Seconds of each stage, by its name.
     pub seconds: Map<String, Value>,
 }
 
-/// A record of the kind `kind` with the fields of `fields`, ready to be written.
+/// A record of the kind `kind` with the fields of `fields`.
 ///
 /// # Errors
-/// When `fields` is nothing that JSON can hold as an object.
+/// When `fields` cannot be a JSON object.
 pub fn record(kind: &str, fields: &impl Serialize) -> serde_json::Result<Map<String, Value>> {
     let mut record = object(fields)?;
     record.insert("record".to_owned(), kind.into());
     Ok(record)
 }
 
-/// A structure as a JSON object, its durations in seconds.
+/// A structure as a JSON object, with its durations in seconds.
 ///
 /// # Errors
-/// When it is nothing that JSON can hold as an object.
+/// When it cannot be a JSON object.
 pub fn object(fields: &impl Serialize) -> serde_json::Result<Map<String, Value>> {
-    // By way of text, where an f32 has its few digits: straight to a value it would get those of an
-    // f64.
+    // As text, an f32 has its own few digits. Converted directly, it would get those of an f64.
     let mut fields: Map<String, Value> = serde_json::from_str(&serde_json::to_string(fields)?)?;
     fields.values_mut().for_each(durations_to_seconds);
     Ok(fields)
 }
 
-/// serde makes seconds and nanoseconds of a duration; readers want one number.
+/// Replaces durations by seconds. serde writes a duration as seconds and nanoseconds; readers want
+/// one number.
 fn durations_to_seconds(value: &mut Value) {
     let Value::Object(fields) = value else { return };
     match (
@@ -172,10 +182,10 @@ fn durations_to_seconds(value: &mut Value) {
     }
 }
 
-/// Writes a record as a line, at once: whoever follows the file sees whole lines.
+/// Writes a record as a line, in one piece, so whoever follows the file sees whole lines.
 ///
 /// # Errors
-/// What the file system reported.
+/// Any error of `out`.
 pub fn write_line(out: &mut (impl Write + ?Sized), record: &Map<String, Value>) -> io::Result<()> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
@@ -186,13 +196,13 @@ pub fn write_line(out: &mut (impl Write + ?Sized), record: &Map<String, Value>) 
 /// The record of a run, read back.
 #[derive(Clone, Debug)]
 pub struct RunLog {
-    /// How it began.
+    /// The first record.
     pub start: StartRecord,
-    /// Its reports in order.
+    /// The reports, in order.
     pub progress: Vec<ProgressRecord>,
-    /// Its epochs in order.
+    /// The epochs, in order.
     pub epochs: Vec<EpochRecord>,
-    /// How it ended; none when it was interrupted, or goes on still.
+    /// The last record; `None` if the run was interrupted or still goes on.
     pub end: Option<EndRecord>,
 }
 
@@ -206,12 +216,10 @@ enum Record {
     End(EndRecord),
 }
 
-/// Reads the record of a run. A last line that was cut off is left out: the run was interrupted
-/// within it.
+/// Reads the record of a run. An incomplete last line is ignored, as an interrupted run leaves one.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read; [`Error::Format`] with the line that is no such
-/// record.
+/// [`Error::Io`] when the file cannot be read; [`Error::Format`] for a line that is no record.
 pub fn read(path: &Path) -> Result<RunLog> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let text = utf8_text(file).map_err(Error::io("read", path))?;
@@ -269,12 +277,12 @@ pub fn read(path: &Path) -> Result<RunLog> {
 struct Lines<'a> {
     input: BufReader<Box<dyn Read>>,
     path: &'a Path,
-    /// Of the latest line, from 1.
+    /// Number of the latest line, from 1.
     number: u64,
 }
 
 impl Lines<'_> {
-    /// The next record, or none at the end of the file or of its whole lines.
+    /// The next record; `None` at the end of the file or of its whole lines.
     fn next_record(&mut self) -> Result<Option<Record>> {
         let mut line = Vec::new();
         self.number += 1;
@@ -446,7 +454,7 @@ mod tests {
             )
         };
         let log = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(0))).unwrap();
-        // What has no score is left out.
+        // Files without a score are left out.
         assert_eq!(
             log.epochs[0]
                 .evaluation

@@ -1,4 +1,4 @@
-//! Words in the plane, by PCA and by t-SNE, and the nearest words of each.
+//! A map of words in the plane, by PCA and by t-SNE, with the nearest words of each.
 
 use bhtsne::{Neighbor, tSNE};
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -10,31 +10,32 @@ use crate::vectors::Vectors;
 use crate::vectors::similarity::nearest_to;
 use crate::vocab::Vocab;
 
-/// Neighbours listed for a word.
+/// Number of neighbours listed for a word.
 const LISTED: usize = 10;
 
-/// How many neighbours t-SNE weighs, in effect; it looks at three times as many.
+/// Effective number of neighbours that t-SNE weighs. It looks at three times as many.
 const PERPLEXITY: usize = 30;
 
-/// Accuracy of t-SNE's forces: the angle below which far points count as one.
+/// Accuracy of t-SNE's forces: the angle below which distant points count as one.
 const THETA: f32 = 0.5;
 
-/// Where words lie and what is near them.
+/// The positions of words, and their nearest words.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct WordMap {
-    /// The words, the most frequent first.
+    /// The words, most frequent first.
     pub words: Vec<String>,
-    /// The first two principal components of each word's unit vector, each stretched to ±1.
+    /// The first two principal components of each word's unit vector. Each component is stretched
+    /// to ±1.
     pub pca: Vec<[f32; 2]>,
-    /// The same by t-SNE; none when there are too few words, or all are alike.
+    /// The positions by t-SNE, stretched to ±1; `None` if there are too few words or all are alike.
     pub tsne: Option<Vec<[f32; 2]>>,
     /// The nearest of these words: ids and cosines, nearest first.
     pub neighbors: Vec<Vec<(u32, f32)>>,
 }
 
 impl WordMap {
-    /// Maps the first `words` words, which are the most frequent in files of this program. The same
-    /// words with the same vectors give the same map.
+    /// Maps the first `words` words, which are the most frequent in files of this program. Equal
+    /// words with equal vectors give equal maps.
     ///
     /// # Errors
     /// [`Error::Device`] when a thread cannot be started.
@@ -42,8 +43,8 @@ impl WordMap {
         let vectors = unit_vectors(vectors, words);
         let rows = vectors.vocab.len();
         let perplexity = PERPLEXITY.min(rows.saturating_sub(1) / 3);
-        // One word after the other: each search takes all threads, and room for all words until it
-        // is cut down.
+        // Words are searched one after the other, since each search uses all threads, and memory
+        // for all words until the list is cut.
         let nearest = |id: u32| {
             let row = vectors.matrix.row(id as usize);
             let mut near = nearest_to(&vectors, row, &[id], LISTED.max(3 * perplexity));
@@ -78,7 +79,7 @@ impl WordMap {
     }
 }
 
-/// The first `words` words with their vectors at length 1, as cosines see them.
+/// The first `words` words, with vectors of length 1.
 fn unit_vectors(vectors: &Vectors, words: usize) -> Vectors {
     let dim = vectors.matrix.dim();
     let rows = vectors.vocab.len().min(words);
@@ -108,14 +109,14 @@ fn unit_vectors(vectors: &Vectors, words: usize) -> Vectors {
 
 /// The coordinates of the rows along the two directions in which they vary most.
 ///
-/// Subspace iteration: directions multiplied by the covariance turn towards those of most variance.
-/// It needs products with the rows alone, so that it costs as little for many dimensions as for
-/// few.
+/// This is subspace iteration: multiplied by the covariance, directions turn towards those of most
+/// variance. It needs only products with the rows and never the covariance itself, so it stays cheap
+/// for many dimensions.
 fn principal_components(matrix: &Matrix) -> Vec<[f64; 2]> {
-    /// More directions than two make the first two settle sooner.
+    /// Number of directions iterated. With more than two, the first two converge sooner.
     const DIRECTIONS: usize = 10;
     const MOST_ROUNDS: usize = 100;
-    /// Share of the variance by which a round may still change it.
+    /// Iteration ends when a round changes the variance by less than this share.
     const SETTLED: f64 = 1e-7;
 
     let (rows, dim) = (matrix.rows(), matrix.dim());
@@ -125,7 +126,7 @@ fn principal_components(matrix: &Matrix) -> Vec<[f64; 2]> {
         let mean = column.mean();
         column.add_scalar_mut(-mean);
     }
-    // Any start will do that has a part in every direction.
+    // Any start works that has a part in every direction.
     let mut directions = DMatrix::from_fn(dim, DIRECTIONS.min(dim), |row, column| {
         ((row * DIRECTIONS + column) as f64 * 0.754_877_666).fract() - 0.5
     });
@@ -133,7 +134,7 @@ fn principal_components(matrix: &Matrix) -> Vec<[f64; 2]> {
     for _ in 0..MOST_ROUNDS {
         directions = directions.qr().q();
         components = &centered * &directions;
-        // Within the directions found, the principal ones are those of their small covariance.
+        // The small covariance within these directions gives the principal ones among them.
         let within = SymmetricEigen::new(components.transpose() * &components);
         let mut order: Vec<usize> = (0..directions.ncols()).collect();
         order.sort_by(|&a, &b| within.eigenvalues[b].total_cmp(&within.eigenvalues[a]));
@@ -154,7 +155,8 @@ fn principal_components(matrix: &Matrix) -> Vec<[f64; 2]> {
             return vec![0.0; rows];
         }
         let column = components.column(index);
-        // A direction and its opposite are equally good: the largest coordinate is to be positive.
+        // A direction and its opposite are equally good. The one with the largest coordinate
+        // positive is taken.
         let sign = column.iter().copied().fold(0.0f64, |most, value| {
             if value.abs() > most.abs() {
                 value
@@ -171,15 +173,14 @@ fn principal_components(matrix: &Matrix) -> Vec<[f64; 2]> {
         .collect()
 }
 
-/// Lays words out such that near ones stay near, beginning with their principal components.
+/// Positions by t-SNE, which keeps near words near. It starts from the principal components.
 fn tsne(
     start: &[[f64; 2]],
     neighbors: &[Vec<(u32, f32)>],
     perplexity: usize,
 ) -> Result<Option<Vec<[f32; 2]>>> {
     let spread = (start.iter().map(|[x, _]| x * x).sum::<f64>() / start.len().max(1) as f64).sqrt();
-    // With fewer neighbours than these there is no entropy to fit, and without spread no place to
-    // begin.
+    // Fewer neighbours give no entropy to fit, and without spread there is no place to begin.
     if perplexity < 2 || spread <= 1e-9 {
         return Ok(None);
     }
@@ -188,7 +189,7 @@ fn tsne(
         .flatten()
         .map(|value| (value / spread * 1e-4) as f32)
         .collect();
-    // Between vectors of length 1 the distance follows from the cosine.
+    // Between vectors of length 1, the distance follows from the cosine.
     let distance = |cosine: f32| (2.0 - 2.0 * cosine).max(0.0).sqrt();
     let neighbor = |&(id, cosine): &(u32, f32)| Neighbor {
         index: id as usize,
@@ -199,7 +200,7 @@ fn tsne(
         .map(|near| near.iter().take(3 * perplexity).map(neighbor).collect())
         .collect();
     let ids: Vec<u32> = (0..neighbors.len() as u32).collect();
-    // On one thread its sums have one order, and the map is the same every time.
+    // On one thread, sums have a fixed order, so the map is the same every time.
     let thread = thread_pool(1, "drawing the map of words")?;
     let points: Vec<f32> = thread.install(|| {
         let mut tsne: tSNE<'_, f32, u32> = tSNE::new(&ids);
@@ -216,8 +217,7 @@ fn tsne(
         .then_some(points))
 }
 
-/// Moves and stretches both axes to ±1: only the places of words relative to each other have a
-/// meaning.
+/// Moves and stretches both axes to ±1. Only relative positions have a meaning.
 fn stretch(points: &mut [[f32; 2]]) {
     for axis in 0..2 {
         let (low, high) = points
@@ -236,7 +236,7 @@ fn stretch(points: &mut [[f32; 2]]) {
     }
 }
 
-/// Four decimals: finer than a pixel.
+/// Rounds to four decimals, which is finer than a pixel.
 fn rounded(value: f32) -> f32 {
     (value * 1e4).round() / 1e4
 }
@@ -257,7 +257,7 @@ mod tests {
         }
     }
 
-    /// Words in groups: the vectors of a group are one direction with some noise.
+    /// Words in groups. The vectors of a group are one direction with some noise.
     fn grouped(groups: usize, each: usize, dim: usize) -> Vectors {
         let mut rng = Key::new(5, 0, Stream::Init).at(0);
         let mut noise = || (rng.next_u32() >> 8) as f32 / (1 << 24) as f32 - 0.5;
@@ -385,10 +385,10 @@ mod tests {
                 .len(),
             4
         );
-        // All alike: there is no direction in which they vary.
+        // All vectors are alike: there is no direction in which they vary.
         let alike = two(&[0.5; 200]);
         assert_eq!((alike.pca[0], alike.tsne.is_none()), ([0.0, 0.0], true));
-        // Some alike, and half of them without a direction at all.
+        // Some vectors are alike, and half of the words have the zero vector.
         let some = two(&(0..200)
             .map(|i| {
                 if i < 100 {

@@ -1,5 +1,5 @@
-//! A page about a run: one HTML file with its curves, its settings and a map of its words, which
-//! needs no network.
+//! A page about a run: one HTML file with its curves, its settings and a map of its words. It needs
+//! no network.
 
 mod map;
 
@@ -11,19 +11,19 @@ use serde::Serialize;
 pub use self::map::WordMap;
 use super::log::{EndRecord, EpochRecord, ProgressRecord, RunLog, StartRecord};
 
-/// More points than a curve can show: longer runs are averaged down to at most this many.
+/// The most points of a curve. Reports of longer runs are averaged down to this many.
 const MOST_POINTS: usize = 2000;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 const CHARTS: &str = include_str!("../../../assets/echarts/echarts.min.js");
 
-/// All that the page's script shows.
+/// The data of the page's script.
 #[derive(Debug, Serialize)]
 struct Page<'a> {
     start: &'a StartRecord,
     end: Option<&'a EndRecord>,
-    /// Reports that were averaged into a point of the curves.
+    /// Number of reports averaged into a point of the curves.
     reports_per_point: usize,
     points: Vec<Point>,
     epochs: Vec<EpochPoint<'a>>,
@@ -53,10 +53,10 @@ struct EpochPoint<'a> {
     evaluation: &'a BTreeMap<String, f64>,
 }
 
-/// Writes the page about a run. The same run and map give the same bytes.
+/// Writes the page about a run. Equal runs and maps give equal bytes.
 ///
 /// # Errors
-/// What `out` reported.
+/// Any error of `out`.
 pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> io::Result<()> {
     let reports_per_point = log.progress.len().div_ceil(MOST_POINTS).max(1);
     let page = Page {
@@ -78,9 +78,9 @@ pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> i
     )
 }
 
-/// JSON within an HTML page: no string of it can end its element.
+/// Escapes JSON for an HTML page, so that no string in it can end its element.
 fn escaped(json: &str) -> String {
-    // Outside of strings JSON has none of these.
+    // These characters occur only within JSON's strings.
     json.replace('&', "\\u0026")
         .replace('<', "\\u003c")
         .replace('>', "\\u003e")
@@ -101,7 +101,7 @@ fn epoch_point(record: &EpochRecord) -> EpochPoint<'_> {
     }
 }
 
-/// The curves: `each` reports to a point, the last of which may have fewer.
+/// The points of the curves, each from `each` reports. The last one may have fewer.
 fn points(log: &RunLog, each: usize) -> Vec<Point> {
     let epochs = log
         .start
@@ -109,7 +109,7 @@ fn points(log: &RunLog, each: usize) -> Vec<Point> {
         .get("epochs")
         .and_then(serde_json::Value::as_f64)
         .unwrap_or(1.0);
-    // A run that was resumed for more epochs has more words than its first reports say.
+    // The first reports of a run that was resumed for more epochs tell too few words in all.
     let total_words = log.progress.last().map_or(0, |report| report.total_words);
     let words_per_epoch = total_words.max(1) as f64 / epochs;
     let mut before: Option<&ProgressRecord> = None;
@@ -121,7 +121,7 @@ fn points(log: &RunLog, each: usize) -> Vec<Point> {
     points
 }
 
-/// One point for some reports and the latest before them.
+/// The point for some reports; `before` is the last report before them.
 fn point(
     before: Option<&ProgressRecord>,
     reports: &[ProgressRecord],
@@ -173,7 +173,7 @@ mod tests {
     fn a_point_is_the_mean_of_its_reports() {
         let reports = [report(1, Some(4.0)), report(2, Some(2.0)), report(3, None)];
         let whole = point(None, &reports, 500.0).unwrap();
-        // 1 pair at 4 and 3 pairs at 2.
+        // One pair with loss 4, and 3 pairs with loss 2.
         let expected = Point {
             epoch: 0.6,
             step: 3,

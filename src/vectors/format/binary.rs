@@ -1,8 +1,8 @@
 //! word2vec binary: a line `rows dim`, then for every word `word `, D little-endian f32 and a
 //! newline.
 //!
-//! word2vec.c and this crate write that newline, gensim does not: it is skipped as the start of the
-//! next word.
+//! word2vec.c and this crate write that newline, gensim does not. A reader skips it before the next
+//! word.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -28,10 +28,10 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     write,
 };
 
-/// No header is longer, in bytes: two numbers.
+/// The longest header, in bytes: two numbers.
 const MAX_HEADER_BYTES: u64 = 100;
 
-/// How a model of fastText begins, whose files have the same extension.
+/// The first bytes of a fastText model, whose files have the extension `.bin` too.
 const FASTTEXT: &[u8] = &793_712_314i32.to_le_bytes();
 
 fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
@@ -51,10 +51,10 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
             "this is word2vec text; name it .txt, or add `from = txt`".to_owned(),
         ));
     }
-    // Whether a newline ends each row, which the first one shows.
+    // Whether a newline ends each row, as the first row shows.
     let mut has_newlines = None;
     let mut before = Look::Usual;
-    // Rows that are kept of those that were promised.
+    // Number of promised rows that are kept.
     let mut kept = 0;
     while !rows.words.is_full() {
         if rows.words.seen > 0 && has_newlines.is_none() {
@@ -75,7 +75,7 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
             promised,
             (has_newlines, before),
         );
-        // What follows the rows that were promised may be no row.
+        // After the promised rows, other bytes may follow that are no row.
         let runs_on = || input.wrong_byte(start, runs_on(promised) + &or_take(kept));
         before = read.map_err(|error| if is_promised { error } else { runs_on() })?;
         if is_promised {
@@ -104,9 +104,10 @@ fn header(line: &[u8]) -> Checked<(u64, usize)> {
     word2vec_header(unmarked(line))
 }
 
-/// Reads a row, `word` being room for its word. Rows tell their ends by nothing but their lengths:
-/// one whose word was cut at a space would be taken for another row, so nothing that looks so is
-/// taken.
+/// Reads a row. `word` is a buffer for its word.
+///
+/// Rows have no end marks, only a length. A word that was cut at a space would shift all rows after
+/// it, so a row that looks shifted is refused.
 fn read_row(
     input: &mut Input<'_>,
     word: &mut Vec<u8>,
@@ -123,7 +124,7 @@ fn read_row(
             "the word {} follows values of no usual size; {SHIFTED}",
             quoted(&text)
         );
-        // The row before it is the one in doubt.
+        // The row before this one is in doubt.
         let mend = match rows.ended {
             0 | 1 => "; write the vectors again as text".to_owned(),
             ended => or_take(ended - 1),
@@ -158,14 +159,14 @@ fn read_row(
     Ok(look)
 }
 
-/// How the values of a row look. Those of a row that was begun too early or too late are bytes of
-/// letters, or of two values.
+/// How plausible the values of a row look. A row that begins too early or too late has values made
+/// of letters, or of the bytes of two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
     Usual,
-    /// A value has a size that hardly any vector has.
+    /// One value is larger or smaller than in almost any vector.
     Odd,
-    /// No training gives such a row.
+    /// No training produces such a row.
     Wild,
 }
 
@@ -184,12 +185,13 @@ impl Look {
     }
 }
 
-/// What may have shifted the rows.
+/// The reason that messages give for shifted rows.
 const SHIFTED: &str =
     "the file is damaged, or the word before holds a space, for which the format has no place";
 
-/// Whether a word looks like the end of a vector that was begun too late, and the word after it. A
-/// word may be cut within its last character, and whitespace may be a word.
+/// Whether a word looks like the last bytes of a vector followed by the next word, as happens when
+/// a vector begins too early. A word may be cut within its last character, and whitespace may be a
+/// word.
 fn is_shifted(word: &str) -> bool {
     let whole = word.trim_end_matches(char::REPLACEMENT_CHARACTER);
     let is_broken =

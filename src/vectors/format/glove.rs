@@ -26,8 +26,8 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     let dim = dim(input).map_err(|why| input.wrong("line 1".to_owned(), why))?;
     let mut rows = Rows::begin(Words::new(input.reading), dim);
     if next_row(input, &mut rows, SAYS)? {
-        // As if all lines were as long as the first, and some more: room that is never used takes
-        // no memory.
+        // Estimates the rows as if all lines were as long as the first, plus a margin. Reserved
+        // room that is never used takes no memory.
         let estimate = input.most_left() / (input.line.len() as u64 + 1) / 8 * 9;
         rows.reserve(estimate, input.most_values(2));
     }
@@ -35,11 +35,11 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     rows.finish(None).map_err(|why| input.wrong_line(why))
 }
 
-/// Where the number of dimensions is from.
+/// Where the number of dimensions comes from, for messages.
 const SAYS: &str = "most rows have";
 
-/// The number of values in a row, by the first rows: words that hold spaces and numbers are few. It
-/// is 0 where a row is so long that the first one has to tell.
+/// The number of values in a row, judged by the first rows, of which only few have words with
+/// spaces and numbers. It is 0 if rows are so long that the first one alone has to decide.
 fn dim(input: &Input<'_>) -> Checked<usize> {
     let lines = input.first_lines();
     let mut lines = lines
@@ -67,7 +67,8 @@ fn dim(input: &Input<'_>) -> Checked<usize> {
 }
 
 fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
-    // What looks like a byte order mark and is none has one before it.
+    // A word that begins with U+FEFF gets a byte order mark before it, so that readers keep the
+    // word.
     if table
         .words()
         .next()

@@ -1,4 +1,4 @@
-//! A file that is read from its start to its end, in lines or in bytes, and knows where it stands.
+//! An input file, read from start to end in lines or in bytes, that knows its position.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -15,45 +15,45 @@ use crate::quantity::{count, plural};
 use crate::system::STDIN;
 use crate::text::{BYTE_ORDER_MARK, ByteOrder, Encoding, Unpacked};
 
-/// A line without end is not read into memory: this is the row of a million values.
+/// The longest line, in bytes: a row of a million values. A longer line is an error and is not read
+/// into memory.
 const MAX_LINE_BYTES: u64 = 1 << 24;
 
-/// Bytes between two reports.
+/// Bytes between two reports of progress.
 const REPORT_BYTES: u64 = 1 << 22;
 
-/// Bytes at the start of a file that are there to be looked at before any are read: a hundred rows
-/// of usual text.
+/// Bytes at the start of a file that can be examined before anything is read: a hundred rows of
+/// usual text.
 const HEAD_BYTES: u64 = 1 << 18;
 
-/// What a packed file may hold for each of its bytes, at most, when room is made for it: text packs
-/// to a third.
+/// How many bytes a compressed byte may stand for when room is reserved. Text packs to a third.
 const MOST_UNPACKED: u64 = 4;
 
-/// First bytes of a text of UTF-16, in either order.
+/// The byte order marks of UTF-16, in both byte orders.
 const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 pub(super) struct Input<'a> {
     pub(super) path: &'a Path,
     pub(super) reading: Reading,
     inner: BufReader<Chain<Cursor<Vec<u8>>, Unpacked>>,
-    /// Bytes in all, as they lie on disk; none where the system cannot tell, as of a pipe.
+    /// Size on disk in bytes, still compressed; `None` for a pipe.
     bytes: Option<u64>,
-    /// Bytes read so far, unpacked.
+    /// Unpacked bytes read so far.
     pub(super) at: u64,
-    /// The line last read, without its end.
+    /// The latest line, without its line end.
     pub(super) line: Vec<u8>,
-    /// Whether the last line of those read had an end.
+    /// Whether the latest line had a line end.
     pub(super) ended: bool,
     /// Lines read so far.
     number: u64,
     reported: u64,
-    /// Takes the bytes read so far and those in all.
+    /// Called with the bytes read so far and the size, both as they are on disk.
     on_progress: &'a mut dyn FnMut(u64, u64),
-    /// Takes each word and its vector, which are not kept then.
+    /// If set, called with each word and its vector, which are then not kept.
     pub(super) each: Option<TakeRow<'a>>,
 }
 
-/// What takes a word and its vector.
+/// A function that takes a word and its vector.
 pub(super) type TakeRow<'a> = &'a mut dyn FnMut(&str, &[f32]) -> Result<()>;
 
 impl<'a> Input<'a> {
@@ -96,12 +96,12 @@ impl<'a> Input<'a> {
         self.inner.get_ref().get_ref().0.get_ref()
     }
 
-    /// Whether [`Input::first_lines`] are all.
+    /// Whether [`Input::first_lines`] are all lines of the file.
     pub(super) fn is_all_there(&self) -> bool {
         (self.head().len() as u64) < HEAD_BYTES
     }
 
-    /// The first lines of the file, as far as they are whole, without what ends them.
+    /// The first whole lines of the file, without their line ends.
     pub(super) fn first_lines(&self) -> Vec<Cow<'_, str>> {
         let head = self.head();
         let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
@@ -115,10 +115,10 @@ impl<'a> Input<'a> {
             .collect()
     }
 
-    /// Passes over a byte order mark at the start of a text.
+    /// Skips a byte order mark at the start of a text.
     ///
     /// # Errors
-    /// When the text is not UTF-8, with the command that converts it.
+    /// When the text is not UTF-8. The message has the command that converts it.
     pub(super) fn start_text(&mut self) -> Result<()> {
         self.check_encoding().map_err(|why| Error::Corpus {
             path: self.path.to_owned(),
@@ -144,7 +144,7 @@ impl<'a> Input<'a> {
         ))
     }
 
-    /// Passes over a byte order mark at the start of the file.
+    /// Skips a byte order mark at the start of the file.
     pub(super) fn skip_mark(&mut self) -> Result<()> {
         if self.head().starts_with(BYTE_ORDER_MARK) {
             self.read_bytes(BYTE_ORDER_MARK.len() as u64)?;
@@ -152,23 +152,22 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Bytes not read yet; none where the system cannot tell, or they are packed.
+    /// Bytes not read yet; `None` for a pipe and for a compressed file.
     pub(super) fn left(&self) -> Option<u64> {
         self.bytes
             .filter(|_| !self.unpacked().is_packed())
             .map(|bytes| bytes.saturating_sub(self.at))
     }
 
-    /// Bytes that the rest can hold, an estimate where they are packed; 0 where the system cannot
-    /// tell.
+    /// The most bytes that the rest can hold: an estimate for a compressed file, 0 for a pipe.
     pub(super) fn most_left(&self) -> u64 {
         self.left()
             .or(self.bytes.map(|bytes| bytes.saturating_mul(MOST_UNPACKED)))
             .unwrap_or(0)
     }
 
-    /// How many values of at least `bytes` bytes the rest can hold; 0 where the system cannot tell,
-    /// or none are kept.
+    /// The most values, of at least `bytes` bytes each, that the rest can hold; 0 for a pipe, and
+    /// when no values are kept.
     pub(super) fn most_values(&self, bytes: u64) -> u64 {
         if self.each.is_some() {
             0
@@ -177,8 +176,8 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Ends the row of a word: hands it over where someone takes it, and drops it where it is not
-    /// kept.
+    /// Ends the row of a word: hands it to [`Input::each`] if that is set, and drops it unless it
+    /// is kept.
     pub(super) fn end_row(&mut self, rows: &mut Rows, is_kept: bool) -> Result<()> {
         if !is_kept {
             rows.values.truncate(rows.values.len() - rows.dim);
@@ -205,7 +204,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Reads the next line; false at the end of the file.
+    /// Reads the next line. Returns false at the end of the file.
     pub(super) fn next_line(&mut self) -> Result<bool> {
         self.number += 1;
         let mut line = std::mem::take(&mut self.line);
@@ -224,8 +223,8 @@ impl<'a> Input<'a> {
         Ok(is_there)
     }
 
-    /// Reads the next line that holds anything, and says how many before it do not; none at the end
-    /// of the file.
+    /// Reads the next line that is not blank. Returns the number of blank lines before it; `None`
+    /// at the end of the file.
     pub(super) fn next_row(&mut self) -> Result<Option<u64>> {
         let mut blank = 0;
         while self.next_line()? {
@@ -237,19 +236,19 @@ impl<'a> Input<'a> {
         Ok(None)
     }
 
-    /// The line last read, and whether bytes of it were replaced that are not UTF-8.
+    /// The latest line, and whether some of its bytes were not UTF-8 and were replaced.
     pub(super) fn text(&self) -> (Cow<'_, str>, bool) {
         let text = String::from_utf8_lossy(&self.line);
         let broken = matches!(text, Cow::Owned(_));
         (text, broken)
     }
 
-    /// Whether the line last read holds nothing.
+    /// Whether the latest line is blank.
     pub(super) fn is_blank(&self) -> bool {
         self.line.trim_ascii().is_empty()
     }
 
-    /// Reads what is left, which may be empty lines; `why` says what is wrong with any other.
+    /// Reads the rest, which must be blank lines. `why` makes the message for any other line.
     pub(super) fn only_blank_lines_left(&mut self, why: impl Fn() -> String) -> Result<()> {
         match self.next_row()? {
             Some(_) => Err(self.wrong_line(why())),
@@ -257,7 +256,8 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Reads up to the byte `end` and drops it; false if it does not come within `longest` bytes.
+    /// Reads up to the byte `end`, and drops that byte. Returns false if it does not come within
+    /// `longest` bytes.
     pub(super) fn read_until(&mut self, end: u8, longest: u64, text: &mut Vec<u8>) -> Result<bool> {
         text.clear();
         let read = (&mut self.inner).take(longest).read_until(end, text);
@@ -266,7 +266,7 @@ impl<'a> Input<'a> {
         Ok(text.pop_if(|last| *last == end).is_some())
     }
 
-    /// Reads at most `bytes` bytes; fewer come only at the end of the file.
+    /// Reads `bytes` bytes, or fewer at the end of the file.
     pub(super) fn read_bytes(&mut self, bytes: u64) -> Result<Vec<u8>> {
         let mut found = Vec::new();
         self.append_bytes(bytes, &mut found)?;
@@ -280,7 +280,7 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// The next byte, which stays to be read; none at the end of the file.
+    /// The next byte, without consuming it; `None` at the end of the file.
     pub(super) fn peek(&mut self) -> Result<Option<u8>> {
         match self.inner.fill_buf().map(|bytes| bytes.first().copied()) {
             Ok(byte) => Ok(byte),
@@ -304,8 +304,8 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Reads the vector of a word, piece by piece: its length is only a promise. `cut` says what is
-    /// wrong where the file ends within it.
+    /// Reads the vector of a word, piece by piece, because its length is only a promise of the
+    /// header. `cut` makes the message for a file that ends within the vector.
     pub(super) fn read_row(
         &mut self,
         (values, dim, dtype): (&mut Vec<f32>, usize, Dtype),
@@ -353,8 +353,8 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Reads the vectors of words that were listed before them, to the end of the file unless only
-    /// some are asked for.
+    /// Reads the vectors of words that were listed separately. The file must end after them, unless
+    /// only some words are asked for.
     pub(super) fn read_listed(&mut self, listed: Listed, dim: usize, dtype: Dtype) -> Result<Rows> {
         let Listed { words, left_out } = listed;
         let all = words.seen;
@@ -385,27 +385,27 @@ impl<'a> Input<'a> {
         Ok(rows)
     }
 
-    /// What is wrong with the line last read, and how the others are had.
+    /// The error for the latest line, with the way to read the rows before it.
     pub(super) fn wrong_row(&self, why: String) -> Error {
         self.wrong_line(format!("{why}; `sed {}d` takes the line out", self.number))
     }
 
-    /// Where the line last read is.
+    /// The position of the latest line, for messages.
     pub(super) fn place(&self) -> String {
         format!("line {}", self.number)
     }
 
-    /// Where the line is that was read so many lines before the last one.
+    /// The position of the line that was read `lines` lines before the latest, for messages.
     pub(super) fn place_before(&self, lines: u64) -> String {
         format!("line {}", self.number - lines)
     }
 
-    /// What is wrong with the line last read.
+    /// The error for the latest line.
     pub(super) fn wrong_line(&self, why: String) -> Error {
         self.wrong(self.place(), why)
     }
 
-    /// What is wrong at a byte, counted from 0.
+    /// The error for byte `at`, counted from 0.
     pub(super) fn wrong_byte(&self, at: u64, why: String) -> Error {
         self.wrong(format!("byte {at}"), why)
     }
@@ -423,7 +423,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Opens a file or standard input, and says how many bytes it has, where the system can tell.
+/// Opens a file or standard input. Returns its size in bytes too, except for a pipe.
 fn open_raw(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>)> {
     if path.as_os_str() == STDIN {
         return Ok((Box::new(io::stdin()), None));

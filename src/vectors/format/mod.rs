@@ -1,6 +1,6 @@
 //! Files of word vectors, in a format chosen by the file's extension.
 //!
-//! | extension | format | holds, beside words and f32 values |
+//! | extension | format | can also hold |
 //! |---|---|---|
 //! | `.txt`, `.vec` | word2vec text: a line `rows dim`, then `word v1 v2 ... vD` | |
 //! | `.bin` | word2vec binary: a line `rows dim`, then `word `, D floats, newline | |
@@ -9,10 +9,24 @@
 //! | `.safetensors` | safetensors: the tensor `vectors`, the words in the metadata | f16, counts, the configuration |
 //! | `.tsv` | Embedding Projector; the words in `NAME.metadata.tsv` | |
 //!
-//! Values are read back bit for bit. The readers trust nothing in a file: they allocate no more
-//! than it holds, and name the place of what is wrong. What is odd in published files, and leaves
-//! no doubt about the vectors, is read and told of ([`Oddities`]). A format is a file in this
-//! folder and a line in `FORMATS`.
+//! Values are read back bit for bit. Readers trust nothing in a file: they allocate no more than it
+//! can hold, and name the position of an error. Published files have oddities. Those that leave no
+//! doubt about the vectors are read and counted ([`Oddities`]).
+//!
+//! A format is a file in this folder and a line in `FORMATS`.
+//!
+//! ```
+//! use w2v_gpu::{model::Matrix, vectors::format, vocab::Vocab};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("vectors.txt");
+//! let vocab = Vocab::from_words([("cat", 2), ("dog", 1)]).expect("different words");
+//! let matrix = Matrix::from_values(2, vec![1.0, 0.5, 0.25, -1.0]);
+//! format::write(&path, &vocab, &matrix)?;
+//! assert_eq!(std::fs::read_to_string(&path)?, "2 2\ncat 1 0.5\ndog 0.25 -1\n");
+//! assert_eq!(format::read(&path)?.matrix, matrix);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod binary;
 mod glove;
@@ -56,34 +70,34 @@ static FORMATS: [&FormatSpec; 6] = [
     &projector::FORMAT,
 ];
 
-/// What a file held.
+/// The contents of a vectors file.
 #[derive(Clone, Debug)]
 pub struct LoadedVectors {
     /// The vectors.
     pub vectors: Vectors,
-    /// The configuration of the run that made them, as it was given in [`VectorTable::configuration`],
-    /// where the file says.
+    /// The configuration of the run that made the vectors, if the file has it: the text that was
+    /// given as [`VectorTable::configuration`].
     pub configuration: Option<String>,
-    /// Rows of the file, those left out among them, as far as that is known: where only some were
-    /// asked for, its header may promise more than were read.
+    /// Number of rows in the file, including those left out. If only some rows were asked for, this
+    /// is the number that the header promises, which may be more than were read.
     pub rows: u64,
-    /// What was odd, and read all the same.
+    /// The oddities of the file that did not prevent reading it.
     pub odd: Oddities,
 }
 
 /// What a format can hold beside words and f32 values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
-    /// Values of 16 bits.
+    /// 16-bit values.
     pub f16: bool,
-    /// How often each word occurs.
+    /// The number of occurrences of each word.
     pub counts: bool,
-    /// The configuration of the run.
+    /// The configuration of the run that made the vectors.
     pub configuration: bool,
 }
 
 impl Abilities {
-    /// Nothing beside them.
+    /// Nothing but words and f32 values.
     const WORDS: Self = Self {
         f16: false,
         counts: false,
@@ -91,31 +105,31 @@ impl Abilities {
     };
 }
 
-/// What there is to know of a format.
+/// The properties of a format.
 struct FormatSpec {
-    /// In lower case and without the dot; the first is the usual one.
+    /// In lower case and without the dot, the usual one first.
     extensions: &'static [&'static str],
-    /// Its name, for messages.
+    /// The format's name, for messages.
     title: &'static str,
-    /// The second file, where the first has no place for words.
+    /// The second file, which holds the words if the first cannot.
     words: Option<WordsFile>,
     holds: Abilities,
-    /// Whether there is a place for a word as it is.
+    /// Whether the format can hold a word unchanged.
     fits: fn(&str) -> bool,
-    /// Bytes of an f32 value, what stands between two included; of text on average.
+    /// Bytes of an f32 value with its separator; for text, on average.
     value_bytes: u64,
     read: fn(&mut Input<'_>) -> Result<LoadedVectors>,
     write: fn(&VectorTable<'_>, &mut Output<'_>) -> io::Result<()>,
 }
 
-/// Bytes that a trained value takes as text, on average: a sign before every other one, a zero, a
-/// point, eight digits and what stands between two.
+/// Average bytes of a trained value as text: a sign for half of the values, a zero, a point, eight
+/// digits and a separator.
 const TEXT_VALUE_BYTES: u64 = 12;
 
-/// A character that is a byte order mark where a text begins with it.
+/// The byte order mark. Only at the start of a text is it one; elsewhere it is a character.
 const MARK: char = '\u{feff}';
 
-/// How the vectors lie in a file.
+/// A format of vectors files.
 #[derive(Clone, Copy)]
 pub struct Format(&'static FormatSpec);
 
@@ -130,16 +144,16 @@ impl Format {
         FORMATS.into_iter().map(Self)
     }
 
-    /// The format that an extension, without the dot and in upper or lower case, stands for.
+    /// The format with this extension, which is given without the dot and in upper or lower case.
     pub fn from_extension(extension: &str) -> Option<Self> {
         let extension = extension.to_ascii_lowercase();
         Self::all().find(|format| format.extensions().contains(&&*extension))
     }
 
-    /// The format that a file's extension stands for, as it is written.
+    /// The format for writing a file, by its extension.
     ///
     /// # Errors
-    /// [`Error::FileName`] for any other extension, with those that work.
+    /// [`Error::FileName`] for an unknown extension. The message lists the known ones.
     pub fn from_path(path: &Path) -> Result<Self> {
         if path.as_os_str() == STDOUT {
             return Err(wrong_name(
@@ -163,11 +177,11 @@ impl Format {
         })
     }
 
-    /// The format of a file that is there: by its extension, or that before the one of a packed
-    /// file, as in `v.bin.gz`.
+    /// The format for reading a file, by its extension. For a compressed file such as `v.bin.gz`,
+    /// the extension before the last one counts.
     ///
     /// # Errors
-    /// [`Error::FileName`] for any other name, with what to do.
+    /// [`Error::FileName`] for an unknown extension. The message says what to do.
     pub fn of_file(path: &Path) -> Result<Self> {
         if path.as_os_str() == STDIN {
             return Err(wrong_name(
@@ -184,28 +198,27 @@ impl Format {
         })
     }
 
-    /// The extensions that stand for it, in lower case and without the dot; the first is the usual
-    /// one.
+    /// The extensions of this format, in lower case and without the dot, the usual one first.
     pub fn extensions(self) -> &'static [&'static str] {
         self.0.extensions
     }
 
-    /// What it can hold beside words and f32 values.
+    /// What this format can hold beside words and f32 values.
     pub fn holds(self) -> Abilities {
         self.0.holds
     }
 
-    /// Bytes of the files of `rows` words of `text` bytes in all, with vectors of `dim` f32 values;
-    /// about, where these are text.
+    /// Size in bytes of the files for `rows` words with vectors of `dim` f32 values, where the
+    /// words have `text` bytes in all. For text formats it is an estimate.
     pub fn estimated_bytes(self, rows: u64, dim: u64, text: u64) -> u64 {
-        // A word has an end, and a line or the next word begins after its vector.
+        // Two separators a row: one after the word and one after the vector.
         rows * (dim * self.0.value_bytes + 2) + text
     }
 
-    /// Whether values can be stored so.
+    /// Checks that this format can hold values of a type.
     ///
     /// # Errors
-    /// [`Error::Setting`] for `--dtype` when they cannot, with the formats in which they can.
+    /// [`Error::Setting`] for `--dtype` when it cannot. The message lists the formats that can.
     pub fn check_dtype(self, dtype: Dtype) -> Result<()> {
         if dtype == Dtype::F32 || self.holds().f16 {
             return Ok(());
@@ -218,23 +231,22 @@ impl Format {
         Err(Error::setting("dtype", "f16", why))
     }
 
-    /// Whether it has a place for a word as it is, such that readers of the format give the same
-    /// back.
+    /// Whether this format can hold a word such that its readers return the word unchanged.
     pub fn fits(self, word: &str) -> bool {
         (self.0.fits)(word)
     }
 
-    /// The files that vectors in this format are written to at `path`: `path`, and that of the
-    /// words if there is one.
+    /// The files to write for vectors at `path`: `path` itself, and the file of the words if there
+    /// is one.
     ///
     /// # Errors
-    /// [`Error::FileName`] when the second cannot be named after the first, as that lacks the
-    /// format's extension.
+    /// [`Error::FileName`] when there is a second file and `path` lacks the format's extension, so
+    /// the second cannot be named after it.
     pub fn files(self, path: &Path) -> Result<Vec<PathBuf>> {
         self.files_beside(path, Self::from_path(path), WordsFile::path)
     }
 
-    /// The same for vectors that are there, which may be packed.
+    /// The files to read for vectors at `path`. They may be compressed.
     fn files_read(self, path: &Path) -> Result<Vec<PathBuf>> {
         self.files_beside(path, Self::of_file(path), WordsFile::beside)
     }
@@ -263,7 +275,7 @@ impl Format {
     /// Reads word vectors of this format, as [`Reading::read`] does.
     ///
     /// # Errors
-    /// As [`Reading::read`].
+    /// Those of [`Reading::read`].
     pub fn read(self, path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<LoadedVectors> {
         Reading {
             from: Some(self),
@@ -272,19 +284,19 @@ impl Format {
         .read(path, on_progress)
     }
 
-    /// Writes word vectors. `on_progress` takes the rows written so far and those in all, now and
-    /// then.
+    /// Writes word vectors. `on_progress` is called now and then with the rows written so far and
+    /// the number of all rows.
     ///
     /// Every file appears whole or not at all, as by [`write_atomically`].
     ///
     /// # Errors
-    /// [`Error::Setting`] for a [`Dtype`] that the format cannot hold; [`Error::Format`] as
-    /// [`Format::files`]; [`Error::Io`] when a file cannot be written, there are no rows, the
-    /// format has no place for a word ([`Format::fits`]), or a value is not finite or too large for
-    /// its type.
+    /// - [`Error::Setting`] for a [`Dtype`] that the format cannot hold.
+    /// - [`Error::FileName`] as for [`Format::files`].
+    /// - [`Error::Io`] when a file cannot be written, there are no rows, the format cannot hold a
+    ///   word ([`Format::fits`]), or a value is not finite or too large for its type.
     ///
     /// # Panics
-    /// When there are not as many words as rows, or fewer than are to be written.
+    /// When the numbers of words and rows differ, or fewer rows exist than are to be written.
     pub fn write(
         self,
         path: &Path,
@@ -315,7 +327,7 @@ impl Format {
         }
     }
 
-    /// Whether there are words, and a place for each.
+    /// Checks that there are words, and that the format can hold each of them.
     fn check_words(self, table: &VectorTable<'_>) -> Checked<()> {
         if table.rows == 0 {
             return Err("there are no words to write".to_owned());
@@ -345,7 +357,7 @@ impl fmt::Debug for Format {
     }
 }
 
-/// The extensions and the name, as `.txt or .vec (word2vec text)`.
+/// The extensions and the name, such as `.txt or .vec (word2vec text)`.
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, ".{} ({})", self.extensions().join(" or ."), self.0.title)
@@ -359,21 +371,21 @@ fn wrong_name(path: &Path, why: String) -> Error {
     }
 }
 
-/// Reads word vectors in the format of the file's extension, and tells nothing of what was odd.
+/// Reads word vectors in the format of the file's extension. Oddities are not reported.
 ///
 /// # Errors
-/// As [`Reading::read`].
+/// Those of [`Reading::read`].
 pub fn read(path: &Path) -> Result<Vectors> {
     Ok(Reading::default().read(path, &mut |_, _| ())?.vectors)
 }
 
-/// Writes all words and their rows, as f32, in the format of the file's extension.
+/// Writes all words and their rows as f32, in the format of the file's extension.
 ///
 /// # Errors
-/// As [`Format::from_path`] and [`Format::write`].
+/// Those of [`Format::from_path`] and [`Format::write`].
 ///
 /// # Panics
-/// When there are not as many words as rows.
+/// When the numbers of words and rows differ.
 pub fn write(path: &Path, vocab: &Vocab, matrix: &Matrix) -> Result<()> {
     Format::from_path(path)?.write(path, &VectorTable::new(vocab, matrix), &mut |_, _| ())
 }

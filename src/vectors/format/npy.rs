@@ -1,5 +1,5 @@
-//! NumPy's array file: a header in Python's syntax, then the values. The words are in a file of
-//! their own.
+//! NumPy's array file: a header in Python's syntax, then the values. The words are in a second
+//! file.
 
 use std::io::{self, Write};
 
@@ -33,10 +33,10 @@ const WORDS: WordsFile = WordsFile {
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// No header of a plain array is longer, in bytes.
+/// The longest header of a plain array, in bytes.
 const MAX_HEADER_BYTES: usize = 1 << 16;
 
-/// Where the values begin is a multiple of this.
+/// The values begin at a multiple of this many bytes.
 const ALIGNMENT: usize = 64;
 
 fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
@@ -67,8 +67,8 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
         .map_err(|why| input.wrong_byte(0, why))
 }
 
-/// Reads the header's text: six bytes of magic, two of the version, the length in two (version 1)
-/// or four.
+/// Reads the text of the header. Before it come six bytes of magic, two of the version, and the
+/// length in two bytes (version 1) or four.
 fn read_header(input: &mut Input<'_>) -> Result<Checked<String>> {
     let start = input.read_bytes(8)?;
     if !start.starts_with(MAGIC) {
@@ -102,7 +102,7 @@ fn read_header(input: &mut Input<'_>) -> Result<Checked<String>> {
     Ok(String::from_utf8(header).map_err(|_| "the header is not UTF-8".to_owned()))
 }
 
-/// What a header says, where it can be taken.
+/// The properties of an array that can be read, from its header.
 #[derive(Debug, PartialEq)]
 struct Array {
     dtype: Dtype,
@@ -152,7 +152,7 @@ impl Array {
     }
 }
 
-/// The keys of a header's dictionary.
+/// The values of a header's dictionary.
 #[derive(Debug, Default)]
 struct Fields<'a> {
     descr: Option<&'a str>,
@@ -161,9 +161,11 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, its keys in any order.
-    /// The `descr` of structured values is a list: it is none of ours, and given back as far as its
-    /// first comma.
+    /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, with keys in any
+    /// order.
+    ///
+    /// The `descr` of structured values is a list. Such values are not supported, and the result
+    /// has the list up to its first comma.
     fn parse(header: &'a str) -> Option<Self> {
         let mut fields = Self::default();
         let mut rest = header
@@ -194,14 +196,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What a string of Python holds.
+/// The text within a Python string's quotes.
 fn unquoted(text: &str) -> Option<&str> {
     let text = text.trim_ascii();
     let inner = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     inner('\'').or_else(|| inner('"'))
 }
 
-/// A tuple of sizes, as `(2, 3)`, `(2,)` or `()`.
+/// A tuple of sizes, such as `(2, 3)`, `(2,)` or `()`.
 fn tuple(text: &str) -> Option<Vec<u64>> {
     let inner = text.strip_prefix('(')?.strip_suffix(')')?.trim_ascii();
     let inner = inner.strip_suffix(',').unwrap_or(inner);

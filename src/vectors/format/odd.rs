@@ -1,4 +1,4 @@
-//! What is odd in a file of vectors, and is read all the same.
+//! Oddities: deviations in a vectors file that do not prevent reading it.
 
 use std::fmt;
 use std::path::Path;
@@ -7,20 +7,20 @@ use super::Format;
 use super::rows::{quoted, unfit};
 use crate::quantity::{count, plural};
 
-/// What may be odd about the word of a row.
+/// A deviation in the word of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Oddity {
-    /// There is none. The row is left out.
+    /// The row has no word. The row is left out.
     NoWord,
-    /// It stands in an earlier row. The row is left out.
+    /// An earlier row has the same word. The row is left out.
     Repeated,
-    /// The format that the vectors are read for has no place for it. The row is left out.
+    /// The format that the vectors will be written in cannot hold the word. The row is left out.
     Unfit(Format),
-    /// Some of its bytes are not UTF-8: they are replaced.
+    /// Some bytes of the word are not UTF-8. They are replaced.
     Broken,
-    /// It begins with a byte order mark, as where files were joined, and is kept as it is.
+    /// The word begins with a byte order mark, as where files were joined. It is kept unchanged.
     Marked,
-    /// It holds whitespace or control characters, and is kept as it is.
+    /// The word contains whitespace or control characters. It is kept unchanged.
     Spaced,
 }
 
@@ -29,7 +29,7 @@ impl Oddity {
         matches!(self, Self::NoWord | Self::Repeated | Self::Unfit(_))
     }
 
-    /// Why a row is refused where nothing odd is taken.
+    /// The message that refuses such a row, for `--strict`.
     pub(super) fn refusal(self, word: &str) -> String {
         let why = match self {
             Self::NoWord => "a row has no word".to_owned(),
@@ -61,33 +61,32 @@ impl fmt::Display for Oddity {
     }
 }
 
-/// What was odd in a file of vectors: how many rows of each kind, and where the first one is.
+/// The oddities of a vectors file: for each kind, how many rows have it and where the first one is.
 ///
-/// It is shown as one line.
+/// It is displayed as one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oddities {
     kinds: Vec<Rows>,
-    /// The number of words that the header promises, and that of those there are, where they
-    /// differ.
+    /// The number of words that the header promises and the actual number, if they differ.
     header: Option<(u64, u64)>,
 }
 
-/// The rows of one kind.
+/// The rows with one kind of oddity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rows {
     oddity: Oddity,
     rows: u64,
-    /// The place of the first one, and its word.
+    /// The position of the first one, and its word.
     first: String,
 }
 
 impl Oddities {
-    /// Whether nothing was odd.
+    /// Whether there are no oddities.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty() && self.header.is_none()
     }
 
-    /// The line to be shown for a file; none where nothing was odd.
+    /// The line to show for a file; `None` without oddities.
     pub fn line(&self, path: &Path) -> Option<String> {
         (!self.is_empty())
             .then(|| format!("{}: {self}; `strict` refuses such a file", path.display()))

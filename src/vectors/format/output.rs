@@ -1,4 +1,4 @@
-//! What is written, and the loop over rows that every writer shares.
+//! The table to be written, and the loop over its rows that every writer shares.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -10,10 +10,9 @@ use super::rows::{Checked, not_finite, quoted};
 use crate::model::Matrix;
 use crate::vocab::Vocab;
 
-/// Values that one thread makes ready in one go, in whole rows: a quarter of a megabyte, or thrice
-/// that as text.
+/// Values that one thread converts at a time, in whole rows: 256 KB, or three times that as text.
 const VALUES_IN_PIECE: usize = 1 << 16;
-/// Pieces made ready by each thread while as many are written.
+/// Pieces that each thread converts while as many are written.
 const PIECES_A_THREAD: usize = 4;
 
 /// How a value is stored, little-endian.
@@ -36,7 +35,7 @@ impl Dtype {
         }
     }
 
-    /// Appends the bytes of a row.
+    /// Appends the bytes of a row's values.
     pub(super) fn push(self, row: &[f32], bytes: &mut Vec<u8>) {
         match self {
             Self::F32 => extend(bytes, row, |value| value.to_le_bytes()),
@@ -53,24 +52,24 @@ fn extend<const N: usize>(bytes: &mut Vec<u8>, row: &[f32], encode: impl Fn(f32)
     }
 }
 
-/// What is written: words, a row for each, and what a format may hold beside them.
+/// The data to write: words, a row for each, and what a format may hold beside them.
 #[derive(Clone, Copy, Debug)]
 pub struct VectorTable<'a> {
     /// The words, with their counts where these are known.
     pub vocab: &'a Vocab,
-    /// As many rows as words.
+    /// As many rows as there are words.
     pub matrix: &'a Matrix,
-    /// How many rows are written, from the first.
+    /// How many rows to write, counted from the first.
     pub rows: usize,
     /// How values are stored.
     pub dtype: Dtype,
-    /// The resolved configuration of the run that made the vectors, as JSON; left out where the
-    /// format has no place.
+    /// The resolved configuration of the run that made the vectors, as JSON. Formats that cannot
+    /// hold it leave it out.
     pub configuration: Option<&'a str>,
 }
 
 impl<'a> VectorTable<'a> {
-    /// All rows as f32, without a configuration.
+    /// A table of all rows as f32, without a configuration.
     pub fn new(vocab: &'a Vocab, matrix: &'a Matrix) -> Self {
         Self {
             vocab,
@@ -81,7 +80,7 @@ impl<'a> VectorTable<'a> {
         }
     }
 
-    /// The words written, with their counts; 0 where they are not known.
+    /// The words to write with their counts, which are 0 where they are not known.
     pub(super) fn words(&self) -> impl Iterator<Item = (&str, u64)> {
         self.vocab
             .words()
@@ -89,7 +88,7 @@ impl<'a> VectorTable<'a> {
             .take(self.rows)
     }
 
-    /// Writes what `push` makes of every row, in order.
+    /// Writes the bytes that `push` appends for every row, in order.
     pub(super) fn write_rows(
         &self,
         out: &mut Output<'_>,
@@ -106,7 +105,7 @@ impl<'a> VectorTable<'a> {
             }
             Ok(bytes)
         };
-        // Digits are slow to make: all threads do so for a block of rows, while the block before it
+        // Formatting digits is slow, so all threads format a block of rows while the one before it
         // is written.
         let per_piece = VALUES_IN_PIECE.div_ceil(self.matrix.dim());
         let per_block = per_piece * PIECES_A_THREAD * rayon::current_num_threads();
@@ -133,7 +132,7 @@ impl<'a> VectorTable<'a> {
         Ok(())
     }
 
-    /// Whether the values of a row can be written such that every reader gives the same back.
+    /// Checks that every reader will return the values of a row as they are.
     fn check_row(&self, word: &str, row: &[f32]) -> Checked<()> {
         for &value in row {
             if !value.is_finite() {
@@ -150,10 +149,10 @@ impl<'a> VectorTable<'a> {
     }
 }
 
-/// Where a writer writes, and who is told how far it is.
+/// The destination of a writer, and the listener to its progress.
 pub(super) struct Output<'a> {
     pub(super) out: &'a mut dyn Write,
-    /// Takes the rows written so far and those in all.
+    /// Called with the rows written so far and the number of all rows.
     pub(super) on_progress: &'a mut dyn FnMut(u64, u64),
 }
 

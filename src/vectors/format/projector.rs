@@ -1,5 +1,5 @@
-//! The pair of files that TensorFlow's Embedding Projector loads: values between tabs, and a word a
-//! line in a file of their own, neither of them with a header.
+//! The two files that TensorFlow's Embedding Projector loads. The first has values between tabs,
+//! the second one word a line. Neither has a header.
 
 use std::io::{self, Write};
 
@@ -78,7 +78,7 @@ fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     table.write_rows(out, |_, row, line| {
         for (index, value) in row.iter().enumerate() {
             let before = if index == 0 { "" } else { "\t" };
-            // A Vec takes all that is written to it.
+            // Writing to a Vec never fails.
             let _ = write!(line, "{before}{value}");
         }
         line.push(b'\n');

@@ -1,4 +1,4 @@
-//! How files of vectors are read.
+//! Options for reading vectors files.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use super::input::{Input, TakeRow};
 use super::{Format, LoadedVectors, Oddities};
 use crate::error::Result;
 
-/// How a file of vectors is read, for whoever reads one.
+/// How to read a vectors file.
 ///
-/// The file may be packed by gzip, zstd, bzip2 or xz, which its first bytes tell, and `-` is
+/// The file may be compressed by gzip, zstd, bzip2 or xz, which its first bytes tell. `-` is
 /// standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
@@ -26,12 +26,12 @@ pub struct Reading {
     /// is off), and lines of a --vocab that are no word and count, instead of counting them
     #[cfg_attr(feature = "cli", arg(long, help_heading = "Vectors that are read"))]
     pub strict: bool,
-    /// How many words are kept, from the first. Nothing beyond them is read. All, unless the
-    /// program says so.
+    /// How many words to keep, counted from the first; rows after them are not read. `None` keeps
+    /// all. The program sets this; it has no option of its own.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub top: Option<NonZeroUsize>,
-    /// The format that the vectors are read for: words that it has no place for are left out. The
-    /// program says so.
+    /// The format that the vectors will be written in. Words that it cannot hold are left out. The
+    /// program sets this; it has no option of its own.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub fit: Option<Format>,
 }
@@ -43,31 +43,34 @@ pub fn format_parser() -> impl TypedValueParser<Value = Format> {
 }
 
 impl Reading {
-    /// The format of a file: the one asked for, or that of its name.
+    /// The format of a file: the one asked for, or the one of its name.
     ///
     /// # Errors
-    /// As [`Format::of_file`].
+    /// Those of [`Format::of_file`].
     pub fn format(&self, path: &Path) -> Result<Format> {
         self.from.map_or_else(|| Format::of_file(path), Ok)
     }
 
-    /// The files that are read for vectors at `path`.
+    /// The files to read for vectors at `path`.
     ///
     /// # Errors
-    /// As [`Format::of_file`] and [`Format::files`].
+    /// Those of [`Format::of_file`] and [`Format::files`].
     pub fn files(&self, path: &Path) -> Result<Vec<PathBuf>> {
         self.format(path)?.files_read(path)
     }
 
-    /// Reads word vectors. `on_progress` takes the bytes read so far, as they lie on disk, and
-    /// those in all, or 0 where the system cannot tell, every few megabytes.
+    /// Reads word vectors.
+    ///
+    /// Every few megabytes, `on_progress` is called with the bytes read so far and the size of the
+    /// files, both as they are on disk. The size is 0 for a pipe.
     ///
     /// # Errors
-    /// As [`Format::of_file`] and [`Format::files`]; [`Error::Io`](crate::Error::Io) when a file
-    /// cannot be read; [`Error::Corpus`](crate::Error::Corpus) when it cannot be unpacked;
-    /// [`Error::Format`](crate::Error::Format) with a line or byte position when it is cut short or
-    /// holds a row that has not as many finite values as the others, and with `strict` when
-    /// anything in it is odd.
+    /// - Those of [`Format::of_file`] and [`Format::files`].
+    /// - [`Error::Io`](crate::Error::Io) when a file cannot be read.
+    /// - [`Error::Corpus`](crate::Error::Corpus) when it cannot be unpacked.
+    /// - [`Error::Format`](crate::Error::Format), with the line or byte, when the file is cut short
+    ///   or a row has not as many finite values as the others. With `strict`, any oddity is this
+    ///   error.
     pub fn read(
         &self,
         path: &Path,
@@ -76,11 +79,11 @@ impl Reading {
         self.run(path, on_progress, None)
     }
 
-    /// Reads word vectors and hands each word with its vector to `take`; no vector is kept. Tells
-    /// what was odd.
+    /// Reads word vectors and hands each word with its vector to `take`. No vector is kept. Returns
+    /// the oddities.
     ///
     /// # Errors
-    /// As [`Reading::read`], and whatever `take` fails with.
+    /// Those of [`Reading::read`], and any error of `take`.
     pub fn for_each(
         &self,
         path: &Path,

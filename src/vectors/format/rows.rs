@@ -1,4 +1,4 @@
-//! What every reader does with rows, and what no row may hold.
+//! The rows that every reader collects, and the checks that every row must pass.
 
 use super::odd::{Oddities, Oddity};
 use super::{Dtype, LoadedVectors, MARK, Reading};
@@ -7,22 +7,22 @@ use crate::quantity::{count, plural};
 use crate::vectors::Vectors;
 use crate::vocab::{MAX_WORDS, Vocab};
 
-/// What a file says, or what is wrong with it; the reader adds the place.
+/// A value read from a file, or the reason why it is wrong. The reader adds the position.
 pub(super) type Checked<T> = std::result::Result<T, String>;
 
-/// No word is longer, in bytes: what a corpus can give is far below it, and a file without spaces
-/// is no word.
+/// The longest word, in bytes. It is far longer than a word of a corpus can be; a longer one comes
+/// from a file without spaces.
 pub(super) const MAX_WORD_BYTES: usize = 1 << 16;
 
-/// What stands between the values of a text.
+/// The separators between values in a text.
 pub(super) const SEPARATORS: [char; 2] = [' ', '\t'];
 
-/// The words of a file as its rows come: which of them are kept, and what is odd.
+/// The words of a file as its rows arrive: those that are kept, and the oddities.
 pub(super) struct Words {
     pub(super) vocab: Vocab,
     pub(super) odd: Oddities,
     pub(super) reading: Reading,
-    /// Rows so far, those left out among them.
+    /// Rows so far, including those left out.
     pub(super) seen: u64,
 }
 
@@ -36,15 +36,15 @@ impl Words {
         }
     }
 
-    /// Whether all words are there that were asked for.
+    /// Whether as many words were kept as were asked for.
     pub(super) fn is_full(&self) -> bool {
         self.reading
             .top
             .is_some_and(|top| self.vocab.len() >= top.get())
     }
 
-    /// Takes the word of the next row; `broken` says that some of its bytes were replaced, as they
-    /// are not UTF-8. Says whether the row is kept.
+    /// Takes the word of the next row, and returns whether the row is kept. `broken` tells that
+    /// some bytes of the word were not UTF-8 and were replaced.
     pub(super) fn push(
         &mut self,
         word: &str,
@@ -72,7 +72,7 @@ impl Words {
         Ok(!oddity.is_left_out())
     }
 
-    /// Takes note of an empty line between rows.
+    /// Records a blank line between rows.
     pub(super) fn push_blank(&mut self, place: impl FnOnce() -> String) -> Checked<()> {
         if self.reading.strict {
             return Err(Oddity::NoWord.refusal(""));
@@ -81,7 +81,7 @@ impl Words {
         Ok(())
     }
 
-    /// Takes a word into the vocabulary unless it is left out, and says what is odd about it.
+    /// Adds a word to the vocabulary unless it has to be left out. Returns its oddity.
     fn take(&mut self, word: &str, broken: bool, count: u64) -> Option<Oddity> {
         if word.is_empty() {
             Some(Oddity::NoWord)
@@ -102,17 +102,17 @@ impl Words {
 
 /// The vectors of a file while it is read.
 pub(super) struct Rows {
-    /// Values in a row.
+    /// Number of values in a row.
     pub(super) dim: usize,
     pub(super) words: Words,
     pub(super) values: Vec<f32>,
-    /// Rows that are kept and whole.
+    /// Number of rows that are kept and complete.
     pub(super) ended: usize,
 }
 
 impl Rows {
-    /// Begins to read `rows` rows of `dim` values as a header promises them. A header may promise
-    /// anything: no more is reserved than the `most_values` that the file can hold.
+    /// Begins to read the `rows` rows of `dim` values that a header promises. Since a header may
+    /// promise anything, at most `most_values` values are reserved, as many as the file can hold.
     pub(super) fn promised(
         reading: Reading,
         rows: u64,
@@ -135,7 +135,7 @@ impl Rows {
         Ok(promised)
     }
 
-    /// Begins with the words that are known, if any.
+    /// Begins with the words that are known already, if any.
     pub(super) fn begin(words: Words, dim: usize) -> Self {
         Self {
             dim,
@@ -145,8 +145,8 @@ impl Rows {
         }
     }
 
-    /// Makes room for so many rows, or those asked for, or `most_values`. Where there is no room
-    /// they are taken as they come.
+    /// Reserves memory for `rows` rows, but no more than were asked for and no more than
+    /// `most_values` values. If that fails, memory grows as rows arrive.
     pub(super) fn reserve(&mut self, rows: u64, most_values: u64) {
         let rows = self
             .words
@@ -159,7 +159,7 @@ impl Rows {
             .try_reserve_exact(usize::try_from(values).unwrap_or(usize::MAX));
     }
 
-    /// Takes the values of a row written as text; says how many there are.
+    /// Appends the values of a row of text, and returns their number.
     pub(super) fn push_text(&mut self, values: &str) -> Checked<usize> {
         let before = self.values.len();
         for (index, text) in fields(values).enumerate() {
@@ -184,7 +184,7 @@ impl Rows {
         Ok(self.values.len() - before)
     }
 
-    /// What was read. Its header may have promised more or fewer rows.
+    /// The vectors that were read. `promised` is the number of rows in the header.
     pub(super) fn finish(mut self, promised: Option<u64>) -> Checked<LoadedVectors> {
         let Words { seen, .. } = self.words;
         if self.words.vocab.is_empty() {
@@ -212,7 +212,7 @@ impl Rows {
     }
 }
 
-/// What to say when the file ends after `ended` of the rows that its header promises.
+/// The message for a file that ends after `ended` of the rows that its header promises.
 pub(super) fn cut_short(ended: usize, rows: u64) -> String {
     let rows = plural(rows, "word");
     let why = "it was cut short, or its header is wrong";
@@ -220,7 +220,8 @@ pub(super) fn cut_short(ended: usize, rows: u64) -> String {
     format!("the file ends after {ended} of the {rows} that its header promises; {why}")
 }
 
-/// How the `ended` rows before a place that cannot be read are had all the same, if there are any.
+/// How to read the `ended` rows before an error all the same, as the end of a message; empty if
+/// there are none.
 pub(super) fn or_take(ended: usize) -> String {
     match ended {
         0 => String::new(),
@@ -228,7 +229,7 @@ pub(super) fn or_take(ended: usize) -> String {
     }
 }
 
-/// What to say when the file goes on after the last of `rows` rows.
+/// The message for a file that goes on after the last of `rows` rows.
 pub(super) fn runs_on(rows: u64) -> String {
     format!(
         "the file goes on after the {} that its header promises",
@@ -236,15 +237,15 @@ pub(super) fn runs_on(rows: u64) -> String {
     )
 }
 
-/// What to say when a header of so many rows and dimensions is followed by another number of bytes,
-/// `left`.
+/// The message for a header that is followed by `left` bytes, which do not fit `rows` rows of `dim`
+/// values.
 pub(super) fn other_size(rows: u64, dim: usize, dtype: Dtype, left: u64) -> String {
     let (rows, values) = (plural(rows, "row"), plural(dim as u64, "value"));
     let (each, rest) = (plural(dtype.bytes() as u64, "byte"), plural(left, "byte"));
     format!("the header says {rows} of {values} of {each}, and the rest of the file is {rest}")
 }
 
-/// The line `rows dim` that both formats of word2vec begin with.
+/// Parses the line `rows dim`, with which both word2vec formats begin.
 pub(super) fn word2vec_header(line: &[u8]) -> Checked<(u64, usize)> {
     let line = String::from_utf8_lossy(line);
     let mut numbers = line.split_ascii_whitespace();
@@ -261,27 +262,27 @@ pub(super) fn word2vec_header(line: &[u8]) -> Checked<(u64, usize)> {
     }
 }
 
-/// What stands between separators.
+/// The pieces of a text between separators.
 pub(super) fn fields(text: &str) -> impl Iterator<Item = &str> {
     text.split(SEPARATORS).filter(|text| !text.is_empty())
 }
 
-/// Whether a word can stand in a field between spaces: nothing in it ends the field or the row.
+/// Whether a word can be a field between spaces: no character of it would end the field or the row.
 pub(super) fn fits_field(word: &str) -> bool {
     fits_line(word) && !word.contains(' ')
 }
 
-/// Whether a word can stand in a line of its own.
+/// Whether a word can be a line by itself.
 pub(super) fn fits_line(word: &str) -> bool {
     fits_header(word) && !word.contains(char::is_control) && !word.trim_matches(' ').is_empty()
 }
 
-/// Whether a word can stand in a header that has a place for any text.
+/// Whether a word can be part of a header, which can hold any text.
 pub(super) fn fits_header(word: &str) -> bool {
     !word.is_empty() && word.len() <= MAX_WORD_BYTES
 }
 
-/// Why some readers, or all, would take a word otherwise than it is.
+/// The reason why readers would misread a word.
 pub(super) fn unfit(word: &str) -> String {
     if word.is_empty() {
         return "a row has no word".to_owned();
@@ -308,7 +309,7 @@ pub(super) fn unfit(word: &str) -> String {
     }
 }
 
-/// What to say of a value that is no number.
+/// The message for a value that is not finite.
 pub(super) fn not_finite(word: &str, value: f32) -> String {
     format!(
         "the vector of {} holds {value}, not a finite number",

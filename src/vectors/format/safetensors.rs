@@ -1,6 +1,7 @@
-//! safetensors: the length of a header, the header in JSON, the values. The tensor is called
-//! `vectors`; the header's metadata hold the words, and where they are known their counts and the
-//! configuration of the run, each as JSON.
+//! safetensors: the length of the header, the header in JSON, the values.
+//!
+//! The tensor is called `vectors`. The metadata in the header hold the words, and where they are
+//! known their counts and the configuration of the run, each as JSON.
 
 use std::io::{self, Write};
 
@@ -35,10 +36,10 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
 /// The name of the only tensor.
 const TENSOR: &str = "vectors";
 
-/// Longer headers, in bytes, are refused by every reader of the format.
+/// The longest header, in bytes. Every reader of the format has this limit.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// The header begins here.
+/// The bytes that hold the header's length; the header begins after them.
 const LENGTH_BYTES: usize = 8;
 
 fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
@@ -89,7 +90,7 @@ fn read_header(input: &mut Input<'_>) -> Result<Checked<Vec<u8>>> {
     })
 }
 
-/// What a header says.
+/// The contents of a header.
 struct Contents {
     listed: Listed,
     rows: usize,
@@ -100,7 +101,8 @@ struct Contents {
 
 impl Contents {
     fn new(header: &[u8], reading: Reading) -> Checked<Self> {
-        // This checks that every tensor has the bytes that its shape needs, one after the other.
+        // This checks that every tensor has the bytes that its shape needs, and that they are
+        // contiguous.
         let header: Metadata =
             serde_json::from_slice(header).map_err(|error| format!("the header: {error}"))?;
         let (Some(tensor), 1) = (header.info(TENSOR), header.tensors().len()) else {
@@ -173,14 +175,14 @@ fn array<T: DeserializeOwned>(name: &str, json: &str) -> Checked<Vec<T>> {
         .map_err(|error| format!("the metadata's {name:?} are no such JSON array: {error}"))
 }
 
-/// The header as it is written: unlike the crate's own, in the same order every time.
+/// The header as it is written. Unlike the one of the safetensors crate, it has a fixed order.
 #[derive(Serialize)]
 struct Header<'a> {
     __metadata__: Texts<'a>,
     vectors: TensorInfo,
 }
 
-/// The metadata, which are text.
+/// The metadata, whose values are strings.
 #[derive(Serialize)]
 struct Texts<'a> {
     words: String,
@@ -197,7 +199,7 @@ fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     table.write_rows(out, |_, row, bytes| table.dtype.push(row, bytes))
 }
 
-/// The header, padded such that values are aligned.
+/// The header, padded so that the values are aligned.
 fn header(table: &VectorTable<'_>) -> io::Result<Vec<u8>> {
     let words: Vec<&str> = table.words().map(|(word, _)| word).collect();
     let counts: Vec<u64> = table.words().map(|(_, count)| count).collect();

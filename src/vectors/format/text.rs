@@ -24,8 +24,8 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     write,
 };
 
-/// Reads a file. Lines may end as on Windows, and spaces may stand at their end, as word2vec.c and
-/// fastText leave them.
+/// Reads a file. Lines may end as on Windows. They may end in spaces, as word2vec.c and fastText
+/// write them.
 fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     input.start_text()?;
     input.next_line()?;
@@ -40,7 +40,7 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
             return Err(input.wrong_line(runs_on(promised)));
         }
     }
-    // A file that somebody made shorter ends with a whole line.
+    // A file that somebody has shortened ends with a whole line.
     let (seen, is_cut) = (rows.words.seen, !input.ended || input.reading.strict);
     if seen < promised && !rows.words.is_full() && (is_cut || seen == 0) {
         return Err(
@@ -51,8 +51,8 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
         .map_err(|why| input.wrong_line(why))
 }
 
-/// How the rows of a file are had that ends too soon. A last line without an end may be a part of
-/// one.
+/// How to read the rows of a file that ends too soon, as the end of a message. A last line without
+/// a line end may be incomplete.
 fn or_take_whole(input: &Input<'_>, ended: usize) -> String {
     match input.ended {
         true => or_take(ended),
@@ -62,8 +62,8 @@ fn or_take_whole(input: &Input<'_>, ended: usize) -> String {
     }
 }
 
-/// Whether the first rows can have the dimensions that the header says. A row may have more fields
-/// than values, as its word may hold spaces; most rows have not.
+/// Checks that the first rows can have the dimensions in the header. A row has more fields than
+/// values if its word contains spaces, but most rows have not.
 fn check_dim(input: &Input<'_>, dim: usize) -> Checked<()> {
     let lines = input.first_lines();
     let Some(usual) = usual_dim(lines.iter().skip(1).map(|line| &**line), Some(dim))
@@ -77,7 +77,7 @@ fn check_dim(input: &Input<'_>, dim: usize) -> Checked<()> {
     ))
 }
 
-/// What to do about a first line that is no header.
+/// The remedy for a first line that is no header.
 fn no_header_hint(input: &Input<'_>) -> String {
     let line = String::from_utf8_lossy(unmarked(&input.line));
     if line.contains('\r') {
@@ -91,7 +91,7 @@ fn no_header_hint(input: &Input<'_>) -> String {
     without_first_line(input)
 }
 
-/// Whether a line is a row rather than a header that is off, whose two fields may be any numbers.
+/// Whether a line is a row. Otherwise it is a wrong header, whose two fields may be any numbers.
 fn is_row(line: &str) -> bool {
     match values_at_end(line) {
         0 => false,
@@ -102,7 +102,7 @@ fn is_row(line: &str) -> bool {
     }
 }
 
-/// What to do about a first line that is wrong, where rows or a header follow it.
+/// The remedy for a wrong first line that rows or a header follow.
 fn without_first_line(input: &Input<'_>) -> String {
     let lines = input.first_lines();
     let mut others = lines.iter().skip(1).map(|line| &**line);
@@ -123,7 +123,7 @@ fn without_first_line(input: &Input<'_>) -> String {
     )
 }
 
-/// Whether most of the rows after a header are text: a word, and numbers to the end of the line.
+/// Whether most rows after a header are text: a word, and then numbers to the end of the line.
 pub(super) fn is_text(input: &Input<'_>, dim: usize) -> bool {
     let lines = input.first_lines();
     let rows = lines
@@ -140,11 +140,11 @@ pub(super) fn is_text(input: &Input<'_>, dim: usize) -> bool {
     2 * text > rows
 }
 
-/// The number of rows by which the dimensions are judged.
+/// The number of first rows by which dimensions are judged.
 const MOST_ROWS: usize = 100;
 
-/// The number of values that most of the first rows have, `expected` counting as one row more; of
-/// two as common that of the earlier row.
+/// The number of values that most of the first rows have. `expected` counts like one more row.
+/// Among equally common numbers, the one that comes first wins.
 pub(super) fn usual_dim<'a>(
     lines: impl Iterator<Item = &'a str>,
     expected: Option<usize>,
@@ -156,11 +156,12 @@ pub(super) fn usual_dim<'a>(
         .filter(|&dim| dim > 0)
         .collect();
     let votes = |dim: usize| dims.iter().filter(|&&other| other == dim).count();
-    // The last one of equals would win, and the first one is to.
+    // `max_by_key` returns the last of equal numbers, hence the reversal.
     dims.iter().copied().rev().max_by_key(|&dim| votes(dim))
 }
 
-/// How many values a row can have at most: the numbers at its end, but for what must be its word.
+/// The most values that a row can have: the numbers at its end, without those that must belong to
+/// its word.
 fn values_at_end(line: &str) -> usize {
     let fields: Vec<&str> = fields(line).collect();
     let numbers = fields
@@ -175,8 +176,8 @@ fn values_at_end(line: &str) -> usize {
     }
 }
 
-/// Reads the next row unless all are there that were asked for; false at the end. `says` is where
-/// the number of dimensions is from.
+/// Reads the next row. Returns false at the end, or when as many rows were read as were asked for.
+/// `says` tells where the number of dimensions comes from, for messages.
 pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Result<bool> {
     if rows.words.is_full() {
         return Ok(false);
@@ -203,7 +204,7 @@ pub(super) fn next_row(input: &mut Input<'_>, rows: &mut Rows, says: &str) -> Re
     Ok(true)
 }
 
-/// Takes the values of a line `word v1 v2 ... vD`, its last D fields, and says what the word is.
+/// Takes the values of a line `word v1 v2 ... vD`, which are its last D fields. Returns the word.
 fn push_values<'a>(line: &'a str, rows: &mut Rows, says: &str) -> Checked<&'a str> {
     let before = rows.values.len();
     if rows.dim == 0 {
@@ -229,8 +230,8 @@ fn push_values<'a>(line: &'a str, rows: &mut Rows, says: &str) -> Checked<&'a st
     Ok(word)
 }
 
-/// The word of a row, which may be or hold separators, and its last `dim` fields; none where there
-/// are fewer.
+/// The word of a row and its last `dim` fields; `None` if there are fewer fields. The word may
+/// contain separators, or be one.
 fn split_row(line: &str, dim: usize) -> Option<(&str, &str)> {
     let line = line.trim_end_matches(SEPARATORS);
     let mut start = line.len();
@@ -242,7 +243,8 @@ fn split_row(line: &str, dim: usize) -> Option<(&str, &str)> {
         start = before.rfind(SEPARATORS).map_or(0, |at| at + 1);
     }
     let (before, values) = line.split_at(start);
-    // One separator at least ends the word; more are the word, where nothing else is.
+    // At least one separator ends the word. If there is nothing else, further separators are the
+    // word.
     let word = before.trim_end_matches(SEPARATORS);
     let word = if word.is_empty() {
         before.strip_suffix(SEPARATORS)?
@@ -257,11 +259,11 @@ fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
     table.write_rows(out, push_line)
 }
 
-/// Appends a line, without the space that word2vec.c leaves at its end.
+/// Appends a line. Unlike word2vec.c, it leaves no space at the end.
 pub(super) fn push_line(word: &str, row: &[f32], line: &mut Vec<u8>) {
     line.extend_from_slice(word.as_bytes());
     for value in row {
-        // The fewest digits that read back exactly; a Vec takes all that is written to it.
+        // These are the fewest digits that read back exactly. Writing to a Vec never fails.
         let _ = write!(line, " {value}");
     }
     line.push(b'\n');

@@ -1,5 +1,5 @@
-//! Words that stand apart from their vectors, and the file of them beside one that has no place for
-//! words: a word a line, in some with its count.
+//! Words that are stored apart from their vectors; and the second file of formats whose first file
+//! cannot hold words. It has one word a line, in some formats with its count.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use super::{MARK, Reading};
 use crate::error::Result;
 use crate::text::without_packing;
 
-/// The words of a file that has them apart from its rows.
+/// The words of a file that lists them before its rows.
 pub(super) struct Listed {
     pub(super) words: Words,
     /// The rows, from 0 and ascending, whose words are left out.
@@ -27,7 +27,7 @@ impl Listed {
         }
     }
 
-    /// Takes the word of the next row as [`Words::push`] does.
+    /// Takes the word of the next row, as [`Words::push`] does.
     pub(super) fn push(
         &mut self,
         word: &str,
@@ -45,19 +45,19 @@ impl Listed {
 
 /// The second file of a format.
 pub(super) struct WordsFile {
-    /// What stands in its name where the other file has the format's extension.
+    /// The extension of the second file, in place of the first one's.
     pub(super) extension: &'static str,
-    /// Whether a count may stand after a word.
+    /// Whether a count may follow a word.
     pub(super) counts: bool,
 }
 
 impl WordsFile {
-    /// Where the words of a vectors file are written.
+    /// The path at which to write the words of a vectors file.
     pub(super) fn path(&self, vectors: &Path) -> PathBuf {
         vectors.with_extension(self.extension)
     }
 
-    /// Where the words of a vectors file are. Beside a packed file they may be packed too.
+    /// The path from which to read the words of a vectors file. Both files may be compressed.
     pub(super) fn beside(&self, vectors: &Path) -> PathBuf {
         let (Some(unpacked), Some(packing)) = (without_packing(vectors), vectors.extension())
         else {
@@ -75,7 +75,7 @@ impl WordsFile {
         }
     }
 
-    /// Reads all words, or as many as are asked for. There is at least one.
+    /// Reads all words, or as many as are asked for. There must be at least one.
     pub(super) fn read(&self, path: &Path, reading: Reading) -> Result<Listed> {
         let ignore = &mut |_, _| ();
         let mut input = Input::open(path, reading, ignore)?;
@@ -115,7 +115,8 @@ impl WordsFile {
 
     pub(super) fn write(&self, table: &VectorTable<'_>, out: &mut dyn Write) -> io::Result<()> {
         for (row, (word, count)) in table.words().enumerate() {
-            // What looks like a byte order mark and is none has one before it.
+            // A word that begins with U+FEFF gets a byte order mark before it, so that readers keep
+            // the word.
             let mark = if row == 0 && word.starts_with(MARK) {
                 "\u{feff}"
             } else {
@@ -131,7 +132,7 @@ impl WordsFile {
     }
 }
 
-/// A line `word` or `word count`; the word may hold spaces.
+/// Parses a line `word` or `word count`. The word may contain spaces.
 fn with_count(line: &str) -> Checked<(&str, u64)> {
     let line = line.trim_end_matches(SEPARATORS);
     let Some((word, count)) = line.rsplit_once(SEPARATORS) else {
