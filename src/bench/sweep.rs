@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::train::dataset::Dataset;
 
 /// Widths of workgroups that are tried.
+#[cfg(feature = "gpu")]
 const LANES: [u32; 6] = [8, 16, 32, 64, 128, 256];
 
 /// Windows in a batch that are tried.

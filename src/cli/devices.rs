@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::engine::adapter::AdapterSummary;
-use crate::engine::gpu;
+use crate::engine::choice::{Choice, EngineKind, EngineRequest, adapters};
 use crate::quantity::bytes;
 use anyhow::Result;
 
@@ -20,10 +20,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let adapters: Vec<AdapterSummary> = gpu::adapters()
-        .iter()
-        .map(gpu::GpuAdapter::summary)
-        .collect();
+    let adapters = adapters();
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &adapters)?;
@@ -56,17 +53,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             None => writeln!(out, "   no subgroup operations")?,
         }
     }
-    match gpu::hardware() {
-        Some(selected) => {
-            let why = "hardware, a discrete GPU before an integrated one";
-            writeln!(out, "--engine auto takes {} ({why})", selected.describe())?;
+    let (choice, _) = Choice::new(&EngineRequest::default())?;
+    match choice.kind() {
+        EngineKind::Gpu => {
+            let (name, why) = (
+                choice.adapter_name(),
+                "hardware, a discrete GPU before an integrated one",
+            );
+            writeln!(out, "--engine auto takes {name} ({why})")?;
         }
-        None if adapters.is_empty() => writeln!(
+        EngineKind::Cpu if cfg!(not(feature = "gpu")) => writeln!(
+            out,
+            "no adapter: the GPU engine is not part of this program; --engine auto takes the CPU"
+        )?,
+        EngineKind::Cpu if adapters.is_empty() => writeln!(
             out,
             "no adapter: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software \
              driver is `apt-get install mesa-vulkan-drivers`); --engine auto takes the CPU"
         )?,
-        None => writeln!(
+        EngineKind::Cpu => writeln!(
             out,
             "--engine auto takes the CPU, as no adapter is hardware; --engine gpu takes software \
              too"

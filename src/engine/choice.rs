@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::adapter::AdapterSummary;
 use super::cpu::{self, CpuEngine};
 #[cfg(feature = "gpu")]
 use super::gpu::{self, GpuAdapter, GpuEngine, GpuOptions};
@@ -179,6 +180,15 @@ impl Choice {
         }
     }
 
+    /// The adapter in one line: index, name, backend and kind; empty for the CPU engine.
+    pub fn adapter_name(&self) -> String {
+        match self {
+            Self::Cpu { .. } => String::new(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { adapter, .. } => adapter.describe(),
+        }
+    }
+
     /// Its kind, and the adapter's name.
     pub fn name(&self) -> String {
         match self {
@@ -242,6 +252,8 @@ impl Choice {
         let StepSettings { clip, .. } = settings;
         match self {
             Self::Cpu { threads } => {
+                // The CPU engine times its stages always: it takes no time to.
+                let _ = measure;
                 Ok(Box::new(CpuEngine::new(model, objective, clip, *threads)?))
             }
             #[cfg(feature = "gpu")]
@@ -263,6 +275,14 @@ impl Choice {
             }
         }
     }
+}
+
+/// All adapters, in the order of their index; none in a program without the GPU engine.
+pub fn adapters() -> Vec<AdapterSummary> {
+    #[cfg(feature = "gpu")]
+    return gpu::adapters().iter().map(GpuAdapter::summary).collect();
+    #[cfg(not(feature = "gpu"))]
+    return Vec::new();
 }
 
 /// Why a GPU cannot be named for a run on the CPU.

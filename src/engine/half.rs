@@ -59,6 +59,7 @@ pub(super) fn round(value: f64, draw: u32) -> f64 {
     }
 }
 
+#[cfg(any(feature = "gpu", test))]
 /// The bits of the nearest 16-bit float. There is no negative zero.
 pub(super) fn nearest(value: f32) -> u16 {
     match f16::from_f32(value).to_bits() {

@@ -1,5 +1,6 @@
 //! A model that starts from given vectors, for the words that they share with the vocabulary.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -63,11 +64,14 @@ pub fn check(config: &Config) -> Result<()> {
         config.init.reading.format(path)?;
         let metadata = path.metadata().map_err(Error::io("read", path))?;
         if metadata.is_file() || metadata.is_dir() {
+            let first = Reading {
+                top: NonZeroUsize::new(1),
+                ..config.init.reading
+            };
             let mut dim = None;
-            let read = config.init.reading.for_each(path, &mut |_, row| {
+            let read = first.for_each(path, &mut |_, row| {
                 dim = Some(row.len());
-                // One is enough.
-                Err(Error::Stopped { step: 0 })
+                Ok(())
             });
             match dim {
                 Some(dim) => check_dim(setting, path, dim, config.model.dim)?,

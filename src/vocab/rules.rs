@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "cli")]
 use bytesize::ByteSize;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -45,6 +46,7 @@ pub struct WordOptions {
 }
 
 /// Parses the value of `--vocab-memory`, such as `500M` or `4GiB`, to bytes.
+#[cfg(feature = "cli")]
 pub(crate) fn memory_size(size: &str) -> std::result::Result<u64, String> {
     size.parse::<ByteSize>().map(|size| size.as_u64())
 }

@@ -49,7 +49,9 @@ use input::Input;
 pub use odd::Oddities;
 use output::Output;
 pub use output::{Dtype, VectorTable};
-pub use reading::{Reading, format_parser};
+pub use reading::Reading;
+#[cfg(feature = "cli")]
+pub use reading::format_parser;
 use rows::{Checked, unfit};
 use words::WordsFile;
 

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "cli")]
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::input::{Input, TakeRow};
@@ -37,6 +38,7 @@ pub struct Reading {
 }
 
 /// Parses the name of a format, which is any of its extensions.
+#[cfg(feature = "cli")]
 pub fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::all().flat_map(Format::extensions))
         .try_map(|extension| Format::from_extension(&extension).ok_or("no such format"))
