@@ -1,5 +1,7 @@
 //! `bench`, through the real binary, on the CPU and whatever adapter there is.
 
+mod common;
+
 use std::time::Instant;
 
 use assert_cmd::Command;
@@ -7,15 +9,13 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
+use common::{bundled, w2v};
+
 fn bench(more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/data/corpus.txt");
-    command
-        .args([
-            "bench", corpus, "--dim", "32", "--batch", "512", "--sample", "1e-3",
-        ])
-        .args(more);
-    command
+    let corpus = bundled("corpus.txt");
+    let corpus = corpus.to_str().unwrap();
+    let options = ["--dim", "32", "--batch", "512", "--sample", "1e-3"];
+    w2v(&[&["bench", corpus], &options[..], more].concat())
 }
 
 fn json(more: &[&str]) -> Value {

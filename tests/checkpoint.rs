@@ -1,7 +1,9 @@
 //! Runs that are stopped, killed or fail, and go on to the same vectors.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,12 +21,15 @@ use w2v_gpu::train::state::Snapshot;
 use w2v_gpu::train::{Ending, Summary, TrainOptions, train};
 use w2v_gpu::{Error, Result};
 
-fn corpus_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt")
-}
+use common::bundled;
 
 fn data(config: &Config) -> Dataset {
-    Dataset::prepare(&Corpus::open(&[corpus_path()]).unwrap(), config, |_| ()).unwrap()
+    Dataset::prepare(
+        &Corpus::open(&[bundled("corpus.txt")]).unwrap(),
+        config,
+        |_| (),
+    )
+    .unwrap()
 }
 
 /// Few words and large batches, so that the full softmax is quick too.
@@ -187,8 +192,7 @@ fn in_parts(path: &Path, data: &Dataset, engine: MakeEngine, more: u32) -> ((Mod
 
 /// Stopped again and again, at its first batch, in the middle of an epoch, between two and in a
 /// validation pass, a run ends with the same bits.
-#[test]
-fn a_run_that_was_stopped_gives_the_same_vectors() {
+fn a_run_that_was_stopped_gives_the_same_vectors(engine: MakeEngine) {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         for validation in [None, Some(0.1)] {
             let data = data(&Config {
@@ -196,25 +200,33 @@ fn a_run_that_was_stopped_gives_the_same_vectors() {
                 patience: validation.map(|_| 1),
                 ..config(loss)
             });
-            for engine in [on_cpu as MakeEngine, on_gpu] {
-                let expected = uninterrupted(&data, engine);
-                let temporary = tempfile::tempdir().unwrap();
-                let (own, parts) = in_parts(temporary.path(), &data, engine, 5);
-                assert!(parts > 3, "{parts}");
-                assert_same(&own, &expected);
-                // A run that is over gives its result again.
-                let again = part(
-                    temporary.path(),
-                    &data,
-                    engine,
-                    0,
-                    Fate::Fail(|| unreachable!()),
-                )
-                .unwrap();
-                assert_same(&again, &expected);
-            }
+            let expected = uninterrupted(&data, engine);
+            let temporary = tempfile::tempdir().unwrap();
+            let (own, parts) = in_parts(temporary.path(), &data, engine, 5);
+            assert!(parts > 3, "{parts}");
+            assert_same(&own, &expected);
+            // A run that is over gives its result again.
+            let again = part(
+                temporary.path(),
+                &data,
+                engine,
+                0,
+                Fate::Fail(|| unreachable!()),
+            )
+            .unwrap();
+            assert_same(&again, &expected);
         }
     }
+}
+
+#[test]
+fn a_run_stopped_on_the_cpu_gives_the_same_vectors() {
+    a_run_that_was_stopped_gives_the_same_vectors(on_cpu);
+}
+
+#[test]
+fn a_run_stopped_on_the_gpu_gives_the_same_vectors() {
+    a_run_that_was_stopped_gives_the_same_vectors(on_gpu);
 }
 
 /// Rates so high that the loss of held-out text soon rises: the best epoch and its model outlast

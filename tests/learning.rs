@@ -1,6 +1,8 @@
 //! Training learns what is in the text: the known optimum on a tiny corpus, the planted structure
 //! on the bundled one.
 
+mod common;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +22,8 @@ use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::{TrainOptions, train};
 use w2v_gpu::vectors::Vectors;
 use w2v_gpu::vectors::similarity::nearest_to;
+
+use common::bundled;
 
 /// Trains from a file; returns the words, the model and the loss of each epoch.
 fn trained(
@@ -252,12 +256,6 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     product(a, ma, b, mb) / (product(a, ma, a, ma) * product(b, mb, b, mb)).sqrt()
 }
 
-fn bundled(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("data")
-        .join(name)
-}
-
 /// Share of the bundled questions `a b c d` whose nearest word to b - a + c is d.
 fn analogy_accuracy(vectors: &Vectors) -> f64 {
     let text = std::fs::read_to_string(bundled("analogies.txt")).unwrap();
@@ -330,8 +328,7 @@ fn learns_the_bundled_corpus_in_halves() {
 
 /// The validation loss of the last epoch is what the reference computes from the model and the
 /// sentences held out; and what is held out is not trained on.
-#[test]
-fn the_validation_loss_is_that_of_the_saved_model() {
+fn validation_loss_is_that_of_the_saved_model(make: fn(&Model, Objective) -> Box<dyn Engine>) {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         let config = Config {
             dim: 20,
@@ -348,31 +345,39 @@ fn the_validation_loss_is_that_of_the_saved_model() {
             data.prepared.tokens + data.prepared.held_out,
             data.vocab.tokens()
         );
-        for engine in [on_cpu, on_gpu] {
-            let mut engine = engine(&data.model(), data.objective());
-            let mut seen = Vec::new();
-            let (model, summary) = train(&data, &mut *engine, options(), |event| {
-                if let Event::Epoch(epoch) = event {
-                    seen.push(epoch.validation.unwrap());
-                }
-            })
-            .unwrap();
-            let mut reference = ReferenceEngine::new(&model, data.objective(), 0.25);
-            let mut pairs = 0;
-            for batch in data.validation.as_ref().unwrap().batches(1) {
-                let batch = batch.unwrap();
-                pairs += batch.pairs();
-                reference.step(&batch, 0.0).unwrap();
+        let mut engine = make(&data.model(), data.objective());
+        let mut seen = Vec::new();
+        let (model, summary) = train(&data, &mut *engine, options(), |event| {
+            if let Event::Epoch(epoch) = event {
+                seen.push(epoch.validation.unwrap());
             }
-            let expected = reference.take_loss().unwrap() / pairs as f64;
-            assert!(
-                pairs > 100 && (seen[1] - expected).abs() < 1e-5 * expected,
-                "{} {expected}",
-                seen[1]
-            );
-            assert_eq!(summary.validation, Some(seen[1]));
+        })
+        .unwrap();
+        let mut reference = ReferenceEngine::new(&model, data.objective(), 0.25);
+        let mut pairs = 0;
+        for batch in data.validation.as_ref().unwrap().batches(1) {
+            let batch = batch.unwrap();
+            pairs += batch.pairs();
+            reference.step(&batch, 0.0).unwrap();
         }
+        let expected = reference.take_loss().unwrap() / pairs as f64;
+        assert!(
+            pairs > 100 && (seen[1] - expected).abs() < 1e-5 * expected,
+            "{} {expected}",
+            seen[1]
+        );
+        assert_eq!(summary.validation, Some(seen[1]));
     }
+}
+
+#[test]
+fn validation_loss_is_that_of_the_saved_model_on_the_cpu() {
+    validation_loss_is_that_of_the_saved_model(on_cpu);
+}
+
+#[test]
+fn validation_loss_is_that_of_the_saved_model_on_the_gpu() {
+    validation_loss_is_that_of_the_saved_model(on_gpu);
 }
 
 /// Rates so high that the loss of held-out text soon rises: the run stops, and gives the model of

@@ -13,54 +13,36 @@ use assert_cmd::assert::{Assert, OutputAssertExt};
 use predicates::prelude::*;
 use predicates::str::contains;
 use rand::Rng;
-use tempfile::TempDir;
 use w2v_gpu::sampling::{Key, Stream};
 
-fn bundled_corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt")
-}
+use common::{Dir, bundled};
 
 /// For runs to which something happens on the way: long enough that it is not over before.
 const LONGER: [&str; 2] = ["--epochs", "20"];
 
 /// A folder for one run: its vectors are `v.bin`, its checkpoints are in `run`.
 struct Place {
-    folder: TempDir,
+    dir: Dir,
     engine: &'static str,
 }
 
 impl Place {
     fn new(engine: &'static str) -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            dir: Dir::new(),
             engine,
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     /// `train` on the bundled corpus, then `more`.
     fn train(&self, more: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
+        let corpus = bundled("corpus.txt");
+        let args = ["train", corpus.to_str().unwrap(), "-o", "v.bin"];
+        let mut command = self.dir.process(&args);
         command
-            .current_dir(&self.folder)
-            .arg("train")
-            .arg(bundled_corpus());
-        command.args([
-            "-o",
-            "v.bin",
-            "--dim",
-            "20",
-            "--epochs",
-            "3",
-            "--batch",
-            "512",
-            "--engine",
-            self.engine,
-        ]);
-        command.args(more).stdin(Stdio::null());
+            .args(["--dim", "20", "--epochs", "3", "--batch", "512"])
+            .args(["--engine", self.engine])
+            .args(more);
         command
     }
 
@@ -74,7 +56,7 @@ impl Place {
     }
 
     fn checkpoints(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.path("run")) else {
+        let Ok(entries) = fs::read_dir(self.dir.path("run")) else {
             return Vec::new();
         };
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -88,14 +70,11 @@ impl Place {
 
     /// The vectors and their settings.
     fn output(&self) -> (Vec<u8>, Vec<u8>) {
-        (
-            fs::read(self.path("v.bin")).unwrap(),
-            fs::read(self.path("v.bin.json")).unwrap(),
-        )
+        (self.dir.bytes("v.bin"), self.dir.bytes("v.bin.json"))
     }
 
     fn is_clean(&self) -> bool {
-        !has_temporary_file(self.folder.path()) && !has_temporary_file(&self.path("run"))
+        !has_temporary_file(self.dir.root()) && !has_temporary_file(&self.dir.path("run"))
     }
 }
 
@@ -165,7 +144,7 @@ fn kill_and_resume(engine: &'static str, seeds: Range<u64>) -> usize {
         assert!(place.output() == expected, "other vectors with seed {seed}");
         // A half-written checkpoint has been taken away. That of the vectors nobody but who killed
         // the run knows of.
-        assert!(place.checkpoints().len() <= 2 && !has_temporary_file(&place.path("run")));
+        assert!(place.checkpoints().len() <= 2 && !has_temporary_file(&place.dir.path("run")));
     }
     resumed
 }
@@ -195,7 +174,7 @@ fn a_run_that_is_over_is_written_again_and_goes_on_for_more_epochs() {
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
     let expected = place.output();
-    fs::remove_file(place.path("v.bin")).unwrap();
+    fs::remove_file(place.dir.path("v.bin")).unwrap();
     place.assert(&["--resume", "run"]).success();
     assert!(place.output() == expected);
     // Threads do not matter, nor does which engine `auto` would take.
@@ -255,12 +234,12 @@ fn another_run_is_refused_and_named() {
     refused(&["--checkpoint", "new", "--checkpoint-every", "5x"], "10m");
     refused(&["--checkpoint", "v.bin"], "--checkpoint v.bin");
     refused(&["--resume", "none"], "there is no such folder");
-    assert!(!place.path("none").exists());
-    fs::create_dir(place.path("empty")).unwrap();
+    assert!(!place.dir.has("none"));
+    fs::create_dir(place.dir.path("empty")).unwrap();
     refused(&["--resume", "empty"], "holds no checkpoint");
 
     // The same words in another order, and another number of them.
-    let text = fs::read_to_string(bundled_corpus()).unwrap();
+    let text = fs::read_to_string(bundled("corpus.txt")).unwrap();
     let (first, rest) = text.split_once('\n').unwrap();
     for (text, why) in [
         (
@@ -269,10 +248,10 @@ fn another_run_is_refused_and_named() {
         ),
         (text.clone() + "the\n", "another vocabulary"),
     ] {
-        fs::write(place.path("other.txt"), text).unwrap();
+        place.dir.file("other.txt", text);
         let mut command = place.train(&["--resume", "run"]);
         let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
-        let corpus = bundled_corpus();
+        let corpus = bundled("corpus.txt");
         let arguments = arguments.into_iter().map(|arg| {
             if *arg == *corpus {
                 "other.txt".into()
@@ -282,7 +261,7 @@ fn another_run_is_refused_and_named() {
         });
         command = Command::new(command.get_program());
         command
-            .current_dir(&place.folder)
+            .current_dir(place.dir.root())
             .args(arguments)
             .assert()
             .code(2)
@@ -302,7 +281,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_used() {
     };
     let bytes = fs::read(newest).unwrap();
     fs::write(newest, &bytes[..bytes.len() - 1]).unwrap();
-    fs::remove_file(place.path("v.bin")).unwrap();
+    fs::remove_file(place.dir.path("v.bin")).unwrap();
     place.assert(&["--resume", "run"]).success().stderr(
         contains("warning: ")
             .and(contains("damaged"))
@@ -325,13 +304,13 @@ fn a_killed_run_in_halves_goes_on_to_the_same_file() {
     let more = ["--storage", "f16", "--max-vocab", "200"];
     place.assert(&more).success();
     let expected = place.output();
-    fs::remove_file(place.path("v.bin")).unwrap();
+    fs::remove_file(place.dir.path("v.bin")).unwrap();
     let mut run = place.saved(&more).stderr(Stdio::null()).spawn().unwrap();
     wait_until("there is a checkpoint", || !place.checkpoints().is_empty());
     run.kill().unwrap();
     run.wait().unwrap();
     assert!(
-        !place.path("v.bin").exists(),
+        !place.dir.has("v.bin"),
         "the run was over before it could be killed"
     );
     place
@@ -377,15 +356,15 @@ fn vectors_that_cannot_be_written_are_in_the_checkpoint() {
     let place = Place::new("cpu");
     place.assert(&LONGER).success();
     let expected = place.output();
-    fs::remove_file(place.path("v.bin")).unwrap();
-    fs::create_dir(place.path("out")).unwrap();
+    fs::remove_file(place.dir.path("v.bin")).unwrap();
+    fs::create_dir(place.dir.path("out")).unwrap();
     let mut run = place
         .saved(&[&LONGER[..], &["-o", "out/v.bin"]].concat())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     wait_until("there is a checkpoint", || !place.checkpoints().is_empty());
-    fs::remove_dir_all(place.path("out")).unwrap();
+    fs::remove_dir_all(place.dir.path("out")).unwrap();
     let stderr = std::io::read_to_string(run.stderr.take().unwrap()).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(1));
     assert!(
@@ -406,7 +385,7 @@ fn the_record_of_a_killed_run_goes_on() {
     let more = [&LONGER[..], &["--metrics", "run.jsonl"]].concat();
     let mut run = place.saved(&more).stderr(Stdio::null()).spawn().unwrap();
     let epochs = || {
-        let text = fs::read_to_string(place.path("run.jsonl")).unwrap_or_default();
+        let text = fs::read_to_string(place.dir.path("run.jsonl")).unwrap_or_default();
         text.matches(r#""record":"epoch""#).count()
     };
     wait_until("an epoch is recorded and saved", || {
@@ -415,14 +394,14 @@ fn the_record_of_a_killed_run_goes_on() {
     run.kill().unwrap();
     run.wait().unwrap();
     assert!(
-        !place.path("v.bin").exists(),
+        !place.dir.has("v.bin"),
         "the run was over before it could be killed"
     );
     place
         .saved(&[&more[..], &["--resume", "run"]].concat())
         .assert()
         .success();
-    let log = w2v_gpu::record::log::read(&place.path("run.jsonl")).unwrap();
+    let log = w2v_gpu::record::log::read(&place.dir.path("run.jsonl")).unwrap();
     assert!(log.end.is_some());
     assert_eq!(
         log.epochs
@@ -440,7 +419,7 @@ fn the_record_of_a_killed_run_goes_on() {
 fn a_resume_waits_a_moment_for_the_folder() {
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
-    let lock = fs::File::open(place.path("run/lock")).unwrap();
+    let lock = fs::File::open(place.dir.path("run/lock")).unwrap();
     lock.lock().unwrap();
     let mut run = place
         .train(&["--resume", "run"])
@@ -508,7 +487,7 @@ mod signals {
         let place = Place::new("cpu");
         place.assert(&LONGER).success();
         let expected = place.output();
-        fs::remove_file(place.path("v.bin")).unwrap();
+        fs::remove_file(place.dir.path("v.bin")).unwrap();
         let with = |option| [&LONGER[..], &[option, "run"]].concat();
         let mut option = "--checkpoint";
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
@@ -521,7 +500,7 @@ mod signals {
                 said.contains("stopped after batch") && said.contains("--resume run goes on"),
                 "{said}"
             );
-            assert!(!place.path("v.bin").exists() && place.is_clean());
+            assert!(!place.dir.has("v.bin") && place.is_clean());
             option = "--resume";
         }
         place.assert(&with(option)).success();
@@ -556,7 +535,7 @@ mod signals {
     }
 
     fn settings(place: &Place, name: &str) -> serde_json::Value {
-        serde_json::from_slice(&fs::read(place.path(name)).unwrap()).unwrap()
+        serde_json::from_slice(&place.dir.bytes(name)).unwrap()
     }
 
     #[test]
@@ -569,7 +548,7 @@ mod signals {
                 said.contains("the vectors so far are in v.bin, and v.bin.json says"),
                 "{said}"
             );
-            let vectors = w2v_gpu::vectors::format::read(&place.path("v.bin")).unwrap();
+            let vectors = w2v_gpu::vectors::format::read(&place.dir.path("v.bin")).unwrap();
             assert!(
                 vectors.vocab.len() > 1000
                     && vectors
@@ -584,7 +563,7 @@ mod signals {
                 (0.0..0.9).contains(&settings["trained_share"].as_f64().unwrap()),
                 "{settings}"
             );
-            assert!(place.path("c.npy").exists() && place.is_clean());
+            assert!(place.dir.has("c.npy") && place.is_clean());
         }
         // A run that is finished says nothing of the kind.
         place.assert(&[]).success();
@@ -608,7 +587,7 @@ mod signals {
             "words",
             "run.jsonl",
         ];
-        let read = || names.map(|name| fs::read(place.path(name)).unwrap());
+        let read = || names.map(|name| place.dir.bytes(name));
         let before = read();
         for _ in 0..2 {
             let (_, said) = interrupted(&place, "TERM", &more);
@@ -632,10 +611,10 @@ mod signals {
                 "c.interrupted.vocab",
                 "words.interrupted"
             ]
-            .map(|name| place.path(name).exists())
+            .map(|name| place.dir.has(name))
                 == [true; 3]
         );
-        assert!(!place.path("v.interrupted2.bin").exists());
+        assert!(!place.dir.has("v.interrupted2.bin"));
     }
 
     #[test]
@@ -643,15 +622,13 @@ mod signals {
         let place = Place::new("cpu");
         let more = ["-o", "v", "--to", "bin"];
         place.assert(&more).success();
-        let before = fs::read(place.path("v")).unwrap();
+        let before = place.dir.bytes("v");
         let (code, said) = interrupted(&place, "TERM", &more);
         assert!(
             code == Some(143) && said.contains("are in v.interrupted, as v is there"),
             "{said}"
         );
-        assert!(
-            fs::read(place.path("v")).unwrap() == before && place.path("v.interrupted").exists()
-        );
+        assert!(place.dir.bytes("v") == before && place.dir.has("v.interrupted"));
     }
 
     /// The vectors are those of an interrupted run, and may go; what lies beside them is another's.
@@ -660,14 +637,14 @@ mod signals {
         let place = Place::new("cpu");
         interrupted(&place, "TERM", &[]);
         for name in ["c.npy", "c.vocab"] {
-            fs::write(place.path(name), "precious").unwrap();
+            place.dir.file(name, "precious");
             let (_, said) = interrupted(&place, "TERM", &CONTEXTS);
             assert!(
                 said.contains(&format!("are in v.interrupted.bin, as {name} is there")),
                 "{said}"
             );
-            assert_eq!(fs::read(place.path(name)).unwrap(), b"precious");
-            fs::remove_file(place.path(name)).unwrap();
+            assert_eq!(place.dir.bytes(name), b"precious");
+            fs::remove_file(place.dir.path(name)).unwrap();
         }
         let (_, said) = interrupted(&place, "TERM", &[]);
         assert!(said.contains("are in v.bin, and v.bin.json says"), "{said}");
@@ -679,7 +656,7 @@ mod signals {
         let train = place.train(&["--epochs", "1000"]);
         let mut ignoring = Command::new("bash");
         ignoring
-            .current_dir(&place.folder)
+            .current_dir(place.dir.root())
             .args(["-c", "trap '' INT HUP; exec \"$@\"", "bash"]);
         let run = ignoring
             .arg(train.get_program())
@@ -706,25 +683,12 @@ mod signals {
         let words: String = (0..60_000u64)
             .map(|i| format!("w{} ", i * i % 29_989))
             .collect();
-        fs::write(place.path("text.txt"), words).unwrap();
-        let mut run = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
-        run.current_dir(&place.folder).args([
-            "train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--loss", "softmax",
-        ]);
-        run.args([
-            "--dim",
-            "500",
-            "--min-count",
-            "1",
-            "--sample",
-            "0",
-            "--batch",
-            "65536",
-            "--checkpoint",
-            "run",
-            "--threads",
-            "1",
-        ]);
+        place.dir.file("text.txt", words);
+        let args = ["text.txt", "-o", "v.bin", "--engine", "cpu"];
+        let mut run = place.dir.process(&[&["train"], &args[..]].concat());
+        run.args(["--loss", "softmax", "--dim", "500", "--min-count", "1"])
+            .args(["--sample", "0", "--batch", "65536", "--threads", "1"])
+            .args(["--checkpoint", "run"]);
         let mut run = start(run);
         wait_for_training(&run);
         // Until the batch has begun.
@@ -755,13 +719,7 @@ mod signals {
         place.assert(&["--dim", "300"]).success();
         let expected = place.output();
         let train = place.saved(&["--dim", "300"]);
-        let mut limited = Command::new("bash");
-        limited.current_dir(&place.folder).args([
-            "-c",
-            "trap '' XFSZ; ulimit -f 2500; exec \"$@\"",
-            "bash",
-        ]);
-        limited.arg(train.get_program()).args(train.get_args());
+        let mut limited = place.dir.limited(2500, train.get_args());
         let warning = "warning: no checkpoint this time: cannot write run/";
         limited
             .assert()
