@@ -37,6 +37,7 @@ fn number(value: &Value) -> f64 {
 /// Every figure of every engine is there and possible; all engines reach the same loss; the time
 /// asked for is kept.
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn engines_side_by_side() {
     let started = Instant::now();
     let report = json(&["--seconds", "5"]);
@@ -123,6 +124,7 @@ fn engines_side_by_side() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn a_sweep_names_the_best() {
     let report = json(&["--seconds", "5", "--sweep", "--threads", "2"]);
     let sweeps = report["sweeps"].as_array().unwrap();

@@ -225,6 +225,7 @@ fn a_run_stopped_on_the_cpu_gives_the_same_vectors() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn a_run_stopped_on_the_gpu_gives_the_same_vectors() {
     a_run_that_was_stopped_gives_the_same_vectors(on_gpu);
 }

@@ -77,6 +77,7 @@ fn the_same_file_for_any_number_of_threads_and_another_for_another_seed() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn the_gpu_repeats_itself_and_agrees_with_the_cpu() {
     let dir = Dir::with_text();
     for name in ["a.txt", "b.txt"] {
@@ -261,6 +262,7 @@ fn bad_files_are_named() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn an_unknown_adapter_lists_those_there_are() {
     train_on_auto(&Dir::with_text(), "v.txt")
         .args(["--adapter", "no such thing"])
@@ -299,6 +301,7 @@ fn without_an_adapter_auto_takes_the_cpu_and_gpu_says_what_to_install() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn devices_lists_adapters() {
     w2v(&["devices"])
         .assert()
@@ -395,6 +398,7 @@ fn every_objective_trains_on_the_cpu() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn every_objective_trains_on_the_gpu() {
     every_objective_trains("gpu");
 }
@@ -755,6 +759,7 @@ fn a_quiet_run_says_nothing_on_the_cpu() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn a_quiet_run_says_nothing_on_the_gpu() {
     a_quiet_run_says_nothing("gpu");
 }

@@ -309,12 +309,14 @@ fn learns_the_bundled_corpus_on_the_cpu() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn learns_the_bundled_corpus_on_the_gpu() {
     learns_the_planted_structure(on_gpu);
 }
 
 /// In 16 bits, rounded to the nearest, little of it would be learned.
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn learns_the_bundled_corpus_in_halves() {
     learns_the_planted_structure(|model, objective| {
         let options = GpuOptions {
@@ -376,6 +378,7 @@ fn validation_loss_is_that_of_the_saved_model_on_the_cpu() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn validation_loss_is_that_of_the_saved_model_on_the_gpu() {
     validation_loss_is_that_of_the_saved_model(on_gpu);
 }

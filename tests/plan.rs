@@ -145,6 +145,7 @@ fn what_is_asked_for_is_planned() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn a_gpu_has_its_own_part_of_the_plan() {
     let dir = Dir::with_text();
     let report = json(
@@ -263,6 +264,7 @@ fn a_run_that_cannot_fit_is_refused_before_it_starts() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn a_run_on_the_gpu_that_cannot_fit_is_refused_before_it_starts() {
     a_run_that_cannot_fit_is_refused("gpu");
 }

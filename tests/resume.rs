@@ -299,6 +299,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_used() {
 
 /// How 16-bit floats are rounded depends on nothing that a resumed run does not have.
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn a_killed_run_in_halves_goes_on_to_the_same_file() {
     let place = Place::new("gpu");
     let more = ["--storage", "f16", "--max-vocab", "200"];
@@ -326,6 +327,7 @@ fn a_killed_run_in_halves_goes_on_to_the_same_file() {
 
 /// Another engine rounds differently: it has to be asked for, and is warned about.
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn another_engine_goes_on_with_a_warning() {
     let place = Place::new("gpu");
     place
