@@ -38,7 +38,7 @@ fn number(value: &Value) -> f64 {
 /// asked for is kept.
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn engines_side_by_side() {
+fn bench_reports_every_engine() {
     let started = Instant::now();
     let report = json(&["--seconds", "5"]);
     // The time asked for is kept, more or less: on a busy machine an engine may take long to start.
@@ -125,7 +125,7 @@ fn engines_side_by_side() {
 
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn a_sweep_names_the_best() {
+fn sweep_names_the_best_setting() {
     let report = json(&["--seconds", "5", "--sweep", "--threads", "2"]);
     let sweeps = report["sweeps"].as_array().unwrap();
     let knobs: Vec<&str> = sweeps
@@ -155,7 +155,7 @@ fn a_sweep_names_the_best() {
 }
 
 #[test]
-fn a_table_for_people() {
+fn bench_prints_a_table_without_json() {
     bench(&["--seconds", "2", "--engine", "cpu", "--text", "1M"])
         .assert()
         .success()
@@ -169,7 +169,7 @@ fn a_table_for_people() {
 }
 
 #[test]
-fn the_full_softmax_is_measured_too() {
+fn bench_measures_the_full_softmax() {
     let report = json(&[
         "--seconds",
         "2",
@@ -190,7 +190,7 @@ fn the_full_softmax_is_measured_too() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_refused() {
+fn wrong_bench_options_are_refused() {
     bench(&["--seconds", "0"])
         .assert()
         .code(2)

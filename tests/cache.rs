@@ -107,7 +107,7 @@ fn told(assert: &Assert) -> (Vec<String>, serde_json::Value) {
 }
 
 #[test]
-fn vectors_and_reports_are_those_without_a_cache() {
+fn cached_runs_give_the_same_vectors_and_reports() {
     let place = Place::new();
     place.dir.file("stop.txt", "w1\nw2\n");
     place.dir.file("keep.txt", "é7\nnever\n");
@@ -144,7 +144,7 @@ fn vectors_and_reports_are_those_without_a_cache() {
 }
 
 #[test]
-fn counts_of_a_file_are_cached_too() {
+fn corpus_counted_by_a_vocabulary_file_is_cached() {
     let place = Place::new();
     place.dir.file("words", "the 9\nw1 5\nw2 5\n");
     let expected = place.expected(&["--vocab", "words"]);
@@ -165,7 +165,7 @@ fn counts_of_a_file_are_cached_too() {
 }
 
 #[test]
-fn options_of_training_share_a_corpus_and_others_have_their_own() {
+fn training_options_share_a_cache_file_and_corpus_options_do_not() {
     let place = Place::new();
     place.cached(&[]).success().stderr(contains(KEPT));
     for options in [
@@ -206,7 +206,7 @@ fn options_of_training_share_a_corpus_and_others_have_their_own() {
 
 /// Bits flipped and ends cut off at drawn places, near the start as often as anywhere.
 #[test]
-fn a_damaged_file_is_made_anew() {
+fn damaged_cache_file_is_rebuilt() {
     let place = Place::new();
     let expected = place.expected(&[]);
     place.cached(&[]).success();
@@ -239,7 +239,7 @@ fn a_damaged_file_is_made_anew() {
 
 /// A file that has taken the place of the one the run was going to take, but for another key.
 #[test]
-fn another_corpus_is_not_taken_for_this_one() {
+fn cache_file_of_another_corpus_is_rebuilt() {
     let place = Place::new();
     place.cached(&[]).success();
     let entry = place.entry();
@@ -260,7 +260,7 @@ fn another_corpus_is_not_taken_for_this_one() {
 }
 
 #[test]
-fn a_changed_corpus_is_read_anew_and_replaces_the_old_one() {
+fn changed_corpus_replaces_its_cache_file() {
     let place = Place::new();
     place.cached(&[]).success().stderr(contains(KEPT));
     let text = place.dir.bytes("text.txt");
@@ -301,7 +301,7 @@ fn a_changed_corpus_is_read_anew_and_replaces_the_old_one() {
 /// The file changes after it was opened: neither vectors nor a cached corpus are written.
 #[cfg(unix)]
 #[test]
-fn a_corpus_that_changes_while_it_is_read_is_not_kept() {
+fn corpus_that_changes_while_it_is_read_is_not_cached() {
     use w2v_gpu::config::Config;
     use w2v_gpu::corpus::Corpus;
     use w2v_gpu::event::{Event, Pass};
@@ -329,7 +329,7 @@ fn a_corpus_that_changes_while_it_is_read_is_not_kept() {
 }
 
 #[test]
-fn a_run_is_resumed_with_and_without_the_cache() {
+fn run_is_resumed_with_and_without_the_cache() {
     let place = Place::new();
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
         [&["--batch", "512"], more].concat()
@@ -377,7 +377,7 @@ fn a_run_is_resumed_with_and_without_the_cache() {
 }
 
 #[test]
-fn streams_are_trained_on_and_not_kept() {
+fn standard_input_is_not_cached() {
     let place = Place::new();
     let expected = place.expected(&[]);
     let mut command = place.command(&["-", "--cache", "cache"]);
@@ -398,7 +398,7 @@ fn streams_are_trained_on_and_not_kept() {
 
 #[cfg(unix)]
 #[test]
-fn pipes_are_trained_on_and_not_kept() {
+fn named_pipes_are_not_cached() {
     let place = Place::new();
     let expected = place.expected(&[]);
     let text = place.dir.bytes("text.txt");
@@ -429,7 +429,7 @@ fn pipes_are_trained_on_and_not_kept() {
 }
 
 #[test]
-fn runs_at_the_same_time_share_a_folder() {
+fn concurrent_runs_share_a_cache_folder() {
     let place = Place::new();
     let expected = place.expected(&[]);
     let runs: Vec<_> = (0..6)
@@ -455,7 +455,7 @@ fn runs_at_the_same_time_share_a_folder() {
 /// What a run that was killed left behind is taken away by the next one that writes, but not under
 /// a run that writes.
 #[test]
-fn what_killed_runs_left_is_taken_away() {
+fn leftovers_of_killed_runs_are_removed_from_the_cache() {
     let place = Place::new();
     fs::create_dir(place.dir.path("cache")).unwrap();
     let left = place.dir.path("cache/.w2v-gpu-abc.tmp");
@@ -471,7 +471,7 @@ fn what_killed_runs_left_is_taken_away() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_is_refused() {
+fn unusable_cache_folder_is_refused() {
     let place = Place::new();
     let refused = |args: &[&str], why: &str| {
         place.train(args).code(2).stderr(contains(why));
@@ -503,7 +503,7 @@ fn a_folder_that_cannot_be_is_refused() {
 /// with its words does not.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_costs_the_cache_and_nothing_else() {
+fn full_disk_skips_the_cache_and_training_goes_on() {
     let place = Place::new();
     let expected = place.expected(&["--min-count", "1"]);
     place.cached(&["--min-count", "1"]).success();

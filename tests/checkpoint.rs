@@ -192,7 +192,7 @@ fn in_parts(path: &Path, data: &Dataset, engine: MakeEngine, more: u32) -> ((Mod
 
 /// Stopped again and again, at its first batch, in the middle of an epoch, between two and in a
 /// validation pass, a run ends with the same bits.
-fn a_run_that_was_stopped_gives_the_same_vectors(engine: MakeEngine) {
+fn stopped_run_gives_the_same_vectors(engine: MakeEngine) {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         for validation in [None, Some(0.1)] {
             let data = data(&Config {
@@ -220,20 +220,20 @@ fn a_run_that_was_stopped_gives_the_same_vectors(engine: MakeEngine) {
 }
 
 #[test]
-fn a_run_stopped_on_the_cpu_gives_the_same_vectors() {
-    a_run_that_was_stopped_gives_the_same_vectors(on_cpu);
+fn stopped_run_on_the_cpu_gives_the_same_vectors() {
+    stopped_run_gives_the_same_vectors(on_cpu);
 }
 
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn a_run_stopped_on_the_gpu_gives_the_same_vectors() {
-    a_run_that_was_stopped_gives_the_same_vectors(on_gpu);
+fn stopped_run_on_the_gpu_gives_the_same_vectors() {
+    stopped_run_gives_the_same_vectors(on_gpu);
 }
 
 /// Rates so high that the loss of held-out text soon rises: the best epoch and its model outlast
 /// the stops after it.
 #[test]
-fn patience_lasts_across_stops() {
+fn patience_survives_stop_and_resume() {
     let ns = config(Loss::Ns);
     let rates = Config {
         lr: 2.0,
@@ -259,7 +259,7 @@ fn patience_lasts_across_stops() {
 }
 
 #[test]
-fn a_device_that_fails_leaves_the_last_checkpoint() {
+fn failed_device_leaves_the_last_checkpoint() {
     let data = data(&config(Loss::Ns));
     let expected = uninterrupted(&data, on_cpu);
     let temporary = tempfile::tempdir().unwrap();
@@ -282,7 +282,7 @@ fn a_device_that_fails_leaves_the_last_checkpoint() {
 
 /// More epochs than at first: the batches go on, and the learning rate is that of the longer run.
 #[test]
-fn more_epochs_go_on_from_the_words_seen() {
+fn resume_with_more_epochs_continues_the_schedule() {
     let temporary = tempfile::tempdir().unwrap();
     let never = AtomicBool::new(false);
     let first = data(&config(Loss::Ns));
@@ -330,7 +330,7 @@ fn more_epochs_go_on_from_the_words_seen() {
 
 /// Numbers that no run can have reached are refused before anything is computed from them.
 #[test]
-fn a_checkpoint_that_claims_the_impossible_is_refused() {
+fn checkpoint_with_impossible_numbers_is_refused() {
     let data = data(&Config {
         validation: Some(0.1),
         patience: Some(1),
@@ -363,7 +363,7 @@ fn a_checkpoint_that_claims_the_impossible_is_refused() {
 
 /// The folder is gone: training goes on, and its vectors are the same.
 #[test]
-fn a_checkpoint_that_fails_does_not_end_training() {
+fn failed_checkpoint_does_not_end_training() {
     let data = data(&config(Loss::Ns));
     let expected = uninterrupted(&data, on_cpu);
     let temporary = tempfile::tempdir().unwrap();

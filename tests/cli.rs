@@ -18,7 +18,7 @@ fn train_on_auto(dir: &Dir, out: &str) -> Command {
 }
 
 #[test]
-fn trains_and_shows_neighbors() {
+fn trained_vectors_have_neighbors() {
     let dir = Dir::with_text();
     dir.train(&["text.txt", "-o", "v.txt"])
         .assert()
@@ -47,7 +47,7 @@ fn trains_and_shows_neighbors() {
 }
 
 #[test]
-fn text_and_binary_hold_the_same_vectors() {
+fn text_and_binary_output_hold_the_same_vectors() {
     let dir = Dir::with_text();
     dir.train(&["text.txt", "-o", "v.txt"]).assert().success();
     dir.train(&["text.txt", "-o", "v.bin"]).assert().success();
@@ -61,7 +61,7 @@ fn text_and_binary_hold_the_same_vectors() {
 }
 
 #[test]
-fn the_same_file_for_any_number_of_threads_and_another_for_another_seed() {
+fn vectors_depend_on_the_seed_and_not_on_threads() {
     let dir = Dir::with_text();
     dir.train(&["text.txt", "-o", "one.bin", "--threads", "1"])
         .assert()
@@ -78,7 +78,7 @@ fn the_same_file_for_any_number_of_threads_and_another_for_another_seed() {
 
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn the_gpu_repeats_itself_and_agrees_with_the_cpu() {
+fn gpu_repeats_itself_and_agrees_with_the_cpu() {
     let dir = Dir::with_text();
     for name in ["a.txt", "b.txt"] {
         dir.train_on("gpu", &["text.txt", "-o", name])
@@ -104,7 +104,7 @@ fn the_gpu_repeats_itself_and_agrees_with_the_cpu() {
 }
 
 #[test]
-fn output_average_and_input_embeddings_are_what_they_say() {
+fn embedding_option_chooses_input_output_or_average() {
     let dir = Dir::with_text();
     dir.train(&[
         "text.txt",
@@ -140,7 +140,7 @@ fn output_average_and_input_embeddings_are_what_they_say() {
 }
 
 #[test]
-fn json_and_quiet() {
+fn json_report_and_quiet_stderr() {
     let dir = Dir::with_text();
     let output = dir
         .train(&["text.txt", "-o", "v.txt", "--json", "-q"])
@@ -156,7 +156,7 @@ fn json_and_quiet() {
 }
 
 #[test]
-fn what_the_text_holds_is_accounted_for() {
+fn left_out_and_replaced_words_are_reported() {
     let dir = Dir::with_text();
     let mut text = dir.bytes("text.txt");
     text.extend(b"once rare b\xffd\n");
@@ -177,7 +177,7 @@ fn what_the_text_holds_is_accounted_for() {
 /// What is refused: exit code, and words that tell what to change. The file that was there stays as
 /// it was.
 #[test]
-fn wrong_use_is_refused_and_what_was_there_stays() {
+fn wrong_options_are_refused_and_the_output_file_stays() {
     let dir = Dir::with_text();
     dir.file("v.txt", "precious");
     let settings: [(&[&str], i32, &str); 22] = [
@@ -227,7 +227,7 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
 }
 
 #[test]
-fn bad_files_are_named() {
+fn unusable_files_are_named_in_the_error() {
     let dir = Dir::with_text();
     dir.file("empty.txt", "");
     dir.file("blank.txt", "\n \n\t\n");
@@ -263,7 +263,7 @@ fn bad_files_are_named() {
 
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn an_unknown_adapter_lists_those_there_are() {
+fn unknown_adapter_lists_the_available_ones() {
     train_on_auto(&Dir::with_text(), "v.txt")
         .args(["--adapter", "no such thing"])
         .assert()
@@ -277,7 +277,7 @@ fn an_unknown_adapter_lists_those_there_are() {
 
 /// A driver list that is empty stands for a machine without any driver.
 #[test]
-fn without_an_adapter_auto_takes_the_cpu_and_gpu_says_what_to_install() {
+fn without_adapter_auto_takes_the_cpu_and_gpu_says_what_to_install() {
     let dir = Dir::with_text();
     let hide = |command: &mut Command| {
         command
@@ -333,7 +333,7 @@ fn help_names_every_option() {
 }
 
 #[test]
-fn environment_variables_give_defaults_and_flags_win() {
+fn flags_win_over_environment_variables() {
     let dir = Dir::with_text();
     let dim = |command: &mut Command| {
         let output = command.args(["--json", "-q"]).output().unwrap();
@@ -404,7 +404,7 @@ fn every_objective_trains_on_the_gpu() {
 }
 
 #[test]
-fn a_preset_gives_defaults_that_options_override() {
+fn options_override_the_preset() {
     let dir = Dir::with_text();
     let config = |more: &[&str]| {
         // Without the options of `Dir::train`.
@@ -445,7 +445,7 @@ fn a_preset_gives_defaults_that_options_override() {
 }
 
 #[test]
-fn what_an_objective_has_no_use_for_is_refused() {
+fn options_of_another_objective_are_refused() {
     let dir = Dir::with_text();
     for (more, why) in [
         (
@@ -486,7 +486,7 @@ fn what_an_objective_has_no_use_for_is_refused() {
 }
 
 #[test]
-fn the_loss_of_held_out_sentences_is_shown() {
+fn validation_loss_is_shown() {
     let dir = Dir::with_text();
     dir.train(&[
         "text.txt",
@@ -505,7 +505,7 @@ fn the_loss_of_held_out_sentences_is_shown() {
 }
 
 #[test]
-fn a_single_word_is_too_small_a_vocabulary_for_any_objective() {
+fn vocabulary_of_one_word_is_refused() {
     let dir = Dir::with_text();
     for loss in ["ns", "hs", "softmax"] {
         dir.train(&[
@@ -524,7 +524,7 @@ fn a_single_word_is_too_small_a_vocabulary_for_any_objective() {
 }
 
 #[test]
-fn a_run_that_diverges_leaves_the_output_as_it_was() {
+fn diverged_run_leaves_the_output_file() {
     let dir = Dir::with_text();
     dir.file("v.txt", "what was there");
     for loss in ["ns", "hs", "softmax"] {
@@ -540,7 +540,7 @@ fn a_run_that_diverges_leaves_the_output_as_it_was() {
 }
 
 #[test]
-fn a_file_gives_defaults() {
+fn config_file_gives_defaults() {
     let dir = Dir::with_text();
     let written = |text: &str| dir.file("run.toml", text);
     let run = |more: &[&str]| dir.w2v(&[&["train", "--config", "run.toml"], more].concat());
@@ -602,7 +602,7 @@ fn a_file_gives_defaults() {
 /// The settings that a run has written give the same vectors once more, and what is typed beside
 /// them wins.
 #[test]
-fn the_settings_of_a_run_are_a_file_of_defaults() {
+fn written_settings_repeat_the_run() {
     let dir = Dir::with_text();
     dir.train(&[
         "text.txt",
@@ -643,7 +643,7 @@ fn the_settings_of_a_run_are_a_file_of_defaults() {
 /// One mistake, in every command that can be made to make it: wrong usage is 2, a file that is not
 /// there 1.
 #[test]
-fn a_mistake_has_the_same_exit_code_in_every_command() {
+fn exit_codes_are_the_same_in_every_command() {
     let dir = Dir::with_text();
     dir.train(&["text.txt", "-o", "v.bin"]).assert().success();
     let fails = |code: i32, what: &str, args: &str| {
@@ -715,7 +715,7 @@ fn a_mistake_has_the_same_exit_code_in_every_command() {
 }
 
 #[test]
-fn every_name_of_an_option_has_a_variable_and_others_are_warned_about() {
+fn unknown_environment_variables_are_warned_about() {
     let dir = Dir::with_text();
     let mut command = dir.train(&["text.txt", "-o", "v.txt", "-q"]);
     command.env("W2V_GPU_ITER", "2").env("W2V_GPU_WINDOWS", "3").assert().success().stderr(
@@ -739,7 +739,7 @@ fn every_name_of_an_option_has_a_variable_and_others_are_warned_about() {
 }
 
 /// With a driver or without one, and where no desktop is, as on servers.
-fn a_quiet_run_says_nothing(engine: &str) {
+fn quiet_run_prints_nothing(engine: &str) {
     let dir = Dir::with_text();
     for runtime_folder in [None, Some(""), Some("relative")] {
         let mut command = dir.train_on(engine, &["text.txt", "-o", "v.txt", "-q"]);
@@ -752,16 +752,16 @@ fn a_quiet_run_says_nothing(engine: &str) {
 }
 
 #[test]
-fn a_quiet_run_says_nothing_on_the_cpu() {
+fn quiet_run_prints_nothing_on_the_cpu() {
     ["auto", "cpu"]
         .into_iter()
-        .for_each(a_quiet_run_says_nothing);
+        .for_each(quiet_run_prints_nothing);
 }
 
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn a_quiet_run_says_nothing_on_the_gpu() {
-    a_quiet_run_says_nothing("gpu");
+fn quiet_run_prints_nothing_on_the_gpu() {
+    quiet_run_prints_nothing("gpu");
 }
 
 /// The words that bash is to propose for a line whose last word is not whole yet.

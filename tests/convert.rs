@@ -34,7 +34,7 @@ fn convert(dir: &Dir, input: &str, output: &str, more: &[&str]) -> Assert {
 }
 
 #[test]
-fn through_every_format_and_back_to_the_same_bytes() {
+fn conversion_through_every_format_keeps_the_bytes() {
     let dir = dir();
     let mut last = "v.txt".to_owned();
     for extension in ["bin", "npy", "safetensors", "tsv", "glove", "vec"] {
@@ -52,7 +52,7 @@ fn through_every_format_and_back_to_the_same_bytes() {
 }
 
 #[test]
-fn neighbors_reads_them_all() {
+fn neighbors_reads_every_format() {
     let dir = dir();
     let ask = |name: &str| {
         dir.w2v(&["neighbors", name, "rare", "--json"])
@@ -69,7 +69,7 @@ fn neighbors_reads_them_all() {
 }
 
 #[test]
-fn halves_are_the_nearest_and_formats_without_them_are_refused() {
+fn f16_values_are_rounded_to_nearest_and_refused_by_other_formats() {
     let dir = dir();
     for (name, bytes) in [("w.npy", 128 + 12), ("w.safetensors", 0)] {
         convert(&dir, "v.txt", name, &["--dtype", "f16"]).success();
@@ -101,7 +101,7 @@ fn halves_are_the_nearest_and_formats_without_them_are_refused() {
 }
 
 #[test]
-fn normalized_rows_have_length_1_and_zeros_are_counted() {
+fn normalized_rows_have_length_1() {
     let dir = dir();
     convert(&dir, "v.txt", "w.txt", &["--normalize", "--top", "2"])
         .success()
@@ -118,7 +118,7 @@ fn normalized_rows_have_length_1_and_zeros_are_counted() {
 }
 
 #[test]
-fn counts_and_configuration_are_carried_or_spoken_of() {
+fn counts_and_configuration_are_kept_or_their_loss_is_told() {
     let dir = dir();
     let vocab = Vocab::from_words([("a", 9), ("b", 2)]).unwrap();
     let matrix = Matrix::from_values(1, vec![0.5, 1.0]);
@@ -193,7 +193,7 @@ fn glove_files_may_be_called_txt() {
 }
 
 #[test]
-fn names_that_say_nothing_need_from_and_to() {
+fn names_without_a_known_extension_need_from_and_to() {
     let dir = dir();
     fs::rename(dir.path("v.txt"), dir.path("vectors")).unwrap();
     convert(&dir, "vectors", "w.bin", &[]).code(2).stderr(
@@ -216,7 +216,7 @@ fn names_that_say_nothing_need_from_and_to() {
 
 #[cfg(unix)]
 #[test]
-fn streams_have_no_names() {
+fn device_files_are_converted_with_from_and_to() {
     w2v(&[
         "convert",
         "/dev/stdin",
@@ -297,7 +297,7 @@ fn packed_vectors_are_read_whatever_their_name() {
 }
 
 #[test]
-fn odd_rows_are_read_in_one_line_and_refused_when_asked() {
+fn odd_rows_are_told_in_one_line_and_refused_by_strict() {
     let dir = dir();
     dir.file("odd.vec", ODD);
     convert(&dir, "odd.vec", "w.txt", &[]).success().stderr(
@@ -340,7 +340,7 @@ fn odd_rows_are_read_in_one_line_and_refused_when_asked() {
 }
 
 #[test]
-fn what_is_read_is_never_replaced() {
+fn convert_never_replaces_its_input() {
     let dir = dir();
     for name in ["v.npy", "v.tsv"] {
         convert(&dir, "v.txt", name, &[]).success();
@@ -369,7 +369,7 @@ fn what_is_read_is_never_replaced() {
 }
 
 #[test]
-fn a_failure_leaves_what_was_there() {
+fn failed_conversion_leaves_the_output_file() {
     let dir = dir();
     convert(&dir, "v.txt", "w.npy", &[]).success();
     let before = dir.bytes("w.npy");

@@ -56,7 +56,7 @@ fn taken(corpus: &Corpus) -> w2v_gpu::Result<Taken> {
 }
 
 #[test]
-fn packed_text_is_what_was_packed() {
+fn packed_text_has_the_same_words() {
     let text = text();
     let plain = Dir::with_files(&[("text.txt", text.as_bytes())]);
     let expected = taken(&open(&plain, &["text.txt"]).unwrap()).unwrap();
@@ -110,7 +110,7 @@ fn packed_text_trains_to_the_same_vectors() {
 }
 
 #[test]
-fn a_folder_is_all_its_files_in_order_of_their_paths() {
+fn folder_is_read_in_order_of_paths() {
     let dir = Dir::with_files(&[
         ("in/b.txt", b"three"),
         ("in/a/z.txt", b"\xef\xbb\xbftwo"),
@@ -154,7 +154,7 @@ fn a_folder_is_all_its_files_in_order_of_their_paths() {
 }
 
 #[test]
-fn a_list_names_files() {
+fn files_from_reads_a_list() {
     let text = text();
     let (first, second) = text.split_at(text.len() / 2);
     let dir = Dir::with_files(&[
@@ -186,7 +186,7 @@ fn a_list_names_files() {
 /// Text as Windows programs write it: with byte order marks, joined with others, in UTF-16, packed,
 /// through a pipe.
 #[test]
-fn byte_order_marks_and_utf16_change_no_word() {
+fn byte_order_marks_and_utf16_are_read_in_texts() {
     let text = text();
     let (first, second) = text.split_at(text.match_indices('\n').nth(300).unwrap().0 + 1);
     let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| {
@@ -264,7 +264,7 @@ fn broken_utf16_is_counted_and_utf32_refused() {
 /// Lists of words and of files, vocabularies and options with byte order marks, joined, and in
 /// UTF-16.
 #[test]
-fn byte_order_marks_and_utf16_change_no_list() {
+fn byte_order_marks_and_utf16_are_read_in_lists() {
     let lists = [
         ("files", "t\r\nmore\r\n"),
         ("keep", "zebra\r\nmat\r\n"),
@@ -327,7 +327,7 @@ fn byte_order_marks_and_utf16_change_no_list() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_with_a_name_is_read_once_and_kept() {
+fn named_pipe_is_read_once() {
     let dir = Dir::with_files(&[("text.txt", text().as_bytes())]);
     train(&dir, "plain.bin", &["text.txt"]).assert().success();
     assert!(
@@ -348,7 +348,7 @@ fn a_pipe_with_a_name_is_read_once_and_kept() {
 /// read again.
 #[cfg(unix)]
 #[test]
-fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
+fn file_changed_between_passes_is_an_error() {
     type Change = fn(&Path, &str);
     let longer = text() + "the cat\n";
     let changes: [(Change, &str); 3] = [
@@ -396,7 +396,7 @@ fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
 }
 
 #[test]
-fn what_is_no_text_is_refused_by_name() {
+fn files_that_are_no_text_are_refused_by_name() {
     let mut tar = vec![b'x'; 600];
     tar[257..262].copy_from_slice(b"ustar");
     // The last bytes are a checksum and the length.
@@ -483,7 +483,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Wherever a packed file is cut, that is an error, and never a shorter text.
     #[test]
-    fn a_file_cut_short_is_an_error(which in 0usize..4, place in 0.0..1.0, lines in 1usize..2000) {
+    fn truncated_packed_file_is_an_error(which in 0usize..4, place in 0.0..1.0, lines in 1usize..2000) {
         let text: String = (0..lines).map(|i| format!("line {} {i}\n", i * i)).collect();
         let (extension, pack) = PACKS[which];
         let packed = pack(text.as_bytes());
@@ -495,7 +495,7 @@ proptest! {
 
     /// A byte that changed is an error, or changes nothing.
     #[test]
-    fn a_broken_file_is_an_error(which in 0usize..4, place in 0.0..1.0, change in 1u8..) {
+    fn damaged_packed_file_is_an_error_or_the_same_text(which in 0usize..4, place in 0.0..1.0, change in 1u8..) {
         let (extension, pack) = PACKS[which];
         let text = text();
         let mut packed = pack(text.as_bytes());
@@ -510,7 +510,7 @@ proptest! {
 }
 
 #[test]
-fn paths_are_those_given() {
+fn corpus_keeps_its_paths_as_given() {
     let dir = Dir::with_files(&[("a b.txt", text().as_bytes())]);
     let corpus = open(&dir, &["a b.txt"]).unwrap();
     assert_eq!(
@@ -578,7 +578,7 @@ fn vocab_writes_words_by_falling_count_and_then_bytewise() {
 }
 
 #[test]
-fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
+fn vocabulary_file_trains_like_a_counted_one() {
     let dir = Dir::with_files(&[
         ("t", text().as_bytes()),
         ("more", b"the cat\nzebra the zebra\n".as_slice()),
@@ -654,7 +654,7 @@ fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
 
 /// fastText's `dump dict`: the row of the ends of lines goes, and the columns are told.
 #[test]
-fn a_vocabulary_of_another_tool_trains_as_ours() {
+fn vocabulary_file_of_another_tool_is_read() {
     let dump = "4\nthe 1200 word\n</s> 600 word\ncat 600 word\nmat 600 word\n";
     let dir = Dir::with_files(&[
         ("t", text().as_bytes()),
@@ -684,7 +684,7 @@ fn a_vocabulary_of_another_tool_trains_as_ours() {
 }
 
 #[test]
-fn lists_keep_and_stop_words() {
+fn keep_and_stop_lists_are_applied() {
     let dir = Dir::with_files(&[
         ("t", b"a a a b b c d\nA a b".as_slice()),
         ("keep", b"d\n\nnever\n"),
@@ -746,7 +746,7 @@ fn lists_keep_and_stop_words() {
 }
 
 #[test]
-fn words_are_taken_in_the_form_asked_for() {
+fn words_are_lowercased_and_normalized_as_asked() {
     let dir = Dir::with_files(&[(
         "t",
         "Été été E\u{301}te\u{301} ÉTÉ e\u{301}te\u{301}".as_bytes(),
@@ -784,7 +784,7 @@ fn words_are_taken_in_the_form_asked_for() {
 /// Limited memory: the same words for any number of threads, no count too high or too low by more
 /// than is said, and the frequent ones all there.
 #[test]
-fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
+fn lossy_counts_stay_within_the_told_error() {
     // 12 MB, so three chunks: words of falling frequency, and at the end of each line one that
     // comes once.
     let text: String = (0u64..600_000)

@@ -262,7 +262,7 @@ fn a_score_of_few_pairs_or_questions_is_warned_about() {
 
 /// As Windows writes them, and joined there.
 #[test]
-fn byte_order_marks_and_utf16_change_no_score() {
+fn byte_order_marks_and_utf16_are_read_in_evaluation_files() {
     let dir = dir();
     let arguments = ["--pairs", "pairs.csv", "--analogies", "questions.txt"];
     let expected = json(&dir, &arguments);
@@ -297,7 +297,7 @@ fn byte_order_marks_and_utf16_change_no_score() {
 }
 
 #[test]
-fn any_number_of_threads_gives_the_same() {
+fn scores_do_not_depend_on_threads() {
     let dir = dir();
     let arguments = [
         "--pairs",
@@ -329,7 +329,7 @@ fn a_folder_of_analogies_is_read_file_by_file() {
 }
 
 #[test]
-fn vectors_without_the_words_are_no_result() {
+fn vectors_without_the_words_are_an_error() {
     let dir = dir();
     dir.file("other.tsv", "uno\tdos\t3\ntres\tcuatro\t4\n");
     eval(&dir, &["--pairs", "other.tsv"])
@@ -382,7 +382,7 @@ fn scores_or_cosines_that_are_all_the_same_are_told() {
 }
 
 #[test]
-fn decimal_commas_give_the_scores() {
+fn decimal_commas_are_read() {
     let dir = dir();
     let text = "w1;w2;Mittelwert;n\nathens;greece;6,33;3\ngreece;norway;5,0;9\noslo;south;1,0;4\n";
     dir.file("pairs.csv", text);
@@ -391,7 +391,7 @@ fn decimal_commas_give_the_scores() {
 }
 
 #[test]
-fn wrong_files_are_named_with_the_place() {
+fn broken_evaluation_files_are_named_with_the_line() {
     let dir = dir();
     dir.file("empty", "");
     dir.file("bad", "a b 1\nc d\n");
@@ -451,7 +451,7 @@ fn wrong_files_are_named_with_the_place() {
 }
 
 #[test]
-fn nothing_to_evaluate_by_is_wrong_usage() {
+fn eval_without_files_is_wrong_usage() {
     let dir = dir();
     eval(&dir, &[])
         .assert()
@@ -471,7 +471,7 @@ fn nothing_to_evaluate_by_is_wrong_usage() {
 }
 
 #[test]
-fn names_from_files_are_escaped() {
+fn control_characters_of_section_names_are_escaped() {
     let dir = dir();
     dir.file(
         "questions.txt",

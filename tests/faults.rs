@@ -69,7 +69,7 @@ fn every_test_named_in_the_table_of_faults_is_there() {
 /// A program as text: what are no words of UTF-8 in it are told of, and no zero byte or escape code
 /// gets into a word.
 #[test]
-fn a_binary_file_is_read_as_text_and_said_to_be_broken() {
+fn binary_file_is_read_as_text_with_a_note() {
     let dir = Dir::with_text();
     let mut binary: Vec<u8> = (0..40_000u32)
         .flat_map(|i| (i.wrapping_mul(2_654_435_761)).to_le_bytes())
@@ -92,7 +92,7 @@ fn a_binary_file_is_read_as_text_and_said_to_be_broken() {
 
 /// What is shown of names and words that were made to be obeyed by a terminal.
 #[test]
-fn nothing_from_a_file_is_obeyed_by_the_terminal() {
+fn control_characters_are_escaped_in_output() {
     let dir = Dir::with_text();
     let turned = "\u{202e}drow";
     dir.file(
@@ -189,7 +189,7 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
 /// A folder for temporary files that takes none.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_folder_for_temporary_files_that_takes_none_is_named() {
+fn unusable_tmpdir_is_named() {
     let dir = Dir::with_text();
     for (tmpdir, input) in [
         ("/proc", "text.txt"),
@@ -212,7 +212,7 @@ fn a_folder_for_temporary_files_that_takes_none_is_named() {
 
 /// Whoever reads the output may leave when it has seen enough.
 #[test]
-fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
+fn closed_output_pipe_is_no_failure() {
     let dir = Dir::with_text();
     let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
     dir.file("words.txt", words);
@@ -255,7 +255,7 @@ fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
 /// A pipe that was named as the output: the vectors are lost with its reader.
 #[cfg(unix)]
 #[test]
-fn a_reader_that_leaves_a_named_pipe_is_a_failure() {
+fn closed_named_pipe_as_output_is_a_failure() {
     let dir = Dir::with_text();
     let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
     dir.file("words.txt", words);
@@ -282,7 +282,7 @@ fn a_reader_that_leaves_a_named_pipe_is_a_failure() {
 
 /// What the next run on the same folder would take for text.
 #[test]
-fn nothing_is_written_where_it_would_be_read_as_text() {
+fn outputs_in_a_corpus_folder_are_refused() {
     let dir = Dir::with_text();
     fs::create_dir_all(dir.path("texts/deep")).unwrap();
     fs::copy(dir.path("text.txt"), dir.path("texts/text.txt")).unwrap();
@@ -336,7 +336,7 @@ mod full {
     use super::*;
 
     #[test]
-    fn a_disk_full_of_vectors_keeps_those_that_were_there() {
+    fn full_disk_keeps_the_old_vectors() {
         let dir = Dir::with_text();
         let words: String = (0..3000).map(|i| format!("word{i} ")).collect();
         dir.file("words.txt", words);
@@ -371,7 +371,7 @@ mod full {
     }
 
     #[test]
-    fn a_disk_full_of_temporary_files_names_tmpdir() {
+    fn full_temporary_disk_names_tmpdir() {
         let dir = Dir::with_text();
         let train = |input| quick_train("cpu", &[input, "-o", "v.txt"]);
         dir.limited(8, train("text.txt")).assert().code(1).stderr(
@@ -457,7 +457,7 @@ mod killed {
     }
 
     #[test]
-    fn a_process_killed_while_it_writes_leaves_the_old_file_and_no_other() {
+    fn process_killed_while_writing_leaves_only_the_old_file() {
         let dir = Dir::with_text();
         let words: Vec<String> = (0..40_000).map(|i| format!("word{i}")).collect();
         let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 1))).unwrap();

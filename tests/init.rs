@@ -120,7 +120,7 @@ fn both_matrices_start_from_given_vectors() {
 
 /// Packed, from a pipe, in a format that the name does not tell, and with odd rows: the same start.
 #[test]
-fn given_vectors_are_read_as_by_every_command() {
+fn init_reads_every_format_and_standard_input() {
     let dir = dir();
     let text = dir.bytes("given.txt");
     let rows = text.splitn(2, |&byte| byte == b'\n').nth(1).unwrap();
@@ -170,7 +170,7 @@ fn given_vectors_are_read_as_by_every_command() {
 }
 
 #[test]
-fn vectors_go_to_standard_output_without_settings_beside_them() {
+fn vectors_on_standard_output_leave_no_files() {
     let dir = dir();
     train(&dir, &["-o", "v.bin"]).assert().success();
     let expected = dir.bytes("v.bin");
@@ -219,7 +219,7 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
 }
 
 #[test]
-fn a_start_makes_a_difference_and_the_same_one_each_time() {
+fn init_changes_the_result_reproducibly() {
     let dir = dir();
     let vectors = |name: &str, more: &[&str]| {
         train(&dir, &[&["-o", name], more].concat())
@@ -255,7 +255,7 @@ fn a_start_makes_a_difference_and_the_same_one_each_time() {
 }
 
 #[test]
-fn what_cannot_be_started_from_is_refused_before_any_work() {
+fn unusable_init_files_are_refused_before_any_work() {
     let dir = dir();
     dir.file("short.txt", "2 3\ncat 1 2 3\nthe 1 2 3\n");
     dir.file("foreign.txt", "1 4\nchat 1 2 3 4\n");
@@ -304,7 +304,7 @@ fn what_cannot_be_started_from_is_refused_before_any_work() {
 }
 
 #[test]
-fn a_resumed_run_has_its_start_in_the_checkpoint() {
+fn resume_compares_init_files_and_does_not_need_them() {
     let dir = dir();
     let init = ["--init", "given.txt"];
     let go_on =

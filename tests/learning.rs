@@ -144,7 +144,7 @@ fn product(model: &Model, center: usize, target: usize) -> f64 {
 /// Pn(c)) ]; where it is kept, the original log[ #(x,c) / (K #(x) Pn(c)) ]. Whether negatives are
 /// drawn for a window or a pair does not matter.
 #[test]
-fn products_tend_to_the_shifted_pmi() {
+fn products_converge_to_the_shifted_pmi() {
     let folder = tempfile::tempdir().unwrap();
     let (path, pairs) = tiny_corpus(folder.path());
     for (negatives_per, no_skip_equal) in
@@ -191,7 +191,7 @@ fn products_tend_to_the_shifted_pmi() {
 /// Both kinds of softmax reproduce how often each context follows each center: the loss comes down
 /// to the conditional entropy, and the probabilities to the frequencies.
 #[test]
-fn softmaxes_tend_to_the_conditional_distribution() {
+fn softmaxes_converge_to_the_conditional_distribution() {
     let folder = tempfile::tempdir().unwrap();
     let (path, pairs) = tiny_corpus(folder.path());
     let total: f64 = pairs.iter().flatten().sum();
@@ -317,7 +317,7 @@ fn learns_the_bundled_corpus_on_the_gpu() {
 /// In 16 bits, rounded to the nearest, little of it would be learned.
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn learns_the_bundled_corpus_in_halves() {
+fn learns_the_bundled_corpus_in_f16() {
     learns_the_planted_structure(|model, objective| {
         let options = GpuOptions {
             shader_checks: false,
@@ -434,7 +434,7 @@ fn patience_ends_a_run_and_keeps_the_best_model() {
 }
 
 #[test]
-fn shares_that_leave_nothing_are_refused() {
+fn validation_shares_that_leave_nothing_are_refused() {
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     for (share, why) in [
         (1e-12, "of those held out"),
@@ -457,7 +457,7 @@ fn shares_that_leave_nothing_are_refused() {
 /// A learning rate and a row limit far too large: the loss rises far above that of knowing nothing,
 /// which ends the run.
 #[test]
-fn the_loss_rises_when_training_diverges() {
+fn loss_rises_when_training_diverges() {
     let config = Config {
         dim: 20,
         lr: 50.0,

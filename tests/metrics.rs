@@ -83,7 +83,7 @@ fn vectors_are_scored_after_each_epoch() {
 }
 
 #[test]
-fn a_run_is_recorded_line_by_line() {
+fn record_has_a_line_for_each_event() {
     let dir = dir();
     dir.file("run.jsonl", "an earlier run\n");
     let output = train(&dir, &["--metrics", "run.jsonl", "--json"])
@@ -161,7 +161,7 @@ fn a_run_is_recorded_line_by_line() {
 }
 
 #[test]
-fn recording_leaves_the_vectors_as_they_are() {
+fn recording_does_not_change_the_vectors() {
     let dir = dir();
     train(&dir, &[]).assert().success();
     let vectors = dir.bytes("v.bin");
@@ -172,7 +172,7 @@ fn recording_leaves_the_vectors_as_they_are() {
 }
 
 #[test]
-fn a_run_that_fails_leaves_whole_lines_and_no_end() {
+fn record_of_a_failed_run_has_whole_lines_and_no_end() {
     let dir = dir();
     train(
         &dir,
@@ -240,7 +240,7 @@ fn a_resumed_run_adds_to_its_record() {
 
 /// What a run that fails would have replaced.
 #[test]
-fn a_run_that_fails_replaces_no_file() {
+fn failed_run_replaces_no_file() {
     let dir = dir();
     let files = [
         "--metrics",
@@ -276,7 +276,7 @@ fn a_run_that_fails_replaces_no_file() {
 
 /// On the terminal, in the summary, in the record and on the page.
 #[test]
-fn an_early_end_is_told_everywhere() {
+fn early_stopping_is_reported_everywhere() {
     let dir = Dir::new();
     let corpus = bundled("corpus.txt");
     let rates = [
@@ -355,7 +355,7 @@ fn an_early_end_is_told_everywhere() {
 
 /// A rate that the row limit hides, one that teaches nothing, and the usual one.
 #[test]
-fn a_run_that_cannot_have_learned_says_so() {
+fn run_that_learned_nothing_is_warned_about() {
     let dir = dir();
     let trained = |more: &[&str]| {
         let options = [
@@ -389,7 +389,7 @@ fn a_run_that_cannot_have_learned_says_so() {
 }
 
 #[test]
-fn tensorboard_gets_a_file_of_its_own_kind() {
+fn tensorboard_option_writes_an_event_file() {
     let dir = dir();
     train(&dir, &["--tensorboard", "runs/one"])
         .assert()
@@ -418,7 +418,7 @@ fn tensorboard_gets_a_file_of_its_own_kind() {
 }
 
 #[test]
-fn files_that_cannot_be_written_are_refused_before_any_work() {
+fn unwritable_files_are_refused_before_any_work() {
     let dir = dir();
     dir.file("file", "precious");
     for (more, message) in [
@@ -461,7 +461,7 @@ fn files_that_cannot_be_written_are_refused_before_any_work() {
 /// The first line is written before training, when there is nothing to lose yet.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_noticed_before_training() {
+fn full_disk_is_noticed_before_training() {
     let dir = dir();
     train(&dir, &["--metrics", "/dev/full"])
         .assert()

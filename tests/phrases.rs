@@ -27,7 +27,7 @@ fn phrases(dir: &Dir, args: &[&str]) -> Command {
 }
 
 #[test]
-fn joins_what_belongs_together_and_nothing_else() {
+fn frequent_pairs_are_joined_and_others_are_not() {
     let dir = dir();
     let expected = dir
         .read("t")
@@ -104,7 +104,7 @@ fn later_passes_make_longer_phrases() {
 }
 
 #[test]
-fn wrong_use_is_refused_and_what_was_there_stays() {
+fn wrong_options_are_refused_and_the_output_file_stays() {
     let dir = dir();
     dir.file("out", "precious");
     dir.file("cut.gz", [0x1f, 0x8b, 8, 0]);
@@ -140,7 +140,7 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
 
 /// An output beside the texts of a folder, or in a folder below it; a hidden one is never read.
 #[test]
-fn text_commands_write_nothing_where_it_would_be_read_as_text() {
+fn text_commands_refuse_outputs_in_a_corpus_folder() {
     let dir = dir();
     fs::create_dir(dir.path("below")).unwrap();
     for command in ["vocab", "phrases"] {

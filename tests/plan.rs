@@ -37,7 +37,7 @@ fn bytes(buffers: &Value, what: &str) -> u64 {
 const WORDS: u64 = 12;
 
 #[test]
-fn the_numbers_of_the_plan_are_right() {
+fn plan_has_the_sizes_of_the_run() {
     let dir = Dir::with_text();
     let options = [
         "--dim",
@@ -102,7 +102,7 @@ fn the_numbers_of_the_plan_are_right() {
 
 /// Windows of other objectives; checkpoints and the best epoch are copies of the model.
 #[test]
-fn what_is_asked_for_is_planned() {
+fn plan_counts_checkpoints_and_other_objectives() {
     let dir = Dir::with_text();
     let more = [
         "--dry-run",
@@ -146,7 +146,7 @@ fn what_is_asked_for_is_planned() {
 
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn a_gpu_has_its_own_part_of_the_plan() {
+fn plan_counts_gpu_buffers() {
     let dir = Dir::with_text();
     let report = json(
         &dir,
@@ -170,7 +170,7 @@ fn a_gpu_has_its_own_part_of_the_plan() {
 }
 
 #[test]
-fn a_dry_run_prints_a_table_and_writes_nothing() {
+fn dry_run_prints_a_table_and_writes_nothing() {
     let dir = Dir::with_text();
     let outputs = [
         "--save-vocab",
@@ -220,7 +220,7 @@ const TOO_LARGE: [&str; 8] = [
 ];
 
 /// Tries such a run on an engine; the folder has what it had.
-fn a_run_that_cannot_fit_is_refused(engine: &str) -> Dir {
+fn refuses_a_run_too_large_for_memory(engine: &str) -> Dir {
     let dir = Dir::with_text();
     let memory = w2v_gpu::system::available_memory().unwrap();
     let words = memory / (4096 * 4);
@@ -245,8 +245,8 @@ fn a_run_that_cannot_fit_is_refused(engine: &str) -> Dir {
 }
 
 #[test]
-fn a_run_that_cannot_fit_is_refused_before_it_starts() {
-    let dir = a_run_that_cannot_fit_is_refused("cpu");
+fn run_too_large_for_memory_is_refused() {
+    let dir = refuses_a_run_too_large_for_memory("cpu");
     let dry = train(
         &dir,
         &[&TOO_LARGE[..], &["--engine", "cpu", "--dry-run", "--json"]].concat(),
@@ -265,6 +265,6 @@ fn a_run_that_cannot_fit_is_refused_before_it_starts() {
 
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn a_run_on_the_gpu_that_cannot_fit_is_refused_before_it_starts() {
-    a_run_that_cannot_fit_is_refused("gpu");
+fn run_too_large_for_memory_is_refused_on_the_gpu() {
+    refuses_a_run_too_large_for_memory("gpu");
 }

@@ -55,7 +55,7 @@ fn the_answer_to_an_analogy_is_not_among_its_words() {
 }
 
 #[test]
-fn unknown_words_are_answered_with_what_is_spelt_alike() {
+fn unknown_words_are_answered_with_similar_spellings() {
     let dir = dir();
     dir.w2v(&["neighbors", "v.txt", "xyzzy", "athens", "Atehns"])
         .assert()
@@ -75,7 +75,7 @@ fn unknown_words_are_answered_with_what_is_spelt_alike() {
 }
 
 #[test]
-fn a_zero_vector_has_no_neighbours_and_that_is_said() {
+fn zero_vector_has_no_neighbors() {
     let dir = dir();
     dir.file("zero.txt", "3 2\na 1 0\nnowhere 0 -0\nb 1 1\n");
     dir.w2v(&["neighbors", "zero.txt", "nowhere", "a", "-n1"])
@@ -93,7 +93,7 @@ fn a_zero_vector_has_no_neighbours_and_that_is_said() {
 }
 
 #[test]
-fn vectors_come_from_standard_input_where_the_questions_do_not() {
+fn vectors_are_read_from_standard_input() {
     let dir = dir();
     let vectors = dir.bytes("v.txt");
     let ask = |args: &[&str]| dir.w2v(args).write_stdin(&*vectors).assert();
@@ -122,7 +122,7 @@ fn vectors_come_from_standard_input_where_the_questions_do_not() {
 }
 
 #[test]
-fn every_line_of_stdin_is_a_question() {
+fn questions_are_read_line_by_line_from_standard_input() {
     let dir = dir();
     dir.w2v(&["neighbors", "v.txt", "-n1"])
         .write_stdin("athens\r\n\n  oslo greece \nnorwy\nnor\u{1b}way\noslo")
@@ -197,7 +197,7 @@ fn questions_in_utf16_are_answered() {
 }
 
 #[test]
-fn wrong_usage_is_2_and_wrong_files_are_1() {
+fn wrong_usage_exits_with_2_and_wrong_files_with_1() {
     let dir = dir();
     dir.w2v(&["analogy", "v.txt", "athens", "oslo"])
         .assert()
@@ -225,7 +225,7 @@ fn wrong_usage_is_2_and_wrong_files_are_1() {
 }
 
 #[test]
-fn completions_for_every_shell() {
+fn completions_are_written_for_every_shell() {
     let dir = dir();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = dir
@@ -246,7 +246,7 @@ fn completions_for_every_shell() {
 }
 
 #[test]
-fn a_page_of_the_manual_for_the_program_and_each_command() {
+fn manual_has_a_page_for_each_command() {
     let dir = dir();
     dir.w2v(&["man"])
         .assert()

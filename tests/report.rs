@@ -105,7 +105,7 @@ fn the_page_holds_the_run_and_its_words() {
 }
 
 #[test]
-fn nothing_in_the_data_is_markup_and_nothing_is_fetched() {
+fn data_is_escaped_and_the_page_fetches_nothing() {
     let dir = dir();
     let page = report(&dir, &[]);
     assert_eq!(
@@ -132,7 +132,7 @@ fn nothing_in_the_data_is_markup_and_nothing_is_fetched() {
 }
 
 #[test]
-fn the_same_run_gives_the_same_page() {
+fn same_run_gives_the_same_page() {
     let dir = dir();
     let page = report(&dir, &[]);
     let again = dir
@@ -144,7 +144,7 @@ fn the_same_run_gives_the_same_page() {
 }
 
 #[test]
-fn the_map_has_the_words_asked_for() {
+fn words_option_limits_the_map() {
     let dir = dir();
     assert_eq!(
         data(&report(&dir, &["--words", "5"]))["map"]["words"]
@@ -161,7 +161,7 @@ fn the_map_has_the_words_asked_for() {
 
 /// Its record names no file of vectors.
 #[test]
-fn a_run_that_wrote_to_standard_output_has_a_page() {
+fn run_to_standard_output_has_a_page() {
     let dir = dir();
     dir.w2v(&[
         "train", "text.txt", "-o", "-", "--to", "txt", "--engine", "cpu", "--dim", "8", "--epochs",
@@ -187,7 +187,7 @@ fn a_run_that_wrote_to_standard_output_has_a_page() {
 }
 
 #[test]
-fn an_interrupted_run_has_a_page() {
+fn interrupted_run_has_a_page() {
     let dir = dir();
     let path = dir.path("run.jsonl");
     let text = fs::read_to_string(&path).unwrap();
@@ -206,7 +206,7 @@ fn an_interrupted_run_has_a_page() {
 }
 
 #[test]
-fn what_cannot_be_reported_is_named() {
+fn unusable_records_are_named() {
     let dir = dir();
     let write = |name: &str, text: &str| dir.file(name, text);
     let run = dir.read("run.jsonl");

@@ -150,7 +150,7 @@ fn kill_and_resume(engine: &'static str, seeds: Range<u64>) -> usize {
 }
 
 #[test]
-fn killed_runs_go_on_to_the_same_file() {
+fn resumed_runs_give_the_same_vectors_after_sigkill() {
     let resumed = kill_and_resume("cpu", 0..6);
     assert!(resumed > 0, "all were killed before their first checkpoint");
 }
@@ -170,7 +170,7 @@ fn fifty_killed_runs_go_on_to_the_same_file() {
 }
 
 #[test]
-fn a_run_that_is_over_is_written_again_and_goes_on_for_more_epochs() {
+fn finished_run_is_written_again_or_continued() {
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
     let expected = place.output();
@@ -199,7 +199,7 @@ fn a_run_that_is_over_is_written_again_and_goes_on_for_more_epochs() {
 }
 
 #[test]
-fn another_run_is_refused_and_named() {
+fn checkpoint_of_another_run_is_refused() {
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
     let checkpoints = || {
@@ -271,7 +271,7 @@ fn another_run_is_refused_and_named() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_named_and_the_one_before_used() {
+fn damaged_checkpoint_falls_back_to_the_previous_one() {
     let (expected, _) = reference("cpu");
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
@@ -300,7 +300,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_used() {
 /// How 16-bit floats are rounded depends on nothing that a resumed run does not have.
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn a_killed_run_in_halves_goes_on_to_the_same_file() {
+fn resumed_f16_run_gives_the_same_vectors_after_sigkill() {
     let place = Place::new("gpu");
     let more = ["--storage", "f16", "--max-vocab", "200"];
     place.assert(&more).success();
@@ -328,7 +328,7 @@ fn a_killed_run_in_halves_goes_on_to_the_same_file() {
 /// Another engine rounds differently: it has to be asked for, and is warned about.
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn another_engine_goes_on_with_a_warning() {
+fn resume_on_another_engine_warns() {
     let place = Place::new("gpu");
     place
         .assert(&["--checkpoint", "run", "--max-vocab", "100", "--epochs", "1"])
@@ -354,7 +354,7 @@ fn another_engine_goes_on_with_a_warning() {
 /// The folder of the vectors is gone when they are to be written: they can be had from the
 /// checkpoint.
 #[test]
-fn vectors_that_cannot_be_written_are_in_the_checkpoint() {
+fn unwritable_vectors_are_kept_in_the_checkpoint() {
     let place = Place::new("cpu");
     place.assert(&LONGER).success();
     let expected = place.output();
@@ -382,7 +382,7 @@ fn vectors_that_cannot_be_written_are_in_the_checkpoint() {
 /// Killed, and resumed: every line of the record once, as far as the last checkpoint and from there
 /// on.
 #[test]
-fn the_record_of_a_killed_run_goes_on() {
+fn record_of_a_killed_run_is_continued() {
     let place = Place::new("cpu");
     let more = [&LONGER[..], &["--metrics", "run.jsonl"]].concat();
     let mut run = place.saved(&more).stderr(Stdio::null()).spawn().unwrap();
@@ -418,7 +418,7 @@ fn the_record_of_a_killed_run_goes_on() {
 
 /// A process that was killed has the folder until all of it is gone.
 #[test]
-fn a_resume_waits_a_moment_for_the_folder() {
+fn resume_waits_for_the_lock() {
     let place = Place::new("cpu");
     place.saved(&[]).assert().success();
     let lock = fs::File::open(place.dir.path("run/lock")).unwrap();
@@ -485,7 +485,7 @@ mod signals {
     }
 
     #[test]
-    fn the_first_signal_saves_and_says_how_to_go_on() {
+    fn first_signal_saves_a_checkpoint() {
         let place = Place::new("cpu");
         place.assert(&LONGER).success();
         let expected = place.output();
@@ -541,7 +541,7 @@ mod signals {
     }
 
     #[test]
-    fn without_checkpoints_the_vectors_so_far_are_written() {
+    fn signal_without_checkpoints_writes_the_vectors_so_far() {
         let place = Place::new("cpu");
         for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
             let (ended, said) = interrupted(&place, signal, &CONTEXTS);
@@ -573,7 +573,7 @@ mod signals {
     }
 
     #[test]
-    fn vectors_of_a_finished_run_are_not_replaced_by_those_of_an_interrupted_one() {
+    fn interrupted_run_does_not_replace_finished_vectors() {
         let place = Place::new("cpu");
         let more = [&CONTEXTS[..], &["--save-vocab", "words"]].concat();
         place
@@ -620,7 +620,7 @@ mod signals {
     }
 
     #[test]
-    fn vectors_without_an_extension_stay_likewise() {
+    fn interrupted_run_keeps_finished_vectors_without_extension() {
         let place = Place::new("cpu");
         let more = ["-o", "v", "--to", "bin"];
         place.assert(&more).success();
@@ -635,7 +635,7 @@ mod signals {
 
     /// The vectors are those of an interrupted run, and may go; what lies beside them is another's.
     #[test]
-    fn an_interrupted_run_replaces_the_files_of_interrupted_ones_alone() {
+    fn interrupted_run_replaces_only_interrupted_files() {
         let place = Place::new("cpu");
         interrupted(&place, "TERM", &[]);
         for name in ["c.npy", "c.vocab"] {
@@ -653,7 +653,7 @@ mod signals {
     }
 
     #[test]
-    fn a_signal_that_was_ignored_at_the_start_stays_so() {
+    fn ignored_signals_stay_ignored() {
         let place = Place::new("cpu");
         let train = place.train(&["--epochs", "1000"]);
         let mut ignoring = Command::new("bash");
@@ -680,7 +680,7 @@ mod signals {
 
     /// A batch that takes many seconds: the second signal does not wait for it.
     #[test]
-    fn the_second_signal_stops_at_once() {
+    fn second_signal_stops_at_once() {
         let place = Place::new("cpu");
         let words: String = (0..60_000u64)
             .map(|i| format!("w{} ", i * i % 29_989))
@@ -716,7 +716,7 @@ mod signals {
     /// A limit on the size of files stands for a full disk: the token store and the vectors fit
     /// below it, checkpoints of both matrices do not.
     #[test]
-    fn a_full_disk_costs_the_checkpoint_and_nothing_else() {
+    fn full_disk_skips_the_checkpoint_and_training_goes_on() {
         let place = Place::new("cpu");
         place.assert(&["--dim", "300"]).success();
         let expected = place.output();

@@ -81,7 +81,7 @@ fn purity(vectors: &Vectors) -> f64 {
 /// subsampling of 1e-4 would throw away nine of ten steps, and batches of 256 windows leave too few
 /// steps to learn from.
 #[test]
-fn the_defaults_learn_from_few_words() {
+fn defaults_learn_from_a_small_vocabulary() {
     for communities in [2, 20] {
         let dir = dir(&walks(communities));
         train(
@@ -106,7 +106,7 @@ fn forty_short_lines_are_trained_on() {
 }
 
 #[test]
-fn a_subsampling_that_leaves_next_to_nothing_is_named() {
+fn excessive_subsampling_is_warned_about() {
     let dir = dir(&walks(2));
     let assert = train(&dir, &["--sample", "1e-5", "--epochs", "1"])
         .assert()
@@ -125,7 +125,7 @@ fn a_subsampling_that_leaves_next_to_nothing_is_named() {
 }
 
 #[test]
-fn a_vocabulary_that_leaves_next_to_nothing_is_named() {
+fn vocabulary_that_leaves_little_text_is_warned_about() {
     let rare: String = (0..2000).map(|i| format!("word{i} ")).collect();
     let dir = dir(&format!("{rare}\n{}", "the cat sat on the mat\n".repeat(6)));
     train(&dir, &[])
@@ -136,7 +136,7 @@ fn a_vocabulary_that_leaves_next_to_nothing_is_named() {
 
 /// The true cause of there being no pair, and not an empty vocabulary.
 #[test]
-fn what_leaves_no_pair_is_named() {
+fn corpus_without_pairs_is_an_error() {
     let nothing = || contains("nothing to train on").and(contains("vocabulary is empty").not());
     let toy = dir(&"copper wire\n".repeat(20));
     train(&toy, &["--sample", "1e-12"])
@@ -158,7 +158,7 @@ fn what_leaves_no_pair_is_named() {
 /// Batches are stretches of whole runs: a size that cannot be is refused, and not replaced in
 /// silence.
 #[test]
-fn a_batch_has_a_run_at_least() {
+fn batch_below_one_span_is_refused() {
     let dir = dir(&walks(2));
     train(&dir, &["--batch", "15"])
         .assert()

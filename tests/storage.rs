@@ -18,7 +18,7 @@ fn train(dir: &Dir, out: &str, more: &[&str]) -> Assert {
 /// The vectors are 16-bit floats, the same on every run, and other draws give others.
 #[test]
 #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-fn every_objective_trains_in_halves() {
+fn every_objective_trains_in_f16() {
     let dir = Dir::with_text();
     for loss in ["ns", "hs", "softmax"] {
         let halves = ["--engine", "gpu", "--storage", "f16", "--loss", loss];
@@ -37,7 +37,7 @@ fn every_objective_trains_in_halves() {
 }
 
 #[test]
-fn the_cpu_has_no_halves() {
+fn f16_is_refused_on_the_cpu() {
     let dir = Dir::with_text();
     let refused = |more: &[&str]| train(&dir, "a.bin", more).code(2);
     refused(&["--storage", "f16", "--engine", "cpu"])

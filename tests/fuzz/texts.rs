@@ -150,7 +150,7 @@ fn may_be_utf16(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn words_of_any_bytes_are_those_of_the_plain_twin() {
+fn words_of_any_bytes_equal_the_plain_reader() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text");
     fuzz("text", text, |bytes, draw| {
