@@ -19,6 +19,9 @@ static HEAP: PeakAlloc = PeakAlloc;
 /// Threads of the engine.
 const THREADS: usize = 2;
 
+/// Batches that it trains on; after these its sums hardly grow.
+const STEPS: u32 = 100;
+
 #[test]
 fn planned_memory_is_what_batches_and_the_engine_take() {
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
@@ -47,7 +50,9 @@ fn planned_memory_is_what_batches_and_the_engine_take() {
     let (mut batches, mut largest) = (0, 0);
     for batch in data.batcher.batches(1) {
         let batch = batch.unwrap();
-        engine.step(&batch, 0.01).unwrap();
+        if batches < STEPS {
+            engine.step(&batch, 0.01).unwrap();
+        }
         largest = largest.max(batch.bytes());
         batches += 1;
     }
