@@ -1,5 +1,7 @@
 //! `bench`, through the real binary, on the CPU and whatever adapter there is.
 
+mod common;
+
 use std::time::Instant;
 
 use assert_cmd::Command;
@@ -7,15 +9,13 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
+use common::{bundled, w2v};
+
 fn bench(more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/data/corpus.txt");
-    command
-        .args([
-            "bench", corpus, "--dim", "32", "--batch", "512", "--sample", "1e-3",
-        ])
-        .args(more);
-    command
+    let corpus = bundled("corpus.txt");
+    let corpus = corpus.to_str().unwrap();
+    let options = ["--dim", "32", "--batch", "512", "--sample", "1e-3"];
+    w2v(&[&["bench", corpus], &options[..], more].concat())
 }
 
 fn json(more: &[&str]) -> Value {
@@ -37,7 +37,8 @@ fn number(value: &Value) -> f64 {
 /// Every figure of every engine is there and possible; all engines reach the same loss; the time
 /// asked for is kept.
 #[test]
-fn engines_side_by_side() {
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+fn bench_reports_every_engine() {
     let started = Instant::now();
     let report = json(&["--seconds", "5"]);
     // The time asked for is kept, more or less: on a busy machine an engine may take long to start.
@@ -123,7 +124,8 @@ fn engines_side_by_side() {
 }
 
 #[test]
-fn a_sweep_names_the_best() {
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+fn sweep_names_the_best_setting() {
     let report = json(&["--seconds", "5", "--sweep", "--threads", "2"]);
     let sweeps = report["sweeps"].as_array().unwrap();
     let knobs: Vec<&str> = sweeps
@@ -153,7 +155,7 @@ fn a_sweep_names_the_best() {
 }
 
 #[test]
-fn a_table_for_people() {
+fn bench_prints_a_table_without_json() {
     bench(&["--seconds", "2", "--engine", "cpu", "--text", "1M"])
         .assert()
         .success()
@@ -167,7 +169,7 @@ fn a_table_for_people() {
 }
 
 #[test]
-fn the_full_softmax_is_measured_too() {
+fn bench_measures_the_full_softmax() {
     let report = json(&[
         "--seconds",
         "2",
@@ -188,7 +190,7 @@ fn the_full_softmax_is_measured_too() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_refused() {
+fn wrong_bench_options_are_refused() {
     bench(&["--seconds", "0"])
         .assert()
         .code(2)

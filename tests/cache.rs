@@ -1,5 +1,7 @@
 //! `train --cache`: the same vectors as without, whatever becomes of the files there.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,8 +11,9 @@ use assert_cmd::assert::{Assert, OutputAssertExt};
 use predicates::prelude::*;
 use predicates::str::contains;
 use rand::Rng;
-use tempfile::TempDir;
 use w2v_gpu::sampling::{Key, Stream};
+
+use common::{Dir, quick_train};
 
 /// Said when the corpus was taken from the cache, when it was read and kept, and when what was
 /// there was of no use.
@@ -19,42 +22,28 @@ const KEPT: &str = "cache: the corpus is kept in cache";
 const ANEW: &str = "is made anew, as ";
 
 /// A folder with `text.txt`, which has something of everything that is told of a text.
-struct Place(TempDir);
+struct Place {
+    dir: Dir,
+}
 
 impl Place {
     fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
+        let place = Self { dir: Dir::new() };
         let mut text: Vec<u8> = (0..4000u32)
             .flat_map(|i| format!("the w{} w{} é{i}\n", i * i % 97, i % 31).into_bytes())
             .collect();
         text.extend("long ".repeat(20_000).bytes());
         text.extend(b"\n\xff\xfe the ");
         text.extend([b'x'; 2000]);
-        fs::write(place.path("text.txt"), text).unwrap();
+        place.dir.file("text.txt", text);
         place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
     }
 
     /// `train ARGS`, quick, to `v.bin`.
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_w2v-gpu"));
-        command.current_dir(&self.0).args([
-            "train",
-            "-o",
-            "v.bin",
-            "--engine",
-            "cpu",
-            "--threads",
-            "2",
-        ]);
-        command
-            .args(["--dim", "8", "--epochs", "1", "--sample", "0"])
-            .args(args)
-            .stdin(Stdio::null());
-        command
+        let options = ["-o", "v.bin", "--threads", "2"];
+        self.dir
+            .process(&quick_train("cpu", &[&options, args].concat()))
     }
 
     fn train(&self, args: &[&str]) -> Assert {
@@ -68,8 +57,8 @@ impl Place {
 
     /// The vectors, which are taken away.
     fn vectors(&self) -> Vec<u8> {
-        let vectors = fs::read(self.path("v.bin")).unwrap();
-        fs::remove_file(self.path("v.bin")).unwrap();
+        let vectors = self.dir.bytes("v.bin");
+        fs::remove_file(self.dir.path("v.bin")).unwrap();
         vectors
     }
 
@@ -83,7 +72,7 @@ impl Place {
 
     /// The cached corpora.
     fn entries(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = fs::read_dir(self.path("cache"))
+        let mut files: Vec<PathBuf> = fs::read_dir(self.dir.path("cache"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
@@ -118,10 +107,10 @@ fn told(assert: &Assert) -> (Vec<String>, serde_json::Value) {
 }
 
 #[test]
-fn vectors_and_reports_are_those_without_a_cache() {
+fn cached_runs_give_the_same_vectors_and_reports() {
     let place = Place::new();
-    fs::write(place.path("stop.txt"), "w1\nw2\n").unwrap();
-    fs::write(place.path("keep.txt"), "é7\nnever\n").unwrap();
+    place.dir.file("stop.txt", "w1\nw2\n");
+    place.dir.file("keep.txt", "é7\nnever\n");
     for options in [
         &[][..],
         &["--validation", "0.1"],
@@ -155,9 +144,9 @@ fn vectors_and_reports_are_those_without_a_cache() {
 }
 
 #[test]
-fn counts_of_a_file_are_cached_too() {
+fn corpus_counted_by_a_vocabulary_file_is_cached() {
     let place = Place::new();
-    fs::write(place.path("words"), "the 9\nw1 5\nw2 5\n").unwrap();
+    place.dir.file("words", "the 9\nw1 5\nw2 5\n");
     let expected = place.expected(&["--vocab", "words"]);
     for line in [KEPT, TAKEN] {
         place
@@ -166,7 +155,7 @@ fn counts_of_a_file_are_cached_too() {
             .stderr(contains(line));
         assert!(place.vectors() == expected);
     }
-    fs::write(place.path("words"), "the 9\nw1 5\nw3 5\n").unwrap();
+    place.dir.file("words", "the 9\nw1 5\nw3 5\n");
     let expected = place.expected(&["--vocab", "words"]);
     place
         .cached(&["--vocab", "words"])
@@ -176,7 +165,7 @@ fn counts_of_a_file_are_cached_too() {
 }
 
 #[test]
-fn options_of_training_share_a_corpus_and_others_have_their_own() {
+fn training_options_share_a_cache_file_and_corpus_options_do_not() {
     let place = Place::new();
     place.cached(&[]).success().stderr(contains(KEPT));
     for options in [
@@ -212,15 +201,12 @@ fn options_of_training_share_a_corpus_and_others_have_their_own() {
         .cached(&["--save-vocab", "cached"])
         .success()
         .stderr(contains(TAKEN));
-    assert_eq!(
-        fs::read(place.path("cached")).unwrap(),
-        fs::read(place.path("plain")).unwrap()
-    );
+    assert_eq!(place.dir.bytes("cached"), place.dir.bytes("plain"));
 }
 
 /// Bits flipped and ends cut off at drawn places, near the start as often as anywhere.
 #[test]
-fn a_damaged_file_is_made_anew() {
+fn damaged_cache_file_is_rebuilt() {
     let place = Place::new();
     let expected = place.expected(&[]);
     place.cached(&[]).success();
@@ -253,7 +239,7 @@ fn a_damaged_file_is_made_anew() {
 
 /// A file that has taken the place of the one the run was going to take, but for another key.
 #[test]
-fn another_corpus_is_not_taken_for_this_one() {
+fn cache_file_of_another_corpus_is_rebuilt() {
     let place = Place::new();
     place.cached(&[]).success();
     let entry = place.entry();
@@ -274,10 +260,10 @@ fn another_corpus_is_not_taken_for_this_one() {
 }
 
 #[test]
-fn a_changed_corpus_is_read_anew_and_replaces_the_old_one() {
+fn changed_corpus_replaces_its_cache_file() {
     let place = Place::new();
     place.cached(&[]).success().stderr(contains(KEPT));
-    let text = fs::read(place.path("text.txt")).unwrap();
+    let text = place.dir.bytes("text.txt");
     let swapped = [&b"w1 the"[..], &text[6..]].concat();
     let later = SystemTime::now() + Duration::from_secs(9);
     let touch = |path: &Path| {
@@ -295,9 +281,9 @@ fn a_changed_corpus_is_read_anew_and_replaces_the_old_one() {
         (&text, false),
     ];
     for (text, is_touched) in changes {
-        fs::write(place.path("text.txt"), text).unwrap();
+        place.dir.file("text.txt", text);
         if is_touched {
-            touch(&place.path("text.txt"));
+            touch(&place.dir.path("text.txt"));
         }
         place.cached(&[]).success().stderr(
             contains(ANEW)
@@ -315,7 +301,7 @@ fn a_changed_corpus_is_read_anew_and_replaces_the_old_one() {
 /// The file changes after it was opened: neither vectors nor a cached corpus are written.
 #[cfg(unix)]
 #[test]
-fn a_corpus_that_changes_while_it_is_read_is_not_kept() {
+fn corpus_that_changes_while_it_is_read_is_not_cached() {
     use w2v_gpu::config::Config;
     use w2v_gpu::corpus::Corpus;
     use w2v_gpu::event::{Event, Pass};
@@ -324,9 +310,9 @@ fn a_corpus_that_changes_while_it_is_read_is_not_kept() {
 
     for changed_in in [Pass::Count, Pass::Encode] {
         let place = Place::new();
-        let path = place.path("text.txt");
+        let path = place.dir.path("text.txt");
         let corpus = Corpus::open(std::slice::from_ref(&path)).unwrap();
-        let cache = Cache::open(&place.path("cache"), "--cache").unwrap();
+        let cache = Cache::open(&place.dir.path("cache"), "--cache").unwrap();
         let prepared =
             Dataset::prepare_cached(&corpus, &Config::default(), Some(&cache), |event| {
                 if matches!(event, Event::Reading { pass, .. } if pass == changed_in) {
@@ -343,7 +329,7 @@ fn a_corpus_that_changes_while_it_is_read_is_not_kept() {
 }
 
 #[test]
-fn a_run_is_resumed_with_and_without_the_cache() {
+fn run_is_resumed_with_and_without_the_cache() {
     let place = Place::new();
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
         [&["--batch", "512"], more].concat()
@@ -353,9 +339,12 @@ fn a_run_is_resumed_with_and_without_the_cache() {
         .success()
         .stderr(contains(KEPT));
     for copy in ["plain", "damaged"] {
-        fs::create_dir(place.path(copy)).unwrap();
-        for entry in fs::read_dir(place.path("run")).unwrap().map(Result::unwrap) {
-            fs::copy(entry.path(), place.path(copy).join(entry.file_name())).unwrap();
+        fs::create_dir(place.dir.path(copy)).unwrap();
+        for entry in fs::read_dir(place.dir.path("run"))
+            .unwrap()
+            .map(Result::unwrap)
+        {
+            fs::copy(entry.path(), place.dir.path(copy).join(entry.file_name())).unwrap();
         }
     }
     let expected = place.expected(&with(&["--resume", "plain", "--epochs", "2"]));
@@ -388,11 +377,11 @@ fn a_run_is_resumed_with_and_without_the_cache() {
 }
 
 #[test]
-fn streams_are_trained_on_and_not_kept() {
+fn standard_input_is_not_cached() {
     let place = Place::new();
     let expected = place.expected(&[]);
     let mut command = place.command(&["-", "--cache", "cache"]);
-    command.stdin(fs::File::open(place.path("text.txt")).unwrap());
+    command.stdin(fs::File::open(place.dir.path("text.txt")).unwrap());
     command.assert().success().stderr(contains(
         "cache: the corpus is not kept: standard input is no file",
     ));
@@ -400,8 +389,8 @@ fn streams_are_trained_on_and_not_kept() {
     assert!(place.entries().is_empty());
     // A list of files may come from anywhere.
     let mut command = place.command(&["--files-from", "-", "--cache", "cache"]);
-    fs::write(place.path("list"), "text.txt\n").unwrap();
-    command.stdin(fs::File::open(place.path("list")).unwrap());
+    place.dir.file("list", "text.txt\n");
+    command.stdin(fs::File::open(place.dir.path("list")).unwrap());
     command.assert().success().stderr(contains(KEPT));
     place.cached(&[]).success().stderr(contains(TAKEN));
     assert!(place.vectors() == expected);
@@ -409,18 +398,18 @@ fn streams_are_trained_on_and_not_kept() {
 
 #[cfg(unix)]
 #[test]
-fn pipes_are_trained_on_and_not_kept() {
+fn named_pipes_are_not_cached() {
     let place = Place::new();
     let expected = place.expected(&[]);
-    let text = fs::read(place.path("text.txt")).unwrap();
+    let text = place.dir.bytes("text.txt");
     for name in ["text", "words"] {
         Command::new("mkfifo")
-            .arg(place.path(name))
+            .arg(place.dir.path(name))
             .assert()
             .success();
     }
     let write = |name: &str, bytes: Vec<u8>| {
-        let pipe = place.path(name);
+        let pipe = place.dir.path(name);
         std::thread::spawn(move || fs::write(pipe, bytes).unwrap())
     };
     let writer = write("text", text);
@@ -440,7 +429,7 @@ fn pipes_are_trained_on_and_not_kept() {
 }
 
 #[test]
-fn runs_at_the_same_time_share_a_folder() {
+fn concurrent_runs_share_a_cache_folder() {
     let place = Place::new();
     let expected = place.expected(&[]);
     let runs: Vec<_> = (0..6)
@@ -457,21 +446,21 @@ fn runs_at_the_same_time_share_a_folder() {
             ended.status.success() && !said.contains("warning") && !said.contains(ANEW),
             "{said}"
         );
-        assert!(fs::read(place.path(&output)).unwrap() == expected);
+        assert!(place.dir.bytes(&output) == expected);
     }
     place.cached(&[]).success().stderr(contains(TAKEN));
-    assert_eq!(fs::read_dir(place.path("cache")).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(place.dir.path("cache")).unwrap().count(), 2);
 }
 
 /// What a run that was killed left behind is taken away by the next one that writes, but not under
 /// a run that writes.
 #[test]
-fn what_killed_runs_left_is_taken_away() {
+fn leftovers_of_killed_runs_are_removed_from_the_cache() {
     let place = Place::new();
-    fs::create_dir(place.path("cache")).unwrap();
-    let left = place.path("cache/.w2v-gpu-abc.tmp");
+    fs::create_dir(place.dir.path("cache")).unwrap();
+    let left = place.dir.path("cache/.w2v-gpu-abc.tmp");
     fs::write(&left, "half").unwrap();
-    let lock = fs::File::create(place.path("cache/cache.lock")).unwrap();
+    let lock = fs::File::create(place.dir.path("cache/cache.lock")).unwrap();
     lock.lock_shared().unwrap();
     place.cached(&[]).success().stderr(contains(KEPT));
     assert!(left.exists());
@@ -482,11 +471,11 @@ fn what_killed_runs_left_is_taken_away() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_is_refused() {
+fn unusable_cache_folder_is_refused() {
     let place = Place::new();
     let refused = |args: &[&str], why: &str| {
         place.train(args).code(2).stderr(contains(why));
-        assert!(!place.path("v.bin").exists());
+        assert!(!place.dir.has("v.bin"));
     };
     refused(
         &["text.txt", "--cache", "text.txt"],
@@ -496,8 +485,8 @@ fn a_folder_that_cannot_be_is_refused() {
         &["text.txt", "--cache", "run", "--checkpoint", "./run"],
         "is the folder of the checkpoints",
     );
-    fs::create_dir(place.path("texts")).unwrap();
-    fs::copy(place.path("text.txt"), place.path("texts/a.txt")).unwrap();
+    fs::create_dir(place.dir.path("texts")).unwrap();
+    fs::copy(place.dir.path("text.txt"), place.dir.path("texts/a.txt")).unwrap();
     refused(
         &["texts", "--cache", "texts/cache"],
         "lies in a folder of CORPUS",
@@ -514,28 +503,19 @@ fn a_folder_that_cannot_be_is_refused() {
 /// with its words does not.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_costs_the_cache_and_nothing_else() {
+fn full_disk_skips_the_cache_and_training_goes_on() {
     let place = Place::new();
     let expected = place.expected(&["--min-count", "1"]);
     place.cached(&["--min-count", "1"]).success();
-    let kilobytes = (fs::metadata(place.entry()).unwrap().len() / 1024 - 1).to_string();
-    fs::remove_dir_all(place.path("cache")).unwrap();
+    let kilobytes = fs::metadata(place.entry()).unwrap().len() / 1024 - 1;
+    fs::remove_dir_all(place.dir.path("cache")).unwrap();
     place.vectors();
     let train = place.command(&["text.txt", "--cache", "cache", "--min-count", "1"]);
-    let mut limited = Command::new("bash");
-    limited.current_dir(&place.0).args([
-        "-c",
-        "trap '' XFSZ; ulimit -f $0; exec \"$@\"",
-        &kilobytes,
-    ]);
-    limited
-        .arg(train.get_program())
-        .args(train.get_args())
-        .stdin(Stdio::null());
+    let mut limited = place.dir.limited(kilobytes, train.get_args());
     limited.assert().success().stderr(contains(
         "warning: the corpus is not cached: cannot write cache/",
     ));
     assert!(place.vectors() == expected);
     assert!(place.entries().is_empty());
-    assert_eq!(fs::read_dir(place.path("cache")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(place.dir.path("cache")).unwrap().count(), 1);
 }

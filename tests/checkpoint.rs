@@ -1,7 +1,9 @@
 //! Runs that are stopped, killed or fail, and go on to the same vectors.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,12 +21,15 @@ use w2v_gpu::train::state::Snapshot;
 use w2v_gpu::train::{Ending, Summary, TrainOptions, train};
 use w2v_gpu::{Error, Result};
 
-fn corpus_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt")
-}
+use common::bundled;
 
 fn data(config: &Config) -> Dataset {
-    Dataset::prepare(&Corpus::open(&[corpus_path()]).unwrap(), config, |_| ()).unwrap()
+    Dataset::prepare(
+        &Corpus::open(&[bundled("corpus.txt")]).unwrap(),
+        config,
+        |_| (),
+    )
+    .unwrap()
 }
 
 /// Few words and large batches, so that the full softmax is quick too.
@@ -186,8 +191,7 @@ fn in_parts(path: &Path, data: &Dataset, engine: MakeEngine, more: u32) -> ((Mod
 
 /// Stopped again and again, at its first batch, in the middle of an epoch, between two and in a
 /// validation pass, a run ends with the same bits.
-#[test]
-fn a_run_that_was_stopped_gives_the_same_vectors() {
+fn stopped_run_gives_the_same_vectors(engine: MakeEngine) {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         for validation in [None, Some(0.1)] {
             let data = data(&Config {
@@ -197,31 +201,40 @@ fn a_run_that_was_stopped_gives_the_same_vectors() {
                 },
                 ..config(loss)
             });
-            for engine in [on_cpu as MakeEngine, on_gpu] {
-                let expected = uninterrupted(&data, engine);
-                let temporary = tempfile::tempdir().unwrap();
-                let (own, parts) = in_parts(temporary.path(), &data, engine, 5);
-                assert!(parts > 3, "{parts}");
-                assert_same(&own, &expected);
-                // A run that is over gives its result again.
-                let again = part(
-                    temporary.path(),
-                    &data,
-                    engine,
-                    0,
-                    Fate::Fail(|| unreachable!()),
-                )
-                .unwrap();
-                assert_same(&again, &expected);
-            }
+            let expected = uninterrupted(&data, engine);
+            let temporary = tempfile::tempdir().unwrap();
+            let (own, parts) = in_parts(temporary.path(), &data, engine, 5);
+            assert!(parts > 3, "{parts}");
+            assert_same(&own, &expected);
+            // A run that is over gives its result again.
+            let again = part(
+                temporary.path(),
+                &data,
+                engine,
+                0,
+                Fate::Fail(|| unreachable!()),
+            )
+            .unwrap();
+            assert_same(&again, &expected);
         }
     }
+}
+
+#[test]
+fn stopped_run_on_the_cpu_gives_the_same_vectors() {
+    stopped_run_gives_the_same_vectors(on_cpu);
+}
+
+#[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+fn stopped_run_on_the_gpu_gives_the_same_vectors() {
+    stopped_run_gives_the_same_vectors(on_gpu);
 }
 
 /// Rates so high that the loss of held-out text soon rises: the best epoch and its model outlast
 /// the stops after it.
 #[test]
-fn patience_lasts_across_stops() {
+fn patience_survives_stop_and_resume() {
     let ns = config(Loss::Ns);
     let rates = Config {
         schedule: ScheduleSettings {
@@ -258,7 +271,7 @@ fn patience_lasts_across_stops() {
 }
 
 #[test]
-fn a_device_that_fails_leaves_the_last_checkpoint() {
+fn failed_device_leaves_the_last_checkpoint() {
     let data = data(&config(Loss::Ns));
     let expected = uninterrupted(&data, on_cpu);
     let temporary = tempfile::tempdir().unwrap();
@@ -281,7 +294,7 @@ fn a_device_that_fails_leaves_the_last_checkpoint() {
 
 /// More epochs than at first: the batches go on, and the learning rate is that of the longer run.
 #[test]
-fn more_epochs_go_on_from_the_words_seen() {
+fn resume_with_more_epochs_continues_the_schedule() {
     let temporary = tempfile::tempdir().unwrap();
     let never = AtomicBool::new(false);
     let first = data(&config(Loss::Ns));
@@ -332,7 +345,7 @@ fn more_epochs_go_on_from_the_words_seen() {
 
 /// Numbers that no run can have reached are refused before anything is computed from them.
 #[test]
-fn a_checkpoint_that_claims_the_impossible_is_refused() {
+fn checkpoint_with_impossible_numbers_is_refused() {
     let data = data(&Config {
         validation: ValidationSettings {
             validation: Some(0.1),
@@ -367,7 +380,7 @@ fn a_checkpoint_that_claims_the_impossible_is_refused() {
 
 /// The folder is gone: training goes on, and its vectors are the same.
 #[test]
-fn a_checkpoint_that_fails_does_not_end_training() {
+fn failed_checkpoint_does_not_end_training() {
     let data = data(&config(Loss::Ns));
     let expected = uninterrupted(&data, on_cpu);
     let temporary = tempfile::tempdir().unwrap();

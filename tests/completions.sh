@@ -7,13 +7,9 @@
 # those that are there have been tried.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/common.sh
 
-binary=${1:-target/debug/w2v-gpu}
-if [ ! -x "$binary" ]; then
-    echo "error: there is no $binary; run cargo build, or name the binary" >&2
-    exit 1
-fi
-binary=$(realpath "$binary")
+binary=$(find_binary "$@")
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,5 +1,7 @@
 //! Text as it comes: packed, in folders, in lists, through pipes; and what it is counted as.
 
+mod common;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,41 +10,12 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use proptest::prelude::*;
-use tempfile::TempDir;
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::text::Normalization;
 use w2v_gpu::vocab::{Rules, Vocab};
 
-type Pack = fn(&[u8]) -> Vec<u8>;
-
-/// Every packing, with its extension.
-const PACKS: [(&str, Pack); 4] = [("gz", gzip), ("zst", zstd), ("bz2", bzip2), ("xz", xz)];
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(text).unwrap();
-    out.finish().unwrap()
-}
-
-fn zstd(text: &[u8]) -> Vec<u8> {
-    let mut out = zstd::Encoder::new(Vec::new(), 1).unwrap();
-    out.include_checksum(true).unwrap();
-    out.write_all(text).unwrap();
-    out.finish().unwrap()
-}
-
-fn bzip2(text: &[u8]) -> Vec<u8> {
-    let mut out = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    out.write_all(text).unwrap();
-    out.finish().unwrap()
-}
-
-fn xz(text: &[u8]) -> Vec<u8> {
-    let mut out =
-        lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
-    out.write_all(text).unwrap();
-    out.finish().unwrap()
-}
+use common::Dir;
+use common::pack::{PACKS, gzip, zstd};
 
 /// A text whose words come often enough.
 fn text() -> String {
@@ -51,40 +24,13 @@ fn text() -> String {
         .collect()
 }
 
-fn folder(files: &[(&str, &[u8])]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-    folder
-}
-
-fn w2v(folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command.current_dir(folder.path()).args(args);
-    command
-}
-
 /// `train ARGS -o OUT` on the CPU, quick.
-fn train(folder: &TempDir, out: &str, args: &[&str]) -> Command {
-    let mut command = w2v(
-        folder,
-        &["train", "-o", out, "--engine", "cpu", "--threads", "2"],
-    );
-    command
-        .args(["--dim", "8", "--epochs", "1", "--sample", "0"])
-        .args(args);
-    command
+fn train(dir: &Dir, out: &str, args: &[&str]) -> Command {
+    dir.train(&[&["-o", out, "--threads", "2"], args].concat())
 }
 
-fn read(folder: &TempDir, name: &str) -> Vec<u8> {
-    fs::read(folder.path().join(name)).unwrap()
-}
-
-fn open(folder: &TempDir, names: &[&str]) -> w2v_gpu::Result<Corpus> {
-    let paths: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+fn open(dir: &Dir, names: &[&str]) -> w2v_gpu::Result<Corpus> {
+    let paths: Vec<PathBuf> = names.iter().map(|name| dir.path(name)).collect();
     Corpus::open(&paths)
 }
 
@@ -110,16 +56,16 @@ fn taken(corpus: &Corpus) -> w2v_gpu::Result<Taken> {
 }
 
 #[test]
-fn packed_text_is_what_was_packed() {
+fn packed_text_has_the_same_words() {
     let text = text();
-    let plain = folder(&[("text.txt", text.as_bytes())]);
+    let plain = Dir::with_files(&[("text.txt", text.as_bytes())]);
     let expected = taken(&open(&plain, &["text.txt"]).unwrap()).unwrap();
     let (first, second) = text.as_bytes().split_at(text.len() / 2);
     for (extension, pack) in PACKS {
         let named = format!("text.{extension}");
         // In one piece under its name and another, and as two that were joined.
         let joined = [pack(first), pack(second)].concat();
-        let packed = folder(&[
+        let packed = Dir::with_files(&[
             (&named, &pack(text.as_bytes())),
             ("text.txt", &pack(text.as_bytes())),
             ("joined", &joined),
@@ -146,35 +92,33 @@ fn packed_text_trains_to_the_same_vectors() {
         .map(|(name, bytes)| (&**name, &**bytes))
         .collect();
     files.push(("text.txt", text.as_bytes()));
-    let folder = folder(&files);
-    train(&folder, "plain.bin", &["text.txt"])
-        .assert()
-        .success();
+    let dir = Dir::with_files(&files);
+    train(&dir, "plain.bin", &["text.txt"]).assert().success();
     for (name, bytes) in &packed {
-        train(&folder, "v.bin", &[name]).assert().success();
-        assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"), "{name}");
-        train(&folder, "v.bin", &["-"])
+        train(&dir, "v.bin", &[name]).assert().success();
+        assert_eq!(dir.bytes("v.bin"), dir.bytes("plain.bin"), "{name}");
+        train(&dir, "v.bin", &["-"])
             .write_stdin(bytes.clone())
             .assert()
             .success();
         assert_eq!(
-            read(&folder, "v.bin"),
-            read(&folder, "plain.bin"),
+            dir.bytes("v.bin"),
+            dir.bytes("plain.bin"),
             "{name} through a pipe"
         );
     }
 }
 
 #[test]
-fn a_folder_is_all_its_files_in_order_of_their_paths() {
-    let folder = folder(&[
+fn folder_is_read_in_order_of_paths() {
+    let dir = Dir::with_files(&[
         ("in/b.txt", b"three"),
         ("in/a/z.txt", b"\xef\xbb\xbftwo"),
         ("in/a.txt.gz", &gzip(b"one\n")),
         ("in/.hidden.txt", b"never"),
         ("in/.git/config", b"never"),
     ]);
-    let corpus = open(&folder, &["in"]).unwrap();
+    let corpus = open(&dir, &["in"]).unwrap();
     // `.` comes before `/`.
     let words = |corpus| {
         taken(corpus)
@@ -186,7 +130,7 @@ fn a_folder_is_all_its_files_in_order_of_their_paths() {
     };
     let names: Vec<_> = corpus
         .files()
-        .map(|path| path.strip_prefix(folder.path()).unwrap().to_owned())
+        .map(|path| path.strip_prefix(dir.root()).unwrap().to_owned())
         .collect();
     assert_eq!(
         names,
@@ -194,26 +138,26 @@ fn a_folder_is_all_its_files_in_order_of_their_paths() {
     );
     assert_eq!(
         words(&corpus),
-        words(&open(&folder, &["in/a.txt.gz", "in/a/z.txt", "in/b.txt"]).unwrap())
+        words(&open(&dir, &["in/a.txt.gz", "in/a/z.txt", "in/b.txt"]).unwrap())
     );
     assert_eq!(corpus.hidden().len(), 2);
-    fs::write(folder.path().join("in/text"), text()).unwrap();
-    train(&folder, "v.txt", &["in"])
+    dir.file("in/text", text());
+    train(&dir, "v.txt", &["in"])
         .assert()
         .success()
         .stderr(contains("left out: 2 (in/.git, in/.hidden.txt)"));
-    train(&folder, "in/b.txt", &["in"])
+    train(&dir, "in/b.txt", &["in"])
         .assert()
         .code(2)
         .stderr(contains("is a file of the corpus"));
-    assert_eq!(read(&folder, "in/b.txt"), b"three");
+    assert_eq!(dir.bytes("in/b.txt"), b"three");
 }
 
 #[test]
-fn a_list_names_files() {
+fn files_from_reads_a_list() {
     let text = text();
     let (first, second) = text.split_at(text.len() / 2);
-    let folder = folder(&[
+    let dir = Dir::with_files(&[
         ("all.txt", text.as_bytes()),
         ("first.txt", first.as_bytes()),
         ("second.gz", &gzip(second.as_bytes())),
@@ -221,28 +165,28 @@ fn a_list_names_files() {
         ("rest", b"second.gz\n"),
     ]);
     // Neither half ends within a line of its own, so the lines of both are not those of the whole.
-    train(&folder, "all.bin", &["first.txt", "second.gz"])
+    train(&dir, "all.bin", &["first.txt", "second.gz"])
         .assert()
         .success();
-    train(&folder, "v.bin", &["--files-from", "list"])
+    train(&dir, "v.bin", &["--files-from", "list"])
         .assert()
         .success();
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
-    train(&folder, "v.bin", &["first.txt", "--files-from", "rest"])
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("all.bin"));
+    train(&dir, "v.bin", &["first.txt", "--files-from", "rest"])
         .assert()
         .success();
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
-    train(&folder, "v.bin", &["--files-from", "-"])
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("all.bin"));
+    train(&dir, "v.bin", &["--files-from", "-"])
         .write_stdin("first.txt\nsecond.gz\n")
         .assert()
         .success();
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "all.bin"));
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("all.bin"));
 }
 
 /// Text as Windows programs write it: with byte order marks, joined with others, in UTF-16, packed,
 /// through a pipe.
 #[test]
-fn byte_order_marks_and_utf16_change_no_word() {
+fn byte_order_marks_and_utf16_are_read_in_texts() {
     let text = text();
     let (first, second) = text.split_at(text.match_indices('\n').nth(300).unwrap().0 + 1);
     let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| {
@@ -260,23 +204,24 @@ fn byte_order_marks_and_utf16_change_no_word() {
         utf16(&text.replace('\n', "\r\n"), u16::to_be_bytes),
         gzip(&utf16(&marked(&text), u16::to_le_bytes)),
     ];
-    let plain = folder(&[("t", text.as_bytes())]);
+    let plain = Dir::with_files(&[("t", text.as_bytes())]);
     let expected = taken(&open(&plain, &["t"]).unwrap()).unwrap();
     for (number, bytes) in files.iter().enumerate() {
-        let folder = folder(&[("t", bytes)]);
-        let found = taken(&open(&folder, &["t"]).unwrap()).unwrap();
+        let dir = Dir::with_files(&[("t", bytes)]);
+        let found = taken(&open(&dir, &["t"]).unwrap()).unwrap();
         assert_eq!(found.0, expected.0, "{number}");
         assert!(found.1 == expected.1, "{number}");
     }
-    let folder = folder(&[("t", text.as_bytes()), ("utf16", &files[5])]);
-    train(&folder, "plain.bin", &["t"]).assert().success();
-    train(&folder, "v.bin", &["-"])
+    let dir = Dir::with_files(&[("t", text.as_bytes()), ("utf16", &files[5])]);
+    train(&dir, "plain.bin", &["t"]).assert().success();
+    train(&dir, "v.bin", &["-"])
         .write_stdin(files[3].clone())
         .assert()
         .success();
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"));
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("plain.bin"));
     let report = |name: &str| {
-        let output = w2v(&folder, &["vocab", name, "-o", "words", "--json"])
+        let output = dir
+            .w2v(&["vocab", name, "-o", "words", "--json"])
             .output()
             .unwrap();
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["text"].clone()
@@ -302,15 +247,15 @@ fn broken_utf16_is_counted_and_utf32_refused() {
         .chars()
         .flat_map(|c| u32::from(c).to_le_bytes())
         .collect();
-    let folder = folder(&[("broken", &broken), ("utf32", &utf32)]);
-    w2v(&folder, &["vocab", "broken", "-o", "-", "--min-count", "1"])
+    let dir = Dir::with_files(&[("broken", &broken), ("utf32", &utf32)]);
+    dir.w2v(&["vocab", "broken", "-o", "-", "--min-count", "1"])
         .assert()
         .success()
         .stdout("a 6\nb 6\n\u{fffd}b\u{fffd} 1\n")
         .stderr(contains("1 word with bytes that are not UTF-8"));
     let refused =
         contains("utf32: UTF-32 text is not read; convert it with `iconv -f UTF-32 -t UTF-8");
-    train(&folder, "v.bin", &["utf32"])
+    train(&dir, "v.bin", &["utf32"])
         .assert()
         .code(1)
         .stderr(refused);
@@ -319,7 +264,7 @@ fn broken_utf16_is_counted_and_utf32_refused() {
 /// Lists of words and of files, vocabularies and options with byte order marks, joined, and in
 /// UTF-16.
 #[test]
-fn byte_order_marks_and_utf16_change_no_list() {
+fn byte_order_marks_and_utf16_are_read_in_lists() {
     let lists = [
         ("files", "t\r\nmore\r\n"),
         ("keep", "zebra\r\nmat\r\n"),
@@ -327,7 +272,7 @@ fn byte_order_marks_and_utf16_change_no_list() {
         ("vocabulary", "the 1200\r\ncat 600\r\nmat 600\r\n"),
         ("config.toml", "dim = 8\r\nmin-count = 3\r\n"),
     ];
-    let folder = folder(&[
+    let dir = Dir::with_files(&[
         ("t", text().as_bytes()),
         ("more", b"the cat\nzebra the zebra\n".as_slice()),
     ]);
@@ -341,26 +286,22 @@ fn byte_order_marks_and_utf16_change_no_list() {
             "config.toml",
         ];
         train(
-            &folder,
+            &dir,
             "a.txt",
             &[&["--files-from", "files", "-q"], &words[..]].concat(),
         )
         .assert()
         .success()
         .stderr("");
-        train(
-            &folder,
-            "b.txt",
-            &["t", "--vocab", "vocabulary", "--strict"],
-        )
-        .assert()
-        .success();
-        [read(&folder, "a.txt"), read(&folder, "b.txt")]
+        train(&dir, "b.txt", &["t", "--vocab", "vocabulary", "--strict"])
+            .assert()
+            .success();
+        [dir.bytes("a.txt"), dir.bytes("b.txt")]
     };
     let write = |change: fn(&str) -> Vec<u8>| {
         lists
             .iter()
-            .for_each(|(name, text)| fs::write(folder.path().join(name), change(text)).unwrap());
+            .for_each(|(name, text)| dir.file(name, change(text)));
     };
     write(|text| text.as_bytes().to_vec());
     let expected = made();
@@ -379,37 +320,35 @@ fn byte_order_marks_and_utf16_change_no_list() {
             .split_inclusive('\n')
             .map(|line| format!("\u{feff}{line}"))
             .collect();
-        fs::write(folder.path().join(name), marked).unwrap();
+        dir.file(name, marked);
     });
     assert_eq!(made(), expected);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_with_a_name_is_read_once_and_kept() {
-    let folder = folder(&[("text.txt", text().as_bytes())]);
-    train(&folder, "plain.bin", &["text.txt"])
-        .assert()
-        .success();
+fn named_pipe_is_read_once() {
+    let dir = Dir::with_files(&[("text.txt", text().as_bytes())]);
+    train(&dir, "plain.bin", &["text.txt"]).assert().success();
     assert!(
         std::process::Command::new("mkfifo")
-            .arg(folder.path().join("pipe"))
+            .arg(dir.path("pipe"))
             .status()
             .unwrap()
             .success()
     );
-    let pipe = folder.path().join("pipe");
+    let pipe = dir.path("pipe");
     let writer = std::thread::spawn(move || fs::write(pipe, text()).unwrap());
-    train(&folder, "v.bin", &["pipe"]).assert().success();
+    train(&dir, "v.bin", &["pipe"]).assert().success();
     writer.join().unwrap();
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "plain.bin"));
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("plain.bin"));
 }
 
 /// The pipe is opened once the file before it was read, which is then changed before the text is
 /// read again.
 #[cfg(unix)]
 #[test]
-fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
+fn file_changed_between_passes_is_an_error() {
     type Change = fn(&Path, &str);
     let longer = text() + "the cat\n";
     let changes: [(Change, &str); 3] = [
@@ -427,11 +366,11 @@ fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
         ),
     ];
     for (change, why) in changes {
-        let folder = folder(&[
+        let dir = Dir::with_files(&[
             ("a.txt", text().as_bytes()),
             ("text.txt", text().as_bytes()),
         ]);
-        let [file, pipe] = ["text.txt", "pipe"].map(|name| folder.path().join(name));
+        let [file, pipe] = ["text.txt", "pipe"].map(|name| dir.path(name));
         assert!(
             std::process::Command::new("mkfifo")
                 .arg(&pipe)
@@ -447,24 +386,24 @@ fn a_file_that_changes_between_the_passes_is_named_and_nothing_written() {
         });
         let named =
             contains("error: text.txt: changed while it was read: it had").and(contains(why));
-        train(&folder, "v.bin", &["a.txt", "text.txt", "pipe"])
+        train(&dir, "v.bin", &["a.txt", "text.txt", "pipe"])
             .assert()
             .code(1)
             .stderr(named);
         writer.join().unwrap();
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
+        assert_eq!(dir.names().len(), 3);
     }
 }
 
 #[test]
-fn what_is_no_text_is_refused_by_name() {
+fn files_that_are_no_text_are_refused_by_name() {
     let mut tar = vec![b'x'; 600];
     tar[257..262].copy_from_slice(b"ustar");
     // The last bytes are a checksum and the length.
     let mut broken = gzip(text().as_bytes());
     let checksum = broken.len() - 8;
     broken[checksum] ^= 1;
-    let folder = folder(&[
+    let dir = Dir::with_files(&[
         ("text.txt", text().as_bytes()),
         ("plain.gz", text().as_bytes()),
         ("empty.zst", b""),
@@ -509,14 +448,14 @@ fn what_is_no_text_is_refused_by_name() {
     ];
     for (args, code, message) in refused {
         let message = contains(message).and(contains("panicked").not());
-        train(&folder, "v.bin", args)
+        train(&dir, "v.bin", args)
             .assert()
             .code(code)
             .stdout("")
             .stderr(message);
-        assert!(!folder.path().join("v.bin").exists());
+        assert!(!dir.has("v.bin"));
     }
-    train(&folder, "v.bin", &["-"])
+    train(&dir, "v.bin", &["-"])
         .write_stdin(&gzip(text().as_bytes())[..300])
         .assert()
         .code(1)
@@ -531,8 +470,8 @@ fn text_longer_than_a_chunk_is_packed_and_unpacked() {
         .collect();
     text.push_str(&"x ".repeat(5 << 20));
     let (plain, packed) = (
-        folder(&[("t", text.as_bytes())]),
-        folder(&[("t", &zstd(text.as_bytes()))]),
+        Dir::with_files(&[("t", text.as_bytes())]),
+        Dir::with_files(&[("t", &zstd(text.as_bytes()))]),
     );
     assert!(
         taken(&open(&plain, &["t"]).unwrap()).unwrap()
@@ -544,26 +483,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Wherever a packed file is cut, that is an error, and never a shorter text.
     #[test]
-    fn a_file_cut_short_is_an_error(which in 0usize..4, place in 0.0..1.0, lines in 1usize..2000) {
+    fn truncated_packed_file_is_an_error(which in 0usize..4, place in 0.0..1.0, lines in 1usize..2000) {
         let text: String = (0..lines).map(|i| format!("line {} {i}\n", i * i)).collect();
         let (extension, pack) = PACKS[which];
         let packed = pack(text.as_bytes());
         let name = format!("t.{extension}");
-        let folder = folder(&[(&name, &packed[..(packed.len() as f64 * place) as usize])]);
-        let refused = open(&folder, &[&name]).and_then(|corpus| corpus.count(&Rules::default(), |_| ()));
+        let dir = Dir::with_files(&[(&name, &packed[..(packed.len() as f64 * place) as usize])]);
+        let refused = open(&dir, &[&name]).and_then(|corpus| corpus.count(&Rules::default(), |_| ()));
         prop_assert!(refused.is_err_and(|error| error.to_string().contains(&name)));
     }
 
     /// A byte that changed is an error, or changes nothing.
     #[test]
-    fn a_broken_file_is_an_error(which in 0usize..4, place in 0.0..1.0, change in 1u8..) {
+    fn damaged_packed_file_is_an_error_or_the_same_text(which in 0usize..4, place in 0.0..1.0, change in 1u8..) {
         let (extension, pack) = PACKS[which];
         let text = text();
         let mut packed = pack(text.as_bytes());
         let at = (packed.len() as f64 * place) as usize;
         packed[at] ^= change;
         let name = format!("t.{extension}");
-        let (plain, broken) = (folder(&[("t", text.as_bytes())]), folder(&[(&name, &packed)]));
+        let (plain, broken) = (Dir::with_files(&[("t", text.as_bytes())]), Dir::with_files(&[(&name, &packed)]));
         if let Ok(corpus) = open(&broken, &[&name]) && let Ok(found) = taken(&corpus) {
             prop_assert_eq!(found, taken(&open(&plain, &["t"]).unwrap()).unwrap());
         }
@@ -571,22 +510,19 @@ proptest! {
 }
 
 #[test]
-fn paths_are_those_given() {
-    let folder = folder(&[("a b.txt", text().as_bytes())]);
-    let corpus = open(&folder, &["a b.txt"]).unwrap();
+fn corpus_keeps_its_paths_as_given() {
+    let dir = Dir::with_files(&[("a b.txt", text().as_bytes())]);
+    let corpus = open(&dir, &["a b.txt"]).unwrap();
     assert_eq!(
         corpus.files().collect::<Vec<&Path>>(),
-        [folder.path().join("a b.txt")]
+        [dir.path("a b.txt")]
     );
     assert_eq!(corpus.bytes(), text().len() as u64);
 }
 
 /// What `vocab ARGS` writes to standard output.
-fn vocab(folder: &TempDir, args: &[&str]) -> String {
-    let output = w2v(folder, &["vocab", "-o", "-"])
-        .args(args)
-        .output()
-        .unwrap();
+fn vocab(dir: &Dir, args: &[&str]) -> String {
+    let output = dir.w2v(&["vocab", "-o", "-"]).args(args).output().unwrap();
     assert!(
         output.status.success(),
         "{}",
@@ -597,35 +533,27 @@ fn vocab(folder: &TempDir, args: &[&str]) -> String {
 
 #[test]
 fn vocab_writes_words_by_falling_count_and_then_bytewise() {
-    let folder = folder(&[
+    let dir = Dir::with_files(&[
         ("t", "b a é b\nc a Z b é".as_bytes()),
         ("packed", &zstd("b a é b\nc a Z b é".as_bytes())),
     ]);
     assert_eq!(
-        vocab(&folder, &["t", "--min-count", "1"]),
+        vocab(&dir, &["t", "--min-count", "1"]),
         "b 3\na 2\né 2\nZ 1\nc 1\n"
     );
+    assert_eq!(vocab(&dir, &["t", "--min-count", "2"]), "b 3\na 2\né 2\n");
     assert_eq!(
-        vocab(&folder, &["t", "--min-count", "2"]),
-        "b 3\na 2\né 2\n"
-    );
-    assert_eq!(
-        vocab(&folder, &["t", "--min-count", "1", "--max-vocab", "2"]),
+        vocab(&dir, &["t", "--min-count", "1", "--max-vocab", "2"]),
         "b 3\na 2\n"
     );
     assert_eq!(
-        vocab(
-            &folder,
-            &["t", "packed", "--min-count", "3", "--threads", "1"]
-        ),
+        vocab(&dir, &["t", "packed", "--min-count", "3", "--threads", "1"]),
         "b 6\na 4\né 4\n"
     );
-    let summary = w2v(
-        &folder,
-        &["vocab", "t", "-o", "words", "--json", "--min-count", "2"],
-    )
-    .output()
-    .unwrap();
+    let summary = dir
+        .w2v(&["vocab", "t", "-o", "words", "--json", "--min-count", "2"])
+        .output()
+        .unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&summary.stdout).unwrap();
     assert_eq!(
         (&summary["text"]["words"], &summary["vocabulary"]),
@@ -638,8 +566,8 @@ fn vocab_writes_words_by_falling_count_and_then_bytewise() {
         ),
         (&5.into(), &7.into())
     );
-    assert_eq!(read(&folder, "words"), "b 3\na 2\né 2\n".as_bytes());
-    w2v(&folder, &["vocab", "-", "-o", "-", "--min-count", "3"])
+    assert_eq!(dir.bytes("words"), "b 3\na 2\né 2\n".as_bytes());
+    dir.w2v(&["vocab", "-", "-o", "-", "--min-count", "3"])
         .write_stdin("a a b a")
         .assert()
         .success()
@@ -650,51 +578,51 @@ fn vocab_writes_words_by_falling_count_and_then_bytewise() {
 }
 
 #[test]
-fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
-    let folder = folder(&[
+fn vocabulary_file_trains_like_a_counted_one() {
+    let dir = Dir::with_files(&[
         ("t", text().as_bytes()),
         ("more", b"the cat\nzebra the zebra\n".as_slice()),
     ]);
-    train(&folder, "counted.bin", &["t", "--save-vocab", "saved"])
+    train(&dir, "counted.bin", &["t", "--save-vocab", "saved"])
         .assert()
         .success();
-    assert_eq!(read(&folder, "saved"), vocab(&folder, &["t"]).as_bytes());
-    train(&folder, "v.bin", &["t", "--vocab", "saved"])
+    assert_eq!(dir.bytes("saved"), vocab(&dir, &["t"]).as_bytes());
+    train(&dir, "v.bin", &["t", "--vocab", "saved"])
         .assert()
         .success()
         .stderr(contains("add up to").not());
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "counted.bin"));
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("counted.bin"));
     // The text is read once, so nothing of a pipe is kept.
-    let mut piped = train(&folder, "v.bin", &["-", "--vocab", "saved"]);
+    let mut piped = train(&dir, "v.bin", &["-", "--vocab", "saved"]);
     piped
         .write_stdin(text())
-        .env("TMPDIR", folder.path())
+        .env("TMPDIR", dir.root())
         .assert()
         .success();
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "counted.bin"));
-    train(&folder, "v.txt", &["t", "more", "--vocab", "saved"])
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("counted.bin"));
+    train(&dir, "v.txt", &["t", "more", "--vocab", "saved"])
         .assert()
         .success()
         .stderr(contains(
             "the counts of --vocab add up to 4,800, and this text has 4,803 of these words",
         ));
     train(
-        &folder,
+        &dir,
         "v.txt",
         &["t", "--vocab", "saved", "--max-vocab", "3"],
     )
     .assert()
     .success();
-    assert!(read(&folder, "v.txt").starts_with(b"3 8\nthe "));
-    fs::write(folder.path().join("other"), "x 3\ny 2\nx 1\n").unwrap();
+    assert!(dir.bytes("v.txt").starts_with(b"3 8\nthe "));
+    dir.file("other", "x 3\ny 2\nx 1\n");
     let refused = |args: &[&str], code, message: &str| {
-        train(&folder, "none.txt", &[&["t"], args].concat())
+        train(&dir, "none.txt", &[&["t"], args].concat())
             .assert()
             .code(code)
             .stderr(contains(message));
-        assert!(!folder.path().join("none.txt").exists());
+        assert!(!dir.has("none.txt"));
     };
-    train(&folder, "v.txt", &["t", "--vocab", "other"]).assert().code(1).stderr(contains(
+    train(&dir, "v.txt", &["t", "--vocab", "other"]).assert().code(1).stderr(contains(
         "other: 1 of 3 lines are mended or left out, the first being line 3: the word \"x\" stands \
          in an earlier line",
     ));
@@ -703,7 +631,7 @@ fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
         1,
         "other: line 3: the word \"x\" stands in an earlier line",
     );
-    fs::write(folder.path().join("other"), "x 9\ny 8\n").unwrap();
+    dir.file("other", "x 9\ny 8\n");
     refused(
         &["--vocab", "other"],
         1,
@@ -726,14 +654,14 @@ fn a_vocabulary_from_a_file_trains_as_one_that_was_counted() {
 
 /// fastText's `dump dict`: the row of the ends of lines goes, and the columns are told.
 #[test]
-fn a_vocabulary_of_another_tool_trains_as_ours() {
+fn vocabulary_file_of_another_tool_is_read() {
     let dump = "4\nthe 1200 word\n</s> 600 word\ncat 600 word\nmat 600 word\n";
-    let folder = folder(&[
+    let dir = Dir::with_files(&[
         ("t", text().as_bytes()),
         ("ours", b"the 1200\ncat 600\nmat 600\n"),
         ("theirs", dump.as_bytes()),
     ]);
-    train(&folder, "ours.bin", &["t", "--vocab", "ours"])
+    train(&dir, "ours.bin", &["t", "--vocab", "ours"])
         .assert()
         .success()
         .stderr(contains("ours: ").not());
@@ -743,21 +671,21 @@ fn a_vocabulary_of_another_tool_trains_as_ours() {
     .and(contains(
         "theirs: 1 of 5 lines are mended or left out, the first being line 3: </s> stands for",
     ));
-    train(&folder, "v.bin", &["t", "--vocab", "theirs"])
+    train(&dir, "v.bin", &["t", "--vocab", "theirs"])
         .assert()
         .success()
         .stderr(told);
-    assert_eq!(read(&folder, "v.bin"), read(&folder, "ours.bin"));
+    assert_eq!(dir.bytes("v.bin"), dir.bytes("ours.bin"));
     let refused = contains("theirs: line 1: expected a word, a space and its count");
-    train(&folder, "v.bin", &["t", "--vocab", "theirs", "--strict"])
+    train(&dir, "v.bin", &["t", "--vocab", "theirs", "--strict"])
         .assert()
         .code(1)
         .stderr(refused);
 }
 
 #[test]
-fn lists_keep_and_stop_words() {
-    let folder = folder(&[
+fn keep_and_stop_lists_are_applied() {
+    let dir = Dir::with_files(&[
         ("t", b"a a a b b c d\nA a b".as_slice()),
         ("keep", b"d\n\nnever\n"),
         ("stop", b"B\r\nabsent\n"),
@@ -765,20 +693,17 @@ fn lists_keep_and_stop_words() {
         ("two", b"a\nb c\n"),
     ]);
     let list = ["t", "--min-count", "2", "--keep-words", "keep"];
-    assert_eq!(vocab(&folder, &list), "a 4\nb 3\nd 1\n");
+    assert_eq!(vocab(&dir, &list), "a 4\nb 3\nd 1\n");
     assert_eq!(
-        vocab(&folder, &[&list[..], &["--max-vocab", "2"]].concat()),
+        vocab(&dir, &[&list[..], &["--max-vocab", "2"]].concat()),
         "a 4\nd 1\n"
     );
     let lower = [&list[..], &["--lowercase", "--stop-words", "stop"]].concat();
-    assert_eq!(vocab(&folder, &lower), "a 5\nd 1\n");
-    w2v(&folder, &["vocab", "-o", "-"])
-        .args(&lower)
-        .assert()
-        .stderr(
-            contains("1 stop word left out, with 3 occurrences")
-                .and(contains("1 word of --keep-words not in the text")),
-        );
+    assert_eq!(vocab(&dir, &lower), "a 5\nd 1\n");
+    dir.w2v(&["vocab", "-o", "-"]).args(&lower).assert().stderr(
+        contains("1 stop word left out, with 3 occurrences")
+            .and(contains("1 word of --keep-words not in the text")),
+    );
     for (list, code, message) in [
         (
             ["--stop-words", "both"],
@@ -796,27 +721,24 @@ fn lists_keep_and_stop_words() {
         ),
         (["--min-count", "9"], 0, ""),
     ] {
-        let mut command = w2v(&folder, &["vocab", "-o", "-", "t", "--keep-words", "keep"]);
+        let mut command = dir.w2v(&["vocab", "-o", "-", "t", "--keep-words", "keep"]);
         command
             .args(list)
             .assert()
             .code(code)
             .stderr(contains(message));
     }
-    fs::write(folder.path().join("both"), "a\nb\n").unwrap();
-    let mut command = w2v(
-        &folder,
-        &[
-            "vocab",
-            "-o",
-            "-",
-            "t",
-            "--keep-words",
-            "both",
-            "--max-vocab",
-            "1",
-        ],
-    );
+    dir.file("both", "a\nb\n");
+    let mut command = dir.w2v(&[
+        "vocab",
+        "-o",
+        "-",
+        "t",
+        "--keep-words",
+        "both",
+        "--max-vocab",
+        "1",
+    ]);
     command
         .assert()
         .code(2)
@@ -824,12 +746,12 @@ fn lists_keep_and_stop_words() {
 }
 
 #[test]
-fn words_are_taken_in_the_form_asked_for() {
-    let folder = folder(&[(
+fn words_are_lowercased_and_normalized_as_asked() {
+    let dir = Dir::with_files(&[(
         "t",
         "Été été E\u{301}te\u{301} ÉTÉ e\u{301}te\u{301}".as_bytes(),
     )]);
-    let one = |more: &[&str]| vocab(&folder, &[&["t", "--min-count", "1"], more].concat());
+    let one = |more: &[&str]| vocab(&dir, &[&["t", "--min-count", "1"], more].concat());
     assert_eq!(one(&[]).lines().count(), 5);
     assert_eq!(
         one(&["--lowercase"]),
@@ -850,25 +772,25 @@ fn words_are_taken_in_the_form_asked_for() {
         "--keep-words",
         "keep",
     ];
-    fs::write(folder.path().join("keep"), "E\u{301}TE\u{301}").unwrap();
-    assert_eq!(vocab(&folder, &args), "été 5\n");
-    fs::write(folder.path().join("t"), "Été x\nété X\n".repeat(9)).unwrap();
-    train(&folder, "v.txt", &["t", "--lowercase"])
+    dir.file("keep", "E\u{301}TE\u{301}");
+    assert_eq!(vocab(&dir, &args), "été 5\n");
+    dir.file("t", "Été x\nété X\n".repeat(9));
+    train(&dir, "v.txt", &["t", "--lowercase"])
         .assert()
         .success();
-    assert!(read(&folder, "v.txt").starts_with(b"2 8\nx "));
+    assert!(dir.bytes("v.txt").starts_with(b"2 8\nx "));
 }
 
 /// Limited memory: the same words for any number of threads, no count too high or too low by more
 /// than is said, and the frequent ones all there.
 #[test]
-fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
+fn lossy_counts_stay_within_the_told_error() {
     // 12 MB, so three chunks: words of falling frequency, and at the end of each line one that
     // comes once.
     let text: String = (0u64..600_000)
         .map(|i| format!("w{} w{} {i}\n", i % 97, i * i % 1009))
         .collect();
-    let folder = folder(&[("t", text.as_bytes())]);
+    let dir = Dir::with_files(&[("t", text.as_bytes())]);
     let counts = |text: &str| -> std::collections::HashMap<String, u64> {
         let word = |line: &str| {
             line.split_once(' ')
@@ -876,7 +798,7 @@ fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
         };
         text.lines().filter_map(word).collect()
     };
-    let exact = counts(&vocab(&folder, &["t", "--min-count", "1"]));
+    let exact = counts(&vocab(&dir, &["t", "--min-count", "1"]));
     let limited = |threads: &str, memory: &str| {
         let args = [
             "t",
@@ -890,11 +812,11 @@ fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
             "--threads",
             threads,
         ];
-        let output = w2v(&folder, &["vocab"]).args(args).output().unwrap();
+        let output = dir.w2v(&["vocab"]).args(args).output().unwrap();
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let bound = report["selection"]["undercount"].as_u64().unwrap();
         (
-            String::from_utf8(read(&folder, "out")).unwrap(),
+            String::from_utf8(dir.bytes("out")).unwrap(),
             bound,
             String::from_utf8(output.stderr).unwrap(),
         )
@@ -919,26 +841,23 @@ fn counting_in_little_memory_is_off_by_no_more_than_it_says() {
         (bound, counts(&whole).values().sum::<u64>()),
         (0, exact.values().filter(|count| **count >= 20).sum())
     );
-    let mut command = w2v(
-        &folder,
-        &[
-            "vocab",
-            "t",
-            "-o",
-            "-",
-            "--min-count",
-            "1",
-            "--vocab-memory",
-            "1M",
-            "-q",
-        ],
-    );
+    let mut command = dir.w2v(&[
+        "vocab",
+        "t",
+        "-o",
+        "-",
+        "--min-count",
+        "1",
+        "--vocab-memory",
+        "1M",
+        "-q",
+    ]);
     command
         .assert()
         .success()
         .stderr(predicate::str::starts_with("warning: counts may be low by"));
     train(
-        &folder,
+        &dir,
         "v.bin",
         &["t", "--vocab-memory", "1M", "--min-count", "20"],
     )

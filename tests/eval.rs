@@ -1,13 +1,15 @@
 //! `w2v-gpu eval`, through the real binary.
 
+mod common;
+
 use std::fs;
-use std::path::PathBuf;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
-use tempfile::TempDir;
+
+use common::Dir;
 
 /// Countries at (0, 1, 0) and (0, 0, 1), their capitals beside them, and two words of no country.
 const VECTORS: &str = "8 3\n\
@@ -33,32 +35,22 @@ const QUESTIONS: &str = ": capitals\n\
 const PAIRS: &str = "# \
                      comment\nword1,word2,score\nAthens,Greece,9\noslo,norway,9\ngreece,norway,5\nsouth,oslo,1\na,b,3\n";
 
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [
-        ("v.txt", VECTORS),
-        ("questions.txt", QUESTIONS),
-        ("pairs.csv", PAIRS),
-    ] {
-        fs::write(folder.path().join(name), text).unwrap();
-    }
-    folder
+/// A folder with vectors and files to evaluate them by.
+fn dir() -> Dir {
+    Dir::with_files(&[
+        ("v.txt", VECTORS.as_bytes()),
+        ("questions.txt", QUESTIONS.as_bytes()),
+        ("pairs.csv", PAIRS.as_bytes()),
+    ])
 }
 
 /// `eval v.txt` in the folder, then `more`.
-fn eval(folder: &TempDir, more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command
-        .current_dir(folder.path())
-        .args(["eval", "v.txt"])
-        .args(more);
-    command
+fn eval(dir: &Dir, more: &[&str]) -> Command {
+    dir.w2v(&[&["eval", "v.txt"], more].concat())
 }
 
-fn json(folder: &TempDir, more: &[&str]) -> Value {
-    let output = eval(folder, &[more, &["--json"]].concat())
-        .output()
-        .unwrap();
+fn json(dir: &Dir, more: &[&str]) -> Value {
+    let output = eval(dir, &[more, &["--json"]].concat()).output().unwrap();
     assert!(
         output.status.success(),
         "{}",
@@ -69,9 +61,9 @@ fn json(folder: &TempDir, more: &[&str]) -> Value {
 
 #[test]
 fn prints_scores_and_coverage() {
-    let folder = folder();
+    let dir = dir();
     eval(
-        &folder,
+        &dir,
         &["--pairs", "pairs.csv", "--analogies", "questions.txt"],
     )
     .assert()
@@ -89,7 +81,7 @@ fn prints_scores_and_coverage() {
              questions.txt              4/5  0.7500 (3/4)\n",
     );
     eval(
-        &folder,
+        &dir,
         &["--analogies", "questions.txt", "--method", "3cosmul"],
     )
     .assert()
@@ -99,9 +91,9 @@ fn prints_scores_and_coverage() {
 
 #[test]
 fn json_has_everything() {
-    let folder = folder();
+    let dir = dir();
     let report = json(
-        &folder,
+        &dir,
         &[
             "--pairs",
             "pairs.csv",
@@ -131,26 +123,26 @@ fn json_has_everything() {
     assert_eq!(analogies["total"]["3cosadd"]["accuracy"], 0.75);
     assert_eq!(analogies["sections"][1]["name"], "gram3-comparative");
     assert!(analogies["sections"][1]["3cosmul"]["correct"].is_u64());
-    let report = json(&folder, &["--pairs", "pairs.csv"]);
+    let report = json(&dir, &["--pairs", "pairs.csv"]);
     assert_eq!(report["analogies"], Value::Array(Vec::new()));
 }
 
 #[test]
 fn several_files_may_be_given_at_once_or_one_by_one() {
-    let folder = folder();
-    let at_once = json(&folder, &["--pairs", "pairs.csv", "pairs.csv"]);
+    let dir = dir();
+    let at_once = json(&dir, &["--pairs", "pairs.csv", "pairs.csv"]);
     assert_eq!(at_once["pairs"].as_array().unwrap().len(), 2);
     assert_eq!(
         at_once,
-        json(&folder, &["--pairs", "pairs.csv", "--pairs", "pairs.csv"])
+        json(&dir, &["--pairs", "pairs.csv", "--pairs", "pairs.csv"])
     );
 }
 
 #[test]
 fn protocols_differ_in_case_and_in_unknown_words() {
-    let folder = folder();
+    let dir = dir();
     let counts = |more: &[&str]| {
-        let total = &json(&folder, &[&["--analogies", "questions.txt"], more].concat())["analogies"]
+        let total = &json(&dir, &[&["--analogies", "questions.txt"], more].concat())["analogies"]
             [0]["total"];
         (
             total["found"].as_u64().unwrap(),
@@ -163,15 +155,12 @@ fn protocols_differ_in_case_and_in_unknown_words() {
     assert_eq!(counts(&["--restrict-vocab", "4"]), (2, 2));
     assert_eq!(counts(&["--restrict-vocab", "0"]), (4, 4));
     let among = |more: &[&str]| {
-        json(&folder, &[&["--analogies", "questions.txt"], more].concat())["restrict_vocab"].clone()
+        json(&dir, &[&["--analogies", "questions.txt"], more].concat())["restrict_vocab"].clone()
     };
     assert_eq!(among(&["--protocol", "gensim"]), 300_000);
     assert_eq!(among(&["--protocol", "word2vec"]), 30_000);
     assert_eq!(among(&["--protocol", "hyperwords"]), Value::Null);
-    let report = json(
-        &folder,
-        &["--pairs", "pairs.csv", "--protocol", "hyperwords"],
-    );
+    let report = json(&dir, &["--pairs", "pairs.csv", "--protocol", "hyperwords"]);
     assert_eq!(report["restrict_vocab"], Value::Null);
     // Ranks 4.5 4.5 3 1 2 of people against 4.5 4.5 2.5 1 2.5 of the vectors, "a" and "b" having
     // the similarity 0.
@@ -185,8 +174,8 @@ fn protocols_differ_in_case_and_in_unknown_words() {
 /// alike, the first rater does not.
 #[test]
 fn the_score_is_the_mean_of_the_raters_or_the_column_asked_for() {
-    let folder = folder();
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let dir = dir();
+    let write = |name: &str, text: &str| dir.file(name, text);
     let rows =
         "athens, greece, 5, 10, 9, 8.0\ngreece, norway, 9, 3, 3, 5.0\noslo, south, 1, 2, 0, 1.0\n";
     write("mean.csv", rows);
@@ -202,7 +191,7 @@ fn the_score_is_the_mean_of_the_raters_or_the_column_asked_for() {
             .replace(", 1.0", ", z"),
     );
     let score = |more: &[&str]| {
-        let set = json(&folder, &[&["--pairs"], more].concat())["pairs"][0].clone();
+        let set = json(&dir, &[&["--pairs"], more].concat())["pairs"][0].clone();
         (
             (set["spearman"].as_f64().unwrap() * 1e9).round() / 1e9,
             set["score_column"].as_u64().unwrap(),
@@ -216,11 +205,11 @@ fn the_score_is_the_mean_of_the_raters_or_the_column_asked_for() {
         ],
         [(0.5, 3); 2]
     );
-    eval(&folder, &["--pairs", "named.csv"])
+    eval(&dir, &["--pairs", "named.csv"])
         .assert()
         .success()
         .stderr("");
-    eval(&folder, &["--pairs", "unnamed.csv"])
+    eval(&dir, &["--pairs", "unnamed.csv"])
         .assert()
         .success()
         .stdout(contains("0.5000"))
@@ -228,7 +217,7 @@ fn the_score_is_the_mean_of_the_raters_or_the_column_asked_for() {
             "unnamed.csv: the score is taken from column 3, the first of 3 columns of numbers; \
          --score-column takes another",
         ));
-    eval(&folder, &["--pairs", "named.csv", "--score-column", "zoe"])
+    eval(&dir, &["--pairs", "named.csv", "--score-column", "zoe"])
         .assert()
         .code(2)
         .stderr(
@@ -239,9 +228,9 @@ fn the_score_is_the_mean_of_the_raters_or_the_column_asked_for() {
 
 #[test]
 fn a_score_of_few_pairs_or_questions_is_warned_about() {
-    let folder = folder();
+    let dir = dir();
     eval(
-        &folder,
+        &dir,
         &["--pairs", "pairs.csv", "--analogies", "questions.txt"],
     )
     .assert()
@@ -257,16 +246,15 @@ fn a_score_of_few_pairs_or_questions_is_warned_about() {
     ];
     let warning =
         "warning: questions.txt: only 0 of 5 questions have all their words among 3 words";
-    eval(&folder, &few)
+    eval(&dir, &few)
         .assert()
         .success()
         .stderr(contains(warning).and(contains("pairs.csv").not()));
-    fs::write(
-        folder.path().join("few.tsv"),
+    dir.file(
+        "few.tsv",
         "athens\tgreece\t3\noslo\tsouth\t1\na\tb\t1\nc\td\t2\ne\tf\t2\n",
-    )
-    .unwrap();
-    eval(&folder, &["--pairs", "few.tsv"])
+    );
+    eval(&dir, &["--pairs", "few.tsv"])
         .assert()
         .success()
         .stderr(contains("few.tsv: only 2 of 5 pairs have all"));
@@ -274,10 +262,10 @@ fn a_score_of_few_pairs_or_questions_is_warned_about() {
 
 /// As Windows writes them, and joined there.
 #[test]
-fn byte_order_marks_and_utf16_change_no_score() {
-    let folder = folder();
+fn byte_order_marks_and_utf16_are_read_in_evaluation_files() {
+    let dir = dir();
     let arguments = ["--pairs", "pairs.csv", "--analogies", "questions.txt"];
-    let expected = json(&folder, &arguments);
+    let expected = json(&dir, &arguments);
     type Change = fn(&str) -> Vec<u8>;
     let changes: [Change; 4] = [
         |text| format!("\u{feff}{text}").into_bytes(),
@@ -302,15 +290,15 @@ fn byte_order_marks_and_utf16_change_no_score() {
     ];
     for change in changes {
         for (name, text) in [("pairs.csv", PAIRS), ("questions.txt", QUESTIONS)] {
-            fs::write(folder.path().join(name), change(text)).unwrap();
+            dir.file(name, change(text));
         }
-        assert_eq!(json(&folder, &arguments), expected);
+        assert_eq!(json(&dir, &arguments), expected);
     }
 }
 
 #[test]
-fn any_number_of_threads_gives_the_same() {
-    let folder = folder();
+fn scores_do_not_depend_on_threads() {
+    let dir = dir();
     let arguments = [
         "--pairs",
         "pairs.csv",
@@ -319,23 +307,19 @@ fn any_number_of_threads_gives_the_same() {
         "--method",
         "both",
     ];
-    let one = json(&folder, &[&arguments[..], &["--threads", "1"]].concat());
+    let one = json(&dir, &[&arguments[..], &["--threads", "1"]].concat());
     assert_eq!(
-        json(&folder, &[&arguments[..], &["--threads", "5"]].concat()),
+        json(&dir, &[&arguments[..], &["--threads", "5"]].concat()),
         one
     );
 }
 
 #[test]
 fn a_folder_of_analogies_is_read_file_by_file() {
-    let folder = folder();
-    fs::create_dir_all(folder.path().join("bats/E")).unwrap();
-    fs::write(
-        folder.path().join("bats/E/E01.txt"),
-        "greece\tathens\nnorway\tosloo/oslo\n",
-    )
-    .unwrap();
-    eval(&folder, &["--analogies", "bats"])
+    let dir = dir();
+    fs::create_dir_all(dir.path("bats/E")).unwrap();
+    dir.file("bats/E/E01.txt", "greece\tathens\nnorway\tosloo/oslo\n");
+    eval(&dir, &["--analogies", "bats"])
         .assert()
         .success()
         .stdout(
@@ -345,14 +329,10 @@ fn a_folder_of_analogies_is_read_file_by_file() {
 }
 
 #[test]
-fn vectors_without_the_words_are_no_result() {
-    let folder = folder();
-    fs::write(
-        folder.path().join("other.tsv"),
-        "uno\tdos\t3\ntres\tcuatro\t4\n",
-    )
-    .unwrap();
-    eval(&folder, &["--pairs", "other.tsv"])
+fn vectors_without_the_words_are_an_error() {
+    let dir = dir();
+    dir.file("other.tsv", "uno\tdos\t3\ntres\tcuatro\t4\n");
+    eval(&dir, &["--pairs", "other.tsv"])
         .assert()
         .code(1)
         .stdout(contains("other.tsv              0/2         -        -"))
@@ -361,21 +341,18 @@ fn vectors_without_the_words_are_no_result() {
                 .and(contains("\"athens\""))
                 .and(contains("ignores case")),
         );
-    eval(
-        &folder,
-        &["--pairs", "other.tsv", "--protocol", "hyperwords"],
-    )
-    .assert()
-    .code(1)
-    .stderr(contains("--protocol gensim ignores case"));
+    eval(&dir, &["--pairs", "other.tsv", "--protocol", "hyperwords"])
+        .assert()
+        .code(1)
+        .stderr(contains("--protocol gensim ignores case"));
     // One that can be evaluated is enough.
-    eval(&folder, &["--pairs", "other.tsv", "pairs.csv"])
+    eval(&dir, &["--pairs", "other.tsv", "pairs.csv"])
         .assert()
         .success()
         .stdout(contains("0/2").and(contains("4/5")));
-    fs::write(folder.path().join("v.txt"), "1 3\nelsewhere 1 0 0\n").unwrap();
+    dir.file("v.txt", "1 3\nelsewhere 1 0 0\n");
     eval(
-        &folder,
+        &dir,
         &["--pairs", "pairs.csv", "--analogies", "questions.txt"],
     )
     .assert()
@@ -386,18 +363,18 @@ fn vectors_without_the_words_are_no_result() {
 
 #[test]
 fn scores_or_cosines_that_are_all_the_same_are_told() {
-    let folder = folder();
+    let dir = dir();
     let same_scores = "athens\tgreece\t3\noslo\tsouth\t3\ngreece\tnorway\t3\n";
     let same_cosines = "athens\tgreece\t3\ngreece\tathens\t2\n";
     for (text, found) in [
         (same_scores, "3 pairs found of same.tsv"),
         (same_cosines, "2 pairs found of same.tsv"),
     ] {
-        fs::write(folder.path().join("same.tsv"), text).unwrap();
+        dir.file("same.tsv", text);
         let told = contains(found)
             .and(contains("all the same"))
             .and(contains("too few words").not());
-        eval(&folder, &["--pairs", "same.tsv"])
+        eval(&dir, &["--pairs", "same.tsv"])
             .assert()
             .code(1)
             .stderr(told);
@@ -405,22 +382,21 @@ fn scores_or_cosines_that_are_all_the_same_are_told() {
 }
 
 #[test]
-fn decimal_commas_give_the_scores() {
-    let folder = folder();
+fn decimal_commas_are_read() {
+    let dir = dir();
     let text = "w1;w2;Mittelwert;n\nathens;greece;6,33;3\ngreece;norway;5,0;9\noslo;south;1,0;4\n";
-    fs::write(folder.path().join("pairs.csv"), text).unwrap();
-    let set = json(&folder, &["--pairs", "pairs.csv"])["pairs"][0].clone();
+    dir.file("pairs.csv", text);
+    let set = json(&dir, &["--pairs", "pairs.csv"])["pairs"][0].clone();
     assert!((set["spearman"].as_f64().unwrap() - 1.0).abs() < 1e-9 && set["score_column"] == 3);
 }
 
 #[test]
-fn wrong_files_are_named_with_the_place() {
-    let folder = folder();
-    let path = |name: &str| -> PathBuf { folder.path().join(name) };
-    fs::write(path("empty"), "").unwrap();
-    fs::write(path("bad"), "a b 1\nc d\n").unwrap();
-    fs::write(path("latin1"), b"a b 1\n\xe9 b 2\n").unwrap();
-    fs::create_dir(path("folder")).unwrap();
+fn broken_evaluation_files_are_named_with_the_line() {
+    let dir = dir();
+    dir.file("empty", "");
+    dir.file("bad", "a b 1\nc d\n");
+    dir.file("latin1", b"a b 1\n\xe9 b 2\n");
+    fs::create_dir(dir.path("folder")).unwrap();
     for (flag, file, why) in [
         ("--pairs", "nowhere", "cannot open nowhere"),
         ("--pairs", "empty", "empty: the file: holds no word pairs"),
@@ -460,14 +436,14 @@ fn wrong_files_are_named_with_the_place() {
             "cannot read folder: the folder holds no .txt files",
         ),
     ] {
-        eval(&folder, &[flag, file])
+        eval(&dir, &[flag, file])
             .assert()
             .code(1)
             .stdout("")
             .stderr(contains(why));
     }
-    fs::write(path("v.txt"), "2 1\na NaN\nb 1\n").unwrap();
-    eval(&folder, &["--pairs", "pairs.csv"])
+    dir.file("v.txt", "2 1\na NaN\nb 1\n");
+    eval(&dir, &["--pairs", "pairs.csv"])
         .assert()
         .code(1)
         .stdout("")
@@ -475,9 +451,9 @@ fn wrong_files_are_named_with_the_place() {
 }
 
 #[test]
-fn nothing_to_evaluate_by_is_wrong_usage() {
-    let folder = folder();
-    eval(&folder, &[])
+fn eval_without_files_is_wrong_usage() {
+    let dir = dir();
+    eval(&dir, &[])
         .assert()
         .code(2)
         .stderr(contains("--pairs").and(contains("--analogies")));
@@ -487,7 +463,7 @@ fn nothing_to_evaluate_by_is_wrong_usage() {
         &["--method", "x"],
         &["--restrict-vocab", "x"],
     ] {
-        eval(&folder, &[&["--pairs", "pairs.csv"], wrong].concat())
+        eval(&dir, &[&["--pairs", "pairs.csv"], wrong].concat())
             .assert()
             .code(2)
             .stderr(contains(wrong[0]));
@@ -495,14 +471,13 @@ fn nothing_to_evaluate_by_is_wrong_usage() {
 }
 
 #[test]
-fn names_from_files_are_escaped() {
-    let folder = folder();
-    fs::write(
-        folder.path().join("questions.txt"),
+fn control_characters_of_section_names_are_escaped() {
+    let dir = dir();
+    dir.file(
+        "questions.txt",
         ": \u{1b}[2J\u{202e}\ngreece athens norway oslo\n",
-    )
-    .unwrap();
-    eval(&folder, &["--analogies", "questions.txt"])
+    );
+    eval(&dir, &["--analogies", "questions.txt"])
         .assert()
         .success()
         .stdout(contains("\n  \\u{1b}[2J\\u{202e} "));

@@ -5,54 +5,20 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_w2v-gpu");
-
-/// A folder with a small text whose words come often enough.
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..600)
-        .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5))
-        .collect();
-    fs::write(folder.path().join("text.txt"), text).unwrap();
-    folder
-}
-
-fn w2v(folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.current_dir(folder.path()).args(args);
-    command
-}
-
-/// Options of `train` that make it quick.
-const QUICK: [&str; 8] = [
-    "--engine", "cpu", "--dim", "8", "--epochs", "1", "--sample", "0",
-];
-
-fn train(folder: &TempDir, args: &[&str]) -> Command {
-    w2v(folder, &[&["train"], args, &QUICK].concat())
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = entries.collect();
-    names.sort();
-    names
-}
+use common::{Dir, names, quick_train};
 
 /// The files of the sources that hold tests.
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = ["src", "tests"]
         .into_iter()
-        .flat_map(|folder| walkdir::WalkDir::new(root.join(folder)));
+        .flat_map(|dir| walkdir::WalkDir::new(root.join(dir)));
     let paths = files.map(|entry| entry.unwrap().into_path());
     paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
@@ -103,21 +69,20 @@ fn every_test_named_in_the_table_of_faults_is_there() {
 /// A program as text: what are no words of UTF-8 in it are told of, and no zero byte or escape code
 /// gets into a word.
 #[test]
-fn a_binary_file_is_read_as_text_and_said_to_be_broken() {
-    let folder = folder();
-    let path = |name: &str| folder.path().join(name);
+fn binary_file_is_read_as_text_with_a_note() {
+    let dir = Dir::with_text();
     let mut binary: Vec<u8> = (0..40_000u32)
         .flat_map(|i| (i.wrapping_mul(2_654_435_761)).to_le_bytes())
         .collect();
     binary.extend(b"\0the\0cat\0\x1b[2Jsat\0".repeat(50));
-    fs::write(path("program"), binary).unwrap();
-    train(&folder, &["program", "-o", "v.txt"])
+    dir.file("program", binary);
+    dir.train(&["program", "-o", "v.txt"])
         .assert()
         .success()
         .stderr(contains(
             "words with bytes that are not UTF-8, replaced by U+FFFD",
         ));
-    let vectors = fs::read_to_string(path("v.txt")).unwrap();
+    let vectors = dir.read("v.txt");
     assert!(
         vectors.lines().any(|line| line.starts_with("cat "))
             && vectors.lines().any(|l| l.starts_with("[2Jsat "))
@@ -127,39 +92,30 @@ fn a_binary_file_is_read_as_text_and_said_to_be_broken() {
 
 /// What is shown of names and words that were made to be obeyed by a terminal.
 #[test]
-fn nothing_from_a_file_is_obeyed_by_the_terminal() {
-    let folder = folder();
-    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+fn control_characters_are_escaped_in_output() {
+    let dir = Dir::with_text();
     let turned = "\u{202e}drow";
-    write(
+    dir.file(
         "turned.txt",
-        format!("{turned} the cat\nthe {turned}\n")
-            .repeat(50)
-            .as_bytes(),
+        format!("{turned} the cat\nthe {turned}\n").repeat(50),
     );
-    fs::create_dir(folder.path().join("in")).unwrap();
-    write("in/.\u{1b}]0;hidden", b"x");
-    write("in/plain.txt", b"the cat\n");
-    write("\u{1b}[31m.gz", b"\x1f\x8b\x08damaged");
-    write("list", b"missing\x1b[2J\n");
-    write("words", b"the\x1b[2J 9\n");
-    write("stop", b"the\x1b[2J\n");
-    write("keys.toml", b"\"\\u001b[2J\" = 1\n");
-    write("value.toml", b"loss = \"\\u001b[2J\"\n");
-    write("broken.toml", b"dim = \x1b[2J\n");
-    write("run.jsonl", b"{\"record\":\"\\u001b[2J\"}\n");
-    write("pairs", b"the\x1b[2J cat many\nthe cat \x1b[2J\n");
-    write(
-        "analogies",
-        format!(": \u{1b}[2J\nthe cat {turned} the\n").as_bytes(),
-    );
-    write("esc.txt", b"1 1\n\x1b[2J 1\n");
-    train(&folder, &["turned.txt", "-o", "v\u{1b}[2J.txt"])
+    dir.file("in/.\u{1b}]0;hidden", b"x");
+    dir.file("in/plain.txt", b"the cat\n");
+    dir.file("\u{1b}[31m.gz", b"\x1f\x8b\x08damaged");
+    dir.file("list", b"missing\x1b[2J\n");
+    dir.file("words", b"the\x1b[2J 9\n");
+    dir.file("stop", b"the\x1b[2J\n");
+    dir.file("keys.toml", b"\"\\u001b[2J\" = 1\n");
+    dir.file("value.toml", b"loss = \"\\u001b[2J\"\n");
+    dir.file("broken.toml", b"dim = \x1b[2J\n");
+    dir.file("run.jsonl", b"{\"record\":\"\\u001b[2J\"}\n");
+    dir.file("pairs", b"the\x1b[2J cat many\nthe cat \x1b[2J\n");
+    dir.file("analogies", format!(": \u{1b}[2J\nthe cat {turned} the\n"));
+    dir.file("esc.txt", b"1 1\n\x1b[2J 1\n");
+    dir.train(&["turned.txt", "-o", "v\u{1b}[2J.txt"])
         .assert()
         .success();
-    train(&folder, &["turned.txt", "-o", "v.txt"])
-        .assert()
-        .success();
+    dir.train(&["turned.txt", "-o", "v.txt"]).assert().success();
     let runs: [&[&str]; 18] = [
         &[
             "train",
@@ -197,7 +153,7 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
         &["convert", "missing\u{1b}[2J.txt", "w.bin"],
     ];
     for args in runs {
-        let output = w2v(&folder, args).output().unwrap();
+        let output = dir.w2v(args).output().unwrap();
         assert!(
             !output.stderr.is_empty() || !output.stdout.is_empty(),
             "{args:?}"
@@ -211,9 +167,8 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
         }
     }
     // To a file or a pipe words go as they are; no control character is ever a part of one.
-    let output = w2v(
-        &folder,
-        &[
+    let output = dir
+        .w2v(&[
             "vocab",
             "turned.txt",
             "words",
@@ -221,10 +176,9 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
             "-",
             "--min-count",
             "1",
-        ],
-    )
-    .output()
-    .unwrap();
+        ])
+        .output()
+        .unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(
         shown.contains(turned) && !shown.contains(|c: char| c.is_control() && c != '\n'),
@@ -235,14 +189,14 @@ fn nothing_from_a_file_is_obeyed_by_the_terminal() {
 /// A folder for temporary files that takes none.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_folder_for_temporary_files_that_takes_none_is_named() {
-    let folder = folder();
+fn unusable_tmpdir_is_named() {
+    let dir = Dir::with_text();
     for (tmpdir, input) in [
         ("/proc", "text.txt"),
         ("/nowhere", "text.txt"),
         ("/proc", "-"),
     ] {
-        train(&folder, &[input, "-o", "v.txt"])
+        dir.train(&[input, "-o", "v.txt"])
             .env("TMPDIR", tmpdir)
             .write_stdin("the cat\n".repeat(9))
             .assert()
@@ -253,47 +207,32 @@ fn a_folder_for_temporary_files_that_takes_none_is_named() {
                     .and(contains(tmpdir)),
             );
     }
-    assert_eq!(names(folder.path()), ["text.txt"]);
+    assert_eq!(dir.names(), ["text.txt"]);
 }
 
 /// Whoever reads the output may leave when it has seen enough.
 #[test]
-fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
-    use std::process::{Command, Stdio};
-    let folder = folder();
+fn closed_output_pipe_is_no_failure() {
+    let dir = Dir::with_text();
     let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
-    fs::write(folder.path().join("words.txt"), words).unwrap();
-    train(&folder, &["text.txt", "-o", "v.txt"])
-        .assert()
-        .success();
-    let expected = fs::read(folder.path().join("v.txt")).unwrap();
-    fs::remove_file(folder.path().join("v.txt")).unwrap();
-    let train = ["train", "text.txt", "-o", "v.txt", "--json"];
-    let saved = [
-        "train",
-        "text.txt",
-        "-o",
-        "-",
-        "--to",
-        "txt",
-        "--checkpoint",
-        "run",
-    ];
+    dir.file("words.txt", words);
+    dir.train(&["text.txt", "-o", "v.txt"]).assert().success();
+    let expected = dir.bytes("v.txt");
+    fs::remove_file(dir.path("v.txt")).unwrap();
+    let train = quick_train("cpu", &["text.txt", "-o", "v.txt"]);
     for args in [
-        &[&train[..], &QUICK].concat(),
-        &[&saved[..], &QUICK].concat(),
+        &[&train[..], &["--json"]].concat(),
+        &quick_train(
+            "cpu",
+            &["text.txt", "-o", "-", "--to", "txt", "--checkpoint", "run"],
+        ),
         &["vocab", "words.txt", "-o", "-", "--min-count", "1"][..],
         &["phrases", "words.txt", "-o", "-"],
         &["neighbors", "v.txt", "the", "cat", "sat"],
         &["devices"],
     ] {
-        let mut child = Command::new(PROGRAM);
-        child
-            .current_dir(folder.path())
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let mut child = dir.process(args);
+        child.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = child.spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
@@ -303,38 +242,36 @@ fn a_pipe_that_nobody_reads_any_more_is_no_failure() {
             "{args:?}: {said}"
         );
     }
-    assert_eq!(fs::read(folder.path().join("v.txt")).unwrap(), expected);
+    assert_eq!(dir.bytes("v.txt"), expected);
     // Nor are messages that nobody reads.
-    fs::remove_file(folder.path().join("v.txt")).unwrap();
-    let mut child = Command::new(PROGRAM);
-    let child = child
-        .current_dir(folder.path())
-        .args([&train[..4], &QUICK].concat())
-        .stderr(Stdio::piped());
-    let mut child = child.spawn().unwrap();
+    fs::remove_file(dir.path("v.txt")).unwrap();
+    let mut child = dir.process(&train);
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
     assert!(child.wait().unwrap().success());
-    assert_eq!(fs::read(folder.path().join("v.txt")).unwrap(), expected);
+    assert_eq!(dir.bytes("v.txt"), expected);
 }
 
 /// A pipe that was named as the output: the vectors are lost with its reader.
 #[cfg(unix)]
 #[test]
-fn a_reader_that_leaves_a_named_pipe_is_a_failure() {
-    let folder = folder();
+fn closed_named_pipe_as_output_is_a_failure() {
+    let dir = Dir::with_text();
     let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
-    fs::write(folder.path().join("words.txt"), words).unwrap();
+    dir.file("words.txt", words);
     Command::new("mkfifo")
-        .arg(folder.path().join("v.txt"))
+        .arg(dir.path("v.txt"))
         .assert()
         .success();
     let mut reader = std::process::Command::new("head");
     let reader = reader
         .args(["-c", "1", "v.txt"])
-        .current_dir(&folder)
-        .stdout(std::process::Stdio::null());
+        .current_dir(dir.root())
+        .stdout(Stdio::null());
     let mut reader = reader.spawn().unwrap();
-    let output = train(&folder, &["words.txt", "-o", "v.txt", "--min-count", "1"]).output();
+    let output = dir
+        .train(&["words.txt", "-o", "v.txt", "--min-count", "1"])
+        .output();
     // It may have nothing to read, and would wait for ever.
     reader.kill().unwrap();
     reader.wait().unwrap();
@@ -345,15 +282,11 @@ fn a_reader_that_leaves_a_named_pipe_is_a_failure() {
 
 /// What the next run on the same folder would take for text.
 #[test]
-fn nothing_is_written_where_it_would_be_read_as_text() {
-    let folder = folder();
-    fs::create_dir_all(folder.path().join("texts/deep")).unwrap();
-    fs::copy(
-        folder.path().join("text.txt"),
-        folder.path().join("texts/text.txt"),
-    )
-    .unwrap();
-    let before = names(folder.path());
+fn outputs_in_a_corpus_folder_are_refused() {
+    let dir = Dir::with_text();
+    fs::create_dir_all(dir.path("texts/deep")).unwrap();
+    fs::copy(dir.path("text.txt"), dir.path("texts/text.txt")).unwrap();
+    let before = dir.names();
     for (flag, place) in [
         ("-o/--output", "texts/v.bin"),
         ("--save-output", "texts/deep/c.bin"),
@@ -369,32 +302,20 @@ fn nothing_is_written_where_it_would_be_read_as_text() {
         };
         let why = "lies in a folder of CORPUS, where the next run would read it as text; name a \
                    place elsewhere";
-        train(&folder, &[&["texts", "-o"], &args[..]].concat())
+        dir.train(&[&["texts", "-o"], &args[..]].concat())
             .assert()
             .code(2)
             .stderr(contains(format!("{flag} {place}: {why}")));
     }
-    assert_eq!(
-        (
-            names(folder.path()),
-            names(&folder.path().join("texts")).len()
-        ),
-        (before, 2)
-    );
+    assert_eq!((dir.names(), names(&dir.path("texts")).len()), (before, 2));
     // Hidden ones are not read.
-    train(
-        &folder,
-        &["texts", "-o", "v.bin", "--checkpoint", "texts/.run"],
-    )
-    .assert()
-    .success();
+    dir.train(&["texts", "-o", "v.bin", "--checkpoint", "texts/.run"])
+        .assert()
+        .success();
     // Standard output is in no folder.
     let texts = || {
-        let mut command = Command::new(PROGRAM);
-        command
-            .current_dir(folder.path().join("texts"))
-            .args(["train", "."])
-            .args(QUICK);
+        let mut command = dir.train(&["."]);
+        command.current_dir(dir.path("texts"));
         command
     };
     texts()
@@ -414,82 +335,62 @@ fn nothing_is_written_where_it_would_be_read_as_text() {
 mod full {
     use super::*;
 
-    /// The program with a limit of so many KB for any file.
-    fn limited(folder: &TempDir, kilobytes: u32, args: &[&str]) -> Command {
-        let limit = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\"");
-        let mut command = Command::new("bash");
-        command
-            .current_dir(folder.path())
-            .args(["-c", &limit, "bash", PROGRAM])
-            .args(args);
-        command
-    }
-
     #[test]
-    fn a_disk_full_of_vectors_keeps_those_that_were_there() {
-        let folder = folder();
-        let path = |name: &str| folder.path().join(name);
+    fn full_disk_keeps_the_old_vectors() {
+        let dir = Dir::with_text();
         let words: String = (0..3000).map(|i| format!("word{i} ")).collect();
-        fs::write(path("words.txt"), words).unwrap();
+        dir.file("words.txt", words);
         let train = |output| {
-            [
-                &["train", "words.txt", "-o", output, "--min-count", "1"],
-                &QUICK[..],
-                &["--dim", "100"],
-            ]
-            .concat()
+            let args = ["words.txt", "-o", output, "--min-count", "1"];
+            quick_train("cpu", &[&args[..], &["--dim", "100"]].concat())
         };
-        w2v(&folder, &train("large.bin")).assert().success();
-        let before = names(folder.path());
+        dir.w2v(&train("large.bin")).assert().success();
+        let before = dir.names();
         let old = ["old.txt", "old.npy", "old.vocab"];
-        old.iter()
-            .for_each(|name| fs::write(path(name), "old").unwrap());
+        old.iter().for_each(|name| dir.file(name, "old"));
         for output in ["old.txt", "old.npy"] {
             let full = || {
                 contains("cannot write ")
                     .and(contains(output))
                     .and(contains("too large"))
             };
-            limited(&folder, 500, &["convert", "large.bin", output])
+            dir.limited(500, ["convert", "large.bin", output])
                 .assert()
                 .code(1)
                 .stderr(full());
-            limited(&folder, 500, &train(output))
+            dir.limited(500, train(output))
                 .assert()
                 .code(1)
                 .stderr(full());
         }
         old.iter()
-            .for_each(|name| assert_eq!(fs::read(path(name)).unwrap(), b"old"));
+            .for_each(|name| assert_eq!(dir.bytes(name), b"old"));
         let mut after: Vec<String> = before.into_iter().chain(old.map(str::to_owned)).collect();
         after.sort();
-        assert_eq!(names(folder.path()), after);
+        assert_eq!(dir.names(), after);
     }
 
     #[test]
-    fn a_disk_full_of_temporary_files_names_tmpdir() {
-        let folder = folder();
-        let train = |input| [&["train", input, "-o", "v.txt"], &QUICK[..]].concat();
-        limited(&folder, 8, &train("text.txt"))
-            .assert()
-            .code(1)
-            .stderr(
-                contains("cannot write the token store to")
-                    .and(contains("set TMPDIR to a larger disk")),
-            );
-        limited(&folder, 8, &train("-"))
-            .write_stdin(fs::read(folder.path().join("text.txt")).unwrap())
+    fn full_temporary_disk_names_tmpdir() {
+        let dir = Dir::with_text();
+        let train = |input| quick_train("cpu", &[input, "-o", "v.txt"]);
+        dir.limited(8, train("text.txt")).assert().code(1).stderr(
+            contains("cannot write the token store to")
+                .and(contains("set TMPDIR to a larger disk")),
+        );
+        dir.limited(8, train("-"))
+            .write_stdin(dir.bytes("text.txt"))
             .assert()
             .code(1)
             .stderr(contains("no room for a copy in").and(contains("set TMPDIR to a larger disk")));
-        assert_eq!(names(folder.path()), ["text.txt"]);
+        assert_eq!(dir.names(), ["text.txt"]);
     }
 }
 
 /// Killed or stopped in the middle of a file.
 #[cfg(target_os = "linux")]
 mod killed {
-    use std::process::{Child, Command, ExitStatus, Stdio};
+    use std::process::{Child, Command, ExitStatus};
     use std::time::{Duration, Instant};
 
     use rustix::fs::{Mode, OFlags, open};
@@ -504,7 +405,7 @@ mod killed {
     const SOME: u64 = 2 << 20;
 
     /// Whether a process has written a part of a file without a name.
-    fn is_writing(run: &Child, folder: &Path) -> bool {
+    fn is_writing(run: &Child, dir: &Path) -> bool {
         let descriptors = fs::read_dir(format!("/proc/{}/fd", run.id()))
             .into_iter()
             .flatten()
@@ -512,22 +413,17 @@ mod killed {
         descriptors.map(|entry| entry.path()).any(|path| {
             let target = fs::read_link(&path).unwrap_or_default();
             let unnamed =
-                target.to_string_lossy().ends_with(" (deleted)") && target.starts_with(folder);
+                target.to_string_lossy().ends_with(" (deleted)") && target.starts_with(dir);
             unnamed && fs::metadata(&path).is_ok_and(|metadata| metadata.len() > SOME)
         })
     }
 
     /// Runs a command and sends it a signal in the middle of its output; none where files need
     /// names.
-    fn end_within_output(folder: &TempDir, args: &[&str], signal: &str) -> Option<ExitStatus> {
+    fn end_within_output(dir: &Dir, args: &[&str], signal: &str) -> Option<ExitStatus> {
         let_children_be_interrupted();
-        let mut run = Command::new(PROGRAM);
-        run.current_dir(folder.path())
-            .args(args)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null());
-        let mut run = run.spawn().unwrap();
-        let (path, started) = (folder.path().canonicalize().unwrap(), Instant::now());
+        let mut run = dir.process(args).stderr(Stdio::null()).spawn().unwrap();
+        let (path, started) = (dir.root().canonicalize().unwrap(), Instant::now());
         while !is_writing(&run, &path) {
             assert!(
                 started.elapsed() < Duration::from_secs(120),
@@ -561,31 +457,30 @@ mod killed {
     }
 
     #[test]
-    fn a_process_killed_while_it_writes_leaves_the_old_file_and_no_other() {
-        let folder = folder();
-        let path = |name: &str| folder.path().join(name);
+    fn process_killed_while_writing_leaves_only_the_old_file() {
+        let dir = Dir::with_text();
         let words: Vec<String> = (0..40_000).map(|i| format!("word{i}")).collect();
         let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 1))).unwrap();
         let values = (0..40_000 * 100).map(|i| (i as f32 * 0.37).sin()).collect();
         format::write(
-            &path("large.bin"),
+            &dir.path("large.bin"),
             &vocab,
             &Matrix::from_values(100, values),
         )
         .unwrap();
-        fs::write(path("words.txt"), words.join(" ")).unwrap();
-        fs::write(path("v.txt"), "old").unwrap();
-        let before = names(folder.path());
+        dir.file("words.txt", words.join(" "));
+        dir.file("v.txt", "old");
+        let before = dir.names();
         let convert = &["convert", "large.bin", "v.txt"][..];
-        let train = ["train", "words.txt", "-o", "v.txt", "--min-count", "1"];
-        let train = [&train[..], &QUICK, &["--dim", "100"]].concat();
+        let train = ["words.txt", "-o", "v.txt", "--min-count", "1"];
+        let train = quick_train("cpu", &[&train[..], &["--dim", "100"]].concat());
         for (args, signal, number) in [
             (convert, "KILL", 9),
             (convert, "INT", 2),
             (convert, "TERM", 15),
             (&train, "KILL", 9),
         ] {
-            let Some(status) = end_within_output(&folder, args, signal) else {
+            let Some(status) = end_within_output(&dir, args, signal) else {
                 return;
             };
             assert_eq!(
@@ -593,8 +488,8 @@ mod killed {
                 Some(number),
                 "{args:?}"
             );
-            assert_eq!(fs::read(path("v.txt")).unwrap(), b"old");
-            assert_eq!(names(folder.path()), before, "{args:?}");
+            assert_eq!(dir.bytes("v.txt"), b"old");
+            assert_eq!(dir.names(), before, "{args:?}");
         }
     }
 }

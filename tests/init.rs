@@ -1,47 +1,35 @@
 //! Runs that start from given vectors, through the real binary.
 
+mod common;
+
 use std::fs;
-use std::path::Path;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
-use tempfile::TempDir;
 use w2v_gpu::model::Model;
 use w2v_gpu::vectors::{Vectors, format};
 
-/// A folder with a text of twelve words: the, cat, sat, on, mat and the digits from 0 to 6.
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..600)
-        .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i % 5))
-        .collect();
-    fs::write(folder.path().join("text.txt"), text).unwrap();
-    // Of these six words four are in the text.
+use common::Dir;
+
+/// A folder with a text of twelve words and vectors of six, of which four are in the text.
+fn dir() -> Dir {
+    let dir = Dir::with_text();
     let given = "6 4\ncat 1 2 3 4\nzebra 9 9 9 9\nthe -1 0.5 0.25 0\n6 0.1 0.2 0.3 0.4\nThe 7 7 7 \
                  7\non 0 0 0 1\n";
-    fs::write(folder.path().join("given.txt"), given).unwrap();
-    folder
+    dir.file("given.txt", given);
+    dir
 }
 
 /// `train text.txt` in the folder on the CPU with four dimensions, then `more`.
-fn train(folder: &TempDir, more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    let options = [
-        "train", "text.txt", "--dim", "4", "--epochs", "2", "--sample", "0", "--batch", "256",
-        "--engine", "cpu",
-    ];
-    command.current_dir(folder).args(options).args(more);
-    command
+fn train(dir: &Dir, more: &[&str]) -> Command {
+    let options = ["text.txt", "--dim", "4", "--epochs", "2", "--batch", "256"];
+    dir.train(&[&options, more].concat())
 }
 
-fn read(folder: &TempDir, name: &str) -> Vectors {
-    format::read(&folder.path().join(name)).unwrap()
-}
-
-fn bytes(path: &Path) -> Vec<u8> {
-    fs::read(path).unwrap()
+fn read(dir: &Dir, name: &str) -> Vectors {
+    format::read(&dir.path(name)).unwrap()
 }
 
 /// A rate too low for an f32: what is written is what the run started from.
@@ -61,7 +49,7 @@ fn assert_starts_from(vectors: &Vectors, given: &Vectors, otherwise: impl Fn(usi
 
 #[test]
 fn shared_words_start_from_their_vectors() {
-    let folder = folder();
+    let dir = dir();
     let args = [
         "-o",
         "v.bin",
@@ -71,7 +59,7 @@ fn shared_words_start_from_their_vectors() {
         "given.txt",
         "--json",
     ];
-    let assert = train(&folder, &[&args[..], &STILL].concat())
+    let assert = train(&dir, &[&args[..], &STILL].concat())
         .assert()
         .success();
     let assert = assert.stderr(contains(
@@ -88,11 +76,11 @@ fn shared_words_start_from_their_vectors() {
     assert!(report["init"]["output"].is_null());
     assert_eq!(report["config"]["init"], "given.txt");
     let usual = Model::new(12, 4, 1);
-    assert_starts_from(&read(&folder, "v.bin"), &read(&folder, "given.txt"), |id| {
+    assert_starts_from(&read(&dir, "v.bin"), &read(&dir, "given.txt"), |id| {
         usual.input.row(id).to_vec()
     });
     assert!(
-        read(&folder, "c.bin")
+        read(&dir, "c.bin")
             .matrix
             .values()
             .iter()
@@ -103,11 +91,11 @@ fn shared_words_start_from_their_vectors() {
 /// Both matrices, in every format that is written.
 #[test]
 fn both_matrices_start_from_given_vectors() {
-    let folder = folder();
+    let dir = dir();
     for format in ["txt", "bin", "glove", "npy", "safetensors", "tsv"] {
         let name = format!("given-{format}.{format}");
-        let given = read(&folder, "given.txt");
-        format::write(&folder.path().join(&name), &given.vocab, &given.matrix).unwrap();
+        let given = read(&dir, "given.txt");
+        format::write(&dir.path(&name), &given.vocab, &given.matrix).unwrap();
         let args = [
             "-o",
             "v.bin",
@@ -118,36 +106,35 @@ fn both_matrices_start_from_given_vectors() {
             "--init-output",
             &name,
         ];
-        train(&folder, &[&args[..], &STILL].concat())
+        train(&dir, &[&args[..], &STILL].concat())
             .assert()
             .success()
             .stderr(contains("init: 4 of 12").and(contains("init of W': 4 of 12")));
         let usual = Model::new(12, 4, 1);
-        assert_starts_from(&read(&folder, "v.bin"), &given, |id| {
+        assert_starts_from(&read(&dir, "v.bin"), &given, |id| {
             usual.input.row(id).to_vec()
         });
-        assert_starts_from(&read(&folder, "c.bin"), &given, |_| vec![0.0; 4]);
+        assert_starts_from(&read(&dir, "c.bin"), &given, |_| vec![0.0; 4]);
     }
 }
 
 /// Packed, from a pipe, in a format that the name does not tell, and with odd rows: the same start.
 #[test]
-fn given_vectors_are_read_as_by_every_command() {
-    let folder = folder();
-    let path = |name: &str| folder.path().join(name);
-    let text = bytes(&path("given.txt"));
+fn init_reads_every_format_and_standard_input() {
+    let dir = dir();
+    let text = dir.bytes("given.txt");
     let rows = text.splitn(2, |&byte| byte == b'\n').nth(1).unwrap();
-    fs::write(path("given"), rows).unwrap();
-    fs::write(path("given.vec.zst"), zstd::encode_all(&*text, 1).unwrap()).unwrap();
+    dir.file("given", rows);
+    dir.file("given.vec.zst", zstd::encode_all(&*text, 1).unwrap());
     let odd = [
         b"9 4\nnew york 1 1 1 1\n",
         rows,
         "cat 5 5 5 5\n\u{a0} 1 1 1 1\n".as_bytes(),
     ]
     .concat();
-    fs::write(path("odd.txt"), odd).unwrap();
+    dir.file("odd.txt", odd);
     let start = |name: &str, more: &[&str]| {
-        let mut command = train(&folder, &[&["-o", name], more, &STILL].concat());
+        let mut command = train(&dir, &[&["-o", name], more, &STILL].concat());
         command.write_stdin(&*text).assert()
     };
     start("v.bin", &["--init", "given.txt"]).success();
@@ -159,7 +146,7 @@ fn given_vectors_are_read_as_by_every_command() {
         start("w.bin", more).success().stderr(contains(
             "init: 4 of 12 words start from the 6 vectors given",
         ));
-        assert!(bytes(&path("v.bin")) == bytes(&path("w.bin")), "{more:?}");
+        assert!(dir.bytes("v.bin") == dir.bytes("w.bin"), "{more:?}");
     }
     let told = "odd.txt: words kept that hold whitespace or control characters: 2 (first: line 2, \
                 \"new york\"); rows left out whose word stands in an earlier row: 1 (first: line \
@@ -167,7 +154,7 @@ fn given_vectors_are_read_as_by_every_command() {
     start("w.bin", &["--init", "odd.txt"])
         .success()
         .stderr(contains(told));
-    assert!(bytes(&path("v.bin")) == bytes(&path("w.bin")));
+    assert!(dir.bytes("v.bin") == dir.bytes("w.bin"));
     let refused = "odd.txt: line 2: the word \"new york\" holds the whitespace";
     start("w.bin", &["--init", "odd.txt", "--strict"])
         .code(1)
@@ -176,27 +163,22 @@ fn given_vectors_are_read_as_by_every_command() {
     start("w.bin", &both)
         .code(2)
         .stderr(contains("standard input can be read once"));
-    let mut command = train(
-        &folder,
-        &["-", "-o", "w.bin", "--init", "-", "--from", "vec"],
-    );
+    let mut command = train(&dir, &["-", "-o", "w.bin", "--init", "-", "--from", "vec"]);
     command.assert().code(2).stderr(contains(
         "--init -: standard input cannot be both the text and vectors",
     ));
 }
 
 #[test]
-fn vectors_go_to_standard_output_without_settings_beside_them() {
-    let folder = folder();
-    train(&folder, &["-o", "v.bin"]).assert().success();
-    let expected = bytes(&folder.path().join("v.bin"));
-    let files = fs::read_dir(&folder).unwrap().count();
-    let output = train(&folder, &["-o", "-", "--to", "bin"])
-        .assert()
-        .success();
+fn vectors_on_standard_output_leave_no_files() {
+    let dir = dir();
+    train(&dir, &["-o", "v.bin"]).assert().success();
+    let expected = dir.bytes("v.bin");
+    let files = dir.names();
+    let output = train(&dir, &["-o", "-", "--to", "bin"]).assert().success();
     assert!(output.get_output().stdout == expected);
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
-    train(&folder, &["-o", "-"])
+    assert_eq!(dir.names(), files);
+    train(&dir, &["-o", "-"])
         .assert()
         .failure()
         .stderr(contains("standard output has no name").and(contains("--to FORMAT")));
@@ -222,47 +204,47 @@ fn vectors_go_to_standard_output_without_settings_beside_them() {
             "--metrics -: a record does not go to standard output; name a file",
         ),
     ] {
-        train(&folder, more)
+        train(&dir, more)
             .assert()
             .code(2)
             .stdout("")
             .stderr(contains(why));
     }
     // A dry run writes neither.
-    let planned = train(&folder, &["-o", "-", "--to", "txt", "--json", "--dry-run"])
+    let planned = train(&dir, &["-o", "-", "--to", "txt", "--json", "--dry-run"])
         .assert()
         .success();
     assert!(planned.get_output().stdout.starts_with(b"{"));
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
+    assert_eq!(dir.names(), files);
 }
 
 #[test]
-fn a_start_makes_a_difference_and_the_same_one_each_time() {
-    let folder = folder();
+fn init_changes_the_result_reproducibly() {
+    let dir = dir();
     let vectors = |name: &str, more: &[&str]| {
-        train(&folder, &[&["-o", name], more].concat())
+        train(&dir, &[&["-o", name], more].concat())
             .assert()
             .success();
-        bytes(&folder.path().join(name))
+        dir.bytes(name)
     };
     let usual = vectors("usual.bin", &[]);
     let started = vectors("v.bin", &["--init", "given.txt"]);
     assert!(started != usual);
     assert!(vectors("again.bin", &["--init", "given.txt", "--threads", "1"]) == started);
     // On the vectors of a run another one goes on.
-    train(&folder, &["-o", "more.bin", "--init", "usual.bin"])
+    train(&dir, &["-o", "more.bin", "--init", "usual.bin"])
         .assert()
         .success()
         .stderr(contains("12 of 12 words"));
     // Hierarchical softmax has words in W alone.
     train(
-        &folder,
+        &dir,
         &["-o", "hs.bin", "--init", "given.txt", "--loss", "hs"],
     )
     .assert()
     .success();
     train(
-        &folder,
+        &dir,
         &["-o", "v.bin", "--init-output", "given.txt", "--loss", "hs"],
     )
     .assert()
@@ -273,19 +255,11 @@ fn a_start_makes_a_difference_and_the_same_one_each_time() {
 }
 
 #[test]
-fn what_cannot_be_started_from_is_refused_before_any_work() {
-    let folder = folder();
-    fs::write(
-        folder.path().join("short.txt"),
-        "2 3\ncat 1 2 3\nthe 1 2 3\n",
-    )
-    .unwrap();
-    fs::write(folder.path().join("foreign.txt"), "1 4\nchat 1 2 3 4\n").unwrap();
-    fs::write(
-        folder.path().join("nan.txt"),
-        "2 4\ncat 1 2 3 4\nthe 1 nan 3 4\n",
-    )
-    .unwrap();
+fn unusable_init_files_are_refused_before_any_work() {
+    let dir = dir();
+    dir.file("short.txt", "2 3\ncat 1 2 3\nthe 1 2 3\n");
+    dir.file("foreign.txt", "1 4\nchat 1 2 3 4\n");
+    dir.file("nan.txt", "2 4\ncat 1 2 3 4\nthe 1 nan 3 4\n");
     for (file, code, why) in [
         (
             "short.txt",
@@ -306,69 +280,63 @@ fn what_cannot_be_started_from_is_refused_before_any_work() {
         ("text.md", 2, "must end in one of"),
     ] {
         for flag in ["--init", "--init-output"] {
-            train(&folder, &["-o", "v.bin", flag, file])
+            train(&dir, &["-o", "v.bin", flag, file])
                 .assert()
                 .code(code)
                 .stderr(contains(why));
             // A dry run finds the same.
-            train(&folder, &["-o", "v.bin", flag, file, "--dry-run"])
+            train(&dir, &["-o", "v.bin", flag, file, "--dry-run"])
                 .assert()
                 .code(code)
                 .stderr(contains(why));
         }
     }
     // The dimensions are known before the text is read.
-    train(&folder, &["-o", "v.bin", "--init", "short.txt"])
+    train(&dir, &["-o", "v.bin", "--init", "short.txt"])
         .assert()
         .code(2)
         .stderr(contains("corpus: ").not());
-    train(&folder, &["-o", "given.txt", "--init", "given.txt"])
+    train(&dir, &["-o", "given.txt", "--init", "given.txt"])
         .assert()
         .code(2)
         .stderr(contains("would be replaced"));
-    assert!(!folder.path().join("v.bin").exists());
+    assert!(!dir.has("v.bin"));
 }
 
 #[test]
-fn a_resumed_run_has_its_start_in_the_checkpoint() {
-    let folder = folder();
-    let path = |name: &str| folder.path().join(name);
+fn resume_compares_init_files_and_does_not_need_them() {
+    let dir = dir();
     let init = ["--init", "given.txt"];
-    let go_on = |more: &[&str]| {
-        train(
-            &folder,
-            &[&["-o", "v.bin", "--resume", "run"], more].concat(),
-        )
-        .assert()
-    };
+    let go_on =
+        |more: &[&str]| train(&dir, &[&["-o", "v.bin", "--resume", "run"], more].concat()).assert();
     train(
-        &folder,
+        &dir,
         &[&["-o", "v.bin", "--checkpoint", "run"], &init[..]].concat(),
     )
     .assert()
     .success();
-    let expected = bytes(&path("v.bin"));
+    let expected = dir.bytes("v.bin");
     go_on(&init).success();
-    assert!(bytes(&path("v.bin")) == expected);
+    assert!(dir.bytes("v.bin") == expected);
 
     go_on(&[])
         .code(2)
         .stderr(contains("--init given.txt, and this one no --init"));
-    fs::copy(path("given.txt"), path("other.txt")).unwrap();
+    fs::copy(dir.path("given.txt"), dir.path("other.txt")).unwrap();
     go_on(&["--init", "other.txt"])
         .code(2)
         .stderr(contains("--init given.txt, and this one --init other.txt"));
     go_on(&[&init[..], &["--init-output", "given.txt"]].concat())
         .code(2)
         .stderr(contains("no --init-output"));
-    let text = fs::read_to_string(path("given.txt")).unwrap();
-    fs::write(path("given.txt"), text.replace("0.25", "0.26")).unwrap();
+    let text = dir.read("given.txt");
+    dir.file("given.txt", text.replace("0.25", "0.26"));
     go_on(&init).code(2).stderr(contains(
         "--init given.txt: holds other vectors than when the run",
     ));
     // Without the file there is nothing to compare, and nothing is missed.
-    fs::remove_file(path("given.txt")).unwrap();
-    fs::remove_file(path("v.bin")).unwrap();
+    fs::remove_file(dir.path("given.txt")).unwrap();
+    fs::remove_file(dir.path("v.bin")).unwrap();
     go_on(&init).success();
-    assert!(bytes(&path("v.bin")) == expected);
+    assert!(dir.bytes("v.bin") == expected);
 }

@@ -1,6 +1,8 @@
 //! Training learns what is in the text: the known optimum on a tiny corpus, the planted structure
 //! on the bundled one.
 
+mod common;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +24,8 @@ use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::{TrainOptions, train};
 use w2v_gpu::vectors::Vectors;
 use w2v_gpu::vectors::similarity::nearest_to;
+
+use common::bundled;
 
 /// Trains from a file; returns the words, the model and the loss of each epoch.
 fn trained(
@@ -141,7 +145,7 @@ fn product(model: &Model, center: usize, target: usize) -> f64 {
 /// Pn(c)) ]; where it is kept, the original log[ #(x,c) / (K #(x) Pn(c)) ]. Whether negatives are
 /// drawn for a window or a pair does not matter.
 #[test]
-fn products_tend_to_the_shifted_pmi() {
+fn products_converge_to_the_shifted_pmi() {
     let folder = tempfile::tempdir().unwrap();
     let (path, pairs) = tiny_corpus(folder.path());
     for (negatives_per, no_skip_equal) in
@@ -191,7 +195,7 @@ fn products_tend_to_the_shifted_pmi() {
 /// Both kinds of softmax reproduce how often each context follows each center: the loss comes down
 /// to the conditional entropy, and the probabilities to the frequencies.
 #[test]
-fn softmaxes_tend_to_the_conditional_distribution() {
+fn softmaxes_converge_to_the_conditional_distribution() {
     let folder = tempfile::tempdir().unwrap();
     let (path, pairs) = tiny_corpus(folder.path());
     let total: f64 = pairs.iter().flatten().sum();
@@ -259,12 +263,6 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     product(a, ma, b, mb) / (product(a, ma, a, ma) * product(b, mb, b, mb)).sqrt()
 }
 
-fn bundled(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("data")
-        .join(name)
-}
-
 /// Share of the bundled questions `a b c d` whose nearest word to b - a + c is d.
 fn analogy_accuracy(vectors: &Vectors) -> f64 {
     let text = std::fs::read_to_string(bundled("analogies.txt")).unwrap();
@@ -317,13 +315,15 @@ fn learns_the_bundled_corpus_on_the_cpu() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
 fn learns_the_bundled_corpus_on_the_gpu() {
     learns_the_planted_structure(on_gpu);
 }
 
 /// In 16 bits, rounded to the nearest, little of it would be learned.
 #[test]
-fn learns_the_bundled_corpus_in_halves() {
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+fn learns_the_bundled_corpus_in_f16() {
     learns_the_planted_structure(|model, objective| {
         let options = GpuOptions {
             shader_checks: false,
@@ -336,8 +336,7 @@ fn learns_the_bundled_corpus_in_halves() {
 
 /// The validation loss of the last epoch is what the reference computes from the model and the
 /// sentences held out; and what is held out is not trained on.
-#[test]
-fn the_validation_loss_is_that_of_the_saved_model() {
+fn validation_loss_is_that_of_the_saved_model(make: fn(&Model, Objective) -> Box<dyn Engine>) {
     for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
         let config = Config::with(|config| {
             config.model.dim = 20;
@@ -353,31 +352,40 @@ fn the_validation_loss_is_that_of_the_saved_model() {
             data.prepared.tokens + data.prepared.held_out,
             data.vocab.tokens()
         );
-        for engine in [on_cpu, on_gpu] {
-            let mut engine = engine(&data.model(), data.objective());
-            let mut seen = Vec::new();
-            let (model, summary) = train(&data, &mut *engine, options(), |event| {
-                if let Event::Epoch(epoch) = event {
-                    seen.push(epoch.validation.unwrap());
-                }
-            })
-            .unwrap();
-            let mut reference = ReferenceEngine::new(&model, data.objective(), 0.25);
-            let mut pairs = 0;
-            for batch in data.validation.as_ref().unwrap().batches(1) {
-                let batch = batch.unwrap();
-                pairs += batch.pairs();
-                reference.step(&batch, 0.0).unwrap();
+        let mut engine = make(&data.model(), data.objective());
+        let mut seen = Vec::new();
+        let (model, summary) = train(&data, &mut *engine, options(), |event| {
+            if let Event::Epoch(epoch) = event {
+                seen.push(epoch.validation.unwrap());
             }
-            let expected = reference.take_loss().unwrap() / pairs as f64;
-            assert!(
-                pairs > 100 && (seen[1] - expected).abs() < 1e-5 * expected,
-                "{} {expected}",
-                seen[1]
-            );
-            assert_eq!(summary.validation, Some(seen[1]));
+        })
+        .unwrap();
+        let mut reference = ReferenceEngine::new(&model, data.objective(), 0.25);
+        let mut pairs = 0;
+        for batch in data.validation.as_ref().unwrap().batches(1) {
+            let batch = batch.unwrap();
+            pairs += batch.pairs();
+            reference.step(&batch, 0.0).unwrap();
         }
+        let expected = reference.take_loss().unwrap() / pairs as f64;
+        assert!(
+            pairs > 100 && (seen[1] - expected).abs() < 1e-5 * expected,
+            "{} {expected}",
+            seen[1]
+        );
+        assert_eq!(summary.validation, Some(seen[1]));
     }
+}
+
+#[test]
+fn validation_loss_is_that_of_the_saved_model_on_the_cpu() {
+    validation_loss_is_that_of_the_saved_model(on_cpu);
+}
+
+#[test]
+#[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+fn validation_loss_is_that_of_the_saved_model_on_the_gpu() {
+    validation_loss_is_that_of_the_saved_model(on_gpu);
 }
 
 /// Rates so high that the loss of held-out text soon rises: the run stops, and gives the model of
@@ -436,7 +444,7 @@ fn patience_ends_a_run_and_keeps_the_best_model() {
 }
 
 #[test]
-fn shares_that_leave_nothing_are_refused() {
+fn validation_shares_that_leave_nothing_are_refused() {
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     for (share, why) in [
         (1e-12, "of those held out"),
@@ -456,7 +464,7 @@ fn shares_that_leave_nothing_are_refused() {
 /// A learning rate and a row limit far too large: the loss rises far above that of knowing nothing,
 /// which ends the run.
 #[test]
-fn the_loss_rises_when_training_diverges() {
+fn loss_rises_when_training_diverges() {
     let config = Config::with(|config| {
         config.model.dim = 20;
         config.schedule.lr = 50.0;

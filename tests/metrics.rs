@@ -1,5 +1,7 @@
 //! `train --metrics` and `--tensorboard`, through the real binary.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
@@ -7,34 +9,25 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
-use tempfile::TempDir;
+
+use common::{Dir, bundled};
 
 /// A folder with a small text whose words come often enough.
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn dir() -> Dir {
     let text: String = (0..3000)
         .map(|i| format!("the cat {} sat on the mat {} once{i}\n", i % 7, i % 5))
         .collect();
-    fs::write(folder.path().join("text.txt"), text).unwrap();
-    folder
+    Dir::with_files(&[("text.txt", text.as_bytes())])
 }
 
 /// `train text.txt -o v.bin` within the folder, quick, then `more`.
-fn train(folder: &Path, more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command
-        .current_dir(folder)
-        .args([
-            "train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8", "--epochs", "2",
-            "--sample", "0",
-        ])
-        .args(["-q", "--batch", "64"])
-        .args(more);
-    command
+fn train(dir: &Dir, more: &[&str]) -> Command {
+    let options = ["--epochs", "2", "-q", "--batch", "64"];
+    dir.train(&[&["text.txt", "-o", "v.bin"], &options[..], more].concat())
 }
 
-fn records(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap();
+fn records(dir: &Dir, name: &str) -> Vec<Value> {
+    let text = dir.read(name);
     assert!(text.ends_with('\n'));
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -44,60 +37,34 @@ fn records(path: &Path) -> Vec<Value> {
 /// Scores after each epoch: shown, recorded, and the last ones those of `eval` on the file written.
 #[test]
 fn vectors_are_scored_after_each_epoch() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let data = |name: &str| format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"));
-    let w2v = || Command::cargo_bin("w2v-gpu").unwrap();
-    std::fs::write(
-        path("pairs.tsv"),
+    let dir = Dir::new();
+    let [corpus, analogies] = ["corpus.txt", "analogies.txt"].map(bundled);
+    let [corpus, analogies] = [&corpus, &analogies].map(|path| path.to_str().unwrap());
+    dir.file(
+        "pairs.tsv",
         "dog\tcat\t9\ndog\tguitar\t1\ncat\tyen\t2\nking\tqueen\t8\n",
-    )
-    .unwrap();
-    w2v()
-        .args([
-            "train",
-            &data("corpus.txt"),
-            "-o",
-            &path("v.bin"),
-            "--engine",
-            "cpu",
-            "--epochs",
-            "2",
-        ])
-        .args([
-            "--eval-pairs",
-            &path("pairs.tsv"),
-            "--eval-analogies",
-            &data("analogies.txt"),
-        ])
-        .args(["--metrics", &path("run.jsonl"), "--embedding", "average"])
+    );
+    let evaluation = ["--eval-pairs", "pairs.tsv", "--eval-analogies", analogies];
+    dir.w2v(&["train", corpus, "-o", "v.bin", "--engine", "cpu"])
+        .args(["--epochs", "2"])
+        .args(evaluation)
+        .args(["--metrics", "run.jsonl", "--embedding", "average"])
         .assert()
         .success()
         .stderr(
             contains("epoch 2 evaluated: pairs Spearman")
                 .and(contains("(4/4 among ").and(contains("words), analogies 3CosAdd"))),
         );
-    let text = std::fs::read_to_string(path("run.jsonl")).unwrap();
-    let records: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let records = records(&dir, "run.jsonl");
     let scores: Vec<&Value> = records
         .iter()
         .filter(|record| record["record"] == "evaluated")
         .map(|record| &record["scores"])
         .collect();
     assert_eq!(scores.len(), 2);
-    let out = w2v()
-        .args([
-            "eval",
-            &path("v.bin"),
-            "--pairs",
-            &path("pairs.tsv"),
-            "--analogies",
-            &data("analogies.txt"),
-            "--json",
-        ])
+    let evaluation = ["--pairs", "pairs.tsv", "--analogies", analogies];
+    let out = dir
+        .w2v(&[&["eval", "v.bin", "--json"], &evaluation[..]].concat())
         .output()
         .unwrap();
     let report: Value = serde_json::from_slice(&out.stdout).unwrap();
@@ -108,32 +75,23 @@ fn vectors_are_scored_after_each_epoch() {
     );
     assert!(scores[1][1]["score"].as_f64().unwrap() > scores[0][1]["score"].as_f64().unwrap());
     // A file that is not there is found out before any work.
-    w2v()
-        .args([
-            "train",
-            &data("corpus.txt"),
-            "-o",
-            &path("w.bin"),
-            "--eval-pairs",
-            &path("nowhere"),
-        ])
+    dir.w2v(&["train", corpus, "-o", "w.bin", "--eval-pairs", "nowhere"])
         .assert()
         .code(1)
         .stderr(contains("nowhere").and(contains("counting").not()));
-    assert!(!folder.path().join("w.bin").exists());
+    assert!(!dir.has("w.bin"));
 }
 
 #[test]
-fn a_run_is_recorded_line_by_line() {
-    let folder = folder();
-    let path = folder.path().join("run.jsonl");
-    fs::write(&path, "an earlier run\n").unwrap();
-    let output = train(folder.path(), &["--metrics", "run.jsonl", "--json"])
+fn record_has_a_line_for_each_event() {
+    let dir = dir();
+    dir.file("run.jsonl", "an earlier run\n");
+    let output = train(&dir, &["--metrics", "run.jsonl", "--json"])
         .output()
         .unwrap();
     assert!(output.status.success());
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let records = records(&path);
+    let records = records(&dir, "run.jsonl");
     let of = |kind: &str| {
         records
             .iter()
@@ -203,35 +161,28 @@ fn a_run_is_recorded_line_by_line() {
 }
 
 #[test]
-fn recording_leaves_the_vectors_as_they_are() {
-    let folder = folder();
-    train(folder.path(), &[]).assert().success();
-    let vectors = fs::read(folder.path().join("v.bin")).unwrap();
-    train(
-        folder.path(),
-        &["--metrics", "run.jsonl", "--tensorboard", "board"],
-    )
-    .assert()
-    .success();
-    assert_eq!(fs::read(folder.path().join("v.bin")).unwrap(), vectors);
+fn recording_does_not_change_the_vectors() {
+    let dir = dir();
+    train(&dir, &[]).assert().success();
+    let vectors = dir.bytes("v.bin");
+    train(&dir, &["--metrics", "run.jsonl", "--tensorboard", "board"])
+        .assert()
+        .success();
+    assert_eq!(dir.bytes("v.bin"), vectors);
 }
 
 #[test]
-fn a_run_that_fails_leaves_whole_lines_and_no_end() {
-    let folder = folder();
+fn record_of_a_failed_run_has_whole_lines_and_no_end() {
+    let dir = dir();
     train(
-        folder.path(),
+        &dir,
         &["--metrics", "run.jsonl", "--lr", "1e30", "--clip", "1e30"],
     )
     .assert()
     .code(1);
-    let records = records(&folder.path().join("run.jsonl"));
+    let records = records(&dir, "run.jsonl");
     assert_eq!(records[0]["record"], "start");
     assert!(records.iter().all(|record| record["record"] != "end"));
-}
-
-fn lines(folder: &Path, name: &str) -> Vec<Value> {
-    records(&folder.join(name))
 }
 
 /// Its steps, its epochs and how often it begins and ends.
@@ -249,19 +200,18 @@ fn shape(records: &[Value]) -> (Vec<u64>, Vec<u64>, usize) {
 
 #[test]
 fn a_resumed_run_adds_to_its_record() {
-    let folder = folder();
-    let path = folder.path();
-    train(path, &["--metrics", "run.jsonl", "--checkpoint", "run"])
+    let dir = dir();
+    train(&dir, &["--metrics", "run.jsonl", "--checkpoint", "run"])
         .assert()
         .success();
-    let before = lines(path, "run.jsonl");
+    let before = records(&dir, "run.jsonl");
     train(
-        path,
+        &dir,
         &["--metrics", "run.jsonl", "--resume", "run", "--epochs", "3"],
     )
     .assert()
     .success();
-    let (first, second) = (shape(&before), shape(&lines(path, "run.jsonl")));
+    let (first, second) = (shape(&before), shape(&records(&dir, "run.jsonl")));
     assert_eq!((first.1, second.1), (vec![0, 1], vec![0, 1, 2]));
     assert_eq!((second.0[..200].to_vec(), second.2), (first.0, 2));
     assert!(
@@ -270,13 +220,10 @@ fn a_resumed_run_adds_to_its_record() {
         second.0
     );
     // The curves of the page go over all epochs.
-    let mut report = Command::cargo_bin("w2v-gpu").unwrap();
-    report
-        .current_dir(path)
-        .args(["report", "run.jsonl", "-o", "run.html"])
+    dir.w2v(&["report", "run.jsonl", "-o", "run.html"])
         .assert()
         .success();
-    let page = fs::read_to_string(path.join("run.html")).unwrap();
+    let page = dir.read("run.html");
     let (_, data) = page.split_once(r#"id="data">"#).unwrap();
     let data: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
     let epochs: Vec<f64> = data["points"]
@@ -293,9 +240,8 @@ fn a_resumed_run_adds_to_its_record() {
 
 /// What a run that fails would have replaced.
 #[test]
-fn a_run_that_fails_replaces_no_file() {
-    let folder = folder();
-    let path = folder.path();
+fn failed_run_replaces_no_file() {
+    let dir = dir();
     let files = [
         "--metrics",
         "run.jsonl",
@@ -304,29 +250,25 @@ fn a_run_that_fails_replaces_no_file() {
         "--save-output",
         "c.bin",
     ];
-    train(path, &files).assert().success();
+    train(&dir, &files).assert().success();
     let names = ["run.jsonl", "words", "c.bin", "v.bin", "v.bin.json"];
-    let read = || names.map(|name| fs::read(path.join(name)).unwrap());
+    let read = || names.map(|name| dir.bytes(name));
     let before = read();
-    fs::write(
-        path.join("text.txt"),
-        fs::read_to_string(path.join("text.txt")).unwrap().repeat(2),
-    )
-    .unwrap();
+    dir.file("text.txt", dir.read("text.txt").repeat(2));
     train(
-        path,
+        &dir,
         &[&files[..], &["--lr", "1e30", "--clip", "1e30"]].concat(),
     )
     .assert()
     .code(1);
     assert!(read() == before);
-    let failed = lines(path, "run.jsonl.1");
+    let failed = records(&dir, "run.jsonl.1");
     assert!(
         failed[0]["record"] == "start" && failed.iter().all(|record| record["record"] != "end")
     );
     // The next run that is whole takes the name.
-    train(path, &files).assert().success();
-    let records = lines(path, "run.jsonl");
+    train(&dir, &files).assert().success();
+    let records = records(&dir, "run.jsonl");
     assert!(
         records[0]["prepared"]["tokens"] == 48_000 && records.last().unwrap()["record"] == "end"
     );
@@ -334,14 +276,9 @@ fn a_run_that_fails_replaces_no_file() {
 
 /// On the terminal, in the summary, in the record and on the page.
 #[test]
-fn an_early_end_is_told_everywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/data/corpus.txt");
-    let w2v = |args: &[&str]| {
-        let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-        command.current_dir(&folder).args(args);
-        command
-    };
+fn early_stopping_is_reported_everywhere() {
+    let dir = Dir::new();
+    let corpus = bundled("corpus.txt");
     let rates = [
         "--dim",
         "20",
@@ -356,21 +293,22 @@ fn an_early_end_is_told_everywhere() {
         "--max-vocab",
         "300",
     ];
-    let output = w2v(&[
-        "train",
-        corpus,
-        "-o",
-        "v.bin",
-        "--engine",
-        "cpu",
-        "--metrics",
-        "run.jsonl",
-        "--json",
-    ])
-    .args(rates)
-    .args(["--validation", "0.05", "--patience", "1"])
-    .output()
-    .unwrap();
+    let output = dir
+        .w2v(&[
+            "train",
+            corpus.to_str().unwrap(),
+            "-o",
+            "v.bin",
+            "--engine",
+            "cpu",
+            "--metrics",
+            "run.jsonl",
+            "--json",
+        ])
+        .args(rates)
+        .args(["--validation", "0.05", "--patience", "1"])
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let training = &summary["training"];
@@ -385,7 +323,7 @@ fn an_early_end_is_told_everywhere() {
     );
     assert!(said.contains(&told), "{said}");
 
-    let records = records(&folder.path().join("run.jsonl"));
+    let records = records(&dir, "run.jsonl");
     let epochs: Vec<&Value> = records
         .iter()
         .filter(|record| record["record"] == "epoch")
@@ -397,10 +335,10 @@ fn an_early_end_is_told_everywhere() {
             .iter()
             .all(|epoch| epoch["validation"].as_f64() >= best["validation"].as_f64())
     );
-    w2v(&["report", "run.jsonl", "-o", "run.html"])
+    dir.w2v(&["report", "run.jsonl", "-o", "run.html"])
         .assert()
         .success();
-    let page = fs::read_to_string(folder.path().join("run.html")).unwrap();
+    let page = dir.read("run.html");
     let end = &records.last().unwrap()["training"];
     for name in ["ending", "model_epoch", "loss", "validation"] {
         assert_eq!(end[name], training[name]);
@@ -417,16 +355,14 @@ fn an_early_end_is_told_everywhere() {
 
 /// A rate that the row limit hides, one that teaches nothing, and the usual one.
 #[test]
-fn a_run_that_cannot_have_learned_says_so() {
-    let folder = folder();
+fn run_that_learned_nothing_is_warned_about() {
+    let dir = dir();
     let trained = |more: &[&str]| {
-        let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-        command.current_dir(&folder).args([
-            "train", "text.txt", "-o", "v.bin", "--engine", "cpu", "--dim", "8",
-        ]);
-        let output = command
-            .args(["--sample", "0", "--batch", "64"])
-            .args(more)
+        let options = [
+            "--engine", "cpu", "--dim", "8", "--sample", "0", "--batch", "64",
+        ];
+        let output = dir
+            .w2v(&[&["train", "text.txt", "-o", "v.bin"], &options[..], more].concat())
             .output()
             .unwrap();
         assert!(output.status.success());
@@ -453,12 +389,12 @@ fn a_run_that_cannot_have_learned_says_so() {
 }
 
 #[test]
-fn tensorboard_gets_a_file_of_its_own_kind() {
-    let folder = folder();
-    train(folder.path(), &["--tensorboard", "runs/one"])
+fn tensorboard_option_writes_an_event_file() {
+    let dir = dir();
+    train(&dir, &["--tensorboard", "runs/one"])
         .assert()
         .success();
-    let files: Vec<_> = fs::read_dir(folder.path().join("runs/one"))
+    let files: Vec<_> = fs::read_dir(dir.path("runs/one"))
         .unwrap()
         .map(|entry| entry.unwrap())
         .collect();
@@ -482,9 +418,9 @@ fn tensorboard_gets_a_file_of_its_own_kind() {
 }
 
 #[test]
-fn files_that_cannot_be_written_are_refused_before_any_work() {
-    let folder = folder();
-    fs::write(folder.path().join("file"), "precious").unwrap();
+fn unwritable_files_are_refused_before_any_work() {
+    let dir = dir();
+    dir.file("file", "precious");
     for (more, message) in [
         (
             ["--metrics", "text.txt"],
@@ -512,24 +448,24 @@ fn files_that_cannot_be_written_are_refused_before_any_work() {
             "--tensorboard file/runs: file is a file",
         ),
     ] {
-        train(folder.path(), &more)
+        train(&dir, &more)
             .assert()
             .code(2)
             .stdout("")
             .stderr(contains(message).and(contains("panicked").not()));
     }
-    assert!(!folder.path().join("v.bin").exists());
-    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"precious");
+    assert!(!dir.has("v.bin"));
+    assert_eq!(dir.bytes("file"), b"precious");
 }
 
 /// The first line is written before training, when there is nothing to lose yet.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_noticed_before_training() {
-    let folder = folder();
-    train(folder.path(), &["--metrics", "/dev/full"])
+fn full_disk_is_noticed_before_training() {
+    let dir = dir();
+    train(&dir, &["--metrics", "/dev/full"])
         .assert()
         .code(1)
         .stderr(contains("cannot write /dev/full"));
-    assert!(!folder.path().join("v.bin").exists());
+    assert!(!dir.has("v.bin"));
 }

@@ -1,58 +1,51 @@
 //! `phrases`, through the real binary.
 
+mod common;
+
 use std::fs;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use tempfile::TempDir;
+
+use common::Dir;
 
 /// A folder with a text in which `new york` and `ice cream` belong together.
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn dir() -> Dir {
     let line = |i: usize| match i % 4 {
         0 => format!("w{} new york w{}\n", i * i % 89, i % 83),
         1 => format!("ice cream w{}\n", i * i % 89),
         2 => "\n".to_owned(),
         _ => format!("w{} w{} w{}\n", i % 83, i * i % 89, i % 79),
     };
-    fs::write(
-        folder.path().join("t"),
-        (0..2000).map(line).collect::<String>(),
-    )
-    .unwrap();
-    folder
+    let text: String = (0..2000).map(line).collect();
+    Dir::with_files(&[("t", text.as_bytes())])
 }
 
-fn phrases(folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command.current_dir(folder.path()).arg("phrases").args(args);
-    command
-}
-
-fn read(folder: &TempDir, name: &str) -> String {
-    fs::read_to_string(folder.path().join(name)).unwrap()
+fn phrases(dir: &Dir, args: &[&str]) -> Command {
+    dir.w2v(&[&["phrases"], args].concat())
 }
 
 #[test]
-fn joins_what_belongs_together_and_nothing_else() {
-    let folder = folder();
-    let expected = read(&folder, "t")
+fn frequent_pairs_are_joined_and_others_are_not() {
+    let dir = dir();
+    let expected = dir
+        .read("t")
         .replace("new york", "new_york")
         .replace("ice cream", "ice_cream");
     let args = ["t", "-o", "out", "--threshold", "5"];
     let found = contains("of ")
         .and(contains("2 are joined"))
         .and(contains("words in 1,500 lines to out"));
-    phrases(&folder, &args)
+    phrases(&dir, &args)
         .assert()
         .success()
         .stdout("")
         .stderr(found);
-    assert_eq!(read(&folder, "out"), expected);
+    assert_eq!(dir.read("out"), expected);
     // The same for one thread, through pipes, and with room to spare.
     phrases(
-        &folder,
+        &dir,
         &["t", "-o", "-", "--threshold", "5", "--threads", "1", "-q"],
     )
     .assert()
@@ -72,39 +65,36 @@ fn joins_what_belongs_together_and_nothing_else() {
         "--threads",
         "3",
     ];
-    phrases(&folder, &piped)
-        .write_stdin(read(&folder, "t"))
+    phrases(&dir, &piped)
+        .write_stdin(dir.read("t"))
         .assert()
         .success()
         .stdout(expected);
-    let output = phrases(
-        &folder,
-        &[&args[..], &["--json", "--separator", "+"]].concat(),
-    )
-    .output()
-    .unwrap();
+    let output = phrases(&dir, &[&args[..], &["--json", "--separator", "+"]].concat())
+        .output()
+        .unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&report["passes"][0]["joined"], &report["text"]["lines"]),
         (&2.into(), &1500.into())
     );
-    assert!(read(&folder, "out").contains("new+york"));
+    assert!(dir.read("out").contains("new+york"));
 }
 
 #[test]
 fn later_passes_make_longer_phrases() {
-    let folder = folder();
+    let dir = dir();
     let text = "we saw the new york times today\nx y\n".repeat(40)
         + &"new york a b c d e f g h i\n".repeat(40);
-    fs::write(folder.path().join("t"), text).unwrap();
+    dir.file("t", text);
     let longest = |passes: &str| {
         phrases(
-            &folder,
+            &dir,
             &["t", "-o", "out", "--threshold", "3", "--passes", passes],
         )
         .assert()
         .success();
-        read(&folder, "out")
+        dir.read("out")
             .split_whitespace()
             .map(|word| word.matches('_').count())
             .max()
@@ -114,10 +104,10 @@ fn later_passes_make_longer_phrases() {
 }
 
 #[test]
-fn wrong_use_is_refused_and_what_was_there_stays() {
-    let folder = folder();
-    fs::write(folder.path().join("out"), "precious").unwrap();
-    fs::write(folder.path().join("cut.gz"), [0x1f, 0x8b, 8, 0]).unwrap();
+fn wrong_options_are_refused_and_the_output_file_stays() {
+    let dir = dir();
+    dir.file("out", "precious");
+    dir.file("cut.gz", [0x1f, 0x8b, 8, 0]);
     let cases: [(&[&str], i32, &str); 9] = [
         (&["t", "--threshold", "nan"], 2, "--threshold NaN"),
         (&["t", "--delta", "-1"], 2, "--delta -1"),
@@ -130,19 +120,19 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
         (&["out"], 2, "is a file of the corpus"),
     ];
     for (args, code, message) in cases {
-        let mut command = phrases(&folder, &[&["-o", "out"], args].concat());
+        let mut command = phrases(&dir, &[&["-o", "out"], args].concat());
         command
             .assert()
             .code(code)
             .stdout("")
             .stderr(contains(message).and(contains("panicked").not()));
-        assert_eq!(read(&folder, "out"), "precious");
+        assert_eq!(dir.read("out"), "precious");
     }
-    phrases(&folder, &["t", "-o", "-", "--json"])
+    phrases(&dir, &["t", "-o", "-", "--json"])
         .assert()
         .code(2)
         .stderr(contains("--json"));
-    phrases(&folder, &["t", "-o", "none/out"])
+    phrases(&dir, &["t", "-o", "none/out"])
         .assert()
         .code(2)
         .stderr(contains("--output"));
@@ -150,20 +140,15 @@ fn wrong_use_is_refused_and_what_was_there_stays() {
 
 /// An output beside the texts of a folder, or in a folder below it; a hidden one is never read.
 #[test]
-fn text_commands_write_nothing_where_it_would_be_read_as_text() {
-    let folder = folder();
-    fs::create_dir(folder.path().join("below")).unwrap();
+fn text_commands_refuse_outputs_in_a_corpus_folder() {
+    let dir = dir();
+    fs::create_dir(dir.path("below")).unwrap();
     for command in ["vocab", "phrases"] {
-        let run = |out: &str| {
-            let mut run = Command::cargo_bin("w2v-gpu").unwrap();
-            run.current_dir(folder.path())
-                .args([command, ".", "-o", out])
-                .assert()
-        };
+        let run = |out: &str| dir.w2v(&[command, ".", "-o", out]).assert();
         for out in ["out", "below/out"] {
             let refused = format!("-o/--output {out}: lies in a folder of CORPUS");
             run(out).code(2).stdout("").stderr(contains(refused));
-            assert!(!folder.path().join(out).exists());
+            assert!(!dir.has(out));
         }
         run(".out").success();
         run("-").success().stdout(predicate::str::is_empty().not());

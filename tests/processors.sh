@@ -6,11 +6,7 @@
 # first two by itself. Exits with 77 and a line that begins with SKIPPED where these cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-skip() {
-    echo "SKIPPED, nothing was proved: $1" >&2
-    exit 77
-}
+source tests/common.sh
 
 packages="qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 have_tools() {

@@ -1,63 +1,50 @@
 //! `neighbors`, `analogy`, `completions` and `man`, through the real binary.
 
-use std::fs;
+mod common;
 
-use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+use common::Dir;
+
+/// A folder with vectors, `v.txt`.
+fn dir() -> Dir {
     let vectors = "6 3\nathens 1 1 0\ngreece 0 1 0\noslo 1 0 1\nnorway 0 0 1\nd'or -1 0.5 \
                    0\n\u{202e}evil\\ -1 0 0\n";
-    fs::write(folder.path().join("v.txt"), vectors).unwrap();
-    folder
-}
-
-fn w2v(folder: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command.current_dir(folder.path()).args(arguments);
-    command
+    Dir::with_files(&[("v.txt", vectors.as_bytes())])
 }
 
 #[test]
 fn neighbors_of_several_words() {
-    let folder = folder();
-    w2v(&folder, &["neighbors", "v.txt", "athens", "d'or", "-n", "2"]).assert().success().stderr("").stdout(
+    let dir = dir();
+    dir.w2v(&["neighbors", "v.txt", "athens", "d'or", "-n", "2"]).assert().success().stderr("").stdout(
         "athens\n  greece  0.7071\n  oslo    0.5000\nd'or\n  \\u{202e}evil\\\\  0.8944\n  greece          0.4472\n",
     );
-    w2v(
-        &folder,
-        &["neighbors", "v.txt", "oslo", "--top", "1", "--json"],
-    )
-    .assert()
-    .success()
-    .stdout("{\"word\":\"oslo\",\"neighbors\":[{\"word\":\"norway\",\"cosine\":0.70710677}]}\n");
+    dir.w2v(&["neighbors", "v.txt", "oslo", "--top", "1", "--json"])
+        .assert()
+        .success()
+        .stdout(
+            "{\"word\":\"oslo\",\"neighbors\":[{\"word\":\"norway\",\"cosine\":0.70710677}]}\n",
+        );
 }
 
 #[test]
 fn the_answer_to_an_analogy_is_not_among_its_words() {
-    let folder = folder();
+    let dir = dir();
     // (1, 1, 0) / 2^.5 - (0, 1, 0) + (0, 0, 1) = (.7071, -.2929, 1) is 1.2593 long; times (1, 0, 1)
     // / 2^.5 it is 1.2071.
-    w2v(
-        &folder,
-        &[
-            "analogy", "v.txt", "greece", "athens", "norway", "norway", "oslo", "greece", "-n1",
-        ],
-    )
+    dir.w2v(&[
+        "analogy", "v.txt", "greece", "athens", "norway", "norway", "oslo", "greece", "-n1",
+    ])
     .assert()
     .success()
     .stderr("")
     .stdout("athens - greece + norway\n  oslo  0.9586\noslo - norway + greece\n  athens  0.9586\n");
-    let output = w2v(
-        &folder,
-        &["analogy", "v.txt", "greece", "athens", "norway", "--json"],
-    )
-    .output()
-    .unwrap();
+    let output = dir
+        .w2v(&["analogy", "v.txt", "greece", "athens", "norway", "--json"])
+        .output()
+        .unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&answer["a"], &answer["b"], &answer["c"]),
@@ -68,44 +55,37 @@ fn the_answer_to_an_analogy_is_not_among_its_words() {
 }
 
 #[test]
-fn unknown_words_are_answered_with_what_is_spelt_alike() {
-    let folder = folder();
-    w2v(
-        &folder,
-        &["neighbors", "v.txt", "xyzzy", "athens", "Atehns"],
-    )
-    .assert()
-    .code(1)
-    .stdout(contains("athens\n"))
-    .stderr(contains("\"xyzzy\"").and(contains(
-        "\"Atehns\" is not among the 6 words of the vectors; spelt alike: athens\n",
-    )));
-    w2v(&folder, &["analogy", "v.txt", "athens", "grece", "oslo"])
+fn unknown_words_are_answered_with_similar_spellings() {
+    let dir = dir();
+    dir.w2v(&["neighbors", "v.txt", "xyzzy", "athens", "Atehns"])
+        .assert()
+        .code(1)
+        .stdout(contains("athens\n"))
+        .stderr(contains("\"xyzzy\"").and(contains(
+            "\"Atehns\" is not among the 6 words of the vectors; spelt alike: athens\n",
+        )));
+    dir.w2v(&["analogy", "v.txt", "athens", "grece", "oslo"])
         .assert()
         .code(1)
         .stderr(contains("spelt alike: greece"));
-    w2v(&folder, &["neighbors", "v.txt", "xevil"])
+    dir.w2v(&["neighbors", "v.txt", "xevil"])
         .assert()
         .code(1)
         .stderr(contains("\u{202e}").not());
 }
 
 #[test]
-fn a_zero_vector_has_no_neighbours_and_that_is_said() {
-    let folder = folder();
-    fs::write(
-        folder.path().join("zero.txt"),
-        "3 2\na 1 0\nnowhere 0 -0\nb 1 1\n",
-    )
-    .unwrap();
-    w2v(&folder, &["neighbors", "zero.txt", "nowhere", "a", "-n1"])
+fn zero_vector_has_no_neighbors() {
+    let dir = dir();
+    dir.file("zero.txt", "3 2\na 1 0\nnowhere 0 -0\nb 1 1\n");
+    dir.w2v(&["neighbors", "zero.txt", "nowhere", "a", "-n1"])
         .assert()
         .code(1)
         .stdout("a\n  b  0.7071\n")
         .stderr(contains(
             "the vector of \"nowhere\" is zero: it has no direction",
         ));
-    w2v(&folder, &["analogy", "zero.txt", "a", "b", "nowhere"])
+    dir.w2v(&["analogy", "zero.txt", "a", "b", "nowhere"])
         .assert()
         .code(1)
         .stdout("")
@@ -113,10 +93,10 @@ fn a_zero_vector_has_no_neighbours_and_that_is_said() {
 }
 
 #[test]
-fn vectors_come_from_standard_input_where_the_questions_do_not() {
-    let folder = folder();
-    let vectors = fs::read(folder.path().join("v.txt")).unwrap();
-    let ask = |args: &[&str]| w2v(&folder, args).write_stdin(&*vectors).assert();
+fn vectors_are_read_from_standard_input() {
+    let dir = dir();
+    let vectors = dir.bytes("v.txt");
+    let ask = |args: &[&str]| dir.w2v(args).write_stdin(&*vectors).assert();
     ask(&["neighbors", "-", "oslo", "-n1", "--from", "txt"])
         .success()
         .stdout("oslo\n  norway  0.7071\n")
@@ -134,11 +114,7 @@ fn vectors_come_from_standard_input_where_the_questions_do_not() {
             .code(2)
             .stderr(contains("both the vectors and the questions"));
     }
-    fs::write(
-        folder.path().join("pairs"),
-        "athens greece 3\nathens oslo 2\nathens norway 1\n",
-    )
-    .unwrap();
+    dir.file("pairs", "athens greece 3\nathens oslo 2\nathens norway 1\n");
     ask(&["eval", "-", "--from", "txt", "--pairs", "pairs"])
         .success()
         .stdout(contains("3/3"))
@@ -146,9 +122,9 @@ fn vectors_come_from_standard_input_where_the_questions_do_not() {
 }
 
 #[test]
-fn every_line_of_stdin_is_a_question() {
-    let folder = folder();
-    w2v(&folder, &["neighbors", "v.txt", "-n1"])
+fn questions_are_read_line_by_line_from_standard_input() {
+    let dir = dir();
+    dir.w2v(&["neighbors", "v.txt", "-n1"])
         .write_stdin("athens\r\n\n  oslo greece \nnorwy\nnor\u{1b}way\noslo")
         .assert()
         .code(1)
@@ -157,18 +133,19 @@ fn every_line_of_stdin_is_a_question() {
                                                                                                  of \
                                                                                                  the \
                                                                                                  questions")));
-    w2v(&folder, &["neighbors", "v.txt"])
+    dir.w2v(&["neighbors", "v.txt"])
         .write_stdin(&b"\xff\xfe\n"[..])
         .assert()
         .code(1)
         .stderr(contains("not among"));
-    w2v(&folder, &["neighbors", "v.txt"])
+    dir.w2v(&["neighbors", "v.txt"])
         .write_stdin("")
         .assert()
         .success()
         .stdout("")
         .stderr("");
-    let output = w2v(&folder, &["analogy", "v.txt", "--json"])
+    let output = dir
+        .w2v(&["analogy", "v.txt", "--json"])
         .write_stdin("greece athens norway\nathens oslo\nnorway oslo greece\n")
         .output()
         .unwrap();
@@ -194,13 +171,13 @@ fn every_line_of_stdin_is_a_question() {
 /// As PowerShell hands on what it read.
 #[test]
 fn questions_in_utf16_are_answered() {
-    let folder = folder();
+    let dir = dir();
     let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| {
         text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>()
     };
     for mark in ["", "\u{feff}"] {
         for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
-            w2v(&folder, &["neighbors", "v.txt", "-n1"])
+            dir.w2v(&["neighbors", "v.txt", "-n1"])
                 .write_stdin(utf16(&format!("{mark}athens\r\noslo\r\n"), bytes))
                 .assert()
                 .success()
@@ -212,7 +189,7 @@ fn questions_in_utf16_are_answered() {
         .chars()
         .flat_map(|c| u32::from(c).to_le_bytes())
         .collect();
-    w2v(&folder, &["neighbors", "v.txt"])
+    dir.w2v(&["neighbors", "v.txt"])
         .write_stdin(utf32)
         .assert()
         .code(1)
@@ -220,38 +197,39 @@ fn questions_in_utf16_are_answered() {
 }
 
 #[test]
-fn wrong_usage_is_2_and_wrong_files_are_1() {
-    let folder = folder();
-    w2v(&folder, &["analogy", "v.txt", "athens", "oslo"])
+fn wrong_usage_exits_with_2_and_wrong_files_with_1() {
+    let dir = dir();
+    dir.w2v(&["analogy", "v.txt", "athens", "oslo"])
         .assert()
         .code(2)
         .stderr(contains("three words"));
-    w2v(&folder, &["neighbors", "v.txt", "athens", "-n", "0"])
+    dir.w2v(&["neighbors", "v.txt", "athens", "-n", "0"])
         .assert()
         .code(2)
         .stderr(contains("--top"));
-    w2v(&folder, &["neighbors"])
+    dir.w2v(&["neighbors"])
         .assert()
         .code(2)
         .stderr(contains("VECTORS"));
     for command in ["neighbors", "analogy"] {
-        w2v(&folder, &[command, "none.bin", "a", "b", "c"])
+        dir.w2v(&[command, "none.bin", "a", "b", "c"])
             .assert()
             .code(1)
             .stderr(contains("cannot open none.bin"));
     }
-    fs::write(folder.path().join("nan.txt"), "1 1\na NaN\n").unwrap();
-    w2v(&folder, &["analogy", "nan.txt", "a", "a", "a"])
+    dir.file("nan.txt", "1 1\na NaN\n");
+    dir.w2v(&["analogy", "nan.txt", "a", "a", "a"])
         .assert()
         .code(1)
         .stderr(contains("nan.txt: line 2"));
 }
 
 #[test]
-fn completions_for_every_shell() {
-    let folder = folder();
+fn completions_are_written_for_every_shell() {
+    let dir = dir();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let script = w2v(&folder, &["completions", shell])
+        let script = dir
+            .w2v(&["completions", shell])
             .assert()
             .success()
             .stderr("");
@@ -261,16 +239,16 @@ fn completions_for_every_shell() {
                 .and(contains("hyperwords")),
         );
     }
-    w2v(&folder, &["completions", "csh"])
+    dir.w2v(&["completions", "csh"])
         .assert()
         .code(2)
         .stderr(contains("zsh"));
 }
 
 #[test]
-fn a_page_of_the_manual_for_the_program_and_each_command() {
-    let folder = folder();
-    w2v(&folder, &["man"])
+fn manual_has_a_page_for_each_command() {
+    let dir = dir();
+    dir.w2v(&["man"])
         .assert()
         .success()
         .stdout(contains(".TH w2v-gpu 1").and(contains("w2v\\-gpu\\-eval(1)")));
@@ -282,18 +260,15 @@ fn a_page_of_the_manual_for_the_program_and_each_command() {
         "analogy",
         "completions",
     ] {
-        let page = w2v(&folder, &["man", command])
-            .assert()
-            .success()
-            .stderr("");
+        let page = dir.w2v(&["man", command]).assert().success().stderr("");
         page.stdout(contains(format!(".TH w2v-gpu-{command} 1")).and(contains(".SH SYNOPSIS")));
-        w2v(&folder, &[command, "--help"]).assert().success();
+        dir.w2v(&[command, "--help"]).assert().success();
     }
-    w2v(&folder, &["man", "nothing"])
+    dir.w2v(&["man", "nothing"])
         .assert()
         .code(2)
         .stderr(contains("is none of train, devices"));
-    w2v(&folder, &["--help"])
+    dir.w2v(&["--help"])
         .assert()
         .success()
         .stdout(contains("  man ").not());

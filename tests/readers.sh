@@ -8,18 +8,9 @@
 # begins with SKIPPED where there is no python3, no venv module or no way to get the packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/common.sh
 
-binary=${1:-target/debug/w2v-gpu}
-if [ ! -x "$binary" ]; then
-    echo "error: there is no $binary; run cargo build, or name the binary" >&2
-    exit 1
-fi
-binary=$(realpath "$binary")
-
-skip() {
-    echo "SKIPPED, nothing was proved: $1" >&2
-    exit 77
-}
+binary=$(find_binary "$@")
 
 venv=target/readers
 command -v python3 >/dev/null || skip "python3 was not found"

@@ -1,25 +1,19 @@
 //! `report`, through the real binary. What the page does in a browser is tested by
 //! `tests/report.sh`.
 
-use std::fs;
-use std::path::Path;
+mod common;
 
-use assert_cmd::Command;
+use std::fs;
+
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn w2v(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command.current_dir(folder).args(args);
-    command
-}
+use common::Dir;
 
 /// A folder with the record of a run, `run.jsonl`, and its vectors, `v.txt`; the text holds what a
 /// page could trip over.
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn dir() -> Dir {
     let line = |i: usize| {
         format!(
             "the </script><script>alert(1)</script> &amp; \"'` {{data}} été 猫 w{} cat w{}\n",
@@ -27,31 +21,14 @@ fn folder() -> TempDir {
             i % 7
         )
     };
-    fs::write(
-        folder.path().join("text.txt"),
-        (0..600).map(line).collect::<String>(),
-    )
-    .unwrap();
-    w2v(
-        folder.path(),
-        &[
-            "train", "text.txt", "-o", "v.txt", "--engine", "cpu", "--dim", "8", "--epochs", "2",
-            "-q",
-        ],
-    )
-    .args([
-        "--sample",
-        "0",
-        "--batch",
-        "64",
-        "--log-every",
-        "0.001",
-        "--metrics",
-        "run.jsonl",
-    ])
-    .assert()
-    .success();
-    folder
+    let text: String = (0..600).map(line).collect();
+    let dir = Dir::with_files(&[("text.txt", text.as_bytes())]);
+    dir.train(&["text.txt", "-o", "v.txt", "--epochs", "2", "-q"])
+        .args(["--batch", "64", "--log-every", "0.001"])
+        .args(["--metrics", "run.jsonl"])
+        .assert()
+        .success();
+    dir
 }
 
 /// What the page's script is given.
@@ -62,21 +39,18 @@ fn data(page: &str) -> Value {
     serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
 }
 
-fn report(folder: &Path, args: &[&str]) -> String {
-    w2v(
-        folder,
-        &[&["report", "run.jsonl", "-o", "run.html"], args].concat(),
-    )
-    .assert()
-    .success()
-    .stdout("");
-    fs::read_to_string(folder.join("run.html")).unwrap()
+fn report(dir: &Dir, args: &[&str]) -> String {
+    dir.w2v(&[&["report", "run.jsonl", "-o", "run.html"], args].concat())
+        .assert()
+        .success()
+        .stdout("");
+    dir.read("run.html")
 }
 
 #[test]
 fn the_page_holds_the_run_and_its_words() {
-    let folder = folder();
-    let page = report(folder.path(), &[]);
+    let dir = dir();
+    let page = report(&dir, &[]);
     let data = data(&page);
     assert_eq!(data["start"]["config"]["dim"], 8);
     assert_eq!(data["epochs"].as_array().unwrap().len(), 2);
@@ -96,7 +70,7 @@ fn the_page_holds_the_run_and_its_words() {
         .iter()
         .map(|word| word.as_str().unwrap())
         .collect();
-    let vectors = fs::read_to_string(folder.path().join("v.txt")).unwrap();
+    let vectors = dir.read("v.txt");
     assert_eq!(
         words,
         vectors
@@ -109,7 +83,8 @@ fn the_page_holds_the_run_and_its_words() {
         assert_eq!(data["map"][layout].as_array().unwrap().len(), words.len());
     }
     // The neighbours are those of the command.
-    let output = w2v(folder.path(), &["neighbors", "v.txt", "cat", "--json"])
+    let output = dir
+        .w2v(&["neighbors", "v.txt", "cat", "--json"])
         .output()
         .unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -130,9 +105,9 @@ fn the_page_holds_the_run_and_its_words() {
 }
 
 #[test]
-fn nothing_in_the_data_is_markup_and_nothing_is_fetched() {
-    let folder = folder();
-    let page = report(folder.path(), &[]);
+fn data_is_escaped_and_the_page_fetches_nothing() {
+    let dir = dir();
+    let page = report(&dir, &[]);
     assert_eq!(
         (
             page.matches("<script").count(),
@@ -157,86 +132,84 @@ fn nothing_in_the_data_is_markup_and_nothing_is_fetched() {
 }
 
 #[test]
-fn the_same_run_gives_the_same_page() {
-    let folder = folder();
-    let page = report(folder.path(), &[]);
-    let again = w2v(folder.path(), &["report", "run.jsonl", "-o", "again.html"])
+fn same_run_gives_the_same_page() {
+    let dir = dir();
+    let page = report(&dir, &[]);
+    let again = dir
+        .w2v(&["report", "run.jsonl", "-o", "again.html"])
         .env("RAYON_NUM_THREADS", "3")
         .output();
     assert!(again.unwrap().status.success());
-    assert!(page == fs::read_to_string(folder.path().join("again.html")).unwrap());
+    assert!(page == dir.read("again.html"));
 }
 
 #[test]
-fn the_map_has_the_words_asked_for() {
-    let folder = folder();
+fn words_option_limits_the_map() {
+    let dir = dir();
     assert_eq!(
-        data(&report(folder.path(), &["--words", "5"]))["map"]["words"]
+        data(&report(&dir, &["--words", "5"]))["map"]["words"]
             .as_array()
             .unwrap()
             .len(),
         5
     );
-    fs::write(folder.path().join("other.vec"), "2 1\nx 1\ny -1\n").unwrap();
-    let other = data(&report(folder.path(), &["--vectors", "other.vec"]));
+    dir.file("other.vec", "2 1\nx 1\ny -1\n");
+    let other = data(&report(&dir, &["--vectors", "other.vec"]));
     assert_eq!(other["map"]["words"], serde_json::json!(["x", "y"]));
     assert_eq!(other["map"]["tsne"], Value::Null);
 }
 
 /// Its record names no file of vectors.
 #[test]
-fn a_run_that_wrote_to_standard_output_has_a_page() {
-    let folder = folder();
-    w2v(
-        folder.path(),
-        &[
-            "train", "text.txt", "-o", "-", "--to", "txt", "--engine", "cpu", "--dim", "8",
-            "--epochs", "1",
-        ],
-    )
+fn run_to_standard_output_has_a_page() {
+    let dir = dir();
+    dir.w2v(&[
+        "train", "text.txt", "-o", "-", "--to", "txt", "--engine", "cpu", "--dim", "8", "--epochs",
+        "1",
+    ])
     .args(["--sample", "0", "--metrics", "run.jsonl"])
     .assert()
     .success();
-    w2v(folder.path(), &["report", "run.jsonl", "-o", "run.html"])
+    dir.w2v(&["report", "run.jsonl", "-o", "run.html"])
         .assert()
         .success()
         .stderr(
             "the run wrote its vectors to standard output, so there is no map; --vectors FILE \
                  gives it one\n",
         );
-    let data = data(&fs::read_to_string(folder.path().join("run.html")).unwrap());
+    let data = data(&dir.read("run.html"));
     assert!(data["map"].is_null());
     assert_eq!(
         (&data["start"]["output"], &data["end"]["output"]),
         (&"-".into(), &"-".into())
     );
-    report(folder.path(), &["--vectors", "v.txt"]);
+    report(&dir, &["--vectors", "v.txt"]);
 }
 
 #[test]
-fn an_interrupted_run_has_a_page() {
-    let folder = folder();
-    let path = folder.path().join("run.jsonl");
+fn interrupted_run_has_a_page() {
+    let dir = dir();
+    let path = dir.path("run.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, &text[..text.rfind("\"end\"").unwrap()]).unwrap();
-    w2v(folder.path(), &["report", "run.jsonl", "-o", "run.html"])
+    dir.w2v(&["report", "run.jsonl", "-o", "run.html"])
         .assert()
         .success()
         .stderr(contains("did not finish").and(contains("--vectors")));
-    let page = fs::read_to_string(folder.path().join("run.html")).unwrap();
+    let page = dir.read("run.html");
     assert_eq!(
         (&data(&page)["map"], &data(&page)["end"]),
         (&Value::Null, &Value::Null)
     );
     // Vectors that were named are shown all the same.
-    assert!(data(&report(folder.path(), &["--vectors", "v.txt"]))["map"].is_object());
+    assert!(data(&report(&dir, &["--vectors", "v.txt"]))["map"].is_object());
 }
 
 #[test]
-fn what_cannot_be_reported_is_named() {
-    let folder = folder();
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    let run = fs::read_to_string(folder.path().join("run.jsonl")).unwrap();
+fn unusable_records_are_named() {
+    let dir = dir();
+    let write = |name: &str, text: &str| dir.file(name, text);
+    let run = dir.read("run.jsonl");
     write("precious.html", "precious");
     write("gone.jsonl", &run.replace("v.txt", "gone.txt"));
     write("broken.jsonl", &run.replacen("\"progress\"", "\"progr", 1));
@@ -308,18 +281,12 @@ fn what_cannot_be_reported_is_named() {
         (&["run.jsonl"], 2, "--output"),
     ];
     for (args, code, message) in attempts {
-        w2v(folder.path(), &[&["report"], args].concat())
+        dir.w2v(&[&["report"], args].concat())
             .assert()
             .code(code)
             .stdout("")
             .stderr(contains(message).and(contains("panicked").not()));
     }
-    assert_eq!(
-        fs::read(folder.path().join("precious.html")).unwrap(),
-        b"precious"
-    );
-    assert_eq!(
-        fs::read_to_string(folder.path().join("own.html")).unwrap(),
-        run
-    );
+    assert_eq!(dir.bytes("precious.html"), b"precious");
+    assert_eq!(dir.read("own.html"), run);
 }

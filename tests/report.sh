@@ -4,20 +4,12 @@
 # and a line that begins with SKIPPED where these cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-skip() {
-    echo "SKIPPED, nothing was proved: $1" >&2
-    exit 77
-}
+source tests/common.sh
 
 command -v npm >/dev/null || skip "npm was not found"
 find_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 if ! find_browser >/dev/null; then
-    as_root=()
-    if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
-    command -v apt-get >/dev/null || skip "there is no Chromium"
-    "${as_root[@]}" apt-get update || skip "Chromium could not be installed"
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y chromium || skip "Chromium could not be installed"
+    install_packages chromium || skip "Chromium could not be installed"
 fi
 
 out=$PWD/target/report

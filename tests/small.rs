@@ -1,30 +1,25 @@
 //! Small corpora: few words, few lines, and what is said where there is next to nothing to train
 //! on.
 
-use std::fs;
+mod common;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
-use tempfile::TempDir;
 use w2v_gpu::vectors::{Vectors, format};
 
-fn folder(text: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("text.txt"), text).unwrap();
-    folder
+use common::Dir;
+
+fn dir(text: &str) -> Dir {
+    Dir::with_files(&[("text.txt", text.as_bytes())])
 }
 
 /// `train text.txt -o v.vec` in the folder on the CPU, then `more`.
-fn train(folder: &TempDir, more: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("w2v-gpu").unwrap();
-    command
-        .current_dir(folder)
-        .args(["train", "text.txt", "-o", "v.vec", "--engine", "cpu"])
-        .args(more);
-    command
+fn train(dir: &Dir, more: &[&str]) -> Command {
+    let args = ["train", "text.txt", "-o", "v.vec", "--engine", "cpu"];
+    dir.w2v(&[&args, more].concat())
 }
 
 /// Nodes of a community, of which the graph has several, one after the other on a ring.
@@ -86,24 +81,24 @@ fn purity(vectors: &Vectors) -> f64 {
 /// subsampling of 1e-4 would throw away nine of ten steps, and batches of 256 windows leave too few
 /// steps to learn from.
 #[test]
-fn the_defaults_learn_from_few_words() {
+fn defaults_learn_from_a_small_vocabulary() {
     for communities in [2, 20] {
-        let folder = folder(&walks(communities));
+        let dir = dir(&walks(communities));
         train(
-            &folder,
+            &dir,
             &["--min-count", "0", "--epochs", "1", "--window", "10"],
         )
         .assert()
         .success();
-        let purity = purity(&format::read(&folder.path().join("v.vec")).unwrap());
+        let purity = purity(&format::read(&dir.path("v.vec")).unwrap());
         assert!(purity > 0.95, "{purity} of {communities} communities");
     }
 }
 
 #[test]
 fn forty_short_lines_are_trained_on() {
-    let folder = folder(&"copper wire carries current\ncopper coin carries value\n".repeat(20));
-    train(&folder, &[]).assert().success().stderr(
+    let dir = dir(&"copper wire carries current\ncopper coin carries value\n".repeat(20));
+    train(&dir, &[]).assert().success().stderr(
         contains("over 0 pairs")
             .not()
             .and(contains("warning").not()),
@@ -111,14 +106,14 @@ fn forty_short_lines_are_trained_on() {
 }
 
 #[test]
-fn a_subsampling_that_leaves_next_to_nothing_is_named() {
-    let folder = folder(&walks(2));
-    let assert = train(&folder, &["--sample", "1e-5", "--epochs", "1"])
+fn excessive_subsampling_is_warned_about() {
+    let dir = dir(&walks(2));
+    let assert = train(&dir, &["--sample", "1e-5", "--epochs", "1"])
         .assert()
         .success();
     assert.stderr(contains("warning: --sample 0.00001 keeps").and(contains("auto is 0.025")));
     // The warning is all that a quiet run says.
-    let quiet = train(&folder, &["--sample", "1e-5", "--epochs", "1", "-q"])
+    let quiet = train(&dir, &["--sample", "1e-5", "--epochs", "1", "-q"])
         .output()
         .unwrap();
     let said = String::from_utf8(quiet.stderr).unwrap();
@@ -130,10 +125,10 @@ fn a_subsampling_that_leaves_next_to_nothing_is_named() {
 }
 
 #[test]
-fn a_vocabulary_that_leaves_next_to_nothing_is_named() {
+fn vocabulary_that_leaves_little_text_is_warned_about() {
     let rare: String = (0..2000).map(|i| format!("word{i} ")).collect();
-    let folder = folder(&format!("{rare}\n{}", "the cat sat on the mat\n".repeat(6)));
-    train(&folder, &[])
+    let dir = dir(&format!("{rare}\n{}", "the cat sat on the mat\n".repeat(6)));
+    train(&dir, &[])
         .assert()
         .success()
         .stderr(contains("only 36 of the text's 2,036 words").and(contains("--min-count")));
@@ -141,19 +136,19 @@ fn a_vocabulary_that_leaves_next_to_nothing_is_named() {
 
 /// The true cause of there being no pair, and not an empty vocabulary.
 #[test]
-fn what_leaves_no_pair_is_named() {
+fn corpus_without_pairs_is_an_error() {
     let nothing = || contains("nothing to train on").and(contains("vocabulary is empty").not());
-    let toy = folder(&"copper wire\n".repeat(20));
+    let toy = dir(&"copper wire\n".repeat(20));
     train(&toy, &["--sample", "1e-12"])
         .assert()
         .code(1)
         .stderr(nothing().and(contains("--sample 0.000000000001")));
-    let single_words = folder(&"copper\nwire\n".repeat(20));
+    let single_words = dir(&"copper\nwire\n".repeat(20));
     train(&single_words, &[])
         .assert()
         .code(1)
         .stderr(nothing().and(contains("a line is a sentence")));
-    let one_word = folder(&"copper copper\n".repeat(20));
+    let one_word = dir(&"copper copper\n".repeat(20));
     train(&one_word, &[])
         .assert()
         .code(1)
@@ -163,25 +158,25 @@ fn what_leaves_no_pair_is_named() {
 /// Batches are stretches of whole runs: a size that cannot be is refused, and not replaced in
 /// silence.
 #[test]
-fn a_batch_has_a_run_at_least() {
-    let folder = folder(&walks(2));
-    train(&folder, &["--batch", "15"])
+fn batch_below_one_span_is_refused() {
+    let dir = dir(&walks(2));
+    train(&dir, &["--batch", "15"])
         .assert()
         .failure()
         .stderr(contains("--batch 15").and(contains("16 to 1048576")));
-    train(&folder, &["--batch", "16", "--epochs", "1"])
+    train(&dir, &["--batch", "16", "--epochs", "1"])
         .assert()
         .success();
-    train(&folder, &["--batch", "1048576", "--epochs", "1"])
+    train(&dir, &["--batch", "1048576", "--epochs", "1"])
         .assert()
         .success();
     train(
-        &folder,
+        &dir,
         &["--batch", "auto", "--sample", "auto", "--epochs", "1"],
     )
     .assert()
     .success();
-    train(&folder, &["--batch", "some"])
+    train(&dir, &["--batch", "some"])
         .assert()
         .code(2)
         .stderr(contains("nor is it auto"));

@@ -3,11 +3,7 @@
 # with 77 and a line that begins with SKIPPED where it cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-skip() {
-    echo "SKIPPED, nothing was proved: $1" >&2
-    exit 77
-}
+source tests/common.sh
 
 venv=target/tensorboard-venv
 if ! [ -x $venv/bin/tensorboard ]; then

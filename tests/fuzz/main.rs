@@ -4,6 +4,8 @@
 //! same on every run; a failure names the number that makes its input again. Where memory was
 //! refused and the process ended, the input is in the last folder for temporary files that it left.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod driver;
 mod readers;
 mod texts;

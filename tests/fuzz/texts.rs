@@ -1,12 +1,12 @@
 //! Text, plain and packed, and lists of files.
 
-use std::io::Write;
 use std::path::Path;
 
 use w2v_gpu::corpus::{Corpus, END, read_list};
 use w2v_gpu::text::{Normalization, TextReport};
 use w2v_gpu::vocab::{Rules, Vocab};
 
+use crate::common::pack::PACKS;
 use crate::driver::{Draw, fuzz, put};
 
 /// What the reader hands on at a time, in bytes.
@@ -150,7 +150,7 @@ fn may_be_utf16(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn words_of_any_bytes_are_those_of_the_plain_twin() {
+fn words_of_any_bytes_equal_the_plain_reader() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text");
     fuzz("text", text, |bytes, draw| {
@@ -233,26 +233,11 @@ fn words_of_utf16_are_those_of_its_characters() {
     });
 }
 
-fn packed() -> [(&'static str, Vec<u8>); 4] {
+fn packed() -> [(String, Vec<u8>); 4] {
     let text: String = (0..300)
         .map(|i| format!("the cat {} sat on the mat {}\n", i % 7, i * i))
         .collect();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(text.as_bytes()).unwrap();
-    let mut zstd = zstd::Encoder::new(Vec::new(), 1).unwrap();
-    zstd.write_all(text.as_bytes()).unwrap();
-    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    bzip2.write_all(text.as_bytes()).unwrap();
-    let mut xz =
-        lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
-    xz.write_all(text.as_bytes()).unwrap();
-    let (gzip, zstd) = (gzip.finish().unwrap(), zstd.finish().unwrap());
-    [
-        ("t.gz", gzip),
-        ("t.zst", zstd),
-        ("t.bz2", bzip2.finish().unwrap()),
-        ("t.xz", xz.finish().unwrap()),
-    ]
+    PACKS.map(|(extension, pack)| (format!("t.{extension}"), pack(text.as_bytes())))
 }
 
 #[test]
