@@ -2,7 +2,7 @@
 
 use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor};
 
-use super::tables::{most, room};
+use super::limits::{most, room};
 use crate::error::{Error, Result};
 
 /// An adapter that can be trained on.
