@@ -1,7 +1,9 @@
-// Second half of a step: each touched row moves by its sum, within the row limit, and the sum is cleared.
+// Second half of a step: each touched row moves by its sum, within the row limit, and the sum is
+// cleared.
 //
-// A workgroup takes a row. Span once for each table. Which rows and what sums, the fragment in front of it says:
-// sums_fixed.wgsl or sums_float.wgsl. Twin: engine/cpu/apply.rs.
+// A workgroup takes a row. The kernel runs once for each table. The fragment in front of it,
+// sums_fixed.wgsl or sums_float.wgsl, says which rows move and by which sums. Twin:
+// engine/cpu/apply.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 
@@ -22,7 +24,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             squares += sums[k] * sums[k];
         }
         let total = reduce(squares, lane);
-        // The length is that of the sum, not of the step, whose squares overflow for learning rates beyond reason.
+        // The length is that of the sum, not of the step, whose squares overflow for learning rates
+        // beyond reason.
         let length = sqrt(total.x + total.y + total.z + total.w);
         let limit = batch.header.clip;
         let factor = select(batch.header.lr, limit / length, batch.header.lr * length > limit);

@@ -1,4 +1,5 @@
-// A minibatch as it is uploaded, and the numbers that shape the kernels. First fragment of every kernel.
+// A minibatch as it is uploaded, and the numbers that shape the kernels. First fragment of every
+// kernel.
 
 // Where each array of the batch starts in `data`, and the numbers of the step.
 struct Header {
@@ -7,10 +8,10 @@ struct Header {
     spans: u32,
     span_windows: u32,
     span_center_offsets: u32,
-    // Slots of W.
+    // The centers of each span, as slots of W.
     span_centers: u32,
     center_offsets: u32,
-    // Places among the centers of the span, four in a word.
+    // The centers of each window, as indices into those of its span, four in a word.
     centers: u32,
     target_offsets: u32,
     targets: u32,
@@ -20,19 +21,22 @@ struct Header {
     // Rows of W' that the batch touches, by slot.
     target_rows: u32,
     target_slots: u32,
-    // Where this batch's loss goes.
+    // The place of this upload's loss among those of all uploads.
     loss_index: u32,
-    // For each slot, the bits of its number of products; the room that the sums of every row have; see fixed_point.wgsl.
+    // For each slot the bits of its number of products, and the bits of room that every row has:
+    // see fixed_point.wgsl.
     center_bits: u32,
     least_center_room: u32,
     target_bits: u32,
     least_target_room: u32,
-    // The step's part of the draws by which contributions are rounded.
+    // The part of the key that identifies the step, in the draws by which contributions are
+    // rounded.
     draw_key: u32,
     lr: f32,
-    // Longest step of a row.
+    // The longest way of a row.
     clip: f32,
-    // What draws are made from, where values are rounded.
+    // The part of the key that identifies the step, in the draws by which 16-bit floats are
+    // rounded.
     rounding_low: u32,
     rounding_high: u32,
 }
@@ -44,6 +48,7 @@ struct Batch {
 
 // Invocations of a workgroup.
 override LANES: u32 = 32u;
-// Groups of four elements in a row, and in the piece of it that a shard holds.
+// Groups of four elements in a row.
 override WIDTH: u32 = 32u;
+// Groups of four elements in the piece of a row that a shard holds.
 override SHARD_WIDTH: u32 = 32u;

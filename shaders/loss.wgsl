@@ -1,10 +1,10 @@
-// Ends a step, in one workgroup: adds up the losses of a batch's parts, in a fixed order, and hands the largest elements on
-// to the next step.
+// Ends a step, or one of its halves, in one workgroup. It adds up the losses of a batch's parts in
+// a fixed order, and hands the largest elements on to the next step.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read> losses: array<f32>;
 @group(0) @binding(2) var<storage, read_write> batch_losses: array<f32>;
-// Of W and of W', for this step; then for the next.
+// The largest elements of W and of W', as bits: two for this step, then two for the next.
 @group(0) @binding(3) var<storage, read_write> largest: array<u32>;
 
 @compute @workgroup_size(LANES)

@@ -1,7 +1,9 @@
-// Adds a product of two matrices to a third. Which ones, the fragment behind it says, and their shape.
+// Adds a product of two matrices to a third. The fragment behind it says which matrices, and their
+// shape.
 //
-// A workgroup takes a tile of 64 x 64 elements, an invocation 8 x 8 of them. It brings 8 terms of both matrices into its
-// memory at a time. Every element is summed by one invocation, term after term: the same result on every run.
+// A workgroup takes a tile of 64 x 64 elements, an invocation 8 x 8 of them. It brings 8 terms of
+// both matrices into its memory at a time. Every element is summed by one invocation, term after
+// term: the same result on every run.
 
 const TILE = 64u;
 const TERMS = 8u;

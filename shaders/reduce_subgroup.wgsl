@@ -1,5 +1,5 @@
-// Sums and maxima over a workgroup by subgroup operations: no barrier where the workgroup is one subgroup. Twin:
-// reduce_workgroup.wgsl.
+// Sums and maxima over a workgroup by subgroup operations: no barrier where the workgroup is one
+// subgroup. Twin: reduce_workgroup.wgsl.
 
 struct Lane {
     @builtin(local_invocation_index) index: u32,

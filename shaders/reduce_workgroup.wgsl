@@ -1,4 +1,5 @@
-// Sums and maxima over a workgroup through its memory: works everywhere. Twin: reduce_subgroup.wgsl.
+// Sums and maxima over a workgroup through its memory: works everywhere. Twin:
+// reduce_subgroup.wgsl.
 
 struct Lane {
     @builtin(local_invocation_index) index: u32,

@@ -1,4 +1,5 @@
-// Four elements as 16-bit floats, rounded stochastically. Twin: engine/half.rs, which says why and how.
+// Four elements as 16-bit floats, rounded stochastically. Twin: engine/half.rs, which says why and
+// how.
 
 // Magnitudes as bits: the largest 16-bit float, the smallest that is not subnormal, and infinity.
 const LARGEST = 0x477fe000u;
@@ -21,8 +22,8 @@ fn mix_draws(words: vec4u) -> vec4u {
     return v;
 }
 
-// By integers, since what 16 bits cannot hold is rounded as it likes by pack2x16float. A draw below the share of 2^32 leads
-// away from zero.
+// Rounds by integers, since pack2x16float may round a value that 16 bits cannot hold either way. A
+// draw below the share of 2^32 leads away from zero.
 fn half_of(value: f32, draw: u32) -> u32 {
     let sign = bitcast<u32>(value) >> 16u & 0x8000u;
     let bits = bitcast<u32>(value) & 0x7fffffffu;
@@ -30,7 +31,8 @@ fn half_of(value: f32, draw: u32) -> u32 {
         return sign | select(0x7c00u, 0x7e00u, bits > INFINITE);
     }
     let magnitude = min(bits, LARGEST);
-    // What is beyond ten bits of the fraction; the exponent counts from another start.
+    // The share is what lies beyond ten bits of the fraction. The exponent of a 16-bit float counts
+    // from another start.
     var half = (magnitude >> 13u) - (112u << 10u);
     var share = magnitude << 19u;
     if magnitude < NORMAL {

@@ -1,8 +1,10 @@
-// Turns the scores of a tile's centers into errors, summed over each center's pairs, and makes the loss.
+// Turns the scores of a tile's centers into errors, summed over each center's pairs, and makes the
+// loss.
 //
-// A workgroup takes a center. With n contexts and the largest score m, log sum of e^z = m + log sum of e^(z - m), where no
-// term exceeds 1; the loss is n times that, less the contexts' own scores; the error of word v is how often it is a
-// context, less n times its share. Twin: engine/cpu/softmax.rs.
+// A workgroup takes a center. With n contexts and the largest score m, log sum of e^z = m + log sum
+// of e^(z - m), where no term exceeds 1; the loss is n times that, less the contexts' own scores;
+// the error of word v is how often it is a context, less n times its share. Twin:
+// engine/cpu/softmax.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read_write> scores: array<f32>;

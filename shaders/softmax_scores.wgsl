@@ -1,5 +1,5 @@
-// Scores of a tile's centers with all words: their rows of W times W' transposed. Behind product.wgsl. Twin:
-// engine/cpu/softmax.rs.
+// Scores of a tile's centers with all words: their rows of W times W' transposed. Behind
+// product.wgsl. Twin: engine/cpu/softmax.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read_write> scores: array<f32>;

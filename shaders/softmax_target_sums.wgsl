@@ -1,5 +1,5 @@
-// Adds to the sums for all rows of W': errors transposed times a tile's rows of W. Behind product.wgsl. Twin:
-// engine/cpu/softmax.rs.
+// Adds to the sums for all rows of W': errors transposed times a tile's rows of W. Behind
+// product.wgsl. Twin: engine/cpu/softmax.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read> errors: array<f32>;
@@ -25,7 +25,8 @@ fn right(term: u32, column: u32) -> f32 {
     return input_element(batch.data[batch.header.center_rows + term], column);
 }
 
-// The tiles of a batch follow one another, and `apply` has cleared what the batch before left. Rows are of whole fours.
+// The tiles of a batch follow one another, and `apply` has cleared what the batch before left. Rows
+// are of whole fours.
 fn add_four(row: u32, column: u32, sum: vec4f) {
     set_sums(row, column / 4u, sums_at(row, column / 4u) + sum);
 }

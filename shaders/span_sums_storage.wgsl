@@ -1,5 +1,6 @@
-// Contributions of a span to its centers, in a buffer that has room for each workgroup: for rows that are too wide for the
-// memory of a workgroup. A lane has its own columns. Twin: span_sums_workgroup.wgsl.
+// Contributions of a span to its centers, in a buffer that has room for each workgroup: for rows
+// that are too wide for the memory of a workgroup. A lane has its own columns. Twin:
+// span_sums_workgroup.wgsl.
 
 @group(0) @binding(3) var<storage, read_write> span_sums: array<vec4f>;
 

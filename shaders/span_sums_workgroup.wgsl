@@ -1,5 +1,5 @@
-// Contributions of a span to its centers, in the memory of the workgroup that takes the span. A lane has its own columns, so
-// that no lane waits for another. Twin: span_sums_storage.wgsl.
+// Contributions of a span to its centers, in the memory of the workgroup that takes the span. A
+// lane has its own columns, so that no lane waits for another. Twin: span_sums_storage.wgsl.
 
 // Groups of four elements of all centers that a span may have.
 override SPAN_SUMS: u32 = 832u;

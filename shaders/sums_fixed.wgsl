@@ -1,7 +1,8 @@
-// What `apply` reads: fixed-point sums of the rows that the batch touches, by slot. Twin: sums_float.wgsl.
+// The sums that `apply` reads: in fixed point, of the rows that the batch touches, by slot. Twin:
+// sums_float.wgsl.
 
-// The largest elements of W and of W', as a float's bits: those that this step's scales follow from, and those that the
-// rows moved by it raise for the next one.
+// The largest elements of W and of W', as a float's bits. This step's scales follow from the first
+// two. The rows that it moves raise the others, which are for the next step.
 struct Largest {
     now: array<u32, 2>,
     next: array<atomic<u32>, 2>,
@@ -33,7 +34,8 @@ fn clear_sum(slot: u32, column: u32) {
     set_sums(slot, column, vec4i(0));
 }
 
-// Elements of a row that was moved. Few are larger than all before, so that hardly any lane waits for another.
+// Raises the largest element by those of a row that was moved. Few are larger than all before, so
+// that hardly any lane waits for another.
 fn note_elements(value: vec4f) {
     let magnitude = abs(value);
     let bits = bitcast<u32>(max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));

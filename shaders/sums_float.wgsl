@@ -1,5 +1,5 @@
-// What `apply` reads after a softmax: sums in floats, of the tile's centers by slot, and of every row of W'. Twin:
-// sums_fixed.wgsl.
+// The sums that `apply` reads after a softmax: in floats, of the tile's centers by slot, and of
+// every row of W'. Twin: sums_fixed.wgsl.
 
 // Rows of W'.
 override ROWS: u32 = 1u;

@@ -1,14 +1,18 @@
-// First half of a step: embedding lookup, dot products, sigmoid loss and the scatter of the gradient.
+// First half of a step: embedding lookup, dot products, sigmoid loss and the scatter of the
+// gradient.
 //
-// A workgroup takes a span, window after window, its lanes the columns of the rows. Every row of a window is read once: the
-// rows of up to eight targets and the sums of their contributions stay with the lanes while the centers pass, each with its
-// eight products, reduced together, their errors, and its own contribution. Contributions to a center are added up over the
-// span, then scattered, as those to a window's targets are, by integer atomics, so that the order of the workgroups does not
-// matter. Twin: engine/cpu/window.rs.
+// A workgroup takes a span, window after window; its lanes take the columns of the rows. Every row
+// of a window is read once. The rows of up to eight targets, and the sums of their contributions,
+// stay with the lanes while the centers pass. Each center has eight products, which are reduced
+// together; from them come eight errors, and its own contribution.
+//
+// Contributions to a center are added up over the span, then added to its sum; contributions to a
+// target are added up over the window. Sums are integers and added to by atomics, so that the order
+// of the workgroups does not matter. Twin: engine/cpu/window.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read_write> span_losses: array<f32>;
-// The largest elements of W and of W', as bits; what follows is for the next step.
+// The largest elements of W and of W', as bits: two for this step, then two for the next.
 @group(0) @binding(2) var<storage, read> largest: array<u32>;
 
 const TARGET_BLOCK = 8u;
@@ -18,8 +22,9 @@ struct Errors {
     loss: f32,
 }
 
-// With sign 1 for label 1, -1 for label 0 and 0 where there is no target, and a = sign * score, the error is
-// sign / (1 + e^a) and the loss log(1 + e^-a), both from t = e^-|a|, which never overflows.
+// With sign 1 for label 1, -1 for label 0 and 0 where there is no target, and a = sign * score, the
+// error is sign / (1 + e^a) and the loss log(1 + e^-a), both from t = e^-|a|, which never
+// overflows.
 fn errors_of(score: vec4f, sign: vec4f) -> Errors {
     let a = sign * score;
     let t = exp(-abs(a));
@@ -29,6 +34,7 @@ fn errors_of(score: vec4f, sign: vec4f) -> Errors {
     return Errors(error, loss.x + loss.y + loss.z + loss.w);
 }
 
+// A contribution as integers, in the units of a scale.
 fn fixed_point(contribution: vec4f, scale: f32, rounding: f32) -> vec4i {
     return vec4i(round(contribution * scale + rounding));
 }
@@ -47,7 +53,7 @@ struct Target {
     sign: f32,
 }
 
-// Where there is no target, a sign of 0 makes its errors and its loss 0.
+// The target at a place, or one whose sign of 0 makes its errors and its loss 0.
 fn target_at(at: u32, present: bool) -> Target {
     if !present {
         return Target(0u, 0u, 0.0);
@@ -144,7 +150,7 @@ fn train(window: u32, span_centers: u32, group: u32, lane: Lane) -> f32 {
                 sum7[k] += f.w * x[k];
             }
         }
-        // An absent target has a slot of some row, to which nothing is added.
+        // An absent target has the slot of some row, to which nothing is added.
         let scale0 = target_scale(t0.slot);
         let scale1 = target_scale(t1.slot);
         let scale2 = target_scale(t2.slot);

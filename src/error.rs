@@ -175,6 +175,12 @@ pub enum Error {
         /// What became of the thread, and what to do.
         why: String,
     },
+    /// Half of a step was asked of an engine that has no halves, or not in their order.
+    #[error("a step in halves: {why}")]
+    Halves {
+        /// What stands against it.
+        why: String,
+    },
     /// Whoever asked for the run asked it to stop before it had learned anything.
     #[error("stopped as asked after batch {step}")]
     Stopped {

@@ -82,6 +82,14 @@ impl Engine for Doomed<'_> {
         self.engine.step(batch, lr)
     }
 
+    fn accumulate(&mut self, batch: &Batch) -> Result<()> {
+        self.engine.accumulate(batch)
+    }
+
+    fn apply(&mut self, lr: f32) -> Result<()> {
+        self.engine.apply(lr)
+    }
+
     fn take_loss(&mut self) -> Result<f64> {
         self.engine.take_loss()
     }

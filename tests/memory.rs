@@ -7,6 +7,7 @@ use peak_alloc::PeakAlloc;
 use w2v_gpu::config::Config;
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::Engine;
+use w2v_gpu::engine::choice::Choice;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::plan::{Plan, Setup};
@@ -27,9 +28,7 @@ fn planned_memory_is_what_batches_and_the_engine_take() {
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &Config::default(), |_| ()).unwrap();
     let setup = Setup {
-        adapter: None,
-        threads: THREADS,
-        batcher_threads: 1,
+        choice: &Choice::Cpu { threads: THREADS },
         checkpoints: None,
         files: Vec::new(),
     };

@@ -8,7 +8,7 @@
 
 use super::Shape;
 use crate::batch::Batch;
-use crate::engine::Objective;
+use crate::engine::{LossFunction, Objective};
 
 /// Bytes of an index, a sum and a score.
 const WORD: u64 = 4;
@@ -34,15 +34,15 @@ impl Traffic {
             batch.target_rows.len() as u64,
         );
         let moved = |rows: u64| rows * 2 * (row + sums);
-        match objective {
-            Objective::Sigmoid => Self {
+        match objective.loss {
+            LossFunction::Sigmoid => Self {
                 window: (centers + targets) * (row + 2 * sums + WORD),
                 apply_input: moved(center_rows),
                 apply_output: moved(target_rows),
             },
             // Each product reads two matrices and writes the third; the scores are turned into
             // errors in their place.
-            Objective::Softmax => {
+            LossFunction::Softmax => {
                 let words = shape.output_rows as u64;
                 let (scores, centers) = (center_rows * words * WORD, center_rows);
                 let products = (centers + words) * row
@@ -100,7 +100,7 @@ mod tests {
             bytes: 4,
             output_rows: 9,
         };
-        let traffic = Traffic::of(&batch, Objective::Sigmoid, shape);
+        let traffic = Traffic::of(&batch, Objective::SIGMOID, shape);
         // A row or its sum has 40 bytes: a center of the span, or a target, takes three of them and
         // an index.
         assert_eq!(
@@ -118,7 +118,7 @@ mod tests {
             Some(3 * 160)
         );
         assert_eq!(traffic.of_stage("loss"), None);
-        let half = Traffic::of(&batch, Objective::Sigmoid, Shape { bytes: 2, ..shape });
+        let half = Traffic::of(&batch, Objective::SIGMOID, Shape { bytes: 2, ..shape });
         assert_eq!(half.window, 5 * 104);
     }
 }

@@ -266,11 +266,6 @@ impl Session {
     }
 }
 
-/// What is said of a checkpoint that could not be written.
-pub(super) fn not_saved(why: &str) -> String {
-    format!("no checkpoint this time: {why}; training goes on, and the checkpoints before it stay")
-}
-
 fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, LoadedCheckpoint), Error> {
     let mend = |why: &str| Error::setting("resume", path.display(), why);
     if !path.is_dir() {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::parse;
+use super::options;
 use crate::Error;
 use crate::config::{Config, Preset};
 use crate::text::utf8_text;
@@ -26,7 +26,7 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
         let ours = Config::default().settings();
         for (name, value) in Config::preset(preset).settings() {
             if ours.get(&name) != Some(&value) {
-                train = train.mut_arg(name, |arg| arg.default_value(parse::typed(&value)));
+                train = train.mut_arg(name, |arg| arg.default_value(options::typed(&value)));
             }
         }
     }
@@ -121,7 +121,7 @@ fn set(
                 .iter()
                 .all(|value| !value.is_array() && !value.is_object()) =>
         {
-            values.iter().map(parse::typed).collect()
+            values.iter().map(options::typed).collect()
         }
         Value::Array(_) | Value::Object(_) | Value::Null => {
             return Err(refuse(
@@ -129,7 +129,7 @@ fn set(
                 format!("{name} must be a number, a text, true, false or a list of these"),
             ));
         }
-        value => vec![parse::typed(value)],
+        value => vec![options::typed(value)],
     };
     if values.iter().any(|value| value.contains(char::is_control)) {
         return Err(refuse(

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use clap::CommandFactory;
 use serde_json::Value;
 
-use super::{Cli, parse};
+use super::Cli;
 use crate::config::Config;
 
 /// The names of all settings that some command has an option for.
@@ -65,9 +65,16 @@ pub(super) fn of(config: &Config) -> Vec<String> {
         .filter_map(|(name, value)| match value {
             Value::Null | Value::Bool(false) => None,
             Value::Bool(true) => Some(option(name)),
-            value => Some(format!("{} {}", option(name), parse::typed(value))),
+            value => Some(format!("{} {}", option(name), typed(value))),
         })
         .collect()
+}
+
+/// A value as one would type it.
+pub(super) fn typed(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

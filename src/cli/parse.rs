@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use crate::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
-use serde_json::Value;
 
 use super::{Cli, defaults, environment, foreign, train};
 
@@ -138,11 +137,4 @@ fn below_zero(value: &str) -> Option<String> {
     is_negative.then(|| {
         "no number below 0 has a meaning here; leave the option out for its default".to_owned()
     })
-}
-
-/// A value as one would type it.
-pub(super) fn typed(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }

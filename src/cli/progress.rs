@@ -11,7 +11,6 @@ use crate::text::TextReport;
 use crate::vocab::Selection;
 
 use super::bar::{Bar, bytes_per_second, time_left};
-use super::checkpoint;
 use super::terminal::{escaped, message};
 
 /// Between two plain lines.
@@ -77,7 +76,7 @@ impl Display {
 
     pub(super) fn show(&mut self, event: &Event) {
         match event {
-            Event::NotSaved { why } => self.warn(&checkpoint::not_saved(why)),
+            Event::NotSaved { why } => self.warn(&not_saved(why)),
             Event::Cached(Cached::NotWritten { why }) => {
                 self.warn(&format!("the corpus is not cached: {why}"))
             }
@@ -197,6 +196,11 @@ impl Display {
             ));
         }
     }
+}
+
+/// What is said of a checkpoint that could not be written.
+fn not_saved(why: &str) -> String {
+    format!("no checkpoint this time: {why}; training goes on, and the checkpoints before it stay")
 }
 
 /// The line about an epoch that is over.

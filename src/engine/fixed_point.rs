@@ -18,8 +18,8 @@
 //! the root of the number of contributions.
 //!
 //! Draws are functions of the step and of the window, or of the span for contributions to centers.
-//! All elements and all rows of a window share a draw: what adds up in a row comes from different
-//! windows, and that is where draws must be unrelated. Twin: `shaders/fixed_point.wgsl`.
+//! All elements and all rows of a window share a draw. Contributions that add up in a row come from
+//! different windows, and there draws must be unrelated. Twin: `shaders/fixed_point.wgsl`.
 //!
 //! [`Matrix::largest`]: crate::model::Matrix::largest
 
@@ -45,8 +45,9 @@ pub(super) const EXPONENTS: [u32; 2] = [64, 240];
 /// exponent of 1 is 127.
 pub(super) const BASE: u32 = 127 + SUM_BITS + 126;
 
-/// The draw for contributions to centers has as its index the number of the span, and this bit; that
-/// for contributions to targets the number of the window.
+/// The bit that keeps the draws for centers apart from those for targets. The draw for contributions
+/// to centers has the number of the span and this bit as its index; the draw for contributions to
+/// targets has the number of the window.
 pub const OF_CENTERS: u32 = 1 << 31;
 
 /// Adding it to a float below 2^22 rounds that to an integer, ties to even, which the low bits of
@@ -54,7 +55,7 @@ pub const OF_CENTERS: u32 = 1 << 31;
 pub(super) const ROUND: f32 = 1.5 * (1 << 23) as f32;
 
 /// The scales of the sums for one table's rows in one batch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scales {
     /// The exponent, as a float's bits have it, of the scale that leaves no room for several
     /// products.
@@ -76,6 +77,24 @@ impl Scales {
         }
     }
 
+    /// The scales of elements up to `largest` with so many bits of room for every row.
+    pub(super) fn with_room(largest: f32, least: u32) -> Self {
+        Self {
+            least,
+            ..Self::new(largest, 0)
+        }
+    }
+
+    /// The bits of room that every row has.
+    pub(super) fn least_room(self) -> u32 {
+        self.least
+    }
+
+    /// Whether the scales are those of elements up to `largest`.
+    pub(super) fn are_for(self, largest: f32) -> bool {
+        self.base == Self::new(largest, 0).base
+    }
+
     /// The power of two by which contributions to a row are multiplied, whose products `bits` bits
     /// can count.
     #[inline(always)]
@@ -84,21 +103,33 @@ impl Scales {
     }
 }
 
+/// The number format of a batch's sums: how contributions become integers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SumFormat {
+    /// The scales of the sums for rows of W.
+    pub(super) centers: Scales,
+    /// The scales of the sums for rows of W'.
+    pub(super) targets: Scales,
+    /// The part of the draws' key that identifies the step: [`key`].
+    pub(super) key: u32,
+}
+
 /// Bits of room that a sum needs for a single contribution to be no larger than
 /// [`CONTRIBUTION_BITS`] allow.
 pub fn least_room(contribution_bits: u8) -> u32 {
     u32::from(contribution_bits) + SUM_BITS - CONTRIBUTION_BITS
 }
 
-/// Half of what a step's draws are functions of. A step is known by the words seen before it, so
-/// that a run that was resumed draws as one that was not.
+/// The part of the draws' key that identifies the step; window or span is mixed in later. A step is
+/// known by the words seen before it, so that a resumed run draws as one without a break.
 pub fn key(words_before: u64) -> u32 {
     Key::new(0, 0, Stream::FixedPoint)
         .at(words_before)
         .next_u32()
 }
 
-/// The draw for a window's or a span's contributions: an odd multiple of 2^-24 between -1/2 and 1/2.
+/// The draw for the contributions of a window or span: an odd multiple of 2^-24 between -1/2 and
+/// 1/2.
 ///
 /// The index is hashed by two rounds of multiplication and shift (the constants of Wellons's
 /// `lowbias32`, 2018).
@@ -241,7 +272,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// What is no number, or infinite, makes no scale that is none.
+    /// Infinity and NaN make scales that are normal floats.
     #[test]
     fn scales_are_normal_floats() {
         for largest in [

@@ -9,15 +9,14 @@
 
 use half::f16;
 
-use crate::batch::Batch;
 use crate::sampling::{Key, Stream};
 
-/// A step's half of what its draws are functions of. A step is known by the words seen before it,
-/// so that a run that was resumed draws as one that was not.
-pub(super) fn key(seed: u64, batch: &Batch) -> [u32; 2] {
+/// The part of the draws' key that identifies the step; table, row and column are mixed in later. A
+/// step is known by the words seen before it, so that a resumed run draws as one without a break.
+pub(super) fn key(seed: u64, words_before: u64) -> [u32; 2] {
     use rand::Rng;
     let bits = Key::new(seed, 0, Stream::Rounding)
-        .at(batch.words_before)
+        .at(words_before)
         .next_u64();
     [bits as u32, (bits >> 32) as u32]
 }
@@ -38,7 +37,7 @@ pub(super) fn draws(key: [u32; 2], is_output: bool, row: u32, column: u32) -> [u
 }
 
 /// The 16-bit float below or above a value, towards zero or away from it, as the draw says. Values
-/// beyond the largest become the largest; what is no finite number stays that. There is no negative
+/// beyond the largest become the largest. Infinity and NaN stay as they are. There is no negative
 /// zero.
 pub(super) fn round(value: f64, draw: u32) -> f64 {
     if !value.is_finite() {
@@ -128,15 +127,7 @@ mod tests {
     /// in each direction.
     #[test]
     fn draws_are_uniform_and_neighbours_unrelated() {
-        let at = |step: u64| {
-            key(
-                7,
-                &Batch {
-                    words_before: step,
-                    ..Batch::default()
-                },
-            )
-        };
+        let at = |step: u64| key(7, step);
         let (zero, n) = (at(0), 64_000u32);
         type Walk<'a> = Box<dyn Fn(u32) -> [u32; 4] + 'a>;
         let walks: [Walk<'_>; 4] = [

@@ -34,43 +34,80 @@ pub mod fixed_point;
 pub mod gpu;
 mod half;
 pub mod memory;
+mod objective;
 pub mod reference;
+pub mod sums;
 
 use std::time::Duration;
 
+pub use self::objective::{LossFunction, Objective};
+use self::sums::{BatchSums, sums_are_floats};
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::model::Model;
 
-/// How the scores of a batch become its loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objective {
-    /// Each target by itself, by its label: negative sampling and hierarchical softmax.
-    Sigmoid,
-    /// Each target, whatever its label, as the one to be chosen among all rows of W'.
-    Softmax,
-}
-
-impl Objective {
-    /// The loss of a batch when all scores are zero, as those of a model without training are: for
-    /// each product of a center and a target log 2, or the log of the number of rows of W'.
-    pub fn blank_loss(self, batch: &Batch, output_rows: usize) -> f64 {
-        let choices = match self {
-            Self::Sigmoid => 2,
-            Self::Softmax => output_rows,
-        };
-        batch.products() as f64 * (choices as f64).ln()
-    }
-}
-
 /// Trains a model batch by batch.
+///
+/// A step has two halves: [`accumulate`](Self::accumulate) adds up the contributions of a batch,
+/// and [`apply`](Self::apply) moves the rows by the sums. Between them the sums can be
+/// [read](Self::sums) and [replaced](Self::set_sums). The halves give the same bits as
+/// [`step`](Self::step).
 pub trait Engine {
     /// Queues one batch as one step with learning rate `lr`. A rate of 0 changes nothing but the
     /// loss that [`take_loss`](Self::take_loss) gives.
     ///
+    /// Engines override it where the halves must keep something in between that a whole step does
+    /// not need, or where they have no halves.
+    ///
     /// # Errors
-    /// When the device fails; also for a batch queued earlier.
-    fn step(&mut self, batch: &Batch, lr: f32) -> Result<()>;
+    /// When the device fails, also for a batch queued earlier; [`Error::Halves`] between the halves
+    /// of another step.
+    ///
+    /// [`Error::Halves`]: crate::Error::Halves
+    fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
+        self.accumulate(batch)?;
+        self.apply(lr)
+    }
+
+    /// The first half of a step: queues a batch, adds up its contributions and its loss, and moves
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Halves`] when the engine has no halves, as with a full softmax, or still holds the
+    /// sums of another batch. Otherwise as [`step`](Self::step).
+    ///
+    /// [`Error::Halves`]: crate::Error::Halves
+    fn accumulate(&mut self, batch: &Batch) -> Result<()>;
+
+    /// The second half of a step: moves each row by `lr` times its sum, within the row limit.
+    ///
+    /// # Errors
+    /// [`Error::Halves`] when there are no sums. Otherwise as [`step`](Self::step).
+    ///
+    /// [`Error::Halves`]: crate::Error::Halves
+    fn apply(&mut self, lr: f32) -> Result<()>;
+
+    /// The sums between the halves of a step; waits until they are complete.
+    ///
+    /// # Errors
+    /// [`Error::Halves`] when there are none, or when the engine's sums are floats. Otherwise as
+    /// [`step`](Self::step).
+    ///
+    /// [`Error::Halves`]: crate::Error::Halves
+    fn sums(&mut self) -> Result<BatchSums> {
+        Err(sums_are_floats())
+    }
+
+    /// Replaces the sums between the halves of a step, also by those of other rows.
+    ///
+    /// # Errors
+    /// [`Error::Halves`] when there are no sums to replace, when the engine's sums are floats, or
+    /// when rows or scales are not those of the model. Otherwise as [`step`](Self::step).
+    ///
+    /// [`Error::Halves`]: crate::Error::Halves
+    fn set_sums(&mut self, _sums: &BatchSums) -> Result<()> {
+        Err(sums_are_floats())
+    }
 
     /// The loss summed over all pairs since the last call; waits until every queued batch is done.
     ///
@@ -94,18 +131,18 @@ pub trait Engine {
         Ok(Vec::new())
     }
 
-    /// What the engine runs on, in one line that begins with its kind, such as `cpu`.
+    /// The processor or adapter that the engine runs on, in one line that begins with its kind, such as `cpu`.
     fn describe(&self) -> String;
 }
 
 /// Time that a stage of an engine's steps took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageTime {
-    /// The name of the kernel, or what the host does.
+    /// The name of the kernel, or of the host's part of a step.
     pub name: String,
     /// Whether the engine's own device was at work, rather than the host on its behalf.
     pub on_device: bool,
-    /// Over all steps.
+    /// The time over all steps.
     pub time: Duration,
 }
 
@@ -113,9 +150,11 @@ pub struct StageTime {
 pub(crate) mod tests {
     use proptest::prelude::*;
 
+    use super::fixed_point::Scales;
     use super::reference::ReferenceEngine;
     use super::*;
     use crate::batch::tests::batch_of;
+    use crate::error::Error;
     use crate::model::Matrix;
 
     /// Rows of the tables that engines are compared on: few, so that rows repeat within windows and
@@ -232,6 +271,73 @@ pub(crate) mod tests {
         );
     }
 
+    /// A step in halves gives the bits of a whole one, on another engine's sums too; and whole steps
+    /// go on after it as if there had been no halves.
+    pub(crate) fn halves_give_the_bits_of_a_step(start: impl Fn(&Model) -> Box<dyn Engine>) {
+        let batches = [
+            batch_of(
+                ROWS,
+                &[((0..26).collect(), vec![1, 33]), (vec![5], vec![7])],
+            ),
+            batch_of(ROWS, &[((9..30).collect(), (0..20).collect())]),
+        ];
+        let model = random_model(50, 14);
+        let mut engines = [start(&model), start(&model), start(&model)];
+        let [whole, halves, other] = &mut engines;
+        for (batch, lr) in [(&batches[0], 0.5), (&batches[1], 0.0), (&batches[1], 0.5)] {
+            whole.step(batch, lr).unwrap();
+            halves.accumulate(batch).unwrap();
+            let sums = halves.sums().unwrap();
+            assert!(sums.input.values.iter().any(|&value| value != 0));
+            // The other engine holds sums of other rows before.
+            other.accumulate(&batches[0]).unwrap();
+            other.set_sums(&sums).unwrap();
+            assert!(other.sums().unwrap() == sums);
+            for engine in [&mut *halves, other] {
+                engine.apply(lr).unwrap();
+                assert!(engine.model().unwrap() == whole.model().unwrap());
+            }
+        }
+        let [whole, halves, _] = &mut engines;
+        for engine in [&mut *whole, halves] {
+            engine.step(&batches[0], 0.5).unwrap();
+        }
+        assert!(whole.model().unwrap() == halves.model().unwrap());
+        let loss = whole.take_loss().unwrap().to_bits();
+        assert_eq!(loss, halves.take_loss().unwrap().to_bits());
+    }
+
+    /// Halves that come in the wrong order, and sums that fit no model, are errors, and change
+    /// nothing.
+    pub(crate) fn halves_keep_their_order(engine: &mut dyn Engine) {
+        let is_refused = |result: Result<()>| matches!(result, Err(Error::Halves { .. }));
+        let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4])]);
+        let before = engine.model().unwrap();
+        assert!(is_refused(engine.apply(0.5)) && is_refused(engine.sums().map(|_| ())));
+        engine.accumulate(&batch).unwrap();
+        assert!(is_refused(engine.accumulate(&batch)) && is_refused(engine.step(&batch, 0.5)));
+        let sums = engine.sums().unwrap();
+        let mut wrong = sums.clone();
+        wrong.output.rows.rows[1] = ROWS as u32;
+        assert!(is_refused(engine.set_sums(&wrong)));
+        let mut wrong = sums.clone();
+        wrong.input.rows.scales = Scales::new(1e9, 1);
+        assert!(is_refused(engine.set_sums(&wrong)));
+        engine.set_sums(&sums).unwrap();
+        assert!(engine.model().unwrap() == before);
+        engine.apply(0.5).unwrap();
+        assert!(engine.model().unwrap() != before && is_refused(engine.apply(0.5)));
+    }
+
+    /// A full softmax says that it has no halves, and takes steps as before.
+    pub(crate) fn a_softmax_has_no_halves(engine: &mut dyn Engine) {
+        let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4])]);
+        let error = engine.accumulate(&batch).unwrap_err().to_string();
+        assert!(error.contains("floats"), "{error}");
+        assert!(engine.apply(0.5).is_err() && engine.sums().is_err());
+        engine.step(&batch, 0.5).unwrap();
+    }
+
     /// Rows that are touched ten thousand times move as they should, though no contribution to them
     /// is as large as the rounding of a sum that has room for ten thousand contributions of any
     /// trained size.
@@ -249,13 +355,13 @@ pub(crate) mod tests {
             input: shrunk(&model.input),
             output: shrunk(&model.output),
         };
-        // Row 0 of W' is a target of every window, row 0 of W a center of every run.
+        // Row 0 of W' is a target of every window, row 0 of W a center of every span.
         let windows: Vec<_> = (0..10_000u32)
             .map(|w| (vec![0, 1 + w % 39], vec![0, 1 + w * 7 % 39]))
             .collect();
         let batch = batch_of(ROWS, &windows);
         let mut engine = start(&model);
-        let mut reference = ReferenceEngine::new(&model, Objective::Sigmoid, 0.25);
+        let mut reference = ReferenceEngine::new(&model, Objective::SIGMOID, 0.25);
         // So small a rate that the row limit is not met.
         engine.step(&batch, 0.01).unwrap();
         reference.step(&batch, 0.01).unwrap();
@@ -317,6 +423,22 @@ pub(crate) mod tests {
         assert!(end.output.values() != three_steps(&mut *start(&forgetful)).output.values());
     }
 
+    /// The reference: f64 sums, which cannot be read as integers.
+    #[test]
+    fn the_halves_of_the_reference_are_its_step() {
+        let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])]);
+        for objective in [Objective::SIGMOID, Objective::SOFTMAX] {
+            let mut whole = ReferenceEngine::new(&random_model(7, 2), objective, 0.25);
+            let mut halves = whole.clone();
+            whole.step(&batch, 0.5).unwrap();
+            halves.accumulate(&batch).unwrap();
+            assert!(halves.sums().is_err() && halves.step(&batch, 0.5).is_err());
+            halves.apply(0.5).unwrap();
+            assert!(halves.apply(0.5).is_err());
+            assert_eq!((whole.input, whole.output), (halves.input, halves.output));
+        }
+    }
+
     #[test]
     fn the_loss_of_a_blank_model() {
         let blank = Model {
@@ -324,7 +446,7 @@ pub(crate) mod tests {
             output: Matrix::zeros(ROWS, 4),
         };
         let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])]);
-        for objective in [Objective::Sigmoid, Objective::Softmax] {
+        for objective in [Objective::SIGMOID, Objective::SOFTMAX] {
             let loss = ReferenceEngine::new(&blank, objective, 0.25)
                 .gradient(&batch)
                 .loss;

@@ -1,7 +1,8 @@
-//! The reference engine: f64, obvious loops, exact sums. Slow; the twin that both other engines are
-//! tested against.
+//! The reference engine: f64, obvious loops, exact sums. It is slow, and the twin that both other
+//! engines are tested against.
 
-use super::{Engine, Objective, half};
+use super::sums::{no_sums, sums_wait};
+use super::{Engine, LossFunction, Objective, half};
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::model::{Matrix, Model};
@@ -18,7 +19,10 @@ pub struct ReferenceEngine {
     clip: f64,
     /// The seed by which elements are rounded to 16 bits, if they are.
     rounding: Option<u64>,
+    /// The loss of all batches since it was last taken.
     loss: f64,
+    /// The gradient of a batch whose rows have not moved yet, with the words seen before the batch.
+    held: Option<(Gradient, u64)>,
 }
 
 /// The gradient of a batch, with the sign that lowers the loss.
@@ -50,11 +54,12 @@ impl ReferenceEngine {
             clip: f64::from(clip),
             rounding: None,
             loss: 0.0,
+            held: None,
         }
     }
 
-    /// Rounds every element that moves to a 16-bit float, by draws from `seed`. Those of the start
-    /// should be such floats.
+    /// Rounds every element that moves to a 16-bit float, by draws from `seed`. The elements of the
+    /// start should be such floats.
     pub fn storing_halves(self, seed: u64) -> Self {
         Self {
             rounding: Some(seed),
@@ -73,11 +78,11 @@ impl ReferenceEngine {
             for center in centers.into_iter().map(|row| row as usize) {
                 for target in batch.targets_of(window) {
                     let row = batch.target_rows[target.slot()] as usize;
-                    match self.objective {
-                        Objective::Sigmoid => {
+                    match self.objective.loss {
+                        LossFunction::Sigmoid => {
                             self.sigmoid_pair(center, row, target.label(), &mut gradient)
                         }
-                        Objective::Softmax => self.softmax_pair(center, row, &mut gradient),
+                        LossFunction::Softmax => self.softmax_pair(center, row, &mut gradient),
                     }
                 }
             }
@@ -126,27 +131,26 @@ impl ReferenceEngine {
 }
 
 impl Engine for ReferenceEngine {
-    fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
+    /// Makes the gradient, for either loss function: sums in f64 need no scales.
+    fn accumulate(&mut self, batch: &Batch) -> Result<()> {
+        if self.held.is_some() {
+            return Err(sums_wait());
+        }
         let gradient = self.gradient(batch);
         self.loss += gradient.loss;
-        apply(
-            &mut self.input,
-            &gradient.input,
-            self.dim,
-            f64::from(lr),
-            self.clip,
-        );
-        apply(
-            &mut self.output,
-            &gradient.output,
-            self.dim,
-            f64::from(lr),
-            self.clip,
-        );
+        self.held = Some((gradient, batch.words_before));
+        Ok(())
+    }
+
+    fn apply(&mut self, lr: f32) -> Result<()> {
+        let (gradient, words_before) = self.held.take().ok_or_else(no_sums)?;
+        let (dim, lr, clip) = (self.dim, f64::from(lr), self.clip);
+        apply(&mut self.input, &gradient.input, dim, lr, clip);
+        apply(&mut self.output, &gradient.output, dim, lr, clip);
         if let Some(seed) = self.rounding {
-            let key = half::key(seed, batch);
-            round(&mut self.input, self.dim, key, false);
-            round(&mut self.output, self.dim, key, true);
+            let key = half::key(seed, words_before);
+            round(&mut self.input, dim, key, false);
+            round(&mut self.output, dim, key, true);
         }
         Ok(())
     }
@@ -206,7 +210,7 @@ fn apply(table: &mut [f64], sums: &[f64], dim: usize, lr: f64, clip: f64) {
     }
 }
 
-/// Rounds a table to 16-bit floats. What has not moved is one, and stays.
+/// Rounds a table to 16-bit floats. An element that has not moved is such a float, and stays.
 fn round(table: &mut [f64], dim: usize, key: [u32; 2], is_output: bool) {
     for (row, values) in table.chunks_exact_mut(dim).enumerate() {
         for (column, four) in values.chunks_mut(4).enumerate() {
@@ -239,7 +243,7 @@ mod tests {
             input: Matrix::from_values(2, vec![1.0, 2.0, 0.0, 0.0, 0.0, 0.0]),
             output: Matrix::from_values(2, vec![0.0, 0.0, 0.5, 0.0, 0.0, -1.0]),
         };
-        let mut engine = ReferenceEngine::new(&model, Objective::Sigmoid, 1e9);
+        let mut engine = ReferenceEngine::new(&model, Objective::SIGMOID, 1e9);
         let batch = batch_of(3, &[(vec![0], vec![1, 2])]);
         engine.step(&batch, 0.125).unwrap();
         // Scores 0.5 and -2; errors 1 - s(0.5) = 0.377540669 and -s(-2) = -0.119202922.
@@ -263,7 +267,7 @@ mod tests {
         let model = Model::new(4, 8, 1);
         let mut model = model;
         model.output = Model::new(4, 8, 2).input;
-        let before = ReferenceEngine::new(&model, Objective::Sigmoid, 0.0078125);
+        let before = ReferenceEngine::new(&model, Objective::SIGMOID, 0.0078125);
         let mut engine = before.clone();
         engine
             .step(&batch_of(4, &[(vec![0, 1], vec![2, 3])]), 1e6)
@@ -300,7 +304,7 @@ mod tests {
                 (vec![], vec![2]),
             ],
         );
-        for objective in [Objective::Sigmoid, Objective::Softmax] {
+        for objective in [Objective::SIGMOID, Objective::SOFTMAX] {
             let engine = ReferenceEngine::new(&model, objective, 1.0);
             let gradient = engine.gradient(&batch);
             let h = 1e-5;
@@ -332,7 +336,7 @@ mod tests {
             input: Matrix::from_values(2, vec![1.0, 2.0, 0.0, 0.0, 0.0, 0.0]),
             output: Matrix::from_values(2, vec![0.0, 0.0, 0.5, 0.0, 0.0, -1.0]),
         };
-        let gradient = ReferenceEngine::new(&model, Objective::Softmax, 1.0)
+        let gradient = ReferenceEngine::new(&model, Objective::SOFTMAX, 1.0)
             .gradient(&batch_of(3, &[(vec![0], vec![1])]));
         // Scores 0, 0.5 and -2: e^0 + e^0.5 + e^-2 = 2.784056553936741, its log 1.023909; shares
         // .359188, .592201, .048611.

@@ -177,8 +177,8 @@ impl Dataset {
     /// How an engine computes the loss.
     pub fn objective(&self) -> Objective {
         match self.config.objective.loss {
-            Loss::Ns | Loss::Hs => Objective::Sigmoid,
-            Loss::Softmax => Objective::Softmax,
+            Loss::Ns | Loss::Hs => Objective::SIGMOID,
+            Loss::Softmax => Objective::SOFTMAX,
         }
     }
 

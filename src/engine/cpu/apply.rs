@@ -3,17 +3,19 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::{Address, Floats, PaddedMatrix, SharedRows, Sums};
-use super::sums::{SlotSums, shared_out};
+use super::lanes::{Address, Floats, Integers, PaddedMatrix, SharedRows};
+use super::sums::{SlotSums, add_total, shared_out};
 use crate::engine::fixed_point::Scales;
 
 /// How many rows ahead rows are brought into the cache.
 const AHEAD: usize = 4;
 
-/// The numbers of a step.
+/// How far rows move.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) struct StepRate {
+    /// The factor of every sum.
     pub(super) lr: f32,
+    /// The longest way of a row.
     pub(super) clip: f32,
 }
 
@@ -63,7 +65,7 @@ pub(super) fn rows(
     table: &mut PaddedMatrix,
     rows: &[u32],
     sums: &[Floats],
-    step: Step,
+    rate: StepRate,
 ) {
     let (width, slots) = (table.width(), part_slots(rows));
     cut(table, rows, slots)
@@ -74,7 +76,7 @@ pub(super) fn rows(
                 part,
                 sums,
                 width,
-                step,
+                rate,
             })
         });
 }
@@ -90,7 +92,7 @@ pub(super) struct MoveShare<'a> {
     pub(super) bits: &'a [u8],
     pub(super) thread: usize,
     pub(super) width: usize,
-    pub(super) step: Step,
+    pub(super) rate: StepRate,
 }
 
 impl WithSimd for MoveShare<'_> {
@@ -105,9 +107,9 @@ impl WithSimd for MoveShare<'_> {
             bits,
             thread,
             width,
-            step,
+            rate,
         } = self;
-        let mut total = vec![Sums::ZERO; width];
+        let mut total = vec![Integers::ZERO; width];
         let mut floats = vec![Floats::ZERO; width];
         let mut magnitudes = Floats::ZERO;
         let slots = shared_out(sums, thread);
@@ -123,13 +125,7 @@ impl WithSimd for MoveShare<'_> {
                     own.prefetch(line);
                 }
             }
-            total.fill(Sums::ZERO);
-            for own in sums.iter().filter_map(|sums| sums.of(slot, width)) {
-                total
-                    .iter_mut()
-                    .zip(own)
-                    .for_each(|(total, sum)| total.add(sum));
-            }
+            add_total(sums, slot, &mut total);
             // A scale is a power of two: dividing by it is exact.
             let unit = 1.0 / scales.scale(bits[slot]);
             for (float, total) in floats.iter_mut().zip(&total) {
@@ -141,7 +137,7 @@ impl WithSimd for MoveShare<'_> {
             )]
             // SAFETY: each slot is shared out to one thread.
             let row = unsafe { table.row_mut(slot) };
-            move_row(row, &floats, step);
+            move_row(row, &floats, rate);
             magnitudes = row.iter().fold(magnitudes, |magnitudes, piece| {
                 magnitudes.max(piece.magnitudes())
             });
@@ -154,7 +150,7 @@ struct MoveRows<'a> {
     part: Part<'a>,
     sums: &'a [Floats],
     width: usize,
-    step: Step,
+    rate: StepRate,
 }
 
 impl WithSimd for MoveRows<'_> {
@@ -166,17 +162,17 @@ impl WithSimd for MoveRows<'_> {
             mut part,
             sums,
             width,
-            step,
+            rate,
         } = self;
         for (slot, sum) in sums.chunks_exact(width).enumerate() {
-            move_row(part.row(slot, width), sum, step);
+            move_row(part.row(slot, width), sum, rate);
         }
     }
 }
 
 /// Moves a row by `lr` times its sum, but no further than `clip`.
 #[inline(always)]
-fn move_row(row: &mut [Floats], sum: &[Floats], step: Step) {
+fn move_row(row: &mut [Floats], sum: &[Floats], rate: StepRate) {
     let mut squares = Floats::ZERO;
     for &sum in sum {
         squares = squares.add_product(sum, sum);
@@ -184,10 +180,10 @@ fn move_row(row: &mut [Floats], sum: &[Floats], step: Step) {
     // The length is that of the sum, not of the step, whose squares overflow for learning rates
     // beyond reason.
     let length = squares.sum().sqrt();
-    let factor = if step.lr * length > step.clip {
-        step.clip / length
+    let factor = if rate.lr * length > rate.clip {
+        rate.clip / length
     } else {
-        step.lr
+        rate.lr
     };
     for (piece, &sum) in row.iter_mut().zip(sum) {
         *piece = piece.add_scaled(factor, sum);

@@ -20,10 +20,10 @@ pub(super) const LANES: usize = 16;
 #[repr(C, align(64))]
 pub(super) struct Floats(pub(super) [f32; LANES]);
 
-/// A cache line of fixed-point sums.
+/// A cache line of integers: fixed-point sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C, align(64))]
-pub(super) struct Sums(pub(super) [i32; LANES]);
+pub(super) struct Integers(pub(super) [i32; LANES]);
 
 impl Floats {
     pub(super) const ZERO: Self = Self([0.0; LANES]);
@@ -86,7 +86,7 @@ impl Floats {
     }
 }
 
-impl Sums {
+impl Integers {
     pub(super) const ZERO: Self = Self([0; LANES]);
 
     /// Adds `other`. Wraps only for values that are no numbers, which the loss reports.
@@ -159,7 +159,7 @@ impl Largest {
     }
 
     pub(super) fn raise(&self, magnitudes: Floats) {
-        // What is no number is never the larger one: the loss reports it.
+        // A NaN is never the larger one: the loss reports it.
         let largest = magnitudes.0.into_iter().fold(0.0, f32::max);
         self.0.fetch_max(largest.to_bits(), Ordering::Relaxed);
     }
@@ -329,7 +329,7 @@ macro_rules! hint {
 pub(super) struct Address(usize);
 
 impl Address {
-    /// Of an element.
+    /// Where an element lies.
     #[inline(always)]
     pub(super) fn of<T>(elements: &[T], index: usize) -> Self {
         Self(elements.as_ptr().wrapping_add(index).addr())
@@ -341,7 +341,7 @@ impl Address {
         hint!(self.line(line), x86_64: "prefetcht0 [{line}]", aarch64: "prfm pldl1keep, [{line}]");
     }
 
-    /// The same, to be written: no other core has it any more.
+    /// Asks for the line to be written to: no other core has it any more.
     #[inline(always)]
     pub(super) fn prefetch_to_write(self, line: usize) {
         hint!(self.line(line), x86_64: "prefetchw [{line}]", aarch64: "prfm pstl1keep, [{line}]");

@@ -2,10 +2,10 @@
 
 use super::lanes::{Floats, LANES};
 use super::softmax::SCORES;
-use crate::engine::Objective;
+use crate::engine::LossFunction;
 use crate::engine::memory::{Allocation, Sizes};
 
-/// The engine's memory for a run on `threads` threads, the model that it starts from not included.
+/// The engine's memory on `threads` threads, without the model that it starts from.
 pub fn buffers(sizes: &Sizes, threads: usize) -> Vec<Allocation> {
     let Sizes {
         input_rows,
@@ -20,8 +20,8 @@ pub fn buffers(sizes: &Sizes, threads: usize) -> Vec<Allocation> {
         Allocation::new("W", input_rows * row),
         Allocation::new("W'", output_rows * row),
     ];
-    match sizes.objective {
-        Objective::Sigmoid => {
+    match sizes.objective.loss {
+        LossFunction::Sigmoid => {
             // Fixed-point sums are as large as floats, and each row of them has a bit.
             let of_thread = |rows: u64| rows * row + rows.div_ceil(64) * 8;
             let of_thread = of_thread(batch.center_rows) + of_thread(batch.target_rows);
@@ -30,7 +30,7 @@ pub fn buffers(sizes: &Sizes, threads: usize) -> Vec<Allocation> {
                 threads as u64 * of_thread,
             ));
         }
-        Objective::Softmax => {
+        LossFunction::Softmax => {
             let score_row = pieces(*output_rows) * size_of::<Floats>() as u64;
             let tile = (4 * SCORES as u64 / score_row.max(1))
                 .max(1)

@@ -1,38 +1,36 @@
 //! The CPU engine: threads and SIMD, the same result for any number of threads and on any
 //! processor.
 //!
-//! Threads first share out the spans of windows, each adding to fixed-point sums of its own
-//! (`window`, `sums`); then they share out the touched rows, add the sums of all threads and move
-//! the rows (`apply`). The full softmax is products of matrices instead (`softmax`).
+//! Threads (`cores`) first share out the spans of windows, each adding to fixed-point sums of its
+//! own (`window`, `sums`); then they share out the touched rows, add the sums of all threads and
+//! move the rows (`apply`). The two halves meet in `sigmoid`. The full softmax is products of
+//! matrices instead (`softmax`).
 
 mod apply;
+mod cores;
 mod lanes;
 mod memory;
+mod sigmoid;
 mod softmax;
 mod sums;
 mod window;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use memory::buffers;
 use pulp::Arch;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use self::apply::{MoveShare, Step};
+use self::apply::StepRate;
+use self::cores::Cores;
 use self::lanes::PaddedMatrix;
-use self::window::{Format, Scratch, Train};
-use super::fixed_point::{self, Scales};
-use super::{Engine, Objective, StageTime};
-use crate::batch::{Batch, POOL_SPANS};
-use crate::error::{Error, Result};
+use self::sigmoid::{HeldRows, SigmoidWork, Touched};
+use self::softmax::SoftmaxWork;
+use super::sums::{BatchSums, no_sums, sums_are_floats, sums_wait};
+use super::{Engine, LossFunction, Objective, StageTime};
+use crate::batch::Batch;
+use crate::error::Result;
 use crate::model::Model;
 use crate::quantity::plural;
-
-/// Chunks of spans for each thread, about, which they take one after the other; no chunk is larger
-/// than the spans of a pool of negatives, whose rows then stay with a core.
-const CHUNKS: usize = 8;
 
 /// Threads that make batches beside an engine of `threads` threads, which has the cores: a batch
 /// takes about a quarter of the time to make that it takes to train.
@@ -40,21 +38,16 @@ pub fn batcher_threads(threads: usize) -> usize {
     threads.div_ceil(4)
 }
 
-/// How often a thread that waits for others lets those run that are ready, before it goes to sleep.
-const WAITS: usize = 1000;
-
 /// Trains on the processor's cores.
 #[derive(Debug)]
 pub struct CpuEngine {
-    arch: Arch,
-    threads: usize,
-    /// All threads for a softmax; else all but the one that calls, and one that has nothing to do
-    /// where there is no other.
-    pool: ThreadPool,
+    cores: Cores,
+    /// The longest way that a step moves a row.
     clip: f32,
     input: PaddedMatrix,
     output: PaddedMatrix,
     work: Work,
+    /// The loss of all batches since it was last taken.
     loss: f64,
     times: Times,
 }
@@ -66,189 +59,114 @@ struct Times {
     apply: Duration,
 }
 
-/// How a step is made, and what it works in.
+/// The loss function's way to make a step, and its working memory.
 #[derive(Debug)]
 enum Work {
-    /// For each thread its own.
-    Sigmoid(Vec<Mutex<Scratch>>),
-    Softmax(Box<softmax::Scratch>),
+    Sigmoid(SigmoidWork),
+    Softmax(Box<SoftmaxWork>),
 }
 
 impl CpuEngine {
     /// Starts from a model; each step moves a row by at most `clip`.
     ///
     /// # Errors
-    /// [`Error::Thread`] when the threads cannot be started.
+    /// [`Error::Thread`](crate::Error::Thread) when the threads cannot be started.
     pub fn new(model: &Model, objective: Objective, clip: f32, threads: usize) -> Result<Self> {
-        let others = match objective {
-            Objective::Sigmoid => threads.saturating_sub(1).max(1),
-            Objective::Softmax => threads,
-        };
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(others)
-            .thread_name(|index| format!("cpu-engine-{index}"))
-            .build()
-            .map_err(Error::no_threads("training"))?;
         Ok(Self {
-            arch: Arch::new(),
-            threads,
+            cores: Cores::start(objective, threads)?,
             clip,
             input: PaddedMatrix::new(&model.input),
             output: PaddedMatrix::new(&model.output),
-            work: match objective {
-                Objective::Sigmoid => {
-                    Work::Sigmoid((0..threads).map(|_| Mutex::default()).collect())
-                }
-                Objective::Softmax => Work::Softmax(Box::default()),
+            work: match objective.loss {
+                LossFunction::Sigmoid => Work::Sigmoid(SigmoidWork::new(threads)),
+                LossFunction::Softmax => Work::Softmax(Box::default()),
             },
-            pool,
             loss: 0.0,
             times: Times::default(),
         })
     }
 }
 
-/// Spans `work` once on each of `threads` threads, with its number: the current thread is the first,
-/// those of the pool are the others, always by the same numbers, so that their caches have what
-/// they worked on before.
-fn on_all(pool: &ThreadPool, threads: usize, work: impl Fn(usize) + Sync) {
-    let done = AtomicUsize::new(1);
-    pool.in_place_scope(|scope| {
-        if threads > 1 {
-            scope.spawn_broadcast(|_, thread| {
-                work(1 + thread.index());
-                done.fetch_add(1, Ordering::Release);
-            });
-        }
-        work(0);
-        // All end at nearly the same time: to go to sleep takes longer than to wait.
-        for _ in 0..WAITS {
-            if done.load(Ordering::Acquire) == threads {
-                break;
-            }
-            std::thread::yield_now();
-        }
-    });
-}
-
-/// Trains on a batch with all threads of a pool, and returns its loss.
-fn sigmoid_step(
-    arch: Arch,
-    pool: &ThreadPool,
-    batch: &Batch,
-    [input, output]: [&mut PaddedMatrix; 2],
-    threads: &mut [Mutex<Scratch>],
-    step: Step,
-    times: &mut Times,
-) -> f64 {
-    let started = Instant::now();
-    let width = input.width();
-    let format = Format {
-        centers: Scales::new(output.largest(), batch.center_contribution_bits),
-        targets: Scales::new(input.largest(), batch.target_contribution_bits),
-        key: fixed_point::key(batch.words_before),
-    };
-    let next = AtomicUsize::new(0);
-    let chunk = (batch.spans() / (CHUNKS * threads.len())).clamp(1, POOL_SPANS);
-    for scratch in &mut *threads {
-        scratch
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .start(batch, width);
-    }
-    on_all(pool, threads.len(), |thread| {
-        let mut scratch = threads[thread]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let first = next.fetch_add(chunk, Ordering::Relaxed);
-            if first >= batch.spans() {
-                break;
-            }
-            let spans = first..batch.spans().min(first + chunk);
-            arch.dispatch(Train {
-                batch,
-                spans,
-                input,
-                output,
-                format,
-                scratch: &mut scratch,
-            });
-        }
-    });
-    times.window += started.elapsed();
-    let started = Instant::now();
-    let scratch: Vec<&Scratch> = threads
-        .iter_mut()
-        .map(|scratch| &*scratch.get_mut().unwrap_or_else(PoisonError::into_inner))
-        .collect();
-    let (centers, targets): (Vec<_>, Vec<_>) = scratch
-        .iter()
-        .map(|scratch| (&scratch.centers, &scratch.targets))
-        .unzip();
-    let (input, output) = (
-        input.shared(&batch.center_rows),
-        output.shared(&batch.target_rows),
-    );
-    on_all(pool, scratch.len(), |thread| {
-        let own = |table, sums, scales, bits| MoveShare {
-            table,
-            sums,
-            scales,
-            bits,
-            thread,
-            width,
-            step,
-        };
-        arch.dispatch(own(
-            &input,
-            &centers[..],
-            format.centers,
-            &batch.center_bits[..],
-        ));
-        arch.dispatch(own(
-            &output,
-            &targets[..],
-            format.targets,
-            &batch.target_bits[..],
-        ));
-    });
-    times.apply += started.elapsed();
-    // Summed in the order of the spans: floats, unlike the sums above, are not associative.
-    let mut losses = vec![0.0; batch.spans()];
-    scratch
-        .iter()
-        .flat_map(|scratch| &scratch.losses)
-        .for_each(|&(span, loss)| losses[span] = loss);
-    losses.iter().sum()
-}
-
 impl Engine for CpuEngine {
+    /// Both halves at once, since the batch is at hand for the second too: halves apart keep copies
+    /// of its lists of rows.
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
-        let Self {
-            arch,
-            pool,
-            clip,
-            input,
-            output,
-            work,
-            times,
-            ..
-        } = self;
-        let step = Step { lr, clip: *clip };
-        self.loss += match work {
-            Work::Sigmoid(work) => {
-                sigmoid_step(*arch, pool, batch, [input, output], work, step, times)
-            }
-            Work::Softmax(scratch) => {
-                let started = Instant::now();
-                let loss =
-                    pool.install(|| softmax::train(*arch, batch, input, output, scratch, step));
-                times.window += started.elapsed();
-                loss
-            }
+        let (cores, times) = (&self.cores, &mut self.times);
+        let (input, output) = (&mut self.input, &mut self.output);
+        let rate = StepRate {
+            lr,
+            clip: self.clip,
         };
+        let started = Instant::now();
+        match &mut self.work {
+            Work::Sigmoid(work) => {
+                if work.held.is_some() {
+                    return Err(sums_wait());
+                }
+                let format = work.add_up(cores, batch, [input, output]);
+                times.window += started.elapsed();
+                let started = Instant::now();
+                let touched = Touched::of_batch(batch, format);
+                work.move_rows(cores, [input, output], touched, rate);
+                times.apply += started.elapsed();
+                self.loss += work.loss(batch.spans());
+            }
+            Work::Softmax(work) => {
+                let train = || softmax::train(cores.arch, batch, [input, output], work, rate);
+                self.loss += cores.pool.install(train);
+                times.window += started.elapsed();
+            }
+        }
         Ok(())
+    }
+
+    fn accumulate(&mut self, batch: &Batch) -> Result<()> {
+        let Work::Sigmoid(work) = &mut self.work else {
+            return Err(sums_are_floats());
+        };
+        if work.held.is_some() {
+            return Err(sums_wait());
+        }
+        let started = Instant::now();
+        let format = work.add_up(&self.cores, batch, [&self.input, &self.output]);
+        work.held = Some(HeldRows::of_batch(batch, format));
+        self.times.window += started.elapsed();
+        self.loss += work.loss(batch.spans());
+        Ok(())
+    }
+
+    fn apply(&mut self, lr: f32) -> Result<()> {
+        let Work::Sigmoid(work) = &mut self.work else {
+            return Err(sums_are_floats());
+        };
+        let held = work.held.take().ok_or_else(no_sums)?;
+        let started = Instant::now();
+        let rate = StepRate {
+            lr,
+            clip: self.clip,
+        };
+        let tables = [&mut self.input, &mut self.output];
+        work.move_rows(&self.cores, tables, held.touched(), rate);
+        self.times.apply += started.elapsed();
+        Ok(())
+    }
+
+    fn sums(&mut self) -> Result<BatchSums> {
+        let Work::Sigmoid(work) = &mut self.work else {
+            return Err(sums_are_floats());
+        };
+        let sums = work.sums(self.input.dim(), self.input.width());
+        sums.ok_or_else(no_sums)
+    }
+
+    fn set_sums(&mut self, sums: &BatchSums) -> Result<()> {
+        let Work::Sigmoid(work) = &mut self.work else {
+            return Err(sums_are_floats());
+        };
+        if work.held.is_none() {
+            return Err(no_sums());
+        }
+        work.set_sums(sums, [&self.input, &self.output])
     }
 
     fn take_loss(&mut self) -> Result<f64> {
@@ -276,7 +194,7 @@ impl Engine for CpuEngine {
     }
 
     fn describe(&self) -> String {
-        let simd = match self.arch {
+        let simd = match self.cores.arch {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Arch::V4(_) => "AVX-512",
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -285,7 +203,10 @@ impl Engine for CpuEngine {
             Arch::Neon(_) => "NEON",
             _ => "no SIMD",
         };
-        format!("cpu ({}, {simd})", plural(self.threads as u64, "thread"))
+        format!(
+            "cpu ({}, {simd})",
+            plural(self.cores.threads as u64, "thread")
+        )
     }
 }
 
@@ -297,11 +218,12 @@ mod tests {
     use crate::batch::tests::batch_of;
     use crate::engine::tests::{
         ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
-        agree_after_steps, model_of_huge_scores, random_model,
+        a_softmax_has_no_halves, agree_after_steps, halves_give_the_bits_of_a_step,
+        halves_keep_their_order, model_of_huge_scores, random_model,
         small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
     };
 
-    const OBJECTIVES: [Objective; 2] = [Objective::Sigmoid, Objective::Softmax];
+    const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
 
     fn engine(model: &Model, objective: Objective, threads: usize) -> CpuEngine {
         CpuEngine::new(model, objective, 0.25, threads).unwrap()
@@ -325,8 +247,8 @@ mod tests {
             threads in 1usize..4,
         ) {
             let model = random_model(dim, 1);
-            agree_after_steps(&mut engine(&model, Objective::Sigmoid, threads), Objective::Sigmoid, &windows, 0.25);
-            let (objective, windows) = (Objective::Softmax, with_few_targets(&windows));
+            agree_after_steps(&mut engine(&model, Objective::SIGMOID, threads), Objective::SIGMOID, &windows, 0.25);
+            let (objective, windows) = (Objective::SOFTMAX, with_few_targets(&windows));
             agree_after_steps(&mut engine(&model, objective, threads), objective, &windows, 0.25);
         }
 
@@ -335,9 +257,9 @@ mod tests {
             let model = random_model(100, 2);
             let batch = batch_of(ROWS, &windows);
             for objective in OBJECTIVES {
-                let span = |threads| three_steps(engine(&model, objective, threads), &batch);
-                let one = span(1);
-                prop_assert!(one == span(2) && one == span(5));
+                let result_on = |threads| three_steps(engine(&model, objective, threads), &batch);
+                let one = result_on(1);
+                prop_assert!(one == result_on(2) && one == result_on(5));
             }
         }
     }
@@ -357,19 +279,15 @@ mod tests {
             .collect();
         let batch = batch_of(ROWS, &windows);
         for objective in OBJECTIVES {
-            let span = |arch| {
-                three_steps(
-                    CpuEngine {
-                        arch,
-                        ..engine(&model, objective, 2)
-                    },
-                    &batch,
-                )
+            let result_with = |arch| {
+                let mut engine = engine(&model, objective, 2);
+                engine.cores.arch = arch;
+                three_steps(engine, &batch)
             };
-            let best = span(Arch::new());
-            assert!(best == span(Arch::Scalar));
+            let best = result_with(Arch::new());
+            assert!(best == result_with(Arch::Scalar));
             if let Some(v3) = pulp::x86::V3::try_new() {
-                assert!(best == span(Arch::V3(v3)));
+                assert!(best == result_with(Arch::V3(v3)));
             }
         }
     }
@@ -382,11 +300,11 @@ mod tests {
             ((5..22).collect(), vec![7]),
         ];
         for most_scores in [1, 150] {
-            let mut engine = engine(&random_model(20, 7), Objective::Softmax, 2);
-            let mut scratch = softmax::Scratch::default();
-            scratch.most_scores = most_scores;
-            engine.work = Work::Softmax(Box::new(scratch));
-            agree_after_steps(&mut engine, Objective::Softmax, &windows, 0.25);
+            let mut engine = engine(&random_model(20, 7), Objective::SOFTMAX, 2);
+            let mut work = SoftmaxWork::default();
+            work.most_scores = most_scores;
+            engine.work = Work::Softmax(Box::new(work));
+            agree_after_steps(&mut engine, Objective::SOFTMAX, &windows, 0.25);
         }
     }
 
@@ -397,8 +315,8 @@ mod tests {
             ((5..22).collect(), vec![7]),
         ];
         agree_after_steps(
-            &mut engine(&model_of_huge_scores(20), Objective::Softmax, 2),
-            Objective::Softmax,
+            &mut engine(&model_of_huge_scores(20), Objective::SOFTMAX, 2),
+            Objective::SOFTMAX,
             &windows,
             0.25,
         );
@@ -437,16 +355,32 @@ mod tests {
     }
 
     #[test]
+    fn halves_are_a_step() {
+        for threads in [1, 3] {
+            let model = random_model(20, 15);
+            halves_keep_their_order(&mut engine(&model, Objective::SIGMOID, threads));
+            halves_give_the_bits_of_a_step(|model| {
+                Box::new(engine(model, Objective::SIGMOID, threads))
+            });
+        }
+    }
+
+    #[test]
+    fn the_softmax_has_no_halves() {
+        a_softmax_has_no_halves(&mut engine(&random_model(20, 15), Objective::SOFTMAX, 2));
+    }
+
+    #[test]
     fn nothing_is_lost_to_a_frequent_row() {
         small_contributions_to_frequent_rows_count(|model| {
-            Box::new(engine(model, Objective::Sigmoid, 2))
+            Box::new(engine(model, Objective::SIGMOID, 2))
         });
     }
 
     #[test]
     fn a_model_goes_on_as_its_engine() {
         a_model_goes_on_as_the_engine_it_comes_from(|model| {
-            Box::new(engine(model, Objective::Sigmoid, 2))
+            Box::new(engine(model, Objective::SIGMOID, 2))
         });
     }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::apply::{self, Step};
+use super::apply::{self, StepRate};
 use super::lanes::{Floats, LANES, PaddedMatrix};
 use super::window::exp_of_negative;
 use crate::batch::{Batch, ByCenter};
@@ -33,23 +33,24 @@ const BLOCK_TERMS: usize = 256;
 /// Pieces of a row after which a sum of exponentials is carried on in f64.
 const EXACT_PIECES: usize = 64;
 
-/// What a step works in, kept from batch to batch.
+/// The working memory of a step, kept from batch to batch.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub(super) struct SoftmaxWork {
     /// Scores held at a time, unless a single center has more.
     pub(super) most_scores: usize,
     /// W' transposed: `dim` rows of all words.
     transposed: Vec<Floats>,
     /// Scores of a tile, then its errors: a row of all words for each center.
     scores: Vec<Floats>,
-    /// The tile's rows of W, and their sums.
+    /// The tile's rows of W.
     centers: Vec<Floats>,
+    /// The sums for the tile's rows of W.
     center_sums: Vec<Floats>,
     /// The sums for W'.
     output_sums: Vec<Floats>,
 }
 
-impl Default for Scratch {
+impl Default for SoftmaxWork {
     fn default() -> Self {
         Self {
             most_scores: SCORES,
@@ -66,32 +67,31 @@ impl Default for Scratch {
 pub(super) fn train(
     arch: Arch,
     batch: &Batch,
-    input: &mut PaddedMatrix,
-    output: &mut PaddedMatrix,
-    scratch: &mut Scratch,
-    step: Step,
+    [input, output]: [&mut PaddedMatrix; 2],
+    work: &mut SoftmaxWork,
+    rate: StepRate,
 ) -> f64 {
     let (width, words) = (input.width(), output.rows());
     let score_width = words.div_ceil(LANES);
     let by_center = batch.by_center();
-    transpose(output, score_width, &mut scratch.transposed);
-    zeros(&mut scratch.output_sums, words * width);
+    transpose(output, score_width, &mut work.transposed);
+    zeros(&mut work.output_sums, words * width);
     let mut loss = 0.0;
-    let tile = (scratch.most_scores / (score_width * LANES)).max(1);
+    let tile = (work.most_scores / (score_width * LANES)).max(1);
     for (first, rows) in (0..).step_by(tile).zip(batch.center_rows.chunks(tile)) {
-        scratch.centers.clear();
+        work.centers.clear();
         rows.iter()
-            .for_each(|&row| scratch.centers.extend_from_slice(input.row(row as usize)));
-        zeros(&mut scratch.scores, rows.len() * score_width);
-        zeros(&mut scratch.center_sums, rows.len() * width);
-        let Scratch {
+            .for_each(|&row| work.centers.extend_from_slice(input.row(row as usize)));
+        zeros(&mut work.scores, rows.len() * score_width);
+        zeros(&mut work.center_sums, rows.len() * width);
+        let SoftmaxWork {
             transposed,
             scores,
             centers,
             center_sums,
             output_sums,
             ..
-        } = scratch;
+        } = work;
 
         let by_rows = Left {
             values: bytemuck::cast_slice(&centers[..]),
@@ -113,10 +113,10 @@ pub(super) fn train(
         };
         product(arch, by_columns, rows.len(), centers, width, output_sums);
         // No other tile has these rows.
-        apply::rows(arch, input, rows, center_sums, step);
+        apply::rows(arch, input, rows, center_sums, rate);
     }
     let all: Vec<u32> = (0..words as u32).collect();
-    apply::rows(arch, output, &all, &scratch.output_sums, step);
+    apply::rows(arch, output, &all, &work.output_sums, rate);
     loss
 }
 
@@ -201,7 +201,7 @@ impl WithSimd for Product<'_> {
             let terms = first_term..terms.min(first_term + BLOCK_TERMS);
             for piece in (0..width).step_by(BLOCK_PIECES) {
                 for row in (0..rows).step_by(BLOCK_ROWS) {
-                    let block = Block {
+                    let block = ProductBlock {
                         left,
                         right,
                         width,
@@ -217,7 +217,7 @@ impl WithSimd for Product<'_> {
                         (rest, _) => {
                             for row in row..row + rest {
                                 for piece in piece..width.min(piece + BLOCK_PIECES) {
-                                    Block {
+                                    ProductBlock {
                                         row,
                                         piece,
                                         ..block
@@ -235,7 +235,7 @@ impl WithSimd for Product<'_> {
 
 /// Some rows and pieces of a product.
 #[derive(Clone, Copy)]
-struct Block<'a> {
+struct ProductBlock<'a> {
     left: Left<'a>,
     right: &'a [Floats],
     width: usize,
@@ -243,7 +243,7 @@ struct Block<'a> {
     piece: usize,
 }
 
-impl Block<'_> {
+impl ProductBlock<'_> {
     #[expect(
         clippy::needless_range_loop,
         reason = "loops of constant length over arrays stay in registers"

@@ -3,7 +3,7 @@
 //! A thread then moves rows that it has touched itself: most are touched by one thread alone, whose
 //! cache has all that it takes.
 
-use super::lanes::Sums;
+use super::lanes::Integers;
 
 /// Slots in a word of marks.
 const WORD: usize = u64::BITS as usize;
@@ -11,8 +11,8 @@ const WORD: usize = u64::BITS as usize;
 /// The sums of one thread for the rows of one table.
 #[derive(Debug, Default)]
 pub(super) struct SlotSums {
-    /// Slot after slot. What slots have that were not touched means nothing.
-    pub(super) sums: Vec<Sums>,
+    /// Slot after slot. The sums of a slot that was not touched mean nothing.
+    pub(super) sums: Vec<Integers>,
     /// A bit for each slot.
     touched: Vec<u64>,
 }
@@ -23,7 +23,7 @@ impl SlotSums {
         self.touched.clear();
         self.touched.resize(slots.div_ceil(WORD), 0);
         if self.sums.len() < slots * width {
-            self.sums.resize(slots * width, Sums::ZERO);
+            self.sums.resize(slots * width, Integers::ZERO);
         }
     }
 
@@ -37,11 +37,31 @@ impl SlotSums {
         before.wrapping_neg()
     }
 
+    /// Replaces the sum of a slot, of rows of `width` pieces, and marks the slot as touched.
+    pub(super) fn set(&mut self, slot: usize, width: usize, values: &[i32]) {
+        self.touch(slot);
+        let sums = &mut self.sums[slot * width..][..width];
+        sums.fill(Integers::ZERO);
+        bytemuck::cast_slice_mut(sums)[..values.len()].copy_from_slice(values);
+    }
+
     /// The sums of a slot, if it was touched.
     #[inline(always)]
-    pub(super) fn of(&self, slot: usize, width: usize) -> Option<&[Sums]> {
+    pub(super) fn of(&self, slot: usize, width: usize) -> Option<&[Integers]> {
         let touched = self.touched[slot / WORD] >> (slot % WORD) & 1 == 1;
         touched.then(|| &self.sums[slot * width..][..width])
+    }
+}
+
+/// The total of all threads' sums of a slot, in `total`.
+#[inline(always)]
+pub(super) fn add_total(sums: &[&SlotSums], slot: usize, total: &mut [Integers]) {
+    let width = total.len();
+    total.fill(Integers::ZERO);
+    for own in sums.iter().filter_map(|sums| sums.of(slot, width)) {
+        for (total, sum) in total.iter_mut().zip(own) {
+            total.add(sum);
+        }
     }
 }
 

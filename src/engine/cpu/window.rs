@@ -10,13 +10,13 @@ use pulp::{Simd, WithSimd};
 use super::lanes::{Address, Floats, LANES, PaddedMatrix, per_piece, sum_of_lanes, vectors};
 use super::sums::SlotSums;
 use crate::batch::{Batch, Span, TARGET_BLOCK, Target};
-use crate::engine::fixed_point::{OF_CENTERS, ROUND, Scales, draw};
+use crate::engine::fixed_point::{OF_CENTERS, ROUND, Scales, SumFormat, draw};
 
-/// What one thread adds to and works in.
+/// The sums and the working memory of one thread.
 #[derive(Debug, Default)]
-// No two threads write to the same cache line.
+// Aligned, so that no two threads write to the same cache line.
 #[repr(align(128))]
-pub(super) struct Scratch {
+pub(super) struct ThreadScratch {
     /// Sums for the rows of W.
     pub(super) centers: SlotSums,
     /// Sums for the rows of W'.
@@ -38,7 +38,7 @@ pub(super) struct Scratch {
     sums_ahead: Vec<Address>,
 }
 
-impl Scratch {
+impl ThreadScratch {
     /// Begins a batch.
     pub(super) fn start(&mut self, batch: &Batch, width: usize) {
         self.centers.start(batch.center_rows.len(), width);
@@ -53,19 +53,8 @@ pub(super) struct Train<'a> {
     pub(super) spans: Range<usize>,
     pub(super) input: &'a PaddedMatrix,
     pub(super) output: &'a PaddedMatrix,
-    pub(super) format: Format,
-    pub(super) scratch: &'a mut Scratch,
-}
-
-/// How a batch's contributions become integers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Format {
-    /// The scales of the sums for W.
-    pub(super) centers: Scales,
-    /// The scales of the sums for W'.
-    pub(super) targets: Scales,
-    /// The step's part of the draws.
-    pub(super) key: u32,
+    pub(super) format: SumFormat,
+    pub(super) scratch: &'a mut ThreadScratch,
 }
 
 impl WithSimd for Train<'_> {
@@ -109,7 +98,7 @@ impl WithSimd for Train<'_> {
                 let places = batch.centers_of(window);
                 let (scales, draw) = (format.targets, draw(format.key, window as u32));
                 for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
-                    let block = Block {
+                    let block = TargetBlock {
                         batch,
                         centers,
                         places,
@@ -140,7 +129,13 @@ impl WithSimd for Train<'_> {
 
 /// Adds the contributions of a span to the sums of its centers.
 #[inline(always)]
-fn add_span<S: Simd>(simd: S, batch: &Batch, span: usize, format: Format, scratch: &mut Scratch) {
+fn add_span<S: Simd>(
+    simd: S,
+    batch: &Batch,
+    span: usize,
+    format: SumFormat,
+    scratch: &mut ThreadScratch,
+) {
     let centers = batch.span(span).centers;
     let width = scratch.span.len() / centers.len().max(1);
     let draw = simd.splat_f32s(draw(format.key, span as u32 | OF_CENTERS));
@@ -155,14 +150,16 @@ fn add_span<S: Simd>(simd: S, batch: &Batch, span: usize, format: Format, scratc
     }
 }
 
-/// What will be needed soon, as is known by now.
+/// The memory that the next windows need, as far as it is known by now.
 struct Ahead<'a> {
     batch: &'a Batch,
-    /// Those of the span.
+    /// The windows of the span.
     windows: &'a Range<usize>,
+    /// The window at hand.
     window: usize,
-    /// The centers of the span, and of the next.
+    /// Slots of the span's centers.
     centers: &'a [u32],
+    /// Slots of the next span's centers.
     next: &'a [u32],
     input: &'a PaddedMatrix,
     output: &'a PaddedMatrix,
@@ -172,7 +169,7 @@ impl Ahead<'_> {
     /// Lists the rows and sums of the next window's targets and, spread over the windows of the
     /// span, the sums of its centers, and the rows of the next span's.
     #[inline(always)]
-    fn list(&self, scratch: &mut Scratch) {
+    fn list(&self, scratch: &mut ThreadScratch) {
         let Self {
             batch,
             windows,
@@ -185,7 +182,7 @@ impl Ahead<'_> {
         let width = input.width();
         let (done, count) = (window - windows.start, windows.len());
         let share = |slots: &[u32]| slots.len() * done / count..slots.len() * (done + 1) / count;
-        let Scratch {
+        let ThreadScratch {
             centers: center_sums,
             targets: target_sums,
             rows_ahead,
@@ -216,61 +213,66 @@ impl Ahead<'_> {
 }
 
 /// A window's centers with up to [`TARGET_BLOCK`] of its targets.
-struct Block<'a> {
+struct TargetBlock<'a> {
     batch: &'a Batch,
-    /// Those of the span, and where among them are the window's.
+    /// Slots of the span's centers.
     centers: &'a [u32],
+    /// The window's centers, as indices into the span's.
     places: &'a [u8],
     targets: &'a [Target],
     input: &'a PaddedMatrix,
     output: &'a PaddedMatrix,
     /// The scales of the sums for W'.
     scales: Scales,
-    /// By what the window's contributions are rounded.
+    /// The draw by which the window's contributions are rounded, from -1/2 to 1/2.
     draw: f32,
 }
 
-impl Block<'_> {
-    /// The cross product of the centers and `T` targets; returns its loss.
+impl TargetBlock<'_> {
+    /// The cross product of the centers and `T` targets, in three acts; returns its loss.
     ///
-    /// Loops over the targets have a constant end, and nothing within them may fail to be inlined:
-    /// arrays of registers would go to memory.
+    /// Loops over the targets have a constant end, and the acts are inlined: otherwise arrays of
+    /// registers would go to memory.
+    #[inline(always)]
+    fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut ThreadScratch) -> f32 {
+        let targets: &[Target; T] = self
+            .targets
+            .try_into()
+            .expect("the caller has counted the targets");
+        let (batch, width) = (self.batch, self.input.width());
+        let mut target_rows: [&[S::f32s]; T] = [&[]; T];
+        for (row, target) in target_rows.iter_mut().zip(targets) {
+            let own = self.output.row(batch.target_rows[target.slot()] as usize);
+            *row = &vectors::<S>(own)[..width * per_piece::<S>()];
+        }
+        scratch.places.clear();
+        scratch.places.extend(self.places.iter().map(|&place| {
+            let row = batch.center_rows[self.centers[place as usize] as usize];
+            (row as usize * width, place as usize * width)
+        }));
+        self.scores(simd, &target_rows, scratch);
+        let loss = errors(targets, self.places.len(), &mut scratch.errors);
+        self.contributions(simd, targets, &target_rows, scratch);
+        loss
+    }
+
+    /// First act: the scores of all centers with the targets, in `scratch.errors`. Two rows of W
+    /// are taken against all targets at once, so that each vector of W' is loaded half as often.
     #[expect(
         clippy::needless_range_loop,
         reason = "a part of a piece is named in several arrays"
     )]
     #[inline(always)]
-    fn train<S: Simd, const T: usize>(&self, simd: S, scratch: &mut Scratch) -> f32 {
-        let &Self {
-            batch,
-            centers,
-            places,
-            targets,
-            input,
-            output,
-            scales,
-            draw,
-        } = self;
-        let width = input.width();
-        let targets: &[Target; T] = targets.try_into().expect("the caller has counted them");
-        let mut target_rows: [&[S::f32s]; T] = [&[]; T];
-        for j in 0..T {
-            let row = output.row(batch.target_rows[targets[j].slot()] as usize);
-            target_rows[j] = &vectors::<S>(row)[..width * per_piece::<S>()];
-        }
-        scratch.places.clear();
-        scratch.places.extend(places.iter().map(|&place| {
-            let row = batch.center_rows[centers[place as usize] as usize];
-            (row as usize * width, place as usize * width)
-        }));
-        let rows = input.pieces();
-
-        // Scores: two rows of W against all targets at once, so that each vector of W' is loaded
-        // half as often.
+    fn scores<S: Simd, const T: usize>(
+        &self,
+        simd: S,
+        target_rows: &[&[S::f32s]; T],
+        scratch: &mut ThreadScratch,
+    ) {
+        let (rows, width) = (self.input.pieces(), self.input.width());
         scratch.errors.clear();
-        scratch
-            .errors
-            .resize((places.len() * TARGET_BLOCK).next_multiple_of(LANES), 0.0);
+        let scores = (self.places.len() * TARGET_BLOCK).next_multiple_of(LANES);
+        scratch.errors.resize(scores, 0.0);
         let pairs = scratch
             .places
             .chunks(2)
@@ -301,40 +303,32 @@ impl Block<'_> {
                 scores[TARGET_BLOCK + j] = sum_of_lanes(simd, products[1][j]);
             }
         }
+    }
 
-        // Scores become errors, 16 at a time: two centers with eight targets each.
-        let mut signs = [0.0; LANES];
-        for j in 0..T {
-            signs[j] = if targets[j].label() { 1.0 } else { -1.0 };
-            signs[j + TARGET_BLOCK] = signs[j];
-        }
-        let mut loss = [0.0f32; LANES];
-        let pairs = scratch.errors.chunks_exact_mut(LANES);
-        for (pair, errors) in pairs.enumerate() {
-            let present = if 2 * pair + 1 < places.len() {
-                LANES
-            } else {
-                TARGET_BLOCK
-            };
-            for lane in 0..LANES {
-                let sign = if lane < present { signs[lane] } else { 0.0 };
-                let (error, own) = error_and_loss(sign, errors[lane]);
-                errors[lane] = error;
-                loss[lane] += own;
-            }
-        }
-
-        // Contributions: vector by vector, each row of the window is read once and each sum is
-        // written once.
+    /// Third act: errors times rows, added to the sums of the span's centers and of the targets.
+    /// Vector by vector, each row of the window is read once and each sum is written once.
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "a target is named in several arrays"
+    )]
+    #[inline(always)]
+    fn contributions<S: Simd, const T: usize>(
+        &self,
+        simd: S,
+        targets: &[Target; T],
+        target_rows: &[&[S::f32s]; T],
+        scratch: &mut ThreadScratch,
+    ) {
+        let width = self.input.width();
         let mut before = [0; T];
         scratch.scales.resize(TARGET_BLOCK, 0.0);
         let row_scales = &mut scratch.scales[..T];
         for j in 0..T {
             let slot = targets[j].slot();
             before[j] = scratch.targets.touch(slot);
-            row_scales[j] = scales.scale(batch.target_bits[slot]);
+            row_scales[j] = self.scales.scale(self.batch.target_bits[slot]);
         }
-        let rows = vectors::<S>(rows);
+        let rows = vectors::<S>(self.input.pieces());
         let span: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.span);
         let target_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.targets.sums);
         for at in 0..width * per_piece::<S>() {
@@ -369,12 +363,41 @@ impl Block<'_> {
             }
             for j in 0..T {
                 let sums = &mut target_sums[targets[j].slot() * width * per_piece::<S>() + at];
-                let (scale, draw) = (simd.splat_f32s(row_scales[j]), simd.splat_f32s(draw));
+                let (scale, draw) = (simd.splat_f32s(row_scales[j]), simd.splat_f32s(self.draw));
                 add_fixed(simd, sums, before[j], contributions[j], scale, draw);
             }
         }
-        Floats(loss).sum()
     }
+}
+
+/// Second act: scores become errors in their place, 16 at a time, which are two centers with eight
+/// targets each. Returns the loss.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "a lane is named in several arrays"
+)]
+#[inline(always)]
+fn errors<const T: usize>(targets: &[Target; T], centers: usize, errors: &mut [f32]) -> f32 {
+    let mut signs = [0.0; LANES];
+    for j in 0..T {
+        signs[j] = if targets[j].label() { 1.0 } else { -1.0 };
+        signs[j + TARGET_BLOCK] = signs[j];
+    }
+    let mut loss = [0.0f32; LANES];
+    for (pair, errors) in errors.chunks_exact_mut(LANES).enumerate() {
+        let present = if 2 * pair + 1 < centers {
+            LANES
+        } else {
+            TARGET_BLOCK
+        };
+        for lane in 0..LANES {
+            let sign = if lane < present { signs[lane] } else { 0.0 };
+            let (error, own) = error_and_loss(sign, errors[lane]);
+            errors[lane] = error;
+            loss[lane] += own;
+        }
+    }
+    Floats(loss).sum()
 }
 
 /// Adds a contribution in fixed point, rounded by a draw

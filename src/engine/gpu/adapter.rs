@@ -2,7 +2,7 @@
 
 use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor};
 
-use super::tables::{most, room};
+use super::limits::{most, room};
 use crate::engine::adapter::{AdapterKind, AdapterSummary};
 use crate::error::{Error, Result};
 

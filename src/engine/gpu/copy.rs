@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wgpu::Features;
 
-use super::GpuAdapter;
+use super::adapter::GpuAdapter;
 use super::device::{Device, Needed};
 use crate::error::Result;
 

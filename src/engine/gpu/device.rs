@@ -9,7 +9,7 @@ use wgpu::{
     Features, Limits, MapMode, PollType, SubmissionIndex,
 };
 
-use super::tables::room;
+use super::limits::room;
 use crate::error::{Error, Result};
 use crate::quantity;
 
@@ -57,7 +57,7 @@ impl Device {
             workgroup_bytes,
         } = needed;
         let name = adapter.get_info().name;
-        // Batches grow with the run, up to the usual limit.
+        // Batches grow while training goes on, up to the usual limit.
         let binding = largest
             .max(Limits::default().max_storage_buffer_binding_size)
             .min(room(&adapter.limits()));
@@ -167,7 +167,7 @@ impl Device {
         }
     }
 
-    /// Spans a recording; waits while too many are under way.
+    /// Submits a recording; waits while too many are under way.
     pub(super) fn submit(&mut self, encoder: CommandEncoder) -> Result<()> {
         self.in_flight
             .push_back(self.queue.submit([encoder.finish()]));

@@ -1,35 +1,26 @@
-//! The kernels: which fragments each is made of, what it is bound to, and its pipeline.
+//! The table of kernels: the fragments that each is made of, and what it binds.
 
-use wgpu::{
-    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
-    BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType, ComputePipeline,
-    ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayoutDescriptor,
-    ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
-};
-
-use self::Access::{Read, ReadWrite};
-use super::accessors::Use;
-use super::device::Device;
-use super::tables::Shards;
-use crate::batch::SPAN_CENTERS;
+use super::bindings::Access::{self, Read, ReadWrite};
+use super::bindings::MatrixUse;
+use super::layout::Layout;
 use crate::model::Storage;
 
-/// How a kernel uses a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Read,
-    ReadWrite,
-}
+/// Rows, and columns, of a product that a workgroup takes: `TILE` of `shaders/product.wgsl`.
+pub(super) const PRODUCT_TILE: usize = 64;
 
 /// A kernel: its fragments, behind those that all share, and its bindings in order.
+///
+/// A new kernel is a line of the table below and the text in `shaders/`; the stage that runs it
+/// stands in `program/`.
 #[derive(Debug)]
 pub(super) struct Kernel {
+    /// Shown by `bench`, in errors and in debuggers.
     pub(super) name: &'static str,
     fragments: &'static [&'static str],
-    /// What the fragments declare themselves.
+    /// The buffers that the fragments declare themselves, from binding 0 on.
     bindings: &'static [Access],
-    /// Matrices, whose shards are bound behind that.
-    matrices: &'static [(&'static str, Use)],
+    /// The matrices, whose shards are bound after these buffers.
+    matrices: &'static [(&'static str, MatrixUse)],
 }
 
 macro_rules! shader {
@@ -38,148 +29,97 @@ macro_rules! shader {
     };
 }
 
-/// Every kernel there is.
-#[cfg(test)]
-const KERNELS: [&Kernel; 9] = [
-    &WINDOW,
-    &WINDOW_OF_WIDE_ROWS,
-    &APPLY_FIXED,
-    &APPLY_FLOAT,
-    &LOSS,
-    &SOFTMAX_SCORES,
-    &SOFTMAX_ERRORS,
-    &SOFTMAX_CENTER_SUMS,
-    &SOFTMAX_TARGET_SUMS,
-];
+/// Declares the kernels, and lists them for the tests.
+macro_rules! kernels {
+    ($(pub(super) const $name:ident: Kernel = $kernel:expr;)*) => {
+        $(pub(super) const $name: Kernel = $kernel;)*
 
-pub(super) const WINDOW: Kernel = Kernel {
-    name: "window",
-    fragments: &[
-        shader!("span_sums_workgroup"),
-        FIXED_POINT,
-        shader!("window"),
-    ],
-    bindings: &[Read, ReadWrite, Read],
-    matrices: OF_WINDOW,
-};
-pub(super) const WINDOW_OF_WIDE_ROWS: Kernel = Kernel {
-    name: "window",
-    fragments: &[shader!("span_sums_storage"), FIXED_POINT, shader!("window")],
-    bindings: &[Read, ReadWrite, Read, ReadWrite],
-    matrices: OF_WINDOW,
-};
-const OF_WINDOW: &[(&str, Use)] = &[
-    ("input", Use::Read),
-    ("output", Use::Read),
-    ("center_sums", Use::Add),
-    ("target_sums", Use::Add),
-];
-pub(super) const APPLY_FIXED: Kernel = Kernel {
-    name: "apply fixed-point sums",
-    fragments: &[FIXED_POINT, shader!("sums_fixed"), shader!("apply")],
-    bindings: &[Read, ReadWrite],
-    matrices: &[("table", Use::Move), ("sums", Use::Fixed)],
-};
-pub(super) const APPLY_FLOAT: Kernel = Kernel {
-    name: "apply sums in floats",
-    fragments: &[shader!("sums_float"), shader!("apply")],
-    bindings: &[Read],
-    matrices: &[("table", Use::Move), ("sums", Use::Floats)],
-};
-pub(super) const LOSS: Kernel = Kernel {
-    name: "loss",
-    fragments: &[shader!("loss")],
-    bindings: &[Read, Read, ReadWrite, ReadWrite],
-    matrices: &[],
-};
-pub(super) const SOFTMAX_SCORES: Kernel = Kernel {
-    name: "softmax scores",
-    fragments: &[shader!("product"), shader!("softmax_scores")],
-    bindings: &[Read, ReadWrite],
-    matrices: &[("input", Use::Read), ("output", Use::Read)],
-};
-pub(super) const SOFTMAX_ERRORS: Kernel = Kernel {
-    name: "softmax errors",
-    fragments: &[shader!("softmax_errors")],
-    bindings: &[Read, ReadWrite, ReadWrite],
-    matrices: &[],
-};
-pub(super) const SOFTMAX_CENTER_SUMS: Kernel = Kernel {
-    name: "softmax sums of centers",
-    fragments: &[shader!("product"), shader!("softmax_center_sums")],
-    bindings: &[Read, Read],
-    matrices: &[("output", Use::Read), ("sums", Use::Floats)],
-};
-pub(super) const SOFTMAX_TARGET_SUMS: Kernel = Kernel {
-    name: "softmax sums of targets",
-    fragments: &[shader!("product"), shader!("softmax_target_sums")],
-    bindings: &[Read, Read],
-    matrices: &[("input", Use::Read), ("sums", Use::Floats)],
-};
-
-/// Buffers that a kernel binds at most with so many shards of each matrix.
-pub(super) fn most_buffers(shards: u32) -> u32 {
-    WINDOW_OF_WIDE_ROWS.buffers(shards)
+        #[cfg(test)]
+        const KERNELS: &[&Kernel] = &[$(&$name),*];
+    };
 }
+
+kernels! {
+    pub(super) const WINDOW: Kernel = Kernel {
+        name: "window",
+        fragments: &[
+            shader!("span_sums_workgroup"),
+            FIXED_POINT,
+            shader!("window"),
+        ],
+        bindings: &[Read, ReadWrite, Read],
+        matrices: WINDOW_MATRICES,
+    };
+
+    pub(super) const WINDOW_OF_WIDE_ROWS: Kernel = Kernel {
+        name: "window",
+        fragments: &[shader!("span_sums_storage"), FIXED_POINT, shader!("window")],
+        bindings: &[Read, ReadWrite, Read, ReadWrite],
+        matrices: WINDOW_MATRICES,
+    };
+
+    pub(super) const APPLY_FIXED: Kernel = Kernel {
+        name: "apply fixed-point sums",
+        fragments: &[FIXED_POINT, shader!("sums_fixed"), shader!("apply")],
+        bindings: &[Read, ReadWrite],
+        matrices: &[("table", MatrixUse::Move), ("sums", MatrixUse::Fixed)],
+    };
+
+    pub(super) const APPLY_FLOAT: Kernel = Kernel {
+        name: "apply sums in floats",
+        fragments: &[shader!("sums_float"), shader!("apply")],
+        bindings: &[Read],
+        matrices: &[("table", MatrixUse::Move), ("sums", MatrixUse::Floats)],
+    };
+
+    pub(super) const LOSS: Kernel = Kernel {
+        name: "loss",
+        fragments: &[shader!("loss")],
+        bindings: &[Read, Read, ReadWrite, ReadWrite],
+        matrices: &[],
+    };
+
+    pub(super) const SOFTMAX_SCORES: Kernel = Kernel {
+        name: "softmax scores",
+        fragments: &[shader!("product"), shader!("softmax_scores")],
+        bindings: &[Read, ReadWrite],
+        matrices: &[("input", MatrixUse::Read), ("output", MatrixUse::Read)],
+    };
+
+    pub(super) const SOFTMAX_ERRORS: Kernel = Kernel {
+        name: "softmax errors",
+        fragments: &[shader!("softmax_errors")],
+        bindings: &[Read, ReadWrite, ReadWrite],
+        matrices: &[],
+    };
+
+    pub(super) const SOFTMAX_CENTER_SUMS: Kernel = Kernel {
+        name: "softmax sums of centers",
+        fragments: &[shader!("product"), shader!("softmax_center_sums")],
+        bindings: &[Read, Read],
+        matrices: &[("output", MatrixUse::Read), ("sums", MatrixUse::Floats)],
+    };
+
+    pub(super) const SOFTMAX_TARGET_SUMS: Kernel = Kernel {
+        name: "softmax sums of targets",
+        fragments: &[shader!("product"), shader!("softmax_target_sums")],
+        bindings: &[Read, Read],
+        matrices: &[("input", MatrixUse::Read), ("sums", MatrixUse::Floats)],
+    };
+}
+
+const WINDOW_MATRICES: &[(&str, MatrixUse)] = &[
+    ("input", MatrixUse::Read),
+    ("output", MatrixUse::Read),
+    ("center_sums", MatrixUse::Add),
+    ("target_sums", MatrixUse::Add),
+];
 
 const BATCH: &str = shader!("batch");
 const FIXED_POINT: &str = shader!("fixed_point");
 const REDUCE_SUBGROUP: &str = shader!("reduce_subgroup");
 const ROUND_HALF: &str = shader!("round_half");
 const REDUCE_WORKGROUP: &str = shader!("reduce_workgroup");
-
-/// How the kernels are laid out on an adapter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    /// Invocations of a workgroup, a power of two.
-    pub(super) lanes: u32,
-    /// Whether sums are made by subgroup operations.
-    pub(super) subgroups: bool,
-    /// Whether a workgroup is known to be a single subgroup.
-    pub(super) one_subgroup: bool,
-    /// Workgroups of a dispatch at most: kernels stride over the rest.
-    pub(super) groups: usize,
-    /// Groups of four elements in a row.
-    pub(super) width: u32,
-    /// Whether the contributions of a span to its centers fit into the memory of a workgroup.
-    pub(super) span_sums_fit: bool,
-    /// How matrices are cut.
-    pub(super) shards: Shards,
-    /// In what the tables are stored.
-    pub(super) storage: Storage,
-    /// Whether shaders check their bounds.
-    pub(super) checks: bool,
-}
-
-impl Layout {
-    /// Groups of four elements that a lane has of a row.
-    pub(super) fn columns(&self) -> u32 {
-        self.width.div_ceil(self.lanes)
-    }
-
-    /// Groups of four elements of the centers that a span may have.
-    pub(super) fn span_sums(&self) -> u32 {
-        SPAN_CENTERS as u32 * self.width
-    }
-
-    /// Bytes of a workgroup's memory that its kernels take at most.
-    pub(super) fn workgroup_bytes(&self) -> u32 {
-        let sums = if self.span_sums_fit {
-            self.span_sums()
-        } else {
-            0
-        };
-        16 * (self.lanes + sums)
-    }
-}
-
-/// A kernel ready to run.
-#[derive(Debug)]
-pub(super) struct Pipeline {
-    pub(super) pipeline: ComputePipeline,
-    layout: BindGroupLayout,
-    name: &'static str,
-}
 
 impl Kernel {
     /// Whether a constant is among those that can be overridden.
@@ -191,12 +131,13 @@ impl Kernel {
     }
 
     /// Buffers that it binds with so many shards of each matrix.
+    #[cfg(test)]
     pub(super) fn buffers(&self, shards: u32) -> u32 {
         self.bindings.len() as u32 + self.matrices.len() as u32 * shards
     }
 
     /// All its bindings in order.
-    fn accesses(&self, shards: u32) -> impl Iterator<Item = Access> {
+    pub(super) fn accesses(&self, shards: u32) -> impl Iterator<Item = Access> {
         let of_matrices = self
             .matrices
             .iter()
@@ -204,7 +145,8 @@ impl Kernel {
         self.bindings.iter().copied().chain(of_matrices)
     }
 
-    fn text(&self, layout: Layout) -> String {
+    /// The text of its shader.
+    pub(super) fn text(&self, layout: Layout) -> String {
         let reduce = if layout.subgroups {
             REDUCE_SUBGROUP
         } else {
@@ -222,113 +164,14 @@ impl Kernel {
         );
         let mut text = [BATCH, &columns, reduce].join("\n");
         text.extend(matrices);
-        let moves = self.matrices.iter().any(|(_, usage)| *usage == Use::Move);
+        let moves = self
+            .matrices
+            .iter()
+            .any(|(_, usage)| *usage == MatrixUse::Move);
         if moves && layout.storage == Storage::F16 {
             text += ROUND_HALF;
         }
         text + &self.fragments.join("\n")
-    }
-
-    /// Compiles the kernel; `overrides` are the constants that it has beyond those of every kernel.
-    pub(super) fn pipeline(
-        &self,
-        device: &Device,
-        layout: Layout,
-        overrides: &[(&'static str, f64)],
-    ) -> Pipeline {
-        let device = &device.device;
-        let descriptor = ShaderModuleDescriptor {
-            label: Some(self.name),
-            source: ShaderSource::Wgsl(self.text(layout).into()),
-        };
-        let module = if layout.checks {
-            device.create_shader_module(descriptor)
-        } else {
-            #[expect(
-                unsafe_code,
-                reason = "checks within shaders halve the speed of the window kernel"
-            )]
-            // SAFETY: every index that the kernels follow comes from a batch, and `Batch::validate`
-            // has passed it.
-            unsafe {
-                device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked())
-            }
-        };
-        let entries: Vec<BindGroupLayoutEntry> = (0..)
-            .zip(self.accesses(layout.shards.count))
-            .map(|(binding, access)| BindGroupLayoutEntry {
-                binding,
-                visibility: ShaderStages::COMPUTE,
-                ty: BindingType::Buffer {
-                    ty: BufferBindingType::Storage {
-                        read_only: access == Read,
-                    },
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                },
-                count: None,
-            })
-            .collect();
-        let bindings = device.create_bind_group_layout(&BindGroupLayoutDescriptor {
-            label: Some(self.name),
-            entries: &entries,
-        });
-        let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-            label: Some(self.name),
-            bind_group_layouts: &[Some(&bindings)],
-            immediate_size: 0,
-        });
-        let mut constants = vec![
-            ("LANES", f64::from(layout.lanes)),
-            ("WIDTH", f64::from(layout.width)),
-            ("SHARD_WIDTH", f64::from(layout.shards.width)),
-        ];
-        if layout.subgroups {
-            constants.push(("ONE_SUBGROUP", f64::from(u8::from(layout.one_subgroup))));
-        }
-        if self.knows("SPAN_SUMS") {
-            constants.push(("SPAN_SUMS", f64::from(layout.span_sums())));
-        }
-        constants.extend_from_slice(overrides);
-        let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
-            label: Some(self.name),
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: PipelineCompilationOptions {
-                constants: &constants,
-                // Every kernel writes its workgroup memory before it reads it.
-                zero_initialize_workgroup_memory: false,
-            },
-            cache: None,
-        });
-        Pipeline {
-            pipeline,
-            layout: bindings,
-            name: self.name,
-        }
-    }
-}
-
-impl Pipeline {
-    /// Binds buffers, in the order of the kernel's bindings.
-    pub(super) fn bind<'a>(
-        &self,
-        device: &Device,
-        buffers: impl Iterator<Item = &'a Buffer>,
-    ) -> BindGroup {
-        let entries: Vec<BindGroupEntry<'_>> = (0..)
-            .zip(buffers)
-            .map(|(binding, buffer)| BindGroupEntry {
-                binding,
-                resource: buffer.as_entire_binding(),
-            })
-            .collect();
-        device.device.create_bind_group(&BindGroupDescriptor {
-            label: Some(self.name),
-            layout: &self.layout,
-            entries: &entries,
-        })
     }
 }
 
@@ -339,7 +182,8 @@ mod tests {
     use super::*;
     use crate::batch::TARGET_BLOCK;
     use crate::engine::fixed_point::{BASE, EXPONENTS, OF_CENTERS};
-    use crate::engine::gpu::program::PRODUCT_TILE;
+    use crate::engine::gpu::limits::most_buffers;
+    use crate::engine::gpu::shards::Shards;
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
 
     fn parsed(kernel: &Kernel, subgroups: bool, shards: u32, storage: Storage) -> naga::Module {
@@ -366,7 +210,7 @@ mod tests {
     /// table says.
     #[test]
     fn kernels_are_valid_and_match_their_table() {
-        for kernel in KERNELS {
+        for &kernel in KERNELS {
             for (subgroups, shards, storage) in [
                 (false, 1, Storage::F32),
                 (true, 1, Storage::F16),

@@ -1,15 +1,20 @@
 //! The GPU engine: kernels in `shaders/`, run through wgpu on Vulkan, Metal or DX12.
 //!
-//! What kernels a step takes, `program` says. Several steps go into one submission, and nothing is
-//! read back until someone asks.
+//! `program` says which kernels a step takes, and on which buffers. Several steps go into one
+//! submission, and nothing is read back until someone asks.
 
-mod accessors;
 mod adapter;
+mod bindings;
 mod copy;
 mod device;
 mod kernels;
+mod layout;
+mod limits;
 mod memory;
+mod options;
+mod pipeline;
 mod program;
+mod shards;
 mod tables;
 mod timing;
 mod upload;
@@ -19,74 +24,35 @@ use std::time::Instant;
 pub use adapter::{GpuAdapter, adapters, hardware, select};
 pub use copy::copy_bandwidth;
 pub use memory::{bindings, buffers};
+pub use options::GpuOptions;
 use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
 
 use self::device::{Device, Needed};
-use self::kernels::{Layout, most_buffers};
-use self::program::{Bound, Dispatch, MAX_GROUPS, PRODUCT_TILE, Program};
-use self::tables::{DeviceTable, Shards};
-use self::timing::{Host, Timing};
-use self::upload::{Step, pack, pack_centers};
-use super::{Engine, Objective, StageTime, half};
+use self::layout::Layout;
+use self::limits::most_buffers;
+use self::program::{
+    BATCH_LOSSES, BufferRole, LARGEST, LOSSES, Program, SCORES, ScratchBuffer, StepSize,
+    most_words, span_groups, tile_centers,
+};
+use self::shards::Shards;
+use self::tables::{DeviceTable, read_rows};
+use self::timing::{HostStage, Timing};
+use self::upload::{HeldRows, StepNumbers, UPLOADS, pack, pack_centers, pack_rows};
+use super::fixed_point::{Scales, least_room};
+use super::sums::{BatchSums, SumRows, TableSums, halves, no_sums, sums_are_floats, sums_wait};
+use super::{Engine, LossFunction, Objective, StageTime, half};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::model::{Model, Storage};
-
-/// Uploads in one submission, at most.
-const UPLOADS: usize = 8;
+use crate::model::Model;
 
 /// Windows after which a submission goes out even with fewer uploads: enough to keep a device busy.
 const SUBMIT_WINDOWS: usize = 1 << 16;
-
-/// Losses kept on the device before they must be read.
-const LOSSES: usize = 4096;
-
-/// Scores of a softmax held at a time: 64 MB.
-const SCORES: usize = 1 << 24;
-
-/// Choices about how the GPU is used.
-#[derive(Clone, Copy, Debug)]
-pub struct GpuOptions {
-    /// Each step moves a row by at most this much.
-    pub clip: f32,
-    /// In what the matrices are stored.
-    pub storage: Storage,
-    /// Of the draws by which 16-bit floats are rounded.
-    pub seed: u64,
-    /// Whether shaders check the bounds of what they read; slower, and needed only to look for
-    /// mistakes in them.
-    pub shader_checks: bool,
-    /// Whether subgroup operations are used where the adapter has them.
-    pub subgroups: bool,
-    /// Invocations of a workgroup, a power of two up to 256; by default what suits the adapter.
-    pub lanes: Option<u32>,
-    /// The largest piece of a matrix that lies in one buffer, in bytes; by default what the adapter
-    /// can bind.
-    pub max_shard: Option<u64>,
-    /// Whether stages are timed, kernels where the adapter has timestamps. Each kernel is then a
-    /// pass of its own.
-    pub measure: bool,
-}
-
-impl Default for GpuOptions {
-    fn default() -> Self {
-        Self {
-            clip: 0.25,
-            storage: Storage::F32,
-            seed: 1,
-            shader_checks: cfg!(debug_assertions),
-            subgroups: true,
-            lanes: None,
-            max_shard: None,
-            measure: false,
-        }
-    }
-}
 
 /// Trains on a GPU.
 #[derive(Debug)]
 pub struct GpuEngine {
     device: Device,
+    /// Adapter, backend and driver, for [`Engine::describe`].
     description: String,
     options: GpuOptions,
     objective: Objective,
@@ -96,34 +62,46 @@ pub struct GpuEngine {
     program: Program,
     input: DeviceTable,
     output: DeviceTable,
-    /// Buffers between the kernels, each as large as needed so far, those of matrices in their
+    /// The program's buffers between its kernels, each as large as needed so far; matrices in their
     /// shards.
-    scratch: Vec<Vec<Buffer>>,
-    /// One place for each upload of a submission: what is written there must stay until it has run.
-    places: Vec<Place>,
+    scratch: Vec<(ScratchBuffer, Vec<Buffer>)>,
+    /// A slot for each upload of a submission: its words must stay until the submission has run.
+    slots: Vec<UploadSlot>,
     batch_losses: Buffer,
-    /// The largest elements of W and W', as bits: those of the step under way, and those of the
-    /// next.
     largest: Buffer,
     /// Scores of a softmax held at a time, unless a single center has more.
     most_scores: usize,
-    /// Commands not submitted yet, and the uploads and windows in them.
+    /// Commands not submitted yet.
     encoder: Option<CommandEncoder>,
+    /// Uploads of the commands not submitted yet.
     recorded: usize,
+    /// Windows of the commands not submitted yet.
     recorded_windows: usize,
-    /// Losses on the device.
+    /// Losses on the device that have not been read.
     unread: usize,
+    /// The loss that has been read since it was last taken.
     loss: f64,
+    /// The upload at hand, kept for its memory.
     words: Vec<u32>,
+    /// The rows whose sums wait on the device for the second half of a step.
+    held: Option<HeldSums>,
     timing: Option<Timing>,
 }
 
 /// The upload of a batch, or of a part of it, and everything bound for it.
 #[derive(Debug)]
-struct Place {
+struct UploadSlot {
     upload: Buffer,
-    /// For each kernel of the program.
+    /// For each stage of the program.
     bound: Vec<BindGroup>,
+}
+
+/// The rows whose sums are on the device between the halves of a step.
+#[derive(Debug)]
+struct HeldSums {
+    words_before: u64,
+    centers: HeldRows,
+    targets: HeldRows,
 }
 
 impl GpuEngine {
@@ -138,57 +116,16 @@ impl GpuEngine {
         objective: Objective,
         options: GpuOptions,
     ) -> Result<Self> {
-        let summary = selected.summary();
         let (input_rows, output_rows) = (model.input.rows(), model.output.rows());
-        let (rows, width) = (
-            input_rows.max(output_rows),
-            model.input.dim().div_ceil(4) as u32,
-        );
-        let limits = selected.adapter.limits();
-        let shards = Shards::for_adapter(rows, width, &limits, options.max_shard, &summary.name)?;
-        let layout = layout(&selected, options, width, shards);
-        let mut features = if layout.subgroups {
-            Features::SUBGROUP
-        } else {
-            Features::empty()
-        };
-        features.set(
-            Features::TIMESTAMP_QUERY,
-            options.measure && selected.has_timestamps(),
-        );
-        let needed = Needed {
-            features,
-            buffers: most_buffers(shards.count),
-            largest: rows as u64 * shards.row_bytes(),
-            workgroup_bytes: layout.workgroup_bytes(),
-        };
-        let device = Device::new(&selected.adapter, needed)?;
-        if objective == Objective::Softmax && output_rows > MAX_GROUPS * PRODUCT_TILE {
-            let (what, adapter) = ("a softmax over all words".to_owned(), summary.name);
-            let allowed = (MAX_GROUPS * PRODUCT_TILE * 4) as u64;
-            return Err(Error::DeviceLimit {
-                what,
-                needed: output_rows as u64 * 4,
-                allowed,
-                adapter,
-            });
-        }
+        let (device, layout) = open(&selected, model, objective, options)?;
         tracing::info!("kernels: {layout:?}");
-        let scope = device
-            .device
-            .push_error_scope(wgpu::ErrorFilter::Validation);
-        let program = Program::new(objective, &device, layout, output_rows);
-        if let Some(error) = pollster::block_on(scope.pop()) {
-            return Err(Error::Device {
-                doing: "compiling the kernels".to_owned(),
-                why: error.to_string(),
-            });
-        }
+        let program = compile(objective, &device, layout, output_rows)?;
         let input = DeviceTable::upload(&device, "W", &model.input, &layout)?;
         let output = DeviceTable::upload(&device, "W'", &model.output, &layout)?;
-        let scratch = program.scratch.iter().map(|_| Vec::new()).collect();
-        let batch_losses = device.storage("losses of batches", LOSSES as u64 * 4)?;
-        let largest = device.storage("largest elements", 16)?;
+        let scratch = program.scratch.iter().map(|&buffer| (buffer, Vec::new()));
+        let scratch = scratch.collect();
+        let batch_losses = device.storage(BATCH_LOSSES.label, BATCH_LOSSES.bytes)?;
+        let largest = device.storage(LARGEST.label, LARGEST.bytes)?;
         let of_model = [&model.input, &model.output].map(|matrix| matrix.largest().to_bits());
         device
             .queue
@@ -198,6 +135,7 @@ impl GpuEngine {
             .measure
             .then(|| Timing::new(&device, UPLOADS * stages, stages))
             .transpose()?;
+        let summary = selected.summary();
         Ok(Self {
             device,
             description: format!(
@@ -213,7 +151,7 @@ impl GpuEngine {
             input,
             output,
             scratch,
-            places: Vec::new(),
+            slots: Vec::new(),
             batch_losses,
             largest,
             most_scores: SCORES,
@@ -223,93 +161,100 @@ impl GpuEngine {
             unread: 0,
             loss: 0.0,
             words: Vec::new(),
+            held: None,
             timing,
         })
     }
 
-    /// Makes the buffers between the kernels large enough, in bytes, those of matrices of each
-    /// shard.
-    fn fit(&mut self, needed: &[u64]) -> Result<()> {
+    /// Makes the buffers between the kernels large enough for a step.
+    fn fit(&mut self, size: &StepSize) -> Result<()> {
         let mut grown = false;
-        for ((between, buffers), &bytes) in self
-            .program
-            .scratch
-            .iter()
-            .zip(&mut self.scratch)
-            .zip(needed)
-        {
-            if buffers.first().is_none_or(|buffer| buffer.size() < bytes) {
+        for (buffer, shards) in &mut self.scratch {
+            let shape = buffer.shape(size);
+            if shards
+                .first()
+                .is_none_or(|shard| shard.size() < shape.bytes)
+            {
                 // A quarter more than needed, so that slightly larger batches don't need another.
-                let room = (bytes + bytes / 4)
+                let room = (shape.bytes + shape.bytes / 4)
                     .next_multiple_of(256)
                     .min(self.device.largest_binding());
-                let count = if between.is_matrix {
+                let count = if shape.is_matrix {
                     self.layout.shards.count
                 } else {
                     1
                 };
-                let new = (0..count).map(|_| self.device.storage(between.what, room.max(bytes)));
-                *buffers = new.collect::<Result<_>>()?;
+                let bytes = room.max(shape.bytes);
+                let new = (0..count).map(|_| self.device.storage(shape.label, bytes));
+                *shards = new.collect::<Result<_>>()?;
                 grown = true;
             }
         }
         if grown {
             // Commands already recorded keep what they were bound to.
             self.flush()?;
-            self.places.clear();
+            self.slots.clear();
         }
         Ok(())
     }
 
-    /// Makes the next upload's place large enough for `bytes`.
-    fn place(&mut self, bytes: u64) -> Result<()> {
+    /// The buffer, or the shards, of a role.
+    fn buffers<'a>(&'a self, role: BufferRole, upload: &'a Buffer) -> &'a [Buffer] {
+        match role {
+            BufferRole::Upload => std::slice::from_ref(upload),
+            BufferRole::Input => &self.input.shards,
+            BufferRole::Output => &self.output.shards,
+            BufferRole::Scratch(wanted) => self.scratch_buffers(wanted),
+            BufferRole::BatchLosses => std::slice::from_ref(&self.batch_losses),
+            BufferRole::Largest => std::slice::from_ref(&self.largest),
+        }
+    }
+
+    /// A buffer between the kernels, or its shards.
+    fn scratch_buffers(&self, wanted: ScratchBuffer) -> &[Buffer] {
+        let found = self.scratch.iter().find(|(buffer, _)| *buffer == wanted);
+        found.map_or(&[], |(_, shards)| shards)
+    }
+
+    /// Makes the next upload's slot large enough for `bytes`.
+    fn fit_slot(&mut self, bytes: u64) -> Result<()> {
         let index = self.recorded;
         if self
-            .places
+            .slots
             .get(index)
-            .is_some_and(|place| place.upload.size() >= bytes)
+            .is_some_and(|slot| slot.upload.size() >= bytes)
         {
             return Ok(());
         }
         let upload = self
             .device
             .storage("a batch", (bytes + bytes / 4).next_multiple_of(256))?;
-        let buffers = |bound: &Bound| match bound {
-            Bound::Upload => std::slice::from_ref(&upload),
-            Bound::Input => &self.input.shards,
-            Bound::Output => &self.output.shards,
-            Bound::Scratch(index) => &self.scratch[*index],
-            Bound::BatchLosses => std::slice::from_ref(&self.batch_losses),
-            Bound::Largest => std::slice::from_ref(&self.largest),
+        let bind = |compiled: &program::CompiledStage| {
+            let roles = compiled.stage.buffers.iter();
+            let buffers = roles.flat_map(|&role| self.buffers(role, &upload));
+            compiled.pipeline.bind(&self.device, buffers)
         };
-        let stages = self.program.stages.iter();
-        let bound = stages
-            .map(|stage| {
-                stage
-                    .pipeline
-                    .bind(&self.device, stage.bound.iter().flat_map(buffers))
-            })
-            .collect();
-        let place = Place { upload, bound };
-        if index < self.places.len() {
-            self.places[index] = place;
+        let bound = self.program.stages.iter().map(bind).collect();
+        let slot = UploadSlot { upload, bound };
+        if index < self.slots.len() {
+            self.slots[index] = slot;
         } else {
-            self.places.push(place);
+            self.slots.push(slot);
         }
         Ok(())
     }
 
-    /// Records kernels on what is packed in `words`.
-    fn record(&mut self, scratch: &[u64], dispatches: &[Dispatch], windows: usize) -> Result<()> {
+    /// Records the stages of a step, or of a part of it, on what is packed in `words`.
+    fn record(&mut self, size: &StepSize, windows: usize) -> Result<()> {
         let started = Instant::now();
-        self.fit(scratch)?;
-        self.place(self.words.len() as u64 * 4)?;
-        let place = &self.places[self.recorded];
+        self.fit(size)?;
+        self.fit_slot(self.words.len() as u64 * 4)?;
+        let slot = &self.slots[self.recorded];
         self.device
             .queue
-            .write_buffer(&place.upload, 0, bytemuck::cast_slice(&self.words));
+            .write_buffer(&slot.upload, 0, bytemuck::cast_slice(&self.words));
         if let Some(timing) = &mut self.timing {
-            timing.add(Host::Upload, started);
+            timing.add(HostStage::Upload, started);
         }
 
         let encoder = self.encoder.get_or_insert_with(|| {
@@ -317,28 +262,29 @@ impl GpuEngine {
                 .device
                 .create_command_encoder(&Default::default())
         });
+        let groups = |stage: usize| (self.program.stages[stage].stage.groups)(size);
+        let stages: Vec<usize> = (0..self.program.stages.len())
+            .filter(|&stage| !groups(stage).contains(&0))
+            .collect();
         // One pass for all kernels, or for each its own when they are timed.
-        let passes = dispatches.chunks(if self.timing.is_some() {
+        let passes = stages.chunks(if self.timing.is_some() {
             1
         } else {
-            dispatches.len()
+            stages.len().max(1)
         });
-        for dispatches in passes {
+        for stages in passes {
             let timestamp_writes = self
                 .timing
                 .as_mut()
-                .and_then(|timing| timing.writes(dispatches[0].stage));
+                .and_then(|timing| timing.writes(stages[0]));
             let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
                 label: Some("step"),
                 timestamp_writes,
             });
-            for &Dispatch {
-                stage,
-                groups: [x, y],
-            } in dispatches
-            {
+            for &stage in stages {
+                let [x, y] = groups(stage).map(|count| count as u32);
                 pass.set_pipeline(&self.program.stages[stage].pipeline.pipeline);
-                pass.set_bind_group(0, &place.bound[stage], &[]);
+                pass.set_bind_group(0, &slot.bound[stage], &[]);
                 pass.dispatch_workgroups(x, y, 1);
             }
         }
@@ -352,76 +298,166 @@ impl GpuEngine {
         }
     }
 
-    /// What the kernels need to know of the next upload.
-    fn next_step(&mut self, batch: &Batch, lr: f32) -> Result<Step> {
+    /// The numbers of the next upload, which is of a step after so many words.
+    fn next_numbers(&mut self, words_before: u64, lr: f32) -> Result<StepNumbers> {
         if self.unread == LOSSES {
             self.read_losses()?;
         }
-        let rounding = half::key(self.options.seed, batch);
-        Ok(Step {
+        Ok(StepNumbers {
             loss_index: self.unread as u32,
             lr,
             clip: self.options.clip,
-            rounding,
+            rounding: half::key(self.options.seed, words_before),
         })
     }
 
-    fn sigmoid_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
-        let step = self.next_step(batch, lr)?;
+    /// Checks a batch, where the shaders do not check what they read.
+    fn validate(&mut self, batch: &Batch) -> Result<()> {
         let started = Instant::now();
-        pack(batch, step, &mut self.words);
-        self.note(Host::Pack, started);
-        let (windows, centers, targets) = (
-            batch.windows(),
-            batch.center_rows.len(),
-            batch.target_rows.len(),
-        );
-        let row_bytes = self.layout.shards.row_bytes();
-        let (_, span_sums) = program::spans_at_once(self.layout, batch.spans());
-        let scratch = [
-            centers as u64 * row_bytes,
-            targets as u64 * row_bytes,
-            batch.spans() as u64 * 4,
-            span_sums,
-        ];
-        self.record(
-            &scratch,
-            &program::sigmoid(self.layout, batch.spans(), centers, targets),
-            windows,
-        )
+        if !self.options.shader_checks {
+            batch
+                .validate(self.input_rows, self.output_rows)
+                .map_err(|why| Error::Device {
+                    doing: "checking a batch".to_owned(),
+                    why,
+                })?;
+        }
+        self.note(HostStage::Pack, started);
+        Ok(())
+    }
+
+    /// Records a whole step, or with `lr` none its first half.
+    fn add_up(&mut self, batch: &Batch, lr: Option<f32>) -> Result<()> {
+        let numbers = self.next_numbers(batch.words_before, lr.unwrap_or(0.0))?;
+        let started = Instant::now();
+        pack(batch, numbers, &mut self.words);
+        self.note(HostStage::Pack, started);
+        let (layout, spans) = (self.layout, batch.spans() as u64);
+        let (width, most) = (u64::from(layout.width), layout.groups as u64);
+        let size = StepSize {
+            spans,
+            span_groups: span_groups(spans, width, most, layout.span_sums_fit),
+            centers: batch.center_rows.len() as u64,
+            targets: batch.target_rows.len() as u64,
+            moves_input: lr.is_some(),
+            moves_output: lr.is_some(),
+            ..StepSize::on(&layout, self.output_rows)
+        };
+        self.record(&size, batch.windows())
     }
 
     /// Takes the batch's centers in tiles, so that their scores with all words fit into
-    /// `most_scores`. W' moves after the last one.
+    /// `most_scores`. W' moves after the last tile.
     fn softmax_step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
         let started = Instant::now();
         let by_center = batch.by_center();
-        self.note(Host::Pack, started);
+        self.note(HostStage::Pack, started);
         let centers = batch.center_rows.len();
-        let tile = (self.most_scores / self.output_rows.max(1)).clamp(1, MAX_GROUPS * PRODUCT_TILE);
+        let tile = tile_centers(self.most_scores, self.output_rows);
         for first in (0..centers).step_by(tile) {
             let slots = first..centers.min(first + tile);
-            let step = self.next_step(batch, lr)?;
+            let numbers = self.next_numbers(batch.words_before, lr)?;
             let started = Instant::now();
-            pack_centers(batch, &by_center, slots.clone(), step, &mut self.words);
-            self.note(Host::Pack, started);
-            let (count, row_bytes) = (slots.len() as u64, self.layout.shards.row_bytes());
-            let scores = count * self.output_rows as u64 * 4;
-            let scratch = [
-                scores,
-                count * row_bytes,
-                self.output_rows as u64 * row_bytes,
-                count * 4,
-            ];
-            let last = slots.end == centers;
-            let dispatches = program::softmax(self.layout, slots.len(), self.output_rows, last);
-            self.record(&scratch, &dispatches, slots.len())?;
+            pack_centers(batch, &by_center, slots.clone(), numbers, &mut self.words);
+            self.note(HostStage::Pack, started);
+            let size = StepSize {
+                centers: slots.len() as u64,
+                moves_input: true,
+                moves_output: slots.end == centers,
+                ..StepSize::on(&self.layout, self.output_rows)
+            };
+            self.record(&size, slots.len())?;
         }
         Ok(())
     }
 
-    /// Counts the time since `started` in where stages are timed.
-    fn note(&mut self, host: Host, started: Instant) {
+    /// The size of the second half of a step.
+    fn half_size(&self, centers: &HeldRows, targets: &HeldRows) -> StepSize {
+        StepSize {
+            centers: centers.rows.len() as u64,
+            targets: targets.rows.len() as u64,
+            moves_input: true,
+            moves_output: true,
+            ..StepSize::on(&self.layout, self.output_rows)
+        }
+    }
+
+    /// The sums on the device of the rows of one table, whose scales are those of elements up to
+    /// `largest`.
+    fn read_sums(
+        &mut self,
+        buffer: ScratchBuffer,
+        held: HeldRows,
+        largest: f32,
+    ) -> Result<TableSums> {
+        let (dim, width) = (self.dim(), self.layout.shards.width as usize * 4);
+        let shards = self.scratch_buffers(buffer).to_vec();
+        let shape = (held.rows.len(), dim, width);
+        let values = read_rows(&mut self.device, &shards, shape, |&value: &i32| value)?;
+        Ok(TableSums {
+            rows: SumRows {
+                scales: Scales::with_room(largest, held.least_room),
+                rows: held.rows,
+                bits: held.bits,
+            },
+            dim,
+            values,
+        })
+    }
+
+    /// Writes sums to the device, and zeros in up to `before` slots: kernels expect sums without a
+    /// row to be zero.
+    fn write_sums(&mut self, buffer: ScratchBuffer, sums: &TableSums, before: usize) {
+        let (dim, width) = (sums.dim, self.layout.shards.width as usize * 4);
+        let slots = sums.rows.rows.len().max(before);
+        for (shard, buffer) in self.scratch_buffers(buffer).iter().enumerate() {
+            let columns = (shard * width).min(dim)..((shard + 1) * width).min(dim);
+            let mut piece = vec![0i32; slots * width];
+            for (piece, row) in piece
+                .chunks_exact_mut(width)
+                .zip(sums.values.chunks_exact(dim))
+            {
+                piece[..columns.len()].copy_from_slice(&row[columns.clone()]);
+            }
+            let bytes = bytemuck::cast_slice(&piece);
+            self.device.queue.write_buffer(buffer, 0, bytes);
+        }
+    }
+
+    /// Elements of a row.
+    fn dim(&self) -> usize {
+        self.input.dim()
+    }
+
+    /// The largest elements of W and of W' so far.
+    fn read_largest(&mut self) -> Result<[f32; 2]> {
+        self.flush()?;
+        let mut largest = [0; 2];
+        self.device.read(&self.largest, 8, 8, |bits: &[u32]| {
+            largest.copy_from_slice(bits)
+        })?;
+        Ok(largest.map(f32::from_bits))
+    }
+
+    /// Whether steps have halves, and none is between them.
+    fn begin_half(&self) -> Result<()> {
+        match self.objective.loss {
+            LossFunction::Softmax => Err(sums_are_floats()),
+            LossFunction::Sigmoid if self.held.is_some() => Err(sums_wait()),
+            LossFunction::Sigmoid => Ok(()),
+        }
+    }
+
+    /// The rows whose sums are on the device.
+    fn take_held(&mut self) -> Result<HeldSums> {
+        match self.objective.loss {
+            LossFunction::Softmax => Err(sums_are_floats()),
+            LossFunction::Sigmoid => self.held.take().ok_or_else(no_sums),
+        }
+    }
+
+    /// Adds the time since `started` to a stage, where stages are timed.
+    fn note(&mut self, host: HostStage, started: Instant) {
         if let Some(timing) = &mut self.timing {
             timing.add(host, started);
         }
@@ -443,7 +479,7 @@ impl GpuEngine {
         match &mut self.timing {
             None => Ok(()),
             Some(timing) => {
-                timing.add(Host::Submit, started);
+                timing.add(HostStage::Submit, started);
                 if full {
                     timing.read(&mut self.device)
                 } else {
@@ -465,30 +501,99 @@ impl GpuEngine {
                     *loss += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
                 })?;
         }
-        self.note(Host::Read, started);
+        self.note(HostStage::Read, started);
         Ok(())
     }
 }
 
 impl Engine for GpuEngine {
+    /// Both halves in one upload.
     fn step(&mut self, batch: &Batch, lr: f32) -> Result<()> {
+        if self.held.is_some() {
+            return Err(sums_wait());
+        }
         if batch.windows() == 0 {
             return Ok(());
         }
-        let started = Instant::now();
-        if !self.options.shader_checks {
-            batch
-                .validate(self.input_rows, self.output_rows)
-                .map_err(|why| Error::Device {
-                    doing: "checking a batch".to_owned(),
-                    why,
-                })?;
+        self.validate(batch)?;
+        match self.objective.loss {
+            LossFunction::Sigmoid => self.add_up(batch, Some(lr)),
+            LossFunction::Softmax => self.softmax_step(batch, lr),
         }
-        self.note(Host::Pack, started);
-        match self.objective {
-            Objective::Sigmoid => self.sigmoid_step(batch, lr),
-            Objective::Softmax => self.softmax_step(batch, lr),
+    }
+
+    fn accumulate(&mut self, batch: &Batch) -> Result<()> {
+        self.begin_half()?;
+        self.validate(batch)?;
+        self.add_up(batch, None)?;
+        let held = |rows: &[u32], bits: &[u8], contribution_bits| HeldRows {
+            rows: rows.to_vec(),
+            bits: bits.to_vec(),
+            least_room: least_room(contribution_bits),
+        };
+        self.held = Some(HeldSums {
+            words_before: batch.words_before,
+            centers: held(
+                &batch.center_rows,
+                &batch.center_bits,
+                batch.center_contribution_bits,
+            ),
+            targets: held(
+                &batch.target_rows,
+                &batch.target_bits,
+                batch.target_contribution_bits,
+            ),
+        });
+        Ok(())
+    }
+
+    fn apply(&mut self, lr: f32) -> Result<()> {
+        let held = self.take_held()?;
+        let numbers = self.next_numbers(held.words_before, lr)?;
+        pack_rows(&held.centers, &held.targets, numbers, &mut self.words);
+        let size = self.half_size(&held.centers, &held.targets);
+        self.record(&size, 0)
+    }
+
+    fn sums(&mut self) -> Result<BatchSums> {
+        let held = self.take_held()?;
+        let [input, output] = self.read_largest()?;
+        let sums = BatchSums {
+            words_before: held.words_before,
+            input: self.read_sums(ScratchBuffer::CenterSums, held.centers.clone(), output)?,
+            output: self.read_sums(ScratchBuffer::TargetSums, held.targets.clone(), input)?,
+        };
+        self.held = Some(held);
+        Ok(sums)
+    }
+
+    fn set_sums(&mut self, sums: &BatchSums) -> Result<()> {
+        let [input, output] = self.read_largest()?;
+        let (centers, targets) = (&sums.input.rows, &sums.output.rows);
+        let held = self.take_held()?;
+        let before = [held.centers.rows.len(), held.targets.rows.len()];
+        self.held = Some(held);
+        sums.input.validate(self.input_rows, self.dim())?;
+        sums.output.validate(self.output_rows, self.dim())?;
+        if !centers.scales.are_for(output) || !targets.scales.are_for(input) {
+            return Err(halves("the scales of the sums are those of another model"));
         }
+        let held = |rows: &SumRows| HeldRows {
+            rows: rows.rows.clone(),
+            bits: rows.bits.clone(),
+            least_room: rows.scales.least_room(),
+        };
+        let (centers, targets) = (held(centers), held(targets));
+        let size = self.half_size(&centers, &targets);
+        self.fit(&size)?;
+        self.write_sums(ScratchBuffer::CenterSums, &sums.input, before[0]);
+        self.write_sums(ScratchBuffer::TargetSums, &sums.output, before[1]);
+        self.held = Some(HeldSums {
+            words_before: sums.words_before,
+            centers,
+            targets,
+        });
+        Ok(())
     }
 
     fn take_loss(&mut self) -> Result<f64> {
@@ -497,12 +602,7 @@ impl Engine for GpuEngine {
     }
 
     fn model(&mut self) -> Result<Model> {
-        self.flush()?;
-        let mut largest = [0; 2];
-        self.device.read(&self.largest, 8, 8, |bits: &[u32]| {
-            largest.copy_from_slice(bits)
-        })?;
-        let [input, output] = largest.map(f32::from_bits);
+        let [input, output] = self.read_largest()?;
         Ok(Model {
             input: self.input.download(&mut self.device)?.having_reached(input),
             output: self
@@ -526,69 +626,66 @@ impl Engine for GpuEngine {
     }
 }
 
-/// A lane has this many columns of a row at most: rows of targets and their sums stay in its
-/// registers.
-const COLUMNS: u32 = 4;
-
-/// Workgroups of a dispatch on a software adapter, where each costs as much as some rows: a few for
-/// every core.
-const SOFTWARE_GROUPS: usize = 128;
-
-/// Invocations of a workgroup at most: what every adapter allows.
-const MAX_LANES: u32 = 256;
-
-/// Memory of a workgroup that its kernels take at most, in bytes: with more, too few workgroups run
-/// at a time on hardware.
-const WORKGROUP_BYTES: u32 = 16 << 10;
-
-/// Workgroups as wide as a subgroup measured fastest, but wide rows take several, except on a
-/// software adapter: barriers cost more there than registers that are none. Where subgroups vary or
-/// are missing, a width that suits all.
-fn layout(selected: &GpuAdapter, options: GpuOptions, width: u32, shards: Shards) -> Layout {
-    let subgroup = selected.summary().subgroup.filter(|_| options.subgroups);
-    let narrowest = match subgroup {
-        Some((_, max)) => max.clamp(4, 64),
-        // A software adapter runs a workgroup's lanes in one SIMD register, of 8 floats on most
-        // processors.
-        None if selected.is_software() => 8,
-        None => 32,
+/// Opens the adapter for a model, and chooses the layout of the kernels.
+fn open(
+    selected: &GpuAdapter,
+    model: &Model,
+    objective: Objective,
+    options: GpuOptions,
+) -> Result<(Device, Layout)> {
+    let adapter = selected.summary().name;
+    let (input_rows, output_rows) = (model.input.rows(), model.output.rows());
+    let rows = input_rows.max(output_rows);
+    let width = model.input.dim().div_ceil(4) as u32;
+    let limits = selected.adapter.limits();
+    let shards = Shards::for_adapter(rows, width, &limits, options.max_shard, &adapter)?;
+    let layout = Layout::choose(selected, options, width, shards);
+    let mut features = Features::empty();
+    features.set(Features::SUBGROUP, layout.subgroups);
+    features.set(
+        Features::TIMESTAMP_QUERY,
+        options.measure && selected.has_timestamps(),
+    );
+    let needed = Needed {
+        features,
+        buffers: most_buffers(shards.count),
+        largest: rows as u64 * shards.row_bytes(),
+        workgroup_bytes: layout.workgroup_bytes(),
     };
-    let wide_enough = if selected.is_software() {
-        1
-    } else {
-        width.div_ceil(COLUMNS).next_power_of_two()
-    };
-    let lanes = options
-        .lanes
-        .unwrap_or(narrowest.max(wide_enough))
-        .min(MAX_LANES);
-    let limit = selected.adapter.limits().max_compute_workgroup_storage_size;
-    let workgroup_bytes = if selected.is_software() {
-        limit
-    } else {
-        limit.min(WORKGROUP_BYTES)
-    };
-    let mut layout = Layout {
-        lanes,
-        subgroups: subgroup.is_some(),
-        one_subgroup: subgroup == Some((lanes, lanes)),
-        groups: if selected.is_software() {
-            SOFTWARE_GROUPS
-        } else {
-            MAX_GROUPS
-        },
-        width,
-        span_sums_fit: true,
-        shards,
-        storage: options.storage,
-        checks: options.shader_checks,
-    };
-    layout.span_sums_fit = layout.workgroup_bytes() <= workgroup_bytes;
-    layout
+    let device = Device::new(&selected.adapter, needed)?;
+    if objective.loss == LossFunction::Softmax && output_rows > most_words() {
+        return Err(Error::DeviceLimit {
+            what: "a softmax over all words".to_owned(),
+            needed: output_rows as u64 * 4,
+            allowed: most_words() as u64 * 4,
+            adapter,
+        });
+    }
+    Ok((device, layout))
 }
 
-/// These need an adapter, be it a software one, and fail without: `tests/run.sh` installs one on
-/// Debian and Ubuntu.
+/// Compiles the kernels; a driver that rejects one is an error.
+fn compile(
+    objective: Objective,
+    device: &Device,
+    layout: Layout,
+    output_rows: usize,
+) -> Result<Program> {
+    let scope = device
+        .device
+        .push_error_scope(wgpu::ErrorFilter::Validation);
+    let program = Program::new(objective, device, layout, output_rows);
+    match pollster::block_on(scope.pop()) {
+        None => Ok(program),
+        Some(error) => Err(Error::Device {
+            doing: "compiling the kernels".to_owned(),
+            why: error.to_string(),
+        }),
+    }
+}
+
+/// These tests need an adapter, be it a software one. A plain `cargo test` shows them as ignored;
+/// `tests/run.sh` installs an adapter and runs them.
 #[cfg(test)]
 mod tests {
     use proptest::strategy::{Strategy, ValueTree};
@@ -599,12 +696,20 @@ mod tests {
     use crate::engine::reference::ReferenceEngine;
     use crate::engine::tests::{
         ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
-        agree_after_steps, model_of_huge_scores, random_model,
+        a_softmax_has_no_halves, agree_after_steps, halves_give_the_bits_of_a_step,
+        halves_keep_their_order, model_of_huge_scores, random_model,
         small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
     };
-    use crate::model::Matrix;
+    use crate::model::{Matrix, Storage};
 
-    const OBJECTIVES: [Objective; 2] = [Objective::Sigmoid, Objective::Softmax];
+    const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
+
+    /// The best adapter. Without one the tests fail: what they hold would not be known.
+    fn adapter() -> GpuAdapter {
+        select(None).unwrap_or_else(|error| {
+            panic!("tests of the GPU engine need an adapter; tests/run.sh installs one\n{error}")
+        })
+    }
 
     fn engine(
         model: &Model,
@@ -613,11 +718,12 @@ mod tests {
     ) -> GpuEngine {
         let mut options = GpuOptions::default();
         change(&mut options);
-        GpuEngine::new(select(None).unwrap(), model, objective, options).unwrap()
+        GpuEngine::new(adapter(), model, objective, options).unwrap()
     }
 
     /// Windows of every shape on rows of many lengths, with either reduction.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn agrees_with_reference() {
         let mut runner = TestRunner::deterministic();
         for dim in [1, 4, 50, 100, 128, 300] {
@@ -630,7 +736,7 @@ mod tests {
                     let change = |options: &mut GpuOptions| options.subgroups = subgroups;
                     let mut engine = engine(&random_model(dim, seed), objective, change);
                     let mut windows = window_strategy().new_tree(&mut runner).unwrap().current();
-                    if objective == Objective::Softmax {
+                    if objective == Objective::SOFTMAX {
                         windows = with_few_targets(&windows);
                     }
                     agree_after_steps(&mut engine, objective, &windows, 0.25);
@@ -641,6 +747,7 @@ mod tests {
 
     /// Workgroups of several subgroups, and rows so wide that the sums of a span lie in a buffer.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn wide_rows_agree() {
         let windows = window_strategy()
             .new_tree(&mut TestRunner::deterministic())
@@ -652,16 +759,17 @@ mod tests {
             (640, None, false),
             (640, Some(64), false),
         ] {
-            let mut engine = engine(&random_model(dim, 4), Objective::Sigmoid, |options| {
+            let mut engine = engine(&random_model(dim, 4), Objective::SIGMOID, |options| {
                 options.lanes = lanes
             });
             assert_eq!(engine.layout.span_sums_fit, fit, "{dim} {lanes:?}");
-            agree_after_steps(&mut engine, Objective::Sigmoid, &windows, 0.25);
+            agree_after_steps(&mut engine, Objective::SIGMOID, &windows, 0.25);
         }
     }
 
     /// Tables cut into shards, evenly and not; rows of one group have no more than one.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn tables_in_shards_agree() {
         let windows = window_strategy()
             .new_tree(&mut TestRunner::deterministic())
@@ -682,16 +790,42 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn halves_are_a_step() {
+        for (storage, shard) in [
+            (Storage::F32, None),
+            (Storage::F16, Some(ROWS as u64 * 16 * 7)),
+        ] {
+            let start = |model: &Model| {
+                engine(model, Objective::SIGMOID, |options| {
+                    (options.storage, options.max_shard) = (storage, shard);
+                })
+            };
+            halves_keep_their_order(&mut start(&random_model(50, 15)));
+            halves_give_the_bits_of_a_step(|model| Box::new(start(model)));
+        }
+    }
+
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn the_softmax_has_no_halves() {
+        let mut engine = engine(&random_model(20, 15), Objective::SOFTMAX, |_| ());
+        a_softmax_has_no_halves(&mut engine);
+    }
+
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn nothing_is_lost_to_a_frequent_row() {
         small_contributions_to_frequent_rows_count(|model| {
-            Box::new(engine(model, Objective::Sigmoid, |_| ()))
+            Box::new(engine(model, Objective::SIGMOID, |_| ()))
         });
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_model_goes_on_as_its_engine() {
         a_model_goes_on_as_the_engine_it_comes_from(|model| {
-            Box::new(engine(model, Objective::Sigmoid, |_| ()))
+            Box::new(engine(model, Objective::SIGMOID, |_| ()))
         });
     }
 
@@ -711,6 +845,7 @@ mod tests {
 
     /// Matrices of 16-bit floats, in one and more shards: the reference rounds by the same draws.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn tables_of_halves_agree() {
         let windows = window_strategy()
             .new_tree(&mut TestRunner::deterministic())
@@ -763,6 +898,7 @@ mod tests {
     /// Steps far below the distance of two neighbours are not lost: on average a table moves as far
     /// as in 64 bits.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn rounding_to_halves_is_unbiased() {
         let windows: Vec<_> = (0..40)
             .map(|w| (vec![w, (w + 7) % 40], vec![(w + 3) % 40, (w * 3) % 40]))
@@ -808,6 +944,7 @@ mod tests {
 
     /// A workgroup of several subgroups, and of lanes beyond the row's width.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn any_width_of_workgroups_agrees() {
         let windows = window_strategy()
             .new_tree(&mut TestRunner::deterministic())
@@ -827,18 +964,20 @@ mod tests {
 
     /// More centers than a block, more targets than a block, and a window with neither.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn large_windows_are_taken_in_blocks() {
-        let mut engine = engine(&random_model(20, 3), Objective::Sigmoid, |_| ());
+        let mut engine = engine(&random_model(20, 3), Objective::SIGMOID, |_| ());
         let windows = [
             ((0..39).collect(), (0..30).collect()),
             (vec![], vec![1]),
             ((5..22).collect(), vec![7]),
         ];
-        agree_after_steps(&mut engine, Objective::Sigmoid, &windows, 0.25);
+        agree_after_steps(&mut engine, Objective::SIGMOID, &windows, 0.25);
     }
 
     /// Hierarchical softmax has fewer rows in W' than in W.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn tables_of_different_sizes() {
         let model = random_model(20, 10);
         let fewer = Matrix::from_values(20, model.output.values()[..20 * 30].to_vec());
@@ -859,29 +998,32 @@ mod tests {
 
     /// Centers that are taken a few at a time: every tile's scores come from the same W and W'.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_softmax_in_tiles_agrees() {
         let windows = [
             ((0..30).collect(), vec![1, 33]),
             ((5..22).collect(), vec![7]),
         ];
         for most_scores in [1, 150] {
-            let mut engine = engine(&random_model(20, 7), Objective::Softmax, |_| ());
+            let mut engine = engine(&random_model(20, 7), Objective::SOFTMAX, |_| ());
             engine.most_scores = most_scores;
-            agree_after_steps(&mut engine, Objective::Softmax, &windows, 0.25);
+            agree_after_steps(&mut engine, Objective::SOFTMAX, &windows, 0.25);
         }
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_softmax_of_huge_scores_agrees() {
         let windows = [
             ((0..30).collect(), vec![1, 33]),
             ((5..22).collect(), vec![7]),
         ];
-        let mut engine = engine(&model_of_huge_scores(20), Objective::Softmax, |_| ());
-        agree_after_steps(&mut engine, Objective::Softmax, &windows, 0.25);
+        let mut engine = engine(&model_of_huge_scores(20), Objective::SOFTMAX, |_| ());
+        agree_after_steps(&mut engine, Objective::SOFTMAX, &windows, 0.25);
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_rate_of_zero_only_measures() {
         for objective in OBJECTIVES {
             a_rate_of_zero_changes_nothing(
@@ -915,8 +1057,9 @@ mod tests {
         }
     }
 
-    /// Runs that are repeated, and with shader checks on or off, give the same bits.
+    /// Training that is repeated, and with shader checks on or off, gives the same bits.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn the_same_bits_on_every_run() {
         let model = random_model(100, 4);
         let windows: Vec<_> = (0..3000u32)
@@ -950,6 +1093,7 @@ mod tests {
     /// Every kernel has its time, more submissions than are kept on the device included, and the
     /// result is that of any run.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn timing_stages_changes_nothing() {
         let model = random_model(20, 11);
         let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])]);
@@ -989,6 +1133,7 @@ mod tests {
 
     /// Buffers grow with the batches, and what they held is not lost.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn batches_of_growing_size() {
         for objective in OBJECTIVES {
             let mut engine = engine(&random_model(16, 5), objective, |_| ());
@@ -1002,10 +1147,11 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn losses_are_read_before_their_room_is_full() {
         let model = random_model(4, 6);
         let batch = batch_of(ROWS, &[(vec![1], vec![2, 3])]);
-        let mut engine = engine(&model, Objective::Sigmoid, |_| ());
+        let mut engine = engine(&model, Objective::SIGMOID, |_| ());
         let mut one = 0.0;
         for step in 0..LOSSES + 5 {
             // No learning, so that every batch has the same loss.
@@ -1022,6 +1168,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_loss_that_is_no_number_is_not_hidden() {
         let mut model = random_model(20, 7);
         model.input.row_mut(0)[3] = f32::NAN;
@@ -1037,17 +1184,13 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_model_that_no_number_of_shards_holds_is_refused() {
         let options = GpuOptions {
             max_shard: Some(ROWS as u64 * 16 - 1),
             ..GpuOptions::default()
         };
-        let refused = GpuEngine::new(
-            select(None).unwrap(),
-            &random_model(8, 1),
-            Objective::Sigmoid,
-            options,
-        );
+        let refused = GpuEngine::new(adapter(), &random_model(8, 1), Objective::SIGMOID, options);
         let error = refused.unwrap_err().to_string();
         assert!(
             error.contains("a matrix of 40 rows") && error.contains("`max_vocab`"),
@@ -1057,8 +1200,9 @@ mod tests {
 
     /// A device that goes away becomes an error, not an abort.
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_lost_device_becomes_an_error() {
-        let mut engine = engine(&random_model(20, 8), Objective::Sigmoid, |_| ());
+        let mut engine = engine(&random_model(20, 8), Objective::SIGMOID, |_| ());
         let batch = batch_of(ROWS, &[(vec![0], vec![1, 2])]);
         engine.step(&batch, 0.05).unwrap();
         engine.device.device.destroy();
@@ -1068,6 +1212,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn an_unknown_adapter_lists_those_there_are() {
         for wanted in ["no such adapter", "99"] {
             let error = select(Some(wanted)).unwrap_err().to_string();

@@ -1,90 +1,14 @@
-//! How the matrices lie on the device: cut by columns into shards where they are larger than a
-//! binding.
-//!
-//! The k-th piece of every row lies in shard k, so that a kernel chooses a buffer by column, never
-//! by row. The sums of a batch are cut as the tables are: a batch touches no more rows than there
-//! are, so they fit where a table does.
+//! The matrices on the device: W and W', brought over and back.
 
 use ::half::f16;
 use bytemuck::Pod;
-use wgpu::{Buffer, Limits};
+use wgpu::Buffer;
 
 use super::device::Device;
-use super::kernels::{Layout, most_buffers};
+use super::layout::Layout;
 use crate::engine::half;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Matrix, Storage};
-use crate::quantity::{bytes, plural};
-
-/// Shards of a matrix at most: with the usual bindings of 2 GB more than the memory of any device.
-const MOST_SHARDS: u32 = 64;
-
-/// Bytes of a group of four elements of a sum; tables may have less.
-const FOUR_BYTES: u64 = 16;
-
-/// How every matrix is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shards {
-    pub(super) count: u32,
-    /// Groups of four elements that a shard holds of a row.
-    pub(super) width: u32,
-}
-
-impl Shards {
-    /// The fewest shards that hold `rows` rows, `width` groups of four wide, in bindings of `room`
-    /// bytes.
-    pub(super) fn new(rows: u64, width: u32, room: u64) -> Option<Self> {
-        let fitting = (room / (rows.max(1) * FOUR_BYTES)).min(u64::from(width)) as u32;
-        // Pieces as even as can be: no number of shards is fewer.
-        let count = width.checked_div(fitting)? + u32::from(!width.is_multiple_of(fitting));
-        Some(Self {
-            count,
-            width: width.div_ceil(count),
-        })
-    }
-
-    /// How matrices of up to `rows` rows are cut for an adapter of these limits, in shards of at
-    /// most `largest` bytes.
-    ///
-    /// # Errors
-    /// [`Error::DeviceLimit`] when it cannot bind that many.
-    pub(super) fn for_adapter(
-        rows: usize,
-        width: u32,
-        limits: &Limits,
-        largest: Option<u64>,
-        adapter: &str,
-    ) -> Result<Self> {
-        let room = room(limits).min(largest.unwrap_or(u64::MAX));
-        let most = most(limits);
-        Self::new(rows as u64, width, room)
-            .filter(|shards| shards.count <= most)
-            .ok_or_else(|| Error::DeviceLimit {
-                what: format!("a matrix of {}", plural(rows as u64, "row")),
-                needed: rows as u64 * u64::from(width) * FOUR_BYTES,
-                allowed: room * u64::from(most),
-                adapter: format!("{adapter}, which binds {most} x {},", bytes(room)),
-            })
-    }
-
-    /// Bytes of a row of sums in each shard.
-    pub(super) fn row_bytes(self) -> u64 {
-        u64::from(self.width) * FOUR_BYTES
-    }
-}
-
-/// The largest buffer that a shader can see whole, in bytes.
-pub(super) fn room(limits: &Limits) -> u64 {
-    limits
-        .max_storage_buffer_binding_size
-        .min(limits.max_buffer_size)
-}
-
-/// The most shards for which no kernel has more bindings than a shader may have.
-pub(super) fn most(limits: &Limits) -> u32 {
-    let fits = |&shards: &u32| most_buffers(shards) <= limits.max_storage_buffers_per_shader_stage;
-    (1..=MOST_SHARDS).take_while(fits).last().unwrap_or(0)
-}
 
 /// W or W' on the device.
 #[derive(Debug)]
@@ -145,96 +69,51 @@ impl DeviceTable {
         })
     }
 
-    /// Brings it back, without its padding.
-    pub(super) fn download(&self, device: &mut Device) -> Result<Matrix> {
-        match self.storage {
-            Storage::F32 => self.read(device, |&value: &f32| value),
-            Storage::F16 => self.read(device, |&bits: &u16| f16::from_bits(bits).to_f32()),
-        }
+    /// Elements of a row, without padding.
+    pub(super) fn dim(&self) -> usize {
+        self.dim
     }
 
-    fn read<T: Pod>(&self, device: &mut Device, widen: impl Fn(&T) -> f32) -> Result<Matrix> {
-        let mut matrix = Matrix::zeros(self.rows, self.dim);
-        let row_bytes = (self.width * size_of::<T>()) as u64;
-        for (shard, buffer) in self.shards.iter().enumerate() {
-            let columns =
-                (shard * self.width).min(self.dim)..((shard + 1) * self.width).min(self.dim);
-            let mut row = 0;
-            device.read(
-                buffer,
-                self.rows as u64 * row_bytes,
-                row_bytes,
-                |pieces: &[T]| {
-                    for piece in pieces.chunks_exact(self.width) {
-                        let own = &mut matrix.row_mut(row)[columns.clone()];
-                        own.iter_mut()
-                            .zip(piece)
-                            .for_each(|(own, stored)| *own = widen(stored));
-                        row += 1;
-                    }
-                },
-            )?;
-        }
-        Ok(matrix)
+    /// Brings the table back, without its padding.
+    pub(super) fn download(&self, device: &mut Device) -> Result<Matrix> {
+        let shape = (self.rows, self.dim, self.width);
+        let values = match self.storage {
+            Storage::F32 => read_rows(device, &self.shards, shape, |&value: &f32| value),
+            Storage::F16 => read_rows(device, &self.shards, shape, |&bits: &u16| {
+                f16::from_bits(bits).to_f32()
+            }),
+        }?;
+        Ok(Matrix::from_values(self.dim, values))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// All columns have a place, each shard fits, and one shard less would not do.
-        #[test]
-        fn the_fewest_shards_that_fit(rows in 1u64..1_000_000, width in 1u32..1024, room in 16u64..1 << 31) {
-            let Some(Shards { count, width: piece }) = Shards::new(rows, width, room) else {
-                // Not even one group of each row.
-                prop_assert!(rows * FOUR_BYTES > room);
-                return Ok(());
-            };
-            prop_assert!(count * piece >= width && (count - 1) * piece < width);
-            prop_assert!(rows * u64::from(piece) * FOUR_BYTES <= room);
-            prop_assert!(count == 1 || rows * u64::from(width.div_ceil(count - 1)) * FOUR_BYTES > room);
-        }
+/// Reads the first rows of a matrix that is cut into shards, without their padding. The shape is
+/// the number of rows, the elements of a row, and the elements of a row in each shard.
+pub(super) fn read_rows<T: Pod, V: Copy + Default>(
+    device: &mut Device,
+    shards: &[Buffer],
+    (rows, dim, width): (usize, usize, usize),
+    value: impl Fn(&T) -> V,
+) -> Result<Vec<V>> {
+    let mut values = vec![V::default(); rows * dim];
+    let row_bytes = (width * size_of::<T>()) as u64;
+    for (shard, buffer) in shards.iter().enumerate() {
+        let columns = (shard * width).min(dim)..((shard + 1) * width).min(dim);
+        let mut row = 0;
+        device.read(
+            buffer,
+            rows as u64 * row_bytes,
+            row_bytes,
+            |pieces: &[T]| {
+                for piece in pieces.chunks_exact(width) {
+                    let own = &mut values[row * dim..][columns.clone()];
+                    own.iter_mut()
+                        .zip(piece)
+                        .for_each(|(own, stored)| *own = value(stored));
+                    row += 1;
+                }
+            },
+        )?;
     }
-
-    /// An adapter as small as WebGPU's defaults binds one shard; lavapipe, with 32 bindings, seven.
-    #[test]
-    fn bindings_limit_the_shards() {
-        let limits = |bindings| Limits {
-            max_storage_buffers_per_shader_stage: bindings,
-            ..Limits::default()
-        };
-        assert_eq!(
-            [7, 8, 11, 12, 32].map(|bindings| most(&limits(bindings))),
-            [0, 1, 1, 2, 7]
-        );
-        assert_eq!(most(&limits(u32::MAX)), MOST_SHARDS);
-        let cut = |rows, bindings| Shards::for_adapter(rows, 75, &limits(bindings), None, "a chip");
-        assert_eq!(
-            cut(100_000, 8).unwrap(),
-            Shards {
-                count: 1,
-                width: 75
-            }
-        );
-        assert_eq!(
-            cut(200_000, 12).unwrap(),
-            Shards {
-                count: 2,
-                width: 38
-            }
-        );
-        let error = cut(200_000, 8).unwrap_err().to_string();
-        for part in [
-            "a matrix of 200,000 rows needs 240 MB",
-            "1 x 134 MB",
-            "`max_vocab`",
-            "`engine = cpu`",
-        ] {
-            assert!(error.contains(part), "{error}");
-        }
-    }
+    Ok(values)
 }

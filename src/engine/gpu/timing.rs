@@ -11,19 +11,19 @@ use wgpu::{
 };
 
 use super::device::Device;
-use super::program::Stage;
+use super::program::CompiledStage;
 use crate::engine::StageTime;
 use crate::error::Result;
 
 /// Submissions whose timestamps are kept on the device.
 const SUBMISSIONS: usize = 64;
 
-/// What the host does for a step.
+/// A part of a step that the host does.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Host {
+pub(super) enum HostStage {
     /// Checks a batch and writes it as the kernels read it.
     Pack,
-    /// Hands it to the driver, and makes buffers larger where needed.
+    /// Hands the batch to the driver, and makes buffers larger where needed.
     Upload,
     /// Hands commands to the driver, and waits while too many are under way.
     Submit,
@@ -48,14 +48,14 @@ struct KernelTimes {
     period: f64,
     /// The stage of each pass recorded and not submitted.
     recorded: Vec<usize>,
-    /// The same of each submission whose timestamps are on the device.
+    /// The stage of each pass of each submission whose timestamps are on the device.
     submitted: Vec<Vec<usize>>,
     /// Time of each stage.
     times: Vec<Duration>,
 }
 
 impl Timing {
-    /// For submissions of at most `passes` passes; kernels are timed where the device has
+    /// A clock for submissions of at most `passes` passes. Kernels are timed where the device has
     /// timestamps.
     pub(super) fn new(device: &Device, passes: usize, stages: usize) -> Result<Self> {
         let kernels = device
@@ -68,7 +68,7 @@ impl Timing {
         })
     }
 
-    pub(super) fn add(&mut self, host: Host, started: Instant) {
+    pub(super) fn add(&mut self, host: HostStage, started: Instant) {
         self.host[host as usize] += started.elapsed();
     }
 
@@ -139,7 +139,7 @@ impl Timing {
     }
 
     /// All times, which begin anew.
-    pub(super) fn take(&mut self, stages: &[Stage]) -> Vec<StageTime> {
+    pub(super) fn take(&mut self, stages: &[CompiledStage]) -> Vec<StageTime> {
         let [pack, upload, submit, read] = std::mem::take(&mut self.host);
         let stage = |name: &str, on_device, time| StageTime {
             name: name.to_owned(),

@@ -7,6 +7,9 @@ use bytemuck::{Pod, Zeroable};
 use crate::batch::{Batch, ByCenter};
 use crate::engine::fixed_point::{self, least_room};
 
+/// Uploads in one submission, at most.
+pub(super) const UPLOADS: usize = 8;
+
 /// `Header` of `shaders/batch.wgsl`; offsets are in words from the end of the header.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
@@ -41,12 +44,27 @@ pub(super) const HEADER_WORDS: usize = size_of::<Header>() / 4;
 
 /// The numbers of a step that are not in the batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) struct StepNumbers {
+    /// The place of the upload's loss among the losses on the device.
     pub(super) loss_index: u32,
+    /// The learning rate; 0 in a half that moves no rows.
     pub(super) lr: f32,
+    /// The longest way of a row.
     pub(super) clip: f32,
-    /// What draws are made from, where values are rounded.
+    /// The part of the key that identifies the step in the draws by which 16-bit floats are
+    /// rounded.
     pub(super) rounding: [u32; 2],
+}
+
+/// Touched rows of a table whose sums are on the device between the halves of a step.
+#[derive(Clone, Debug)]
+pub(super) struct HeldRows {
+    /// The rows, by slot.
+    pub(super) rows: Vec<u32>,
+    /// For each slot the bits of the row's number of products.
+    pub(super) bits: Vec<u8>,
+    /// Bits of room that every row has at least.
+    pub(super) least_room: u32,
 }
 
 /// An upload in the making: room for the header, then arrays.
@@ -86,7 +104,7 @@ impl<'a> Upload<'a> {
 }
 
 /// Writes a batch into `words`.
-pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
+pub(super) fn pack(batch: &Batch, step: StepNumbers, words: &mut Vec<u32>) {
     let mut upload = Upload::begin(words);
     let header = Header {
         losses: batch.spans() as u32,
@@ -116,13 +134,40 @@ pub(super) fn pack(batch: &Batch, step: Step, words: &mut Vec<u32>) {
     upload.finish(header);
 }
 
+/// Writes rows of W and of W' that are to be moved into `words`: no spans, and no losses.
+pub(super) fn pack_rows(
+    centers: &HeldRows,
+    targets: &HeldRows,
+    step: StepNumbers,
+    words: &mut Vec<u32>,
+) {
+    let mut upload = Upload::begin(words);
+    let header = Header {
+        center_rows: upload.append(&centers.rows),
+        center_slots: centers.rows.len() as u32,
+        target_rows: upload.append(&targets.rows),
+        target_slots: targets.rows.len() as u32,
+        loss_index: step.loss_index,
+        center_bits: upload.append_bytes(&centers.bits),
+        least_center_room: centers.least_room,
+        target_bits: upload.append_bytes(&targets.bits),
+        least_target_room: targets.least_room,
+        lr: step.lr,
+        clip: step.clip,
+        rounding_low: step.rounding[0],
+        rounding_high: step.rounding[1],
+        ..Header::zeroed()
+    };
+    upload.finish(header);
+}
+
 /// Writes some of a batch's centers into `words`, as windows of one center each: its targets are
 /// rows of W', namely its contexts.
 pub(super) fn pack_centers(
     batch: &Batch,
     by_center: &ByCenter,
     slots: Range<usize>,
-    step: Step,
+    step: StepNumbers,
     words: &mut Vec<u32>,
 ) {
     let mut upload = Upload::begin(words);

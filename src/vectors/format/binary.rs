@@ -9,10 +9,9 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, VectorTable};
-use super::rows::{
-    Checked, MAX_WORD_BYTES, Rows, cut_short, fits_field, or_take, quoted, runs_on, word2vec_header,
-};
+use super::rows::{Checked, Rows, cut_short, fits_field, or_take, runs_on, word2vec_header};
 use super::text::is_text;
+use super::word::{MAX_WORD_BYTES, quoted};
 use super::{Abilities, Dtype, FormatSpec, LoadedVectors};
 use crate::error::Result;
 use crate::text::unmarked;

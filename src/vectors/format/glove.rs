@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, VectorTable};
-use super::rows::{Checked, Rows, SEPARATORS, Words, fits_field, quoted, word2vec_header};
+use super::rows::{Checked, Rows, SEPARATORS, Words, fits_field, word2vec_header};
 use super::text::{next_row, push_line, usual_dim};
+use super::word::quoted;
 use super::{Abilities, FormatSpec, LoadedVectors, MARK, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::text::BYTE_ORDER_MARK;

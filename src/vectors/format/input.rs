@@ -7,8 +7,9 @@ use std::path::Path;
 
 use half::f16;
 
-use super::rows::{Checked, Rows, not_finite, or_take, quoted};
-use super::words::Listed;
+use super::rows::Listed;
+use super::rows::{Checked, Rows, not_finite, or_take};
+use super::word::quoted;
 use super::{Dtype, Reading};
 use crate::error::{Error, Result};
 use crate::quantity::{count, plural};

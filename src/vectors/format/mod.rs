@@ -39,6 +39,7 @@ mod reading;
 mod rows;
 mod safetensors;
 mod text;
+mod word;
 mod words;
 
 use std::fmt;
@@ -52,7 +53,8 @@ pub use output::{Dtype, VectorTable};
 pub use reading::Reading;
 #[cfg(feature = "cli")]
 pub use reading::format_parser;
-use rows::{Checked, unfit};
+use rows::Checked;
+use word::unfit;
 use words::WordsFile;
 
 use super::Vectors;

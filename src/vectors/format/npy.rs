@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, VectorTable};
-use super::rows::{Checked, fits_line, other_size, quoted};
+use super::rows::{Checked, fits_line, other_size};
+use super::word::quoted;
 use super::words::WordsFile;
 use super::{Abilities, Dtype, FormatSpec, LoadedVectors};
 use crate::error::Result;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::Format;
-use super::rows::{quoted, unfit};
+use super::word::{quoted, unfit};
 use crate::quantity::{count, plural};
 
 /// A deviation in the word of a row.

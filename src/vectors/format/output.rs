@@ -6,7 +6,8 @@ use std::ops::Range;
 use half::f16;
 use rayon::prelude::*;
 
-use super::rows::{Checked, not_finite, quoted};
+use super::rows::{Checked, not_finite};
+use super::word::quoted;
 use crate::model::Matrix;
 use crate::vocab::Vocab;
 

@@ -5,8 +5,10 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, VectorTable};
-use super::rows::{Rows, fits_line, quoted};
-use super::words::{Listed, WordsFile};
+use super::rows::Listed;
+use super::rows::{Rows, fits_line};
+use super::word::quoted;
+use super::words::WordsFile;
 use super::{Abilities, FormatSpec, LoadedVectors, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::quantity::plural;

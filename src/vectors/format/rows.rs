@@ -1,6 +1,7 @@
 //! The rows that every reader collects, and the checks that every row must pass.
 
 use super::odd::{Oddities, Oddity};
+use super::word::{MAX_WORD_BYTES, quoted, unfit};
 use super::{Dtype, LoadedVectors, MARK, Reading};
 use crate::model::Matrix;
 use crate::quantity::{count, plural};
@@ -9,10 +10,6 @@ use crate::vocab::{MAX_WORDS, Vocab};
 
 /// A value read from a file, or the reason why it is wrong. The reader adds the position.
 pub(super) type Checked<T> = std::result::Result<T, String>;
-
-/// The longest word, in bytes. It is far longer than a word of a corpus can be; a longer one comes
-/// from a file without spaces.
-pub(super) const MAX_WORD_BYTES: usize = 1 << 16;
 
 /// The separators between values in a text.
 pub(super) const SEPARATORS: [char; 2] = [' ', '\t'];
@@ -282,33 +279,6 @@ pub(super) fn fits_header(word: &str) -> bool {
     !word.is_empty() && word.len() <= MAX_WORD_BYTES
 }
 
-/// The reason why readers would misread a word.
-pub(super) fn unfit(word: &str) -> String {
-    if word.is_empty() {
-        return "a row has no word".to_owned();
-    }
-    if word.len() > MAX_WORD_BYTES {
-        return format!(
-            "the word {} has {} bytes, more than {MAX_WORD_BYTES}",
-            quoted(word),
-            word.len()
-        );
-    }
-    match word.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        Some(c) if c.is_control() => format!(
-            "the word {} holds the control character {c:?}",
-            quoted(word)
-        ),
-        c => {
-            let c = c.unwrap_or(' ');
-            format!(
-                "the word {} holds the whitespace {c:?}, where readers would split it",
-                quoted(word)
-            )
-        }
-    }
-}
-
 /// The message for a value that is not finite.
 pub(super) fn not_finite(word: &str, value: f32) -> String {
     format!(
@@ -317,11 +287,34 @@ pub(super) fn not_finite(word: &str, value: f32) -> String {
     )
 }
 
-/// The start of a text from a file, escaped for an error message.
-pub(super) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{:?}...", &text[..end]),
-        None => format!("{text:?}"),
+/// The words of a file that lists them before its rows.
+pub(super) struct Listed {
+    pub(super) words: Words,
+    /// The rows, from 0 and ascending, whose words are left out.
+    pub(super) left_out: Vec<u64>,
+}
+
+impl Listed {
+    pub(super) fn new(reading: Reading) -> Self {
+        Self {
+            words: Words::new(reading),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Takes the word of the next row, as [`Words::push`] does.
+    pub(super) fn push(
+        &mut self,
+        word: &str,
+        broken: bool,
+        count: u64,
+        place: impl FnOnce() -> String,
+    ) -> Checked<()> {
+        let row = self.words.seen;
+        if !self.words.push(word, broken, count, place)? {
+            self.left_out.push(row);
+        }
+        Ok(())
     }
 }
 

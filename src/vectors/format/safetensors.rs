@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 
 use super::input::Input;
 use super::output::{Output, VectorTable};
-use super::rows::{Checked, fits_header, other_size, quoted};
-use super::words::Listed;
+use super::rows::Listed;
+use super::rows::{Checked, fits_header, other_size};
+use super::word::quoted;
 use super::{Abilities, Dtype, FormatSpec, LoadedVectors, Reading};
 use crate::error::Result;
 use crate::quantity::plural;

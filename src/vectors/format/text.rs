@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use super::input::Input;
 use super::output::{Output, VectorTable};
 use super::rows::{
-    Checked, Rows, SEPARATORS, cut_short, fields, fits_field, or_take, quoted, runs_on,
-    word2vec_header,
+    Checked, Rows, SEPARATORS, cut_short, fields, fits_field, or_take, runs_on, word2vec_header,
 };
+use super::word::quoted;
 use super::{Abilities, FormatSpec, LoadedVectors, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::quantity::plural;

@@ -7,41 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::input::Input;
 use super::output::VectorTable;
-use super::rows::{Checked, SEPARATORS, Words, quoted};
+use super::rows::{Checked, Listed, SEPARATORS};
+use super::word::quoted;
 use super::{MARK, Reading};
 use crate::error::Result;
 use crate::text::without_packing;
-
-/// The words of a file that lists them before its rows.
-pub(super) struct Listed {
-    pub(super) words: Words,
-    /// The rows, from 0 and ascending, whose words are left out.
-    pub(super) left_out: Vec<u64>,
-}
-
-impl Listed {
-    pub(super) fn new(reading: Reading) -> Self {
-        Self {
-            words: Words::new(reading),
-            left_out: Vec::new(),
-        }
-    }
-
-    /// Takes the word of the next row, as [`Words::push`] does.
-    pub(super) fn push(
-        &mut self,
-        word: &str,
-        broken: bool,
-        count: u64,
-        place: impl FnOnce() -> String,
-    ) -> Checked<()> {
-        let row = self.words.seen;
-        if !self.words.push(word, broken, count, place)? {
-            self.left_out.push(row);
-        }
-        Ok(())
-    }
-}
 
 /// The second file of a format.
 pub(super) struct WordsFile {

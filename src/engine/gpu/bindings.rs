@@ -1,31 +1,38 @@
-//! How a kernel reaches a matrix: WGSL that is the same to the kernel for any number of shards.
+//! How a kernel reaches its buffers, and the WGSL by which it reaches a matrix: the same functions
+//! for any number of shards.
 //!
 //! This is the one text that no file can hold: a shader names each of its buffers, and how many
 //! there are depends on the adapter. With a single shard it is the plain index.
 
 use std::fmt::Write;
 
-use super::kernels::Access;
 use crate::model::Storage;
+
+/// How a kernel uses a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    ReadWrite,
+}
 
 /// What a kernel does with a matrix. A row is as wide as WIDTH, its columns are groups of four
 /// elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum MatrixUse {
     /// Reads a table: `NAME_at(row, column)`, and `NAME_element(row, element)` for one element.
     Read,
-    /// Reads and moves a table: the same, and `set_NAME(row, column, value)`.
+    /// Reads and moves a table: the functions of `Read`, and `set_NAME(row, column, value)`.
     Move,
     /// Adds to sums in fixed point, by atomics: `add_to_NAME(slot, column, sum)`.
     Add,
     /// Reads and replaces sums in fixed point: `NAME_at(slot, column)` and
     /// `set_NAME(slot, column, value)`.
     Fixed,
-    /// The same for sums in floats.
+    /// Reads and replaces sums in floats, by the functions of `Fixed`.
     Floats,
 }
 
-impl Use {
+impl MatrixUse {
     /// How the buffers of the matrix are bound.
     pub(super) fn access(self) -> Access {
         if self == Self::Read {
@@ -136,7 +143,7 @@ mod tests {
     /// With one shard there is nothing but the index; with more the column alone says which.
     #[test]
     fn one_shard_costs_nothing() {
-        let one = Use::Read.accessors("input", 3, 1, Storage::F32);
+        let one = MatrixUse::Read.accessors("input", 3, 1, Storage::F32);
         assert!(
             one.starts_with("@group(0) @binding(3) var<storage, read> input_0: array<vec4f>;\n"),
             "{one}"
@@ -146,7 +153,7 @@ mod tests {
             "{one}"
         );
         assert!(!one.contains("SHARD"), "{one}");
-        let three = Use::Move.accessors("table", 0, 3, Storage::F32);
+        let three = MatrixUse::Move.accessors("table", 0, 3, Storage::F32);
         assert!(three.contains("switch column / SHARD_WIDTH"), "{three}");
         assert!(
             three.contains("case 1u: { table_1[at] = value; }"),
