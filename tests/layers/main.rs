@@ -9,7 +9,7 @@ use std::path::Path;
 use source::uses;
 
 /// The rooms from the lowest, and why each stands above those before it.
-const ROOMS: [(&str, &str); 20] = [
+const ROOMS: [(&str, &str); 21] = [
     ("quantity", "how numbers are shown; knows nothing else"),
     ("error", "what can go wrong; shows quantities"),
     (
