@@ -141,7 +141,7 @@ impl Model {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Embedding {
-    /// W, the vectors of the words as centers: what every peer writes.
+    /// W, the vectors of the words as centers: what other word2vec programs write.
     #[default]
     Input,
     /// W', the vectors of the words as contexts.
