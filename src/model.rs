@@ -1,4 +1,6 @@
 //! The model: the two embedding matrices that training changes.
+//!
+//! `docs/glossary.md` explains center, context and negative.
 
 use crate::sampling::{Key, Stream};
 
