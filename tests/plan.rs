@@ -104,8 +104,8 @@ fn the_numbers_of_the_plan_are_right() {
         bytes(buffers, "sums of the threads"),
         2 * 2 * (WORDS * 32 * 4 + 8)
     );
-    // A window has 6 centers on average, a byte each, and 6 targets; 19 spans have 16 centers and 10
-    // more. Two offsets for each window and span, and one more; the rows touched, each with a byte,
+    // A window has 6 centers on average, a byte each, and 6 targets; 19 runs have 16 centers and 10
+    // more. Two offsets for each window and run, and one more; the rows touched, each with a byte,
     // twelve of which take three words.
     let batch = 4 * (300 * 6 / 4 + 300 * 6 + (300 + 19 * 10) + 2 * 301 + 2 * 20 + 2 * (WORDS + 3));
     assert_eq!(bytes(buffers, "batches in flight"), 4 * batch);
