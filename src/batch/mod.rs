@@ -28,8 +28,8 @@ pub const TARGET_BLOCK: usize = 8;
 /// memory: 16 KB for 150 dimensions.
 pub const SPAN_CENTERS: usize = 26;
 
-/// The smallest `--batch`, in windows. A batch is made of whole spans of
-/// [`SPAN`](crate::batch::SPAN) positions.
+/// The smallest `--batch`, in windows. A batch is made of whole spans of [`SPAN`]
+/// positions.
 pub const MIN_BATCH: usize = crate::batch::SPAN;
 
 /// The largest `--batch`, in windows.
