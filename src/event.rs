@@ -1,5 +1,7 @@
 //! Events: what the library reports while it works. It prints nothing; its caller decides what to
 //! show.
+//!
+//! `docs/glossary.md` explains run, epoch, minibatch and pair.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! The model: the two embedding matrices that training changes.
+//!
+//! `docs/glossary.md` explains center, context and negative.
 
 use crate::error::Result;
 use crate::sampling::{Key, Stream};
@@ -198,7 +200,7 @@ impl ModelSettings {
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Embedding {
-    /// W, the vectors of the words as centers: what every peer writes.
+    /// W, the vectors of the words as centers: what other word2vec programs write.
     #[default]
     Input,
     /// W', the vectors of the words as contexts.

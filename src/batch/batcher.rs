@@ -137,8 +137,7 @@ struct Group {
     words: u64,
     /// The kept tokens, with [`END`] on the last token of each sentence.
     tokens: Vec<u32>,
-    /// Numbers of the spans in the order of their visit. Span `r` covers the positions from `r *
-    /// SPAN`.
+    /// Numbers of the spans in the order of their visit. Span `r` begins at position `r * SPAN`.
     spans: Vec<u32>,
     /// Number of batches that the group is cut into.
     batches: usize,

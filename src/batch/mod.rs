@@ -30,8 +30,8 @@ pub const TARGET_BLOCK: usize = 8;
 /// memory: 16 KB for 150 dimensions.
 pub const SPAN_CENTERS: usize = 26;
 
-/// The smallest `--batch`, in windows. A batch is made of whole spans of
-/// [`SPAN`](crate::batch::SPAN) positions.
+/// The smallest `--batch`, in windows. A batch is made of whole spans of [`SPAN`]
+/// positions.
 pub const MIN_BATCH: usize = crate::batch::SPAN;
 
 /// The largest `--batch`, in windows.
@@ -54,8 +54,8 @@ pub const MAX_BATCH: usize = 1 << 20;
 pub struct Batch {
     /// Length S + 1. Span `r` has the windows `span_windows[r]..span_windows[r + 1]`.
     pub span_windows: Vec<u32>,
-    /// Length S + 1. Span `r` has `span_centers[span_center_offsets[r]..span_center_offsets[r +
-    /// 1]]`, up to [`SPAN_CENTERS`] of them.
+    /// Length S + 1. Span `r` has up to [`SPAN_CENTERS`] centers, which are
+    /// `span_centers[span_center_offsets[r]..span_center_offsets[r + 1]]`.
     pub span_center_offsets: Vec<u32>,
     /// Slots of W, below C: the centers of each span, span after span.
     pub span_centers: Vec<u32>,

@@ -133,7 +133,7 @@ impl Corpus {
         })
     }
 
-    /// The same corpus for a single pass, which makes no copies of streams.
+    /// This corpus for a single pass, which makes no copies of streams.
     pub fn read_once(&self) -> Self {
         Self {
             keep: false,

@@ -36,12 +36,12 @@ use serde::Serialize;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Case is ignored, pairs and analogies with unknown words are skipped.
+    /// Case is ignored; pairs and analogies with unknown words are skipped.
     #[default]
     Gensim,
-    /// As gensim, but only ASCII letters lose their case.
+    /// Like gensim, but only ASCII letters lose their case.
     Word2vec,
-    /// Lower case, and what has unknown words counts as it can.
+    /// Lower case; pairs and analogies with unknown words count.
     Hyperwords,
 }
 

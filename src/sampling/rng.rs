@@ -7,6 +7,8 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
 
 /// The purpose of a draw. Streams of different purposes are unrelated.
+///
+/// `docs/glossary.md` explains window, span, pool and step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// The first values of W, by row.

@@ -42,8 +42,8 @@ pub fn write(vocab: &Vocab, out: &mut dyn Write) -> io::Result<()> {
 /// and `note` is called with a sentence about them. With `strict`, the first such line is an error.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read; [`Error::Format`] for a line that is no word and
-/// count, and for a file without words.
+/// [`crate::Error::Io`] when the file cannot be read; [`crate::Error::Format`] for a line that is
+/// no word and count, and for a file without words.
 pub fn read_counts(
     path: &Path,
     rules: &Rules,

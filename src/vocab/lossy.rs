@@ -31,7 +31,7 @@ struct Entry {
 }
 
 impl<K: Countable> Lossy<K> {
-    /// A table that pruning cuts to `budget` bytes. Between two prunings it may be larger.
+    /// A table that pruning keeps within `budget` bytes. Between two prunings it may be larger.
     pub(crate) fn new(budget: u64) -> Self {
         Self {
             entries: HashMap::default(),

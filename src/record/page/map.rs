@@ -110,8 +110,8 @@ fn unit_vectors(vectors: &Vectors, words: usize) -> Vectors {
 /// The coordinates of the rows along the two directions in which they vary most.
 ///
 /// This is subspace iteration: multiplied by the covariance, directions turn towards those of most
-/// variance. It needs only products with the rows and never the covariance itself, so it stays cheap
-/// for many dimensions.
+/// variance. It needs only products with the rows and never the covariance itself, so it stays
+/// cheap for many dimensions.
 fn principal_components(matrix: &Matrix) -> Vec<[f64; 2]> {
     /// Number of directions iterated. With more than two, the first two converge sooner.
     const DIRECTIONS: usize = 10;

@@ -68,8 +68,8 @@ fn dim(input: &Input<'_>) -> Checked<usize> {
 }
 
 fn write(table: &VectorTable<'_>, out: &mut Output<'_>) -> io::Result<()> {
-    // A word that begins with U+FEFF gets a byte order mark before it, so that readers keep the
-    // word.
+    // If the first word begins with U+FEFF, a byte order mark goes before it. Readers drop only
+    // that.
     if table
         .words()
         .next()

@@ -89,7 +89,7 @@ pub struct LoadedVectors {
     pub odd: Oddities,
 }
 
-/// What a format can hold beside words and f32 values.
+/// The optional contents of a format: what it can hold beside words and f32 values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
     /// 16-bit values.
@@ -207,7 +207,7 @@ impl Format {
         self.0.extensions
     }
 
-    /// What this format can hold beside words and f32 values.
+    /// The contents that this format can hold beside words and f32 values.
     pub fn holds(self) -> Abilities {
         self.0.holds
     }

@@ -58,7 +58,7 @@ fn extend<const N: usize>(bytes: &mut Vec<u8>, row: &[f32], encode: impl Fn(f32)
 pub struct VectorTable<'a> {
     /// The words, with their counts where these are known.
     pub vocab: &'a Vocab,
-    /// As many rows as there are words.
+    /// The rows, one for each word.
     pub matrix: &'a Matrix,
     /// How many rows to write, counted from the first.
     pub rows: usize,

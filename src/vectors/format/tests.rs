@@ -28,7 +28,7 @@ fn small() -> Vectors {
     vectors(&["a", "é"], 2, &[1.0, -2.0, 0.5, 3e-5])
 }
 
-/// The files that `vectors` are in each format, by name.
+/// The files that hold `vectors` in each format, by name.
 fn files(name: &str, vectors: &Vectors) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join(name), &vectors.vocab, &vectors.matrix).unwrap();
@@ -53,12 +53,12 @@ fn folder_of(files: &BTreeMap<String, Vec<u8>>) -> TempDir {
     folder
 }
 
-/// What reading these files gives, `name` being that of the vectors.
+/// Reads these files, of which `name` has the vectors.
 fn read_files(name: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Vectors> {
     read(&folder_of(files).path().join(name))
 }
 
-/// What reading a file of these bytes gives; for formats of two files there are the words `a` and
+/// Reads a file of these bytes. For formats of two files, the second one holds the words `a` and
 /// `b`.
 fn read_bytes(name: &str, bytes: impl AsRef<[u8]>) -> Result<Vectors> {
     let words = ["v.vocab", "v.metadata.tsv"].map(|words| (words.to_owned(), b"a\nb\n".to_vec()));
@@ -78,7 +78,7 @@ fn assert_refused(result: Result<Vectors>, name: &str, place_and_why: &str) {
     );
 }
 
-/// What reading a file of these bytes gives, when nothing odd is taken.
+/// Reads a file of these bytes with `strict`, which refuses all oddities.
 fn read_strictly(name: &str, bytes: impl AsRef<[u8]>) -> Result<Vectors> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -90,7 +90,7 @@ fn read_strictly(name: &str, bytes: impl AsRef<[u8]>) -> Result<Vectors> {
     Ok(strict.read(&path, &mut |_, _| ())?.vectors)
 }
 
-/// What reading a file of these bytes gives: each word with its row, and what was odd.
+/// Reads a file of these bytes. Returns each word with its row, and the oddities.
 fn read_odd(name: &str, bytes: impl AsRef<[u8]>) -> (Vec<(String, Vec<f32>)>, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -377,7 +377,7 @@ fn many_rows_read_back_and_both_ends_say_how_far_they_are() {
     }
 }
 
-/// A file with rows that are odd in every way that published ones are.
+/// A file whose rows have every oddity that published files have.
 const ODD: &str = "8 2\nriver 0.5 0.25\n\u{a0} 1 2\nnew york 3 4\nriver 9 9\n 8 8\n\n\t 5 6\n. . . \
                    7 8\nstone -0.5 0.125\n";
 
@@ -434,8 +434,8 @@ fn odd_rows_of_text_are_read_and_told_of_and_the_others_are_as_they_were() {
     }
 }
 
-/// The dimensions are those of most rows, so that a word may hold spaces and numbers, in the first
-/// row too.
+/// The dimensions are those of most rows. So a word may hold spaces and numbers, even in the first
+/// row.
 #[test]
 fn the_last_fields_are_the_values_however_the_word_looks() {
     let rows = "windows 95 0.5 0.25\na 1 2\n7 3 4\n1 2 3 5 6\nnan 7 8\nto inf 9 0\n";
@@ -538,7 +538,7 @@ fn odd_rows_of_binaries_are_read_and_told_of() {
     }
 }
 
-/// A word with a space shifts what follows, and nothing but garbage would come of it.
+/// A word with a space shifts what follows, which would be read as garbage.
 #[test]
 fn a_binary_whose_rows_are_shifted_is_refused() {
     let rows: [(&str, &[f32]); 4] = [
@@ -560,8 +560,8 @@ fn a_binary_whose_rows_are_shifted_is_refused() {
             "{error}"
         );
     }
-    // Here the bytes that are left of a vector are no control characters, and those of the word
-    // after it are whole.
+    // Here the bytes left of a vector are no control characters, and those of the next word are
+    // whole.
     let value = |seventh: u8| f32::from(seventh) / 7.0;
     let [a, b, c] = [0, 3, 6].map(|first| [value(first), value(first + 1), value(first + 2)]);
     let bytes = binary("3 3", &[("a", &a), ("new york", &b), ("b\u{a0}c", &c)], "");
@@ -656,7 +656,7 @@ fn odd_words_beside_values_are_read_and_told_of() {
     );
 }
 
-/// Of `top` rows those that are left out are none, and what follows the last one may be anything.
+/// Rows that are left out do not count towards `top`, and anything may follow the last one.
 #[test]
 fn nothing_is_read_beyond_the_rows_asked_for() {
     let reading = |top| Reading {
@@ -718,7 +718,7 @@ fn a_byte_order_mark_is_no_part_of_vectors_or_words() {
             "{name}"
         );
     }
-    // A word that looks like one is written such that it comes back.
+    // A word that looks like a byte order mark is written such that it is read back.
     let word = vectors(&["\u{feff}the", "\u{feff}"], 1, &[1.0, 2.0]);
     for name in NAMES {
         assert!(
@@ -892,7 +892,7 @@ fn words_that_a_format_has_no_place_for_are_left_out_when_it_is_named() {
             "{}",
             loaded.odd
         );
-        // All that is left is written, and read as it was.
+        // All other rows are written, and read back unchanged.
         let back = read_files(
             &format!("v.{extension}"),
             &files(&format!("v.{extension}"), &loaded.vectors),
@@ -1202,7 +1202,7 @@ fn text_is_told_from_binary_and_binary_from_text() {
     );
 }
 
-/// What follows the last row that was promised may be garbage, and no row of it is offered.
+/// Garbage may follow the last promised row, and no row of it is offered.
 #[test]
 fn no_more_rows_of_a_binary_are_offered_than_it_promises() {
     let rows: [(&str, &[f32]); 4] = [("a", &[1.0]), ("a", &[1.0]), ("b", &[2.0]), ("c", &[3.0])];
@@ -1356,7 +1356,7 @@ fn a_wrong_header_is_refused_at_once() {
     }
 }
 
-/// A word2vec binary of the header and rows given; every row is followed by `end`.
+/// A word2vec binary with this header and these rows; `end` follows every row.
 fn binary(header: &str, rows: &[(&str, &[f32])], end: &str) -> Vec<u8> {
     let mut bytes = format!("{header}\n").into_bytes();
     for (word, row) in rows {
@@ -1369,7 +1369,8 @@ fn binary(header: &str, rows: &[(&str, &[f32])], end: &str) -> Vec<u8> {
 
 #[test]
 fn reads_binary_rows_with_and_without_a_newline() {
-    // The first bytes of 1.4e-44 are 0x0A, and those of 1.2e-41 spaces: both belong to the values.
+    // The first bytes of 1.4e-44 are 0x0A, and those of 1.2e-41 are spaces. Both belong to the
+    // values.
     let (newline, space) = (f32::from_bits(0x0a), f32::from_bits(0x2020));
     let rows: [(&str, &[f32]); 2] = [("a", &[newline, -0.0]), ("b", &[space, 3.5])];
     for end in ["\n", "", "\n\n"] {
@@ -1400,8 +1401,8 @@ fn a_row_longer_than_a_piece_is_read_whole() {
 fn broken_binaries_are_refused_with_their_byte() {
     let refused = |bytes: &[u8], why: &str| refused("v.bin", bytes, why);
     let good = binary("2 2", &[("a", &[1.0, 2.0]), ("b", &[3.0, 4.0])], "\n");
-    // Header 4 bytes, row 11: "a " is at 4, its values at 6, "b " at 15, its values at 17, the end
-    // at 26.
+    // The header has 4 bytes and each row 11: "a " is at 4, its values at 6, "b " at 15, its values
+    // at 17, and the end at 26.
     assert!(read_bytes("v.bin", &good[..25]).is_ok());
     refused(
         &good[..24],

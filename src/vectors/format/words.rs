@@ -85,8 +85,8 @@ impl WordsFile {
 
     pub(super) fn write(&self, table: &VectorTable<'_>, out: &mut dyn Write) -> io::Result<()> {
         for (row, (word, count)) in table.words().enumerate() {
-            // A word that begins with U+FEFF gets a byte order mark before it, so that readers keep
-            // the word.
+            // If the first word begins with U+FEFF, a byte order mark goes before it. Readers drop
+            // only that.
             let mark = if row == 0 && word.starts_with(MARK) {
                 "\u{feff}"
             } else {
