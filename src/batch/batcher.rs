@@ -9,40 +9,20 @@
 //! `docs/glossary.md` explains window, context, center, span, pool and group, with a drawing.
 
 use std::iter::once;
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rand::Rng;
+use rand_xoshiro::SplitMix64;
 
-use super::{Batch, BatchBuilder, HuffmanTree, SPAN_CENTERS, Target};
+use super::group::{GROUP_BLOCKS, Group, share, shuffle};
+use super::targets::{POOL_SPANS, Targets};
+use super::windows::{Places, SPAN, Window, Windows, add_window, around, as_one_span};
+use super::{Batch, BatchBuilder, Target};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
-use crate::sampling::{AliasTable, Key, Stream, Subsampler, below};
-
-/// Length of a **span**: this many consecutive positions stay together when positions are shuffled.
-///
-/// Shuffling single positions gains no quality, and neighbouring windows share their center rows.
-pub const SPAN: usize = 16;
-
-/// Number of spans, 256 positions in all, whose windows draw their negatives from one **pool** of
-/// noise words.
-///
-/// The rows of a pool and their sums stay in a core's cache while these windows pass, and a batch
-/// touches fewer rows.
-pub const POOL_SPANS: usize = 16;
-
-/// How often a noise word of a pool is used, on average: a pool is smaller than the number of
-/// negatives drawn from it by this factor.
-///
-/// Measured on 17 M words of Wikipedia, 2 epochs, means of two seeds: WordSim-353 .645, SimLex-999
-/// .295, analogies .297. Independent draws score .648, .292 and .309. With a factor of 8, analogies
-/// fall to .26; with 16, to .19.
-pub const POOL_USES: usize = 4;
-
-/// Number of blocks in a group: some 4 million words, of which every batch is a random sample.
-pub const GROUP_BLOCKS: usize = 256;
+use crate::sampling::{Key, Stream, Subsampler, below};
 
 /// The corpus and the settings that batches are made from.
 #[derive(Debug)]
@@ -67,98 +47,6 @@ pub struct Batcher {
     pub span: usize,
     /// Windows in a batch, about: a group is cut into batches of nearly equal size.
     pub batch: usize,
-}
-
-/// How window widths are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Windows {
-    /// The largest distance between a context and a center, in kept words; at least 1.
-    pub window: u32,
-    /// Whether every window has the width `window`. If not, each draws a width from 1 to `window`.
-    pub fixed: bool,
-}
-
-/// The targets that the centers of a window are trained against.
-#[derive(Clone, Debug)]
-pub enum Targets {
-    /// The context with label 1, and noise words with label 0.
-    Negatives(Negatives),
-    /// The inner nodes on the context's path through the tree of hierarchical softmax.
-    Path(HuffmanTree),
-    /// The context alone. In a full softmax, the engine compares it with all words.
-    Context,
-}
-
-/// How noise words are drawn.
-#[derive(Clone, Debug)]
-pub struct Negatives {
-    /// The noise distribution.
-    pub noise: AliasTable,
-    /// Number of noise words drawn at a time, from `--negative`.
-    pub count: u32,
-    /// Whether each pair has independent draws, as in word2vec.c. If not, all pairs of a window
-    /// share draws from the window's pool.
-    pub per_pair: bool,
-    /// Whether a draw that equals the context is left out.
-    pub skip_equal: bool,
-}
-
-impl Negatives {
-    /// Fills `targets` with those of a context: the context itself, then the negatives drawn.
-    #[inline]
-    fn draw(&self, context: u32, mut noise: impl FnMut() -> u32, targets: &mut Vec<Target>) {
-        targets.clear();
-        targets.push(Target::new(context, true));
-        for _ in 0..self.count {
-            let word = noise();
-            if word != context || !self.skip_equal {
-                targets.push(Target::new(word, false));
-            }
-        }
-    }
-
-    /// Draws the noise words for the windows of [`POOL_SPANS`] spans.
-    fn fill_pool(&self, mut rng: impl Rng, pool: &mut Vec<u32>) {
-        let size = (POOL_SPANS * SPAN * self.count as usize).div_ceil(POOL_USES);
-        pool.clear();
-        pool.extend((0..size).map(|_| self.noise.outcome(rng.next_u64())));
-    }
-}
-
-/// A number of blocks, subsampled, in the order in which they will be visited.
-#[derive(Debug)]
-struct Group {
-    epoch: u32,
-    /// Number of the group in its epoch, from 0.
-    index: usize,
-    /// Words of the corpus before the group, over all epochs.
-    words_before: u64,
-    /// Words of the group before subsampling.
-    words: u64,
-    /// The kept tokens, with [`END`] on the last token of each sentence.
-    tokens: Vec<u32>,
-    /// Numbers of the spans in the order of their visit. Span `r` begins at position `r * SPAN`.
-    spans: Vec<u32>,
-    /// Number of batches that the group is cut into.
-    batches: usize,
-    /// Number of the first batch to make. It is above 0 when training resumes within this group.
-    first: usize,
-}
-
-impl Group {
-    /// How many words of the corpus precede batch `number`, and how many the batch stands for.
-    fn words_of(&self, number: usize) -> (u64, u64) {
-        let words = share(self.words as usize, number, self.batches);
-        (self.words_before + words.start as u64, words.len() as u64)
-    }
-
-    /// Leaves out the batches before word `start` of the training, but never the last batch.
-    fn from(mut self, start: u64) -> Self {
-        self.first = (0..self.batches - 1)
-            .take_while(|&number| self.words_of(number).0 < start)
-            .count();
-        self
-    }
 }
 
 impl Batcher {
@@ -246,97 +134,82 @@ impl Batcher {
         batch.epoch = group.epoch;
         (batch.words_before, batch.words) = group.words_of(number);
 
-        let Windows { window, fixed } = self.windows;
-        let key = Key::new(self.seed, group.epoch, Stream::Windows);
-        let tokens = &group.tokens[..];
         let pool_key = Key::new(self.seed, group.epoch, Stream::Pools);
-        let place = |position: usize| (group.index as u64) << 32 | position as u64;
-        let (mut windows, mut targets, mut pool) =
-            (Vec::with_capacity(SPAN), Vec::new(), Vec::new());
+        let (mut windows, mut targets) = (Vec::with_capacity(SPAN), TargetBuffers::default());
         let spans = share(group.spans.len(), number, group.batches);
-        for (first, spans) in spans
-            .clone()
-            .step_by(POOL_SPANS)
-            .zip(group.spans[spans].chunks(POOL_SPANS))
-        {
-            if let Targets::Negatives(
-                negatives @ Negatives {
-                    per_pair: false, ..
-                },
-            ) = &*self.targets
+        let pools = group.spans[spans.clone()].chunks(POOL_SPANS);
+        for (first, spans) in spans.step_by(POOL_SPANS).zip(pools) {
+            if let Targets::Negatives(negatives) = &*self.targets
+                && !negatives.per_pair
             {
-                negatives.fill_pool(pool_key.at(place(first)), &mut pool);
+                negatives.fill_pool(pool_key.at(group.draw_position(first)), &mut targets.pool);
             }
             for &span in spans {
-                windows.clear();
-                for position in span as usize * SPAN..tokens.len().min((span as usize + 1) * SPAN) {
-                    let mut rng = key.at(place(position));
-                    let reach = if fixed {
-                        window
-                    } else {
-                        1 + below(window, rng.next_u32())
-                    };
-                    add_window(
-                        position,
-                        around(tokens, position, reach as usize),
-                        rng,
-                        &mut windows,
-                    );
-                }
+                self.cut_windows(group, span, &mut windows);
                 let mut left = &mut windows[..];
                 while !left.is_empty() {
                     let (count, positions) = as_one_span(&left[..left.len().min(self.span.max(1))]);
                     let (own, rest) = left.split_at_mut(count);
                     left = rest;
-                    builder.span(
-                        batch,
-                        tokens[positions.clone()].iter().map(|token| token & !END),
-                    );
-                    for Window {
-                        context,
-                        centers,
-                        before,
-                        rng,
-                    } in own
-                    {
-                        let places = Places {
-                            context: *context,
-                            centers: centers.clone(),
-                            span: positions.start,
-                        };
-                        let word = tokens[*context] & !END;
-                        match &*self.targets {
-                            Targets::Negatives(negatives) if negatives.per_pair => {
-                                // Skips the draws that the earlier parts of this window used.
-                                (0..*before * negatives.count as usize)
-                                    .for_each(|_| _ = rng.next_u64());
-                                for center in places.all() {
-                                    negatives.draw(
-                                        word,
-                                        || negatives.noise.outcome(rng.next_u64()),
-                                        &mut targets,
-                                    );
-                                    builder.window(batch, once(center..center + 1), &targets);
-                                }
-                            }
-                            Targets::Negatives(negatives) => {
-                                let from_pool =
-                                    || pool[below(pool.len() as u32, rng.next_u32()) as usize];
-                                negatives.draw(word, from_pool, &mut targets);
-                                builder.window(batch, places.ranges(), &targets);
-                            }
-                            Targets::Path(tree) => {
-                                builder.window(batch, places.ranges(), tree.path(word))
-                            }
-                            Targets::Context => {
-                                builder.window(batch, places.ranges(), &[Target::new(word, true)])
-                            }
-                        }
+                    let centers = &group.tokens[positions.clone()];
+                    builder.span(batch, centers.iter().map(|token| token & !END));
+                    for window in own {
+                        let places = window.places(positions.start);
+                        let word = group.tokens[window.context] & !END;
+                        self.add_window(word, window, &places, &mut targets, (builder, batch));
                     }
                 }
             }
         }
         builder.finish(batch);
+    }
+
+    /// Cuts the positions of a span into windows, each with the generator of its draws.
+    #[inline]
+    fn cut_windows(&self, group: &Group, span: u32, windows: &mut Vec<Window<SplitMix64>>) {
+        let key = Key::new(self.seed, group.epoch, Stream::Windows);
+        let first = span as usize * SPAN;
+        windows.clear();
+        for position in first..group.tokens.len().min(first + SPAN) {
+            let mut rng = key.at(group.draw_position(position));
+            let reach = self.windows.reach(&mut rng);
+            let centers = around(&group.tokens, position, reach);
+            add_window(position, centers, rng, windows);
+        }
+    }
+
+    /// Adds a window with its targets to the batch; `word` is its context.
+    #[inline]
+    fn add_window(
+        &self,
+        word: u32,
+        window: &mut Window<SplitMix64>,
+        places: &Places,
+        TargetBuffers { pool, targets }: &mut TargetBuffers,
+        (builder, batch): (&mut BatchBuilder, &mut Batch),
+    ) {
+        let rng = &mut window.rng;
+        match &*self.targets {
+            Targets::Negatives(negatives) if negatives.per_pair => {
+                // Skips the draws that the earlier parts of this window used.
+                let used = window.before * negatives.count as usize;
+                (0..used).for_each(|_| _ = rng.next_u64());
+                for center in places.all() {
+                    let noise = || negatives.noise.outcome(rng.next_u64());
+                    negatives.draw(word, noise, targets);
+                    builder.window(batch, once(center..center + 1), targets);
+                }
+            }
+            Targets::Negatives(negatives) => {
+                let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
+                negatives.draw(word, from_pool, targets);
+                builder.window(batch, places.ranges(), targets);
+            }
+            Targets::Path(tree) => builder.window(batch, places.ranges(), tree.path(word)),
+            Targets::Context => {
+                builder.window(batch, places.ranges(), &[Target::new(word, true)]);
+            }
+        }
     }
 
     /// Starts making all batches of the training, on `threads` threads and one more that reads
@@ -420,6 +293,15 @@ impl Batcher {
     }
 }
 
+/// What a thread needs to make targets, kept from window to window.
+#[derive(Default)]
+struct TargetBuffers {
+    /// Noise words, as ids, for the spans of a pool.
+    pool: Vec<u32>,
+    /// The targets of a window; their slots still are rows.
+    targets: Vec<Target>,
+}
+
 /// Hands out the numbers of the batches to be made, in order, each with a place in the queue.
 struct Dispatch {
     groups: Receiver<Result<Group>>,
@@ -487,121 +369,14 @@ impl Drop for Batches {
     }
 }
 
-/// Part `index` of `0..total`, cut into `parts` nearly equal parts.
-fn share(total: usize, index: usize, parts: usize) -> Range<usize> {
-    let bound = |index: usize| (total as u128 * index as u128 / parts as u128) as usize;
-    bound(index)..bound(index + 1)
-}
-
-/// Fisher and Yates's shuffle, with the draws at one position of the stream.
-fn shuffle(items: &mut [u32], key: Key, position: u64) {
-    let mut rng = key.at(position);
-    for last in (1..items.len()).rev() {
-        items.swap(last, below(last as u32 + 1, rng.next_u32()) as usize);
-    }
-}
-
-/// The positions within reach of a context in its sentence. The context's own position is among
-/// them.
-fn around(tokens: &[u32], position: usize, reach: usize) -> Range<usize> {
-    let ends = |token: &u32| token & END != 0;
-    let first = position.saturating_sub(reach);
-    let first = tokens[first..position]
-        .iter()
-        .rposition(ends)
-        .map_or(first, |end| first + end + 1);
-    let last = tokens.len().min(position + 1 + reach);
-    let last = tokens[position..last]
-        .iter()
-        .position(ends)
-        .map_or(last, |end| position + end + 1);
-    first..last
-}
-
-/// A window that is to be added to a batch, as positions among the group's tokens.
-#[derive(Debug)]
-struct Window<R> {
-    context: usize,
-    /// The context's position may lie in this range, but the context is not one of the centers.
-    centers: Range<usize>,
-    /// Number of centers in the earlier parts of the window, if it was cut into several.
-    before: usize,
-    /// The generator of the window's draws, after the draw of its width.
-    rng: R,
-}
-
-/// Adds a window, unless it has no center. A window with more centers than a span can hold is cut
-/// into several with the same targets.
-#[inline]
-fn add_window<R: Clone>(
-    context: usize,
-    centers: Range<usize>,
-    rng: R,
-    windows: &mut Vec<Window<R>>,
-) {
-    let mut left = centers.clone();
-    while !left.is_empty() {
-        let before = left.start - centers.start;
-        let part = left.start..left.end.min(left.start + SPAN_CENTERS);
-        left.start = part.end;
-        if part != (context..context + 1) {
-            windows.push(Window {
-                context,
-                centers: part,
-                before,
-                rng: rng.clone(),
-            });
-        }
-    }
-}
-
-/// How many of the first windows fit into one span, and the range of positions of its centers.
-#[inline]
-fn as_one_span<R>(windows: &[Window<R>]) -> (usize, Range<usize>) {
-    let mut positions = windows[0].centers.clone();
-    for (count, Window { centers, .. }) in windows.iter().enumerate() {
-        let all = positions.start.min(centers.start)..positions.end.max(centers.end);
-        if all.len() > SPAN_CENTERS {
-            return (count, positions);
-        }
-        positions = all;
-    }
-    (windows.len(), positions)
-}
-
-/// Where the centers of a window stand among those of its span, whose first center is at position
-/// `span`.
-struct Places {
-    context: usize,
-    centers: Range<usize>,
-    span: usize,
-}
-
-impl Places {
-    /// The centers before the context and those behind it, as indices into the span's centers.
-    #[inline]
-    fn ranges(&self) -> [Range<u8>; 2] {
-        let &Self {
-            context,
-            centers: Range { start, end },
-            span,
-        } = self;
-        let place = |position: usize| (position - span) as u8;
-        let (before, behind) = (context.clamp(start, end), (context + 1).clamp(start, end));
-        [place(start)..place(before), place(behind)..place(end)]
-    }
-
-    fn all(&self) -> impl Iterator<Item = u8> {
-        self.ranges().into_iter().flatten()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::batch::{HuffmanTree, Negatives, POOL_USES};
     use crate::corpus::StoreWriter;
+    use crate::sampling::AliasTable;
 
     fn source(
         sentences: &[Vec<u32>],

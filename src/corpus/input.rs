@@ -45,6 +45,14 @@ impl Stamp {
 }
 
 impl Source {
+    /// Text that is there already: a file without a name, read as a stream that was kept.
+    pub(super) fn kept(file: File) -> Self {
+        Self {
+            path: PathBuf::from("the sentences"),
+            kind: Kind::Stream(OnceLock::from(file)),
+        }
+    }
+
     /// Checks a file's name and first bytes. Nothing is read from a stream yet.
     pub(super) fn new(path: PathBuf) -> Result<Self> {
         if path.as_os_str() == STDIN {

@@ -24,6 +24,7 @@ pub mod phrases;
 mod reader;
 mod store;
 
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ use self::reader::ChunkReader;
 use crate::error::{Error, Result};
 use crate::quantity::count;
 use crate::sampling::{Key, Stream};
-use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word};
+use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word, is_separator};
 use crate::vocab::{Selection, Vocab};
 
 /// The totals of the counting pass, which the encoding pass must find again.
@@ -128,6 +129,50 @@ impl Corpus {
         Ok(Self {
             sources: sources.into(),
             hidden,
+            keep: true,
+            most: u64::MAX,
+        })
+    }
+
+    /// Takes sentences in memory, each an iterator of words, and reads them once: they are written
+    /// as text to a file without a name in the system's folder for temporary files (`TMPDIR`).
+    ///
+    /// ```
+    /// use w2v_gpu::Corpus;
+    ///
+    /// let sentences = ["the cat sat", "a dog ran"].map(|text| text.split(' '));
+    /// let corpus = Corpus::from_sentences(sentences)?;
+    /// assert_eq!(corpus.bytes(), 22);
+    /// # Ok::<(), w2v_gpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written; [`Error::Corpus`] with the number of the
+    /// sentence, from 1, for a word that is empty or holds whitespace, a control character or a
+    /// byte order mark: no text can hold such a word.
+    pub fn from_sentences<S, W>(sentences: impl IntoIterator<Item = S>) -> Result<Self>
+    where
+        S: IntoIterator<Item = W>,
+        W: AsRef<str>,
+    {
+        let failed = || Error::io("write sentences to", std::env::temp_dir());
+        let file = tempfile::tempfile().map_err(failed())?;
+        let mut out = BufWriter::new(file);
+        for (sentence, number) in sentences.into_iter().zip(1u64..) {
+            let mut separator = "";
+            for word in sentence {
+                let word = checked(word.as_ref(), number)?;
+                write!(out, "{separator}{word}").map_err(failed())?;
+                separator = " ";
+            }
+            writeln!(out).map_err(failed())?;
+        }
+        let file = out
+            .into_inner()
+            .map_err(|error| failed()(error.into_error()))?;
+        Ok(Self {
+            sources: Arc::new([Source::kept(file)]),
+            hidden: Vec::new(),
             keep: true,
             most: u64::MAX,
         })
@@ -349,6 +394,20 @@ pub(crate) fn for_each_line(
     }
 }
 
+/// A word of a sentence in memory, if a text can hold it.
+fn checked(word: &str, sentence: u64) -> Result<&str> {
+    if word.is_empty() || word.contains(is_separator) {
+        return Err(Error::Corpus {
+            path: "the sentences".into(),
+            why: format!(
+                "sentence {sentence} has the word {word:.60?}: a word is not empty and holds \
+                 neither whitespace nor control characters; replace them, as in new_york"
+            ),
+        });
+    }
+    Ok(word)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -373,6 +432,28 @@ mod tests {
 
     /// Whole sentences are held out, about as many as asked for, and the same ones for the same
     /// seed.
+    /// Sentences in memory give the ids that the same text in a file gives, and are read any
+    /// number of times.
+    #[test]
+    fn sentences_in_memory_are_text() {
+        let text = "é b a b\n\na b c\n";
+        let sentences = || text.lines().map(|line| line.split_whitespace());
+        let in_memory = Corpus::from_sentences(sentences()).unwrap();
+        let vocab = Vocab::from_counts(&count(&in_memory).unwrap().0, 1, None).unwrap();
+        let (_, expected, report) = encoded(text.as_bytes());
+        for _ in 0..2 {
+            let Encoded { store, report: own, .. } = encode(&in_memory, &vocab).unwrap();
+            let mut tokens = Vec::new();
+            store.read_block(0, &mut tokens).unwrap();
+            assert_eq!((tokens, own.words, own.lines), (expected.clone(), report.words, 2));
+        }
+        for word in ["", "new york", "a\u{0}", "\u{feff}a"] {
+            let sentences = [vec!["a"], vec!["b", word]];
+            let error = Corpus::from_sentences(sentences).unwrap_err().to_string();
+            assert!(error.contains("sentence 2 has the word"), "{error}");
+        }
+    }
+
     #[test]
     fn sentences_are_held_out() {
         let text: String = (0..4000).map(|n| format!("a b{n} c{n} d\n")).collect();

@@ -1,0 +1,158 @@
+//! Makes batches: rows become slots.
+
+use std::ops::Range;
+
+use super::{Batch, SPAN_CENTERS, Target};
+
+/// Makes a batch from windows of rows: numbers the touched rows and counts the products of each.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    centers: RowSet,
+    targets: RowSet,
+    /// For each center of the current span, how many more products it has than the center before
+    /// it. The centers of a window are two ranges, so a window changes four of these numbers,
+    /// however many centers it has.
+    more_products: [u32; SPAN_CENTERS + 1],
+    /// The largest number of products that a center has in one span of the batch.
+    most_of_center: u32,
+    /// The largest number of centers in a window of the batch.
+    most_of_target: u32,
+}
+
+impl BatchBuilder {
+    /// A builder for matrices of `input_rows` (W) and `output_rows` (W') rows.
+    pub fn new(input_rows: usize, output_rows: usize) -> Self {
+        Self {
+            centers: RowSet::new(input_rows),
+            targets: RowSet::new(output_rows),
+            more_products: [0; SPAN_CENTERS + 1],
+            most_of_center: 0,
+            most_of_target: 0,
+        }
+    }
+
+    /// Begins a span. `centers` are rows of W, at most [`SPAN_CENTERS`] of them. A window must
+    /// follow.
+    #[inline]
+    pub fn span(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
+        self.end_span(batch);
+        batch.span_centers.extend(centers);
+    }
+
+    /// Adds a window to the span. `centers` are indices into the span's centers. `targets` still
+    /// have rows of W' in the place of slots.
+    #[inline]
+    pub fn window(
+        &mut self,
+        batch: &mut Batch,
+        centers: impl IntoIterator<Item = Range<u8>>,
+        targets: &[Target],
+    ) {
+        let first = batch.centers.len();
+        for places in centers {
+            let (start, end) = (usize::from(places.start), usize::from(places.end));
+            self.more_products[start] =
+                self.more_products[start].wrapping_add(targets.len() as u32);
+            self.more_products[end] = self.more_products[end].wrapping_sub(targets.len() as u32);
+            batch.centers.extend(places);
+        }
+        let count = (batch.centers.len() - first) as u32;
+        self.most_of_target = self.most_of_target.max(count);
+        for target in targets {
+            self.targets.touch(target.slot() as u32, count);
+        }
+        batch.targets.extend_from_slice(targets);
+        batch.center_offsets.push(batch.centers.len() as u32);
+        batch.target_offsets.push(batch.targets.len() as u32);
+    }
+
+    #[inline]
+    fn end_span(&mut self, batch: &mut Batch) {
+        let windows = batch.windows() as u32;
+        if batch.span_windows[batch.spans()] < windows {
+            let first = batch.span_center_offsets[batch.spans()] as usize;
+            let mut products = 0u32;
+            for (&row, more) in batch.span_centers[first..].iter().zip(&self.more_products) {
+                products = products.wrapping_add(*more);
+                self.most_of_center = self.most_of_center.max(products);
+                self.centers.touch(row, products);
+            }
+            self.more_products = [0; SPAN_CENTERS + 1];
+            batch.span_windows.push(windows);
+            batch
+                .span_center_offsets
+                .push(batch.span_centers.len() as u32);
+        }
+    }
+
+    /// Ends the batch and turns rows into slots.
+    pub fn finish(&mut self, batch: &mut Batch) {
+        self.end_span(batch);
+        self.centers
+            .number(&mut batch.center_rows, &mut batch.center_bits);
+        self.targets
+            .number(&mut batch.target_rows, &mut batch.target_bits);
+        batch.center_contribution_bits = bit_length(std::mem::take(&mut self.most_of_center));
+        batch.target_contribution_bits = bit_length(std::mem::take(&mut self.most_of_target));
+        for center in &mut batch.span_centers {
+            *center = self.centers.slots[*center as usize];
+        }
+        for target in &mut batch.targets {
+            *target = Target::new(self.targets.slots[target.slot()], target.label());
+        }
+    }
+}
+
+/// The rows of one matrix that a batch touches.
+#[derive(Debug)]
+struct RowSet {
+    /// One bit for each row.
+    touched: Vec<u64>,
+    /// Until the batch is finished, the number of products of each row; then the slot of each
+    /// touched row.
+    slots: Vec<u32>,
+}
+
+impl RowSet {
+    fn new(rows: usize) -> Self {
+        Self {
+            touched: vec![0; rows.div_ceil(64)],
+            slots: vec![0; rows],
+        }
+    }
+
+    /// Counts more products of a row.
+    #[inline]
+    fn touch(&mut self, row: u32, products: u32) {
+        let (word, bit) = (row as usize / 64, 1 << (row % 64));
+        let count = &mut self.slots[row as usize];
+        // If the row was not touched yet, this still holds a slot of an earlier batch.
+        *count = if self.touched[word] & bit == 0 {
+            products
+        } else {
+            count.saturating_add(products)
+        };
+        self.touched[word] |= bit;
+    }
+
+    /// Gives each touched row its slot. Lists the rows in ascending order, and the bit lengths of
+    /// their counts.
+    fn number(&mut self, rows: &mut Vec<u32>, count_bits: &mut Vec<u8>) {
+        for (word, bits) in self.touched.iter_mut().enumerate() {
+            let mut left = std::mem::take(bits);
+            while left != 0 {
+                let row = word as u32 * 64 + left.trailing_zeros();
+                left &= left - 1;
+                let entry = &mut self.slots[row as usize];
+                count_bits.push(bit_length(*entry));
+                *entry = rows.len() as u32;
+                rows.push(row);
+            }
+        }
+    }
+}
+
+/// The number of bits of a number without leading zeros; the number is below 2 to that power.
+pub(super) fn bit_length(number: u32) -> u8 {
+    (u32::BITS - number.leading_zeros()) as u8
+}
