@@ -99,13 +99,13 @@ fn analogies(data: &Dataset, matrix: &Matrix) -> Result<f64> {
 /// What becomes of the vectors when every label is 1.
 fn positives_alone(folder: &Path) -> Result<()> {
     let mut data = dataset(&config(Loss::Ns))?;
-    let (with, loss_with) = trained(&data, Objective::Sigmoid)?;
+    let (with, loss_with) = trained(&data, Objective::SIGMOID)?;
     let start = data.model();
     // A context and nothing else: no option gives that, for nobody should train so.
     Arc::get_mut(&mut data.batcher)
         .context("the source is shared")?
         .targets = Arc::new(Targets::Context);
-    let (without, loss_without) = trained(&data, Objective::Sigmoid)?;
+    let (without, loss_without) = trained(&data, Objective::SIGMOID)?;
     println!("## Positives alone\n");
     println!("| | loss per pair | mean cosine of two words | analogies |\n|---|---|---|---|");
     let mut cosines = Vec::new();
@@ -194,7 +194,7 @@ impl Pairs {
 /// The products W[x]·W'[c]: of which pairs they are positive, and the line they lie on.
 fn products(folder: &Path) -> Result<()> {
     let data = dataset(&config(Loss::Ns))?;
-    let (model, _) = trained(&data, Objective::Sigmoid)?;
+    let (model, _) = trained(&data, Objective::SIGMOID)?;
     let product = |x: u32, c: u32| -> f64 {
         let (x, c) = (model.input.row(x as usize), model.output.row(c as usize));
         x.iter().zip(c).map(|(x, c)| f64::from(x * c)).sum()
@@ -328,7 +328,7 @@ fn averages() -> Result<()> {
     println!("## Which embedding\n");
     println!("| embedding | analogies |\n|---|---|");
     let data = dataset(&config)?;
-    let (model, _) = trained(&data, Objective::Sigmoid)?;
+    let (model, _) = trained(&data, Objective::SIGMOID)?;
     for (name, which) in [
         ("input", Embedding::Input),
         ("output", Embedding::Output),
