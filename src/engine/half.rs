@@ -106,7 +106,7 @@ mod tests {
     }
 
     proptest! {
-        /// Of the 2^32 draws exactly the share of the way to the upper neighbour leads there: no
+        /// The share of the 2^32 draws that leads up is exactly the share of the way there: no
         /// bias at all.
         #[test]
         fn as_many_draws_lead_up_as_should(bits in 0u16..0x7bff, share in 0u32..8192, negative: bool) {

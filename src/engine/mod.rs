@@ -228,7 +228,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// The same windows with two targets at most: the reference takes its time over a softmax.
+    /// Windows with their first two targets at most: the reference takes its time over a softmax.
     pub(crate) fn with_few_targets(windows: &[(Vec<u32>, Vec<u32>)]) -> Vec<(Vec<u32>, Vec<u32>)> {
         windows
             .iter()

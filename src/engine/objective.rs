@@ -1,4 +1,4 @@
-//! What is trained: how the scores of centers with targets become a loss.
+//! The objective of training: how the scores of centers with targets become a loss.
 //!
 //! Every engine takes a step in three acts. **Scores** are products of rows of W and rows of W'.
 //! **Errors** are what the loss function makes of them: the negated gradient of the loss by each
@@ -22,7 +22,7 @@
 
 use crate::batch::Batch;
 
-/// How the loss of a batch follows from the model. All pairs of a center and a target have a score.
+/// How the loss of a batch follows from the model. Each center of a window meets each target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Objective {
     /// How scores become a loss.

@@ -307,10 +307,6 @@ impl TargetBlock<'_> {
 
     /// Third act: errors times rows, added to the sums of the span's centers and of the targets.
     /// Vector by vector, each row of the window is read once and each sum is written once.
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "a target is named in several arrays"
-    )]
     #[inline(always)]
     fn contributions<S: Simd, const T: usize>(
         &self,
@@ -372,10 +368,6 @@ impl TargetBlock<'_> {
 
 /// Second act: scores become errors in their place, 16 at a time, which are two centers with eight
 /// targets each. Returns the loss.
-#[expect(
-    clippy::needless_range_loop,
-    reason = "a lane is named in several arrays"
-)]
 #[inline(always)]
 fn errors<const T: usize>(targets: &[Target; T], centers: usize, errors: &mut [f32]) -> f32 {
     let mut signs = [0.0; LANES];

@@ -1,8 +1,8 @@
 //! How a kernel reaches its buffers, and the WGSL by which it reaches a matrix: the same functions
 //! for any number of shards.
 //!
-//! This is the one text that no file can hold: a shader names each of its buffers, and how many
-//! there are depends on the adapter. With a single shard it is the plain index.
+//! No file can hold this text: a shader names each of its buffers, and their number depends on the
+//! adapter. With a single shard it is the plain index.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ pub(super) enum Access {
     ReadWrite,
 }
 
-/// What a kernel does with a matrix. A row is as wide as WIDTH, its columns are groups of four
+/// The ways in which a kernel uses a matrix. A row is WIDTH wide; its columns are groups of four
 /// elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MatrixUse {
@@ -42,6 +42,16 @@ impl MatrixUse {
         }
     }
 
+    /// The type that is stored, and the type that the kernel sees.
+    fn types(self, storage: Storage) -> (&'static str, &'static str) {
+        match self {
+            Self::Read | Self::Move if storage == Storage::F16 => ("vec2u", "vec4f"),
+            Self::Read | Self::Move | Self::Floats => ("vec4f", "vec4f"),
+            Self::Fixed => ("vec4i", "vec4i"),
+            Self::Add => ("atomic<i32>", "i32"),
+        }
+    }
+
     /// The bindings of a matrix from `first` on, one for each shard, and its accessors.
     pub(super) fn accessors(
         self,
@@ -50,26 +60,8 @@ impl MatrixUse {
         shards: u32,
         storage: Storage,
     ) -> String {
-        // What is stored, and what the kernel sees of it.
-        let (element, value) = match self {
-            Self::Read | Self::Move if storage == Storage::F16 => ("vec2u", "vec4f"),
-            Self::Read | Self::Move | Self::Floats => ("vec4f", "vec4f"),
-            Self::Fixed => ("vec4i", "vec4i"),
-            Self::Add => ("atomic<i32>", "i32"),
-        };
-        let [load, load_element, store] = match element {
-            "vec2u" => [
-                "let four = SHARD[at]; return vec4f(unpack2x16float(four.x), \
-                 unpack2x16float(four.y));",
-                "return unpack2x16float(SHARD[at][element % 4u / 2u])[element % 2u];",
-                "SHARD[at] = pack_four(value, row, column);",
-            ],
-            _ => [
-                "return SHARD[at];",
-                "return SHARD[at][element % 4u];",
-                "SHARD[at] = value;",
-            ],
-        };
+        let (element, value) = self.types(storage);
+        let [load, load_element, store] = statements(element);
         let access = if self == Self::Read {
             "read"
         } else {
@@ -114,6 +106,23 @@ impl MatrixUse {
             function(&head, "column", store);
         }
         text
+    }
+}
+
+/// The statements that load four elements of some stored type, load one element, and store four.
+fn statements(element: &str) -> [&'static str; 3] {
+    match element {
+        "vec2u" => [
+            "let four = SHARD[at]; return vec4f(unpack2x16float(four.x), \
+             unpack2x16float(four.y));",
+            "return unpack2x16float(SHARD[at][element % 4u / 2u])[element % 2u];",
+            "SHARD[at] = pack_four(value, row, column);",
+        ],
+        _ => [
+            "return SHARD[at];",
+            "return SHARD[at][element % 4u];",
+            "SHARD[at] = value;",
+        ],
     }
 }
 

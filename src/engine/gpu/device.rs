@@ -19,7 +19,7 @@ const IN_FLIGHT: usize = 3;
 /// Bytes brought over at a time.
 pub(super) const READ_BYTES: u64 = 32 << 20;
 
-/// What every buffer of ours is: seen by shaders, filled from the host, and read back.
+/// The uses of every buffer of the engine: shaders see it, the host fills it and reads it back.
 const STORAGE: BufferUsages = BufferUsages::STORAGE
     .union(BufferUsages::COPY_DST)
     .union(BufferUsages::COPY_SRC);
@@ -30,21 +30,44 @@ pub(super) struct Device {
     pub(super) queue: wgpu::Queue,
     limits: Limits,
     adapter: String,
-    /// What the driver reported outside of any call that could return it.
+    /// The first failure that the driver reported outside of any call that could return it.
     failure: Arc<Mutex<Option<String>>>,
     in_flight: VecDeque<SubmissionIndex>,
 }
 
-/// What a device is asked for.
+/// The features and limits that a device is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Needed {
     pub(super) features: Features,
-    /// Buffers that a shader binds.
+    /// Buffers that a shader binds at most.
     pub(super) buffers: u32,
-    /// The largest of them, in bytes.
+    /// The largest buffer, in bytes.
     pub(super) largest: u64,
-    /// Memory of a workgroup.
+    /// Memory of a workgroup, in bytes.
     pub(super) workgroup_bytes: u32,
+}
+
+/// Hears of failures that no call returns: a place where the first of them is noted.
+fn watch(device: &wgpu::Device) -> Arc<Mutex<Option<String>>> {
+    let failure = Arc::new(Mutex::new(None));
+    let note = |failure: &Arc<Mutex<Option<String>>>, text: String| {
+        failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(text);
+    };
+    let heard = Arc::clone(&failure);
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        note(&heard, error.to_string())
+    }));
+    let heard = Arc::clone(&failure);
+    device.set_device_lost_callback(move |reason, text| {
+        // A device that the engine gives back itself is no failure.
+        if reason != wgpu::DeviceLostReason::Destroyed {
+            note(&heard, format!("the device was lost ({reason:?}) {text}"));
+        }
+    });
+    failure
 }
 
 impl Device {
@@ -92,24 +115,7 @@ impl Device {
                 format!("features {features}")
             }
         );
-        let failure = Arc::new(Mutex::new(None));
-        let note = |failure: &Arc<Mutex<Option<String>>>, text: String| {
-            failure
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert(text);
-        };
-        let heard = Arc::clone(&failure);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            note(&heard, error.to_string())
-        }));
-        let heard = Arc::clone(&failure);
-        device.set_device_lost_callback(move |reason, text| {
-            // A device that we give back ourselves is lost to nobody.
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                note(&heard, format!("the device was lost ({reason:?}) {text}"));
-            }
-        });
+        let failure = watch(&device);
         Ok(Self {
             device,
             queue,
@@ -191,7 +197,7 @@ impl Device {
         self.check("waiting for it")
     }
 
-    /// Whatever the driver reported meanwhile.
+    /// The failure that the driver reported meanwhile, as an error.
     fn check(&self, doing: &str) -> Result<()> {
         match self
             .failure

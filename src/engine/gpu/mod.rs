@@ -1120,7 +1120,7 @@ mod tests {
                 stages.iter().all(|stage| !stage.time.is_zero()),
                 "{stages:?}"
             );
-            // What was asked for begins anew.
+            // Times begin anew once they are taken.
             assert!(
                 engine
                     .stages()

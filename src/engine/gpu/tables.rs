@@ -55,7 +55,7 @@ impl DeviceTable {
                 device
                     .queue
                     .write_buffer(&buffer, first as u64 * row_bytes, bytes);
-                // What is written waits in host memory until the next submission.
+                // Written bytes wait in host memory until the next submission.
                 device.queue.submit([]);
             }
             shards.push(buffer);

@@ -1,9 +1,9 @@
 //! The stages of a step whose targets are scored one by one: `window` adds up all contributions,
 //! `apply` moves the rows of W and of W', `loss` ends the step.
 
-use super::BufferRole::{BatchLosses, Input, Largest, Output, Scratch, Upload};
-use super::ScratchBuffer::{CenterSums, SpanLosses, SpanSums, TargetSums};
-use super::{MovedTable, Stage};
+use super::stage::BufferRole::{BatchLosses, Input, Largest, Output, Scratch, Upload};
+use super::stage::ScratchBuffer::{CenterSums, SpanLosses, SpanSums, TargetSums};
+use super::stage::{MovedTable, Stage};
 use crate::batch::SPAN_CENTERS;
 use crate::engine::gpu::kernels::{APPLY_FIXED, LOSS, WINDOW, WINDOW_OF_WIDE_ROWS};
 

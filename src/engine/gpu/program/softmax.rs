@@ -1,9 +1,9 @@
 //! The stages of a full softmax, for a tile of a batch's centers: products of matrices, and the
 //! errors between them. The rows of W' move after the last tile.
 
-use super::BufferRole::{BatchLosses, Input, Largest, Output, Scratch, Upload};
-use super::ScratchBuffer::{CenterLosses, CenterSums, Scores, WordSums};
-use super::{MovedTable, Stage};
+use super::stage::BufferRole::{BatchLosses, Input, Largest, Output, Scratch, Upload};
+use super::stage::ScratchBuffer::{CenterLosses, CenterSums, Scores, WordSums};
+use super::stage::{MovedTable, Stage};
 use crate::engine::gpu::kernels::{
     APPLY_FLOAT, LOSS, PRODUCT_TILE, SOFTMAX_CENTER_SUMS, SOFTMAX_ERRORS, SOFTMAX_SCORES,
     SOFTMAX_TARGET_SUMS,
