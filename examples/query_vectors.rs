@@ -6,7 +6,10 @@ use w2v_gpu::vectors::format::Reading;
 use w2v_gpu::vectors::similarity::{analogy, nearest};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path: PathBuf = std::env::args_os().nth(1).ok_or("name a file of vectors")?.into();
+    let path: PathBuf = std::env::args_os()
+        .nth(1)
+        .ok_or("name a file of vectors")?
+        .into();
     let loaded = Reading::default().read(&path, &mut |_, _| ())?;
     if let Some(line) = loaded.odd.line(&path) {
         eprintln!("{line}");

@@ -38,7 +38,7 @@ impl Display {
             } else {
                 LINE_INTERVAL
             },
-            |seconds| Duration::from_secs_f64(seconds),
+            Duration::from_secs_f64,
         );
         let (bar, after_epoch) = (Bar::new(), String::new());
         Self {

@@ -442,10 +442,15 @@ mod tests {
         let vocab = Vocab::from_counts(&count(&in_memory).unwrap().0, 1, None).unwrap();
         let (_, expected, report) = encoded(text.as_bytes());
         for _ in 0..2 {
-            let Encoded { store, report: own, .. } = encode(&in_memory, &vocab).unwrap();
+            let Encoded {
+                store, report: own, ..
+            } = encode(&in_memory, &vocab).unwrap();
             let mut tokens = Vec::new();
             store.read_block(0, &mut tokens).unwrap();
-            assert_eq!((tokens, own.words, own.lines), (expected.clone(), report.words, 2));
+            assert_eq!(
+                (tokens, own.words, own.lines),
+                (expected.clone(), report.words, 2)
+            );
         }
         for word in ["", "new york", "a\u{0}", "\u{feff}a"] {
             let sentences = [vec!["a"], vec!["b", word]];
