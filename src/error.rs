@@ -3,6 +3,14 @@
 //! In the texts of errors, events and notes a setting stands between backticks by its name, with
 //! its value where there is one: `` `min_count` ``, `` `engine = cpu` ``. Whoever shows a text may
 //! write it as its users know it, as the command line does with `--min-count`.
+//!
+//! ```
+//! use w2v_gpu::{Config, Error};
+//!
+//! let error = Config::with(|config| config.model.dim = 0).validate().unwrap_err();
+//! assert!(matches!(error, Error::Setting { setting: "dim", .. }));
+//! assert!(error.to_string().starts_with("`dim` 0: "));
+//! ```
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,20 @@
 //! show.
 //!
 //! `docs/glossary.md` explains run, epoch, minibatch and pair.
+//!
+//! ```
+//! use w2v_gpu::{Config, Corpus, Event, Trainer};
+//!
+//! let corpus = Corpus::from_sentences([["a", "b"]; 50])?;
+//! let mut words = 0;
+//! Trainer::new(Config::default())?.prepare(&corpus, |event| {
+//!     if let Event::Prepared(prepared) = event {
+//!         words = prepared.vocabulary;
+//!     }
+//! })?;
+//! assert_eq!(words, 2);
+//! # Ok::<(), w2v_gpu::Error>(())
+//! ```
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,14 @@
 //! The model: the two embedding matrices that training changes.
 //!
 //! `docs/glossary.md` explains center, context and negative.
+//!
+//! ```
+//! use w2v_gpu::model::Model;
+//!
+//! let model = Model::new(1000, 50, 1);
+//! assert_eq!((model.input.rows(), model.output.rows()), (1000, 1000));
+//! assert_eq!(model.input.row(0).len(), 50);
+//! ```
 
 use crate::error::Result;
 use crate::sampling::{Key, Stream};

@@ -1,4 +1,12 @@
 //! How settings are read and checked.
+//!
+//! ```
+//! use w2v_gpu::setting::given;
+//!
+//! assert_eq!(given::<f64>("auto"), Ok(None));
+//! assert_eq!(given::<f64>("1e-4"), Ok(Some(1e-4)));
+//! assert!(given::<f64>("many").is_err());
+//! ```
 
 use std::str::FromStr;
 

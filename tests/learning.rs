@@ -455,7 +455,7 @@ fn validation_shares_that_leave_nothing_are_refused() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("--validation") && error.contains(why),
+            error.contains("`validation`") && error.contains(why),
             "{error}"
         );
     }
@@ -485,5 +485,5 @@ fn loss_rises_when_training_diverges() {
         blank <= 6.0 * 2f64.ln() && (loss.is_nan() || loss > 10.0 * blank),
         "{loss} {blank}"
     );
-    assert!(error.to_string().contains("--lr"), "{error}");
+    assert!(error.to_string().contains("`lr`"), "{error}");
 }

@@ -2,6 +2,13 @@
 //!
 //! Batches are made beforehand, so that the batcher's time counts against no engine; how fast it
 //! is, and how fast each engine trains with it at work, is measured by itself.
+//!
+//! ```
+//! // Bytes that one thread reads and writes in a second when it copies.
+//! let bandwidth = w2v_gpu::bench::copy_bandwidth(1)?;
+//! assert!(bandwidth > 1e8);
+//! # Ok::<(), w2v_gpu::Error>(())
+//! ```
 
 mod copy;
 mod measure;

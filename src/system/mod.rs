@@ -1,4 +1,14 @@
 //! Services of the operating system: whole files or none, locks, free memory and disk space.
+//!
+//! ```
+//! use w2v_gpu::system::write_atomically;
+//!
+//! let path = std::env::temp_dir().join(format!("w2v-gpu-{}.txt", std::process::id()));
+//! write_atomically(&path, |out| writeln!(out, "whole or not at all"))?;
+//! assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole or not at all\n");
+//! # std::fs::remove_file(&path).unwrap();
+//! # Ok::<(), w2v_gpu::Error>(())
+//! ```
 
 mod atomic;
 mod lock;

@@ -118,8 +118,8 @@ mod tests {
         for part in [
             "a matrix of 200,000 rows needs 240 MB",
             "1 x 134 MB",
-            "--max-vocab",
-            "--engine cpu",
+            "`max_vocab`",
+            "`engine = cpu`",
         ] {
             assert!(error.contains(part), "{error}");
         }
