@@ -169,20 +169,15 @@ impl Pairs {
             if batch.epoch > 0 {
                 break;
             }
-            for window in 0..batch.windows() {
-                let Some(context) = batch
-                    .targets_of(window)
-                    .iter()
-                    .find(|target| target.label())
-                else {
+            for (window, centers) in batch.windows_with_centers() {
+                let mut targets = batch.targets_of(window).iter();
+                let Some(context) = targets.find(|target| target.label()) else {
                     continue;
                 };
-                for &center in batch.centers_of(window) {
-                    let center = batch.center_rows[center as usize];
-                    *counts
-                        .entry((center, batch.target_rows[context.slot()]))
-                        .or_insert(0.0) += 1.0;
-                    of_center[center as usize] += 1.0;
+                let context = batch.target_rows[context.slot().index()].0;
+                for center in centers {
+                    *counts.entry((center.0, context)).or_insert(0.0) += 1.0;
+                    of_center[center.index()] += 1.0;
                 }
             }
         }

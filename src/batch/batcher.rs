@@ -19,7 +19,7 @@ use rand_xoshiro::SplitMix64;
 use super::group::{GROUP_BLOCKS, Group, share, shuffle};
 use super::targets::{POOL_SPANS, Targets};
 use super::windows::{Places, SPAN, Window, Windows, add_window, around, as_one_span};
-use super::{Batch, BatchBuilder, Target};
+use super::{Batch, BatchBuilder, Row, RowTarget};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
 use crate::sampling::{Key, Stream, Subsampler, below};
@@ -152,7 +152,7 @@ impl Batcher {
                     let (own, rest) = left.split_at_mut(count);
                     left = rest;
                     let centers = &group.tokens[positions.clone()];
-                    builder.span(batch, centers.iter().map(|token| token & !END));
+                    builder.span(batch, centers.iter().map(|token| Row(token & !END)));
                     for window in own {
                         let places = window.places(positions.start);
                         let word = group.tokens[window.context] & !END;
@@ -207,7 +207,7 @@ impl Batcher {
             }
             Targets::Path(tree) => builder.window(batch, places.ranges(), tree.path(word)),
             Targets::Context => {
-                builder.window(batch, places.ranges(), &[Target::new(word, true)]);
+                builder.window(batch, places.ranges(), &[RowTarget::new(Row(word), true)]);
             }
         }
     }
@@ -298,8 +298,8 @@ impl Batcher {
 struct TargetBuffers {
     /// Noise words, as ids, for the spans of a pool.
     pool: Vec<u32>,
-    /// The targets of a window; their slots still are rows.
-    targets: Vec<Target>,
+    /// The targets of a window.
+    targets: Vec<RowTarget>,
 }
 
 /// Hands out the numbers of the batches to be made, in order, each with a place in the queue.
@@ -374,7 +374,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::batch::{HuffmanTree, Negatives, POOL_USES};
+    use crate::batch::{HuffmanTree, Negatives, POOL_USES, Slot, Target};
     use crate::corpus::StoreWriter;
     use crate::sampling::AliasTable;
 
@@ -494,12 +494,12 @@ mod tests {
                 s.epochs = 1;
                 s.shuffle = shuffle;
             });
-            let mut seen: HashMap<(u32, u32), i64> = HashMap::new();
+            let mut seen: HashMap<(Row, Row), i64> = HashMap::new();
             let batches = all(&source, 2);
             for batch in &batches {
                 for (w, centers) in batch.windows_with_centers() {
                     let targets = batch.targets_of(w);
-                    let context = batch.target_rows[targets[0].slot()];
+                    let context = batch.target_rows[targets[0].slot().index()];
                     assert!(
                         targets[0].label()
                             && targets[1..]
@@ -511,6 +511,10 @@ mod tests {
                     }
                 }
             }
+            let seen: HashMap<(u32, u32), i64> = seen
+                .into_iter()
+                .map(|((center, context), count)| ((center.0, context.0), count))
+                .collect();
             assert_eq!(seen, expected);
             assert_eq!(
                 batches.iter().map(|b| b.words).sum::<u64>(),
@@ -570,10 +574,10 @@ mod tests {
             let mut windows = Vec::new();
             for batch in all(&source, 1) {
                 for (w, centers) in batch.windows_with_centers() {
-                    let targets: Vec<u32> = batch
+                    let targets: Vec<Row> = batch
                         .targets_of(w)
                         .iter()
-                        .map(|t| batch.target_rows[t.slot()])
+                        .map(|t| batch.target_rows[t.slot().index()])
                         .collect();
                     windows.push((centers, targets));
                 }
@@ -582,7 +586,7 @@ mod tests {
         };
         let (shared, own) = (windows_of(false), windows_of(true));
         assert!(own.iter().all(|(centers, _)| centers.len() == 1));
-        let pairs = |windows: &[(Vec<u32>, Vec<u32>)]| -> Vec<(u32, u32)> {
+        let pairs = |windows: &[(Vec<Row>, Vec<Row>)]| -> Vec<(Row, Row)> {
             windows
                 .iter()
                 .flat_map(|(centers, targets)| centers.iter().map(|&x| (x, targets[0])))
@@ -611,10 +615,14 @@ mod tests {
         });
         let batch = all(&source, 1).swap_remove(0);
         assert!(batch.windows() > 3 * POOL_SPANS * SPAN);
-        let mut uses: HashMap<u32, Vec<usize>> = HashMap::new();
+        let mut uses: HashMap<Row, Vec<usize>> = HashMap::new();
         for w in 0..batch.windows() {
             let negatives = batch.targets_of(w).iter().filter(|target| !target.label());
-            negatives.for_each(|t| uses.entry(batch.target_rows[t.slot()]).or_default().push(w));
+            negatives.for_each(|t| {
+                uses.entry(batch.target_rows[t.slot().index()])
+                    .or_default()
+                    .push(w)
+            });
         }
         let all: usize = uses.values().map(Vec::len).sum();
         let mean = all as f64 / uses.len() as f64;
@@ -648,7 +656,7 @@ mod tests {
             });
             let batch = all(&source, 1).swap_remove(0);
             assert_eq!((batch.pairs(), batch.validate(50, 50)), (50 * 49, Ok(())));
-            let mut draws: HashMap<usize, Vec<Vec<Target>>> = HashMap::new();
+            let mut draws: HashMap<Slot, Vec<Vec<Target>>> = HashMap::new();
             for w in 0..batch.windows() {
                 let targets = batch.targets_of(w);
                 draws
@@ -714,11 +722,12 @@ mod tests {
                 let [context] = contexts.targets_of(w) else {
                     panic!("one context")
                 };
-                let context = contexts.target_rows[context.slot()];
-                let row = |t: &Target| Target::new(paths.target_rows[t.slot()], t.label());
+                let context = contexts.target_rows[context.slot().index()];
+                let row =
+                    |t: &Target| RowTarget::new(paths.target_rows[t.slot().index()], t.label());
                 assert_eq!(
                     paths.targets_of(w).iter().map(row).collect::<Vec<_>>(),
-                    tree.path(context)
+                    tree.path(context.0)
                 );
             }
         }

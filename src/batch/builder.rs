@@ -2,13 +2,17 @@
 
 use std::ops::Range;
 
-use super::{Batch, SPAN_CENTERS, Target};
+use super::{Batch, Row, RowTarget, SPAN_CENTERS, Slot, Target};
 
 /// Makes a batch from windows of rows: numbers the touched rows and counts the products of each.
 #[derive(Debug)]
 pub struct BatchBuilder {
     centers: RowSet,
     targets: RowSet,
+    /// The rows of W that are centers, span after span.
+    span_centers: Vec<Row>,
+    /// The targets of all windows, whose rows have no slots yet.
+    row_targets: Vec<RowTarget>,
     /// For each center of the current span, how many more products it has than the center before
     /// it. The centers of a window are two ranges, so a window changes four of these numbers,
     /// however many centers it has.
@@ -25,28 +29,28 @@ impl BatchBuilder {
         Self {
             centers: RowSet::new(input_rows),
             targets: RowSet::new(output_rows),
+            span_centers: Vec::new(),
+            row_targets: Vec::new(),
             more_products: [0; SPAN_CENTERS + 1],
             most_of_center: 0,
             most_of_target: 0,
         }
     }
 
-    /// Begins a span. `centers` are rows of W, at most [`SPAN_CENTERS`] of them. A window must
-    /// follow.
+    /// Begins a span of at most [`SPAN_CENTERS`] centers. A window must follow.
     #[inline]
-    pub fn span(&mut self, batch: &mut Batch, centers: impl Iterator<Item = u32>) {
+    pub fn span(&mut self, batch: &mut Batch, centers: impl Iterator<Item = Row>) {
         self.end_span(batch);
-        batch.span_centers.extend(centers);
+        self.span_centers.extend(centers);
     }
 
-    /// Adds a window to the span. `centers` are indices into the span's centers. `targets` still
-    /// have rows of W' in the place of slots.
+    /// Adds a window to the span. `centers` are indices into the span's centers.
     #[inline]
     pub fn window(
         &mut self,
         batch: &mut Batch,
         centers: impl IntoIterator<Item = Range<u8>>,
-        targets: &[Target],
+        targets: &[RowTarget],
     ) {
         let first = batch.centers.len();
         for places in centers {
@@ -59,11 +63,11 @@ impl BatchBuilder {
         let count = (batch.centers.len() - first) as u32;
         self.most_of_target = self.most_of_target.max(count);
         for target in targets {
-            self.targets.touch(target.slot() as u32, count);
+            self.targets.touch(target.row(), count);
         }
-        batch.targets.extend_from_slice(targets);
+        self.row_targets.extend_from_slice(targets);
         batch.center_offsets.push(batch.centers.len() as u32);
-        batch.target_offsets.push(batch.targets.len() as u32);
+        batch.target_offsets.push(self.row_targets.len() as u32);
     }
 
     #[inline]
@@ -72,7 +76,7 @@ impl BatchBuilder {
         if batch.span_windows[batch.spans()] < windows {
             let first = batch.span_center_offsets[batch.spans()] as usize;
             let mut products = 0u32;
-            for (&row, more) in batch.span_centers[first..].iter().zip(&self.more_products) {
+            for (&row, more) in self.span_centers[first..].iter().zip(&self.more_products) {
                 products = products.wrapping_add(*more);
                 self.most_of_center = self.most_of_center.max(products);
                 self.centers.touch(row, products);
@@ -81,7 +85,7 @@ impl BatchBuilder {
             batch.span_windows.push(windows);
             batch
                 .span_center_offsets
-                .push(batch.span_centers.len() as u32);
+                .push(self.span_centers.len() as u32);
         }
     }
 
@@ -94,12 +98,14 @@ impl BatchBuilder {
             .number(&mut batch.target_rows, &mut batch.target_bits);
         batch.center_contribution_bits = bit_length(std::mem::take(&mut self.most_of_center));
         batch.target_contribution_bits = bit_length(std::mem::take(&mut self.most_of_target));
-        for center in &mut batch.span_centers {
-            *center = self.centers.slots[*center as usize];
-        }
-        for target in &mut batch.targets {
-            *target = Target::new(self.targets.slots[target.slot()], target.label());
-        }
+        let slot = |row: Row| Slot(self.centers.slots[row.index()]);
+        let centers = self.span_centers.drain(..);
+        batch.span_centers.extend(centers.map(slot));
+        let slot = |row: Row| Slot(self.targets.slots[row.index()]);
+        let targets = self.row_targets.drain(..);
+        batch
+            .targets
+            .extend(targets.map(|target| Target::new(slot(target.row()), target.label())));
     }
 }
 
@@ -123,7 +129,7 @@ impl RowSet {
 
     /// Counts more products of a row.
     #[inline]
-    fn touch(&mut self, row: u32, products: u32) {
+    fn touch(&mut self, Row(row): Row, products: u32) {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         let count = &mut self.slots[row as usize];
         // If the row was not touched yet, this still holds a slot of an earlier batch.
@@ -137,7 +143,7 @@ impl RowSet {
 
     /// Gives each touched row its slot. Lists the rows in ascending order, and the bit lengths of
     /// their counts.
-    fn number(&mut self, rows: &mut Vec<u32>, count_bits: &mut Vec<u8>) {
+    fn number(&mut self, rows: &mut Vec<Row>, count_bits: &mut Vec<u8>) {
         for (word, bits) in self.touched.iter_mut().enumerate() {
             let mut left = std::mem::take(bits);
             while left != 0 {
@@ -146,7 +152,7 @@ impl RowSet {
                 let entry = &mut self.slots[row as usize];
                 count_bits.push(bit_length(*entry));
                 *entry = rows.len() as u32;
-                rows.push(row);
+                rows.push(Row(row));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A batch by its centers, for objectives without negatives.
 
-use super::{Batch, Span};
+use super::{Batch, Row, Span};
 
 impl Batch {
     /// The contexts of each center slot, for the full softmax, where the context is the only
@@ -15,18 +15,18 @@ impl Batch {
                     .centers_of(window)
                     .iter()
                     .map(|&place| centers[place as usize]);
-                slots.for_each(|slot| offsets[slot as usize + 1] += targets);
+                slots.for_each(|slot| offsets[slot.index() + 1] += targets);
             }
         }
         (1..offsets.len()).for_each(|slot| offsets[slot] += offsets[slot - 1]);
-        let mut contexts = vec![0; offsets[offsets.len() - 1] as usize];
+        let mut contexts = vec![Row(0); offsets[offsets.len() - 1] as usize];
         let mut next = offsets.clone();
         for Span { windows, centers } in spans() {
             for window in windows {
                 for &place in self.centers_of(window) {
-                    let next = &mut next[centers[place as usize] as usize];
+                    let next = &mut next[centers[place as usize].index()];
                     for target in self.targets_of(window) {
-                        contexts[*next as usize] = self.target_rows[target.slot()];
+                        contexts[*next as usize] = self.target_rows[target.slot().index()];
                         *next += 1;
                     }
                 }
@@ -42,12 +42,12 @@ pub struct ByCenter {
     /// Center slot `s` has `contexts[offsets[s]..offsets[s + 1]]`.
     pub offsets: Vec<u32>,
     /// The contexts, as rows of W'.
-    pub contexts: Vec<u32>,
+    pub contexts: Vec<Row>,
 }
 
 impl ByCenter {
     /// The contexts of a center slot.
-    pub fn of(&self, slot: usize) -> &[u32] {
+    pub fn of(&self, slot: usize) -> &[Row] {
         &self.contexts[self.offsets[slot] as usize..self.offsets[slot + 1] as usize]
     }
 }

@@ -12,6 +12,7 @@ mod batcher;
 mod builder;
 mod by_center;
 mod group;
+mod row;
 mod settings;
 mod targets;
 mod tree;
@@ -23,6 +24,7 @@ pub use batcher::{Batcher, Batches};
 pub use builder::BatchBuilder;
 pub use by_center::ByCenter;
 pub use group::GROUP_BLOCKS;
+pub use row::{Row, RowTarget, Slot, Target};
 pub use settings::{Loss, MAX_WINDOW, NegativesPer, ObjectiveSettings};
 pub use targets::{Negatives, POOL_SPANS, POOL_USES, Targets};
 pub use tree::HuffmanTree;
@@ -66,7 +68,7 @@ pub struct Batch {
     /// `span_centers[span_center_offsets[r]..span_center_offsets[r + 1]]`.
     pub span_center_offsets: Vec<u32>,
     /// Slots of W, below C: the centers of each span, span after span.
-    pub span_centers: Vec<u32>,
+    pub span_centers: Vec<Slot>,
     /// Length N + 1. Window `w` has `centers[center_offsets[w]..center_offsets[w + 1]]`.
     pub center_offsets: Vec<u32>,
     /// Length P. The centers of each window, window after window, as indices into the centers of
@@ -77,9 +79,9 @@ pub struct Batch {
     /// Length T. The targets of each window, window after window.
     pub targets: Vec<Target>,
     /// Length C. The row of W that each center slot stands for, ascending.
-    pub center_rows: Vec<u32>,
+    pub center_rows: Vec<Row>,
     /// Length R. The row of W' that each target slot stands for, ascending.
-    pub target_rows: Vec<u32>,
+    pub target_rows: Vec<Row>,
     /// Length C. The bit length of each center slot's number of products with targets, which bounds
     /// how many terms its row receives.
     pub center_bits: Vec<u8>,
@@ -105,35 +107,7 @@ pub struct Span<'a> {
     /// The numbers of the windows in the batch.
     pub windows: Range<usize>,
     /// The centers, as slots of W. [`Batch::centers`] has indices into this slice.
-    pub centers: &'a [u32],
-}
-
-/// A slot of W' with its label, the value that its product with each center should have.
-///
-/// The label is 1 for the context and 0 for a negative. In hierarchical softmax it is the branch
-/// that the context's path takes at an inner node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(transparent)]
-pub struct Target(u32);
-
-impl Target {
-    /// A target with this slot, which must be below 2^31.
-    #[inline]
-    pub fn new(slot: u32, label: bool) -> Self {
-        Self(slot << 1 | u32::from(label))
-    }
-
-    /// The slot of W'.
-    #[inline]
-    pub fn slot(self) -> usize {
-        (self.0 >> 1) as usize
-    }
-
-    /// Whether the label is 1.
-    #[inline]
-    pub fn label(self) -> bool {
-        self.0 & 1 == 1
-    }
+    pub centers: &'a [Slot],
 }
 
 impl Batch {
@@ -191,11 +165,11 @@ impl Batch {
     }
 
     /// Every window, with the rows of W that its centers are.
-    pub fn windows_with_centers(&self) -> impl Iterator<Item = (usize, Vec<u32>)> {
+    pub fn windows_with_centers(&self) -> impl Iterator<Item = (usize, Vec<Row>)> {
         (0..self.spans())
             .map(|span| self.span(span))
             .flat_map(move |Span { windows, centers }| {
-                let row = |&place: &u8| self.center_rows[centers[place as usize] as usize];
+                let row = |&place: &u8| self.center_rows[centers[place as usize].index()];
                 windows
                     .map(move |window| (window, self.centers_of(window).iter().map(row).collect()))
             })
@@ -267,25 +241,21 @@ impl Batch {
         require(
             self.span_centers
                 .iter()
-                .all(|&slot| (slot as usize) < center_slots),
+                .all(|slot| slot.index() < center_slots),
             "centers exceed its slots",
         )?;
         require(
             self.targets
                 .iter()
-                .all(|target| target.slot() < target_slots),
+                .all(|target| target.slot().index() < target_slots),
             "targets exceed its slots",
         )?;
         require(
-            self.center_rows
-                .iter()
-                .all(|&row| (row as usize) < input_rows),
+            self.center_rows.iter().all(|row| row.index() < input_rows),
             "rows exceed W",
         )?;
         require(
-            self.target_rows
-                .iter()
-                .all(|&row| (row as usize) < output_rows),
+            self.target_rows.iter().all(|row| row.index() < output_rows),
             "rows exceed W'",
         )
     }
@@ -364,13 +334,13 @@ pub(crate) mod tests {
                 .find(|&count| rows(count).len() <= SPAN_CENTERS)
                 .unwrap();
             let rows: Vec<u32> = rows(count).into_iter().rev().collect();
-            builder.span(&mut batch, rows.iter().copied());
+            builder.span(&mut batch, rows.iter().map(|&row| Row(row)));
             for (centers, targets) in &left[..count] {
                 let place = |row| rows.iter().position(|other| other == row).unwrap() as u8;
-                let targets: Vec<Target> = targets
+                let targets: Vec<RowTarget> = targets
                     .iter()
                     .enumerate()
-                    .map(|(i, &row)| Target::new(row, i == 0))
+                    .map(|(i, &row)| RowTarget::new(Row(row), i == 0))
                     .collect();
                 builder.window(
                     &mut batch,
@@ -392,20 +362,23 @@ pub(crate) mod tests {
             let batch = batch_of(200, &windows);
             prop_assert_eq!(batch.windows(), windows.len());
             prop_assert_eq!(batch.validate(200, 200), Ok(()));
-            let own: Vec<(usize, Vec<u32>)> = batch.windows_with_centers().collect();
+            let own: Vec<(usize, Vec<u32>)> = batch
+                .windows_with_centers()
+                .map(|(window, rows)| (window, rows.iter().map(|row| row.0).collect()))
+                .collect();
             prop_assert_eq!(own, windows.iter().map(|(centers, _)| centers.clone()).enumerate().collect::<Vec<_>>());
             let mut center_products = [0; 200];
             let mut target_products = [0; 200];
             for (w, (_, targets)) in windows.iter().enumerate() {
-                let own: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot()]).collect();
+                let own: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot().index()].0).collect();
                 prop_assert_eq!(&own, targets);
                 prop_assert!(batch.targets_of(w).iter().enumerate().all(|(i, t)| t.label() == (i == 0)));
                 targets.iter().for_each(|&row| target_products[row as usize] += windows[w].0.len() as u32);
                 windows[w].0.iter().for_each(|&row| center_products[row as usize] += targets.len() as u32);
             }
             prop_assert!(batch.center_rows.is_sorted_by(|a, b| a < b) && batch.target_rows.is_sorted_by(|a, b| a < b));
-            let of_rows = |rows: &[u32], products: &[u32]| -> Vec<u8> {
-                rows.iter().map(|&row| bit_length(products[row as usize])).collect()
+            let of_rows = |rows: &[Row], products: &[u32]| -> Vec<u8> {
+                rows.iter().map(|row| bit_length(products[row.index()])).collect()
             };
             prop_assert_eq!(&batch.center_bits, &of_rows(&batch.center_rows, &center_products));
             prop_assert_eq!(&batch.target_bits, &of_rows(&batch.target_rows, &target_products));
@@ -440,17 +413,17 @@ pub(crate) mod tests {
         let breaks: [fn(&mut Batch); 12] = [
             |b| b.span_windows[1] = 3,
             |b| b.span_center_offsets[1] = 2,
-            |b| b.span_centers[2] = 3,
+            |b| b.span_centers[2] = Slot(3),
             |b| {
-                b.span_centers.extend([0; SPAN_CENTERS]);
+                b.span_centers.extend([Slot(0); SPAN_CENTERS]);
                 b.span_center_offsets[1] += SPAN_CENTERS as u32;
             },
             |b| b.center_offsets[1] = 4,
             |b| b.target_offsets[2] = 1,
             |b| b.centers[0] = 3,
-            |b| b.targets[1] = Target::new(2, false),
-            |b| b.center_rows[0] = 10,
-            |b| b.target_rows[1] = 10,
+            |b| b.targets[1] = Target::new(Slot(2), false),
+            |b| b.center_rows[0] = Row(10),
+            |b| b.target_rows[1] = Row(10),
             |b| b.center_bits.push(1),
             |b| _ = b.target_bits.pop(),
         ];
@@ -473,10 +446,10 @@ pub(crate) mod tests {
             ],
         );
         let by_center = batch.by_center();
-        assert_eq!(batch.center_rows, [2, 7]);
+        assert_eq!(batch.center_rows, [2, 7].map(Row));
         assert_eq!(
             (by_center.of(0), by_center.of(1)),
-            (&[3, 9, 9, 0, 0][..], &[3][..])
+            (&[3, 9, 9, 0, 0].map(Row)[..], &[Row(3)][..])
         );
         assert_eq!(batch.products(), 6);
     }
@@ -487,14 +460,14 @@ pub(crate) mod tests {
         let mut batch = Batch::default();
         for _ in 0..2 {
             batch.clear();
-            builder.span(&mut batch, [5, 7].into_iter());
+            builder.span(&mut batch, [5, 7].map(Row).into_iter());
             builder.window(
                 &mut batch,
                 std::iter::once(0..2),
-                &[Target::new(9, true), Target::new(3, false)],
+                &[RowTarget::new(Row(9), true), RowTarget::new(Row(3), false)],
             );
             builder.finish(&mut batch);
-            assert_eq!(batch.center_rows, [5, 7]);
+            assert_eq!(batch.center_rows, [5, 7].map(Row));
             assert_eq!(
                 (batch.center_bits.clone(), batch.target_bits.clone()),
                 (vec![2, 2], vec![2, 2])

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::{HuffmanTree, SPAN, Target};
+use super::{HuffmanTree, Row, RowTarget, SPAN};
 use crate::sampling::AliasTable;
 
 /// Number of spans, 256 positions in all, whose windows draw their negatives from one **pool** of
@@ -52,14 +52,14 @@ impl Negatives {
         &self,
         context: u32,
         mut noise: impl FnMut() -> u32,
-        targets: &mut Vec<Target>,
+        targets: &mut Vec<RowTarget>,
     ) {
         targets.clear();
-        targets.push(Target::new(context, true));
+        targets.push(RowTarget::new(Row(context), true));
         for _ in 0..self.count {
             let word = noise();
             if word != context || !self.skip_equal {
-                targets.push(Target::new(word, false));
+                targets.push(RowTarget::new(Row(word), false));
             }
         }
     }

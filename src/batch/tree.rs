@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::Target;
+use super::{Row, RowTarget};
 
 /// A Huffman tree over the words, in which frequent words have short paths (Morin and Bengio 2005;
 /// Mikolov et al. 2013).
@@ -22,7 +22,7 @@ use super::Target;
 pub struct HuffmanTree {
     /// Word `w` has the path `targets[offsets[w]..offsets[w + 1]]`.
     offsets: Vec<usize>,
-    targets: Vec<Target>,
+    targets: Vec<RowTarget>,
 }
 
 impl HuffmanTree {
@@ -53,7 +53,7 @@ impl HuffmanTree {
             let mut at = word;
             while at != root {
                 let (node, label) = above[at];
-                targets.push(Target::new(node as u32, label));
+                targets.push(RowTarget::new(Row(node as u32), label));
                 at = words + node;
             }
             // The climb began at the word, and paths begin at the root.
@@ -76,7 +76,7 @@ impl HuffmanTree {
     /// A word's path: the inner nodes from the root on, each with the label of the branch taken
     /// there.
     #[inline]
-    pub fn path(&self, word: u32) -> &[Target] {
+    pub fn path(&self, word: u32) -> &[RowTarget] {
         let word = word as usize;
         &self.targets[self.offsets[word]..self.offsets[word + 1]]
     }
@@ -96,7 +96,7 @@ mod tests {
             .map(|w| {
                 tree.path(w as u32)
                     .iter()
-                    .map(|t| (t.slot(), t.label()))
+                    .map(|t| (t.row().index(), t.label()))
                     .collect()
             })
             .collect()

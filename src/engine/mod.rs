@@ -153,6 +153,7 @@ pub(crate) mod tests {
     use super::fixed_point::Scales;
     use super::reference::ReferenceEngine;
     use super::*;
+    use crate::batch::Row;
     use crate::batch::tests::batch_of;
     use crate::error::Error;
     use crate::model::Matrix;
@@ -318,7 +319,7 @@ pub(crate) mod tests {
         assert!(is_refused(engine.accumulate(&batch)) && is_refused(engine.step(&batch, 0.5)));
         let sums = engine.sums().unwrap();
         let mut wrong = sums.clone();
-        wrong.output.rows.rows[1] = ROWS as u32;
+        wrong.output.rows.rows[1] = Row(ROWS as u32);
         assert!(is_refused(engine.set_sums(&wrong)));
         let mut wrong = sums.clone();
         wrong.input.rows.scales = Scales::new(1e9, 1);

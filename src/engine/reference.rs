@@ -3,7 +3,7 @@
 
 use super::sums::{no_sums, sums_wait};
 use super::{Engine, LossFunction, Objective, half};
-use crate::batch::Batch;
+use crate::batch::{Batch, Row};
 use crate::error::Result;
 use crate::model::{Matrix, Model};
 
@@ -75,9 +75,9 @@ impl ReferenceEngine {
             output: vec![0.0; self.output.len()],
         };
         for (window, centers) in batch.windows_with_centers() {
-            for center in centers.into_iter().map(|row| row as usize) {
+            for center in centers.into_iter().map(Row::index) {
                 for target in batch.targets_of(window) {
-                    let row = batch.target_rows[target.slot()] as usize;
+                    let row = batch.target_rows[target.slot().index()].index();
                     match self.objective.loss {
                         LossFunction::Sigmoid => {
                             self.sigmoid_pair(center, row, target.label(), &mut gradient)

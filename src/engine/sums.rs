@@ -15,6 +15,7 @@
 //! [`Batch::target_bits`]: crate::batch::Batch::target_bits
 
 use super::fixed_point::Scales;
+use crate::batch::Row;
 use crate::error::{Error, Result};
 
 /// The sums of a batch for the rows of both tables.
@@ -43,7 +44,7 @@ pub struct TableSums {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SumRows {
     /// The rows, ascending. The place of a row in this list is its slot.
-    pub rows: Vec<u32>,
+    pub rows: Vec<Row>,
     /// For each slot the bits of the row's number of products, which its scale has room for.
     pub bits: Vec<u8>,
     /// The scales of all rows: an element of slot `s` is its integer divided by
@@ -60,7 +61,7 @@ impl TableSums {
     pub(super) fn validate(&self, table_rows: usize, dim: usize) -> Result<()> {
         let SumRows { rows, bits, .. } = &self.rows;
         let holds = rows.is_sorted_by(|a, b| a < b)
-            && rows.last().is_none_or(|&row| (row as usize) < table_rows)
+            && rows.last().is_none_or(|row| row.index() < table_rows)
             && bits.len() == rows.len()
             && self.dim == dim
             && self.values.len() == rows.len() * dim;

@@ -1,6 +1,6 @@
 //! How many rows of a batch move as far as the row limit lets them.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Row};
 use crate::model::{Matrix, Model};
 
 /// How near to the limit a step counts as being at it: storage in 16 bits rounds.
@@ -15,7 +15,7 @@ pub(crate) struct Touched {
 
 #[derive(Debug)]
 struct Rows {
-    ids: Vec<u32>,
+    rows: Vec<Row>,
     values: Vec<f32>,
 }
 
@@ -37,34 +37,34 @@ impl Touched {
 }
 
 impl Rows {
-    fn of(ids: &[u32], matrix: &Matrix) -> Self {
-        let values = ids
+    fn of(rows: &[Row], matrix: &Matrix) -> Self {
+        let values = rows
             .iter()
-            .flat_map(|&id| matrix.row(id as usize))
+            .flat_map(|row| matrix.row(row.index()))
             .copied()
             .collect();
         Self {
-            ids: ids.to_vec(),
+            rows: rows.to_vec(),
             values,
         }
     }
 
     fn at_limit(&self, now: &Matrix, clip: f32) -> f64 {
-        let moved = |(&id, then): (&u32, &[f32])| {
+        let moved = |(row, then): (&Row, &[f32])| {
             let square = |(now, then): (&f32, &f32)| (now - then).powi(2);
-            now.row(id as usize)
+            now.row(row.index())
                 .iter()
                 .zip(then)
                 .map(square)
                 .sum::<f32>()
                 .sqrt()
         };
-        let rows = self.ids.iter().zip(self.values.chunks(now.dim()));
+        let rows = self.rows.iter().zip(self.values.chunks(now.dim()));
         let limited = rows
             .map(moved)
             .filter(|&length| length >= NEAR * clip)
             .count();
-        limited as f64 / self.ids.len().max(1) as f64
+        limited as f64 / self.rows.len().max(1) as f64
     }
 }
 
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn rows_that_moved_as_far_as_they_may_are_counted() {
         let batch = Batch {
-            center_rows: vec![0, 2],
-            target_rows: vec![0, 1, 2],
+            center_rows: [0, 2].map(Row).to_vec(),
+            target_rows: [0, 1, 2].map(Row).to_vec(),
             ..Batch::default()
         };
         let zeros = || Matrix::zeros(3, 2);

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::lanes::{Address, Floats, Integers, PaddedMatrix, SharedRows};
 use super::sums::{SlotSums, add_total, shared_out};
+use crate::batch::Row;
 use crate::engine::fixed_point::Scales;
 
 /// How many rows ahead rows are brought into the cache.
@@ -24,17 +25,17 @@ pub(super) struct StepRate {
 struct Part<'a> {
     /// The table from the part's first row on.
     pieces: &'a mut [Floats],
-    rows: &'a [u32],
+    rows: &'a [Row],
 }
 
 /// Cuts a table into parts of `slots` touched rows each.
-fn cut<'a>(table: &'a mut PaddedMatrix, rows: &'a [u32], slots: usize) -> Vec<Part<'a>> {
+fn cut<'a>(table: &'a mut PaddedMatrix, rows: &'a [Row], slots: usize) -> Vec<Part<'a>> {
     let width = table.width();
     let mut pieces = table.pieces_mut();
     let mut first_row = 0;
     let mut parts = Vec::new();
     for rows in rows.chunks(slots) {
-        let (first, last) = (rows[0] as usize, rows[rows.len() - 1] as usize);
+        let (first, last) = (rows[0].index(), rows[rows.len() - 1].index());
         let rest = pieces
             .split_off_mut((first - first_row) * width..)
             .expect("rows are ascending");
@@ -50,12 +51,12 @@ impl Part<'_> {
     /// The row of a slot of the part.
     #[inline(always)]
     fn row(&mut self, slot: usize, width: usize) -> &mut [Floats] {
-        &mut self.pieces[(self.rows[slot] - self.rows[0]) as usize * width..][..width]
+        &mut self.pieces[(self.rows[slot].index() - self.rows[0].index()) * width..][..width]
     }
 }
 
 /// Touched rows in a part: enough parts for the threads to share them out evenly.
-fn part_slots(rows: &[u32]) -> usize {
+fn part_slots(rows: &[Row]) -> usize {
     rows.len().div_ceil(4 * rayon::current_num_threads()).max(1)
 }
 
@@ -63,7 +64,7 @@ fn part_slots(rows: &[u32]) -> usize {
 pub(super) fn rows(
     arch: Arch,
     table: &mut PaddedMatrix,
-    rows: &[u32],
+    rows: &[Row],
     sums: &[Floats],
     rate: StepRate,
 ) {

@@ -4,6 +4,7 @@
 //! AVX-512, AVX2 or NEON instructions within [`pulp::Arch::dispatch`]. Since the pieces don't
 //! change with the processor, neither do the results.
 
+use crate::batch::Row;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -227,13 +228,10 @@ impl PaddedMatrix {
     }
 
     /// Some rows, in ascending order, to be changed by several threads at once.
-    pub(super) fn shared<'a>(&'a mut self, rows: &'a [u32]) -> SharedRows<'a> {
+    pub(super) fn shared<'a>(&'a mut self, rows: &'a [Row]) -> SharedRows<'a> {
         let ascend = rows.is_sorted_by(|a, b| a < b);
         assert!(
-            ascend
-                && rows
-                    .last()
-                    .is_none_or(|&last| (last as usize) < self.rows()),
+            ascend && rows.last().is_none_or(|last| last.index() < self.rows()),
             "slots are rows of the table"
         );
         SharedRows {
@@ -260,7 +258,7 @@ impl PaddedMatrix {
 pub(super) struct SharedRows<'a> {
     pieces: *mut Floats,
     /// Each slot's row: all differ, and the table has them.
-    rows: &'a [u32],
+    rows: &'a [Row],
     width: usize,
     /// To be raised by whoever moves rows.
     pub(super) largest: &'a Largest,
@@ -281,7 +279,7 @@ impl SharedRows<'_> {
     pub(super) fn address(&self, slot: usize) -> Address {
         Address(
             self.pieces
-                .wrapping_add(self.rows[slot] as usize * self.width)
+                .wrapping_add(self.rows[slot].index() * self.width)
                 .addr(),
         )
     }
@@ -297,7 +295,7 @@ impl SharedRows<'_> {
     )]
     #[inline(always)]
     pub(super) unsafe fn row_mut(&self, slot: usize) -> &mut [Floats] {
-        let start = self.rows[slot] as usize * self.width;
+        let start = self.rows[slot].index() * self.width;
         // SAFETY: the row lies within the table, which is borrowed; no other slot has it, and no
         // one else has the slot.
         unsafe { std::slice::from_raw_parts_mut(self.pieces.add(start), self.width) }

@@ -12,7 +12,7 @@ use super::cores::Cores;
 use super::lanes::{Integers, PaddedMatrix};
 use super::sums::{SlotSums, add_total};
 use super::window::{ThreadScratch, Train};
-use crate::batch::{Batch, POOL_SPANS};
+use crate::batch::{Batch, POOL_SPANS, Row};
 use crate::engine::fixed_point::{self, Scales, SumFormat};
 use crate::engine::sums::{BatchSums, SumRows, TableSums, halves};
 use crate::error::Result;
@@ -40,7 +40,7 @@ pub(super) struct HeldRows {
 /// The touched rows of a table, by slot, and the units of their sums.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Touched<'a> {
-    rows: &'a [u32],
+    rows: &'a [Row],
     bits: &'a [u8],
     scales: Scales,
 }

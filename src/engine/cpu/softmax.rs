@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::apply::{self, StepRate};
 use super::lanes::{Floats, LANES, PaddedMatrix};
 use super::window::exp_of_negative;
-use crate::batch::{Batch, ByCenter};
+use crate::batch::{Batch, ByCenter, Row};
 
 /// Scores held at a time: 64 MB.
 pub(super) const SCORES: usize = 1 << 24;
@@ -81,7 +81,7 @@ pub(super) fn train(
     for (first, rows) in (0..).step_by(tile).zip(batch.center_rows.chunks(tile)) {
         work.centers.clear();
         rows.iter()
-            .for_each(|&row| work.centers.extend_from_slice(input.row(row as usize)));
+            .for_each(|&row| work.centers.extend_from_slice(input.row(row.index())));
         zeros(&mut work.scores, rows.len() * score_width);
         zeros(&mut work.center_sums, rows.len() * width);
         let SoftmaxWork {
@@ -115,7 +115,7 @@ pub(super) fn train(
         // No other tile has these rows.
         apply::rows(arch, input, rows, center_sums, rate);
     }
-    let all: Vec<u32> = (0..words as u32).collect();
+    let all: Vec<Row> = (0..words as u32).map(Row).collect();
     apply::rows(arch, output, &all, &work.output_sums, rate);
     loss
 }
@@ -308,7 +308,7 @@ fn errors(
 struct Errors<'a> {
     scores: &'a mut [Floats],
     words: usize,
-    contexts: &'a [u32],
+    contexts: &'a [Row],
 }
 
 impl WithSimd for Errors<'_> {
@@ -324,7 +324,7 @@ impl WithSimd for Errors<'_> {
         let of_words: &mut [f32] = bytemuck::cast_slice_mut(scores);
         let chosen: f64 = contexts
             .iter()
-            .map(|&context| f64::from(of_words[context as usize]))
+            .map(|&context| f64::from(of_words[context.index()]))
             .sum();
         // The padding: words with no share at all.
         of_words[words..].fill(f32::NEG_INFINITY);
@@ -354,7 +354,7 @@ impl WithSimd for Errors<'_> {
         let of_words: &mut [f32] = bytemuck::cast_slice_mut(scores);
         contexts
             .iter()
-            .for_each(|&context| of_words[context as usize] += 1.0);
+            .for_each(|&context| of_words[context.index()] += 1.0);
         pairs * (f64::from(largest) + total.ln()) - chosen
     }
 }

@@ -9,7 +9,7 @@ use pulp::{Simd, WithSimd};
 
 use super::lanes::{Address, Floats, LANES, PaddedMatrix, per_piece, sum_of_lanes, vectors};
 use super::sums::SlotSums;
-use crate::batch::{Batch, Span, TARGET_BLOCK, Target};
+use crate::batch::{Batch, Slot, Span, TARGET_BLOCK, Target};
 use crate::engine::fixed_point::{OF_CENTERS, ROUND, Scales, SumFormat, draw};
 
 /// The sums and the working memory of one thread.
@@ -140,9 +140,9 @@ fn add_span<S: Simd>(
     let width = scratch.span.len() / centers.len().max(1);
     let draw = simd.splat_f32s(draw(format.key, span as u32 | OF_CENTERS));
     for (&slot, contributions) in centers.iter().zip(scratch.span.chunks_exact(width.max(1))) {
-        let scale = simd.splat_f32s(format.centers.scale(batch.center_bits[slot as usize]));
-        let before = scratch.centers.touch(slot as usize);
-        let sums = &mut scratch.centers.sums[slot as usize * width..][..width];
+        let scale = simd.splat_f32s(format.centers.scale(batch.center_bits[slot.index()]));
+        let before = scratch.centers.touch(slot.index());
+        let sums = &mut scratch.centers.sums[slot.index() * width..][..width];
         let sums: &mut [S::u32s] = bytemuck::cast_slice_mut(sums);
         for (sums, &contribution) in sums.iter_mut().zip(vectors::<S>(contributions)) {
             add_fixed(simd, sums, before, contribution, scale, draw);
@@ -158,9 +158,9 @@ struct Ahead<'a> {
     /// The window at hand.
     window: usize,
     /// Slots of the span's centers.
-    centers: &'a [u32],
+    centers: &'a [Slot],
     /// Slots of the next span's centers.
-    next: &'a [u32],
+    next: &'a [Slot],
     input: &'a PaddedMatrix,
     output: &'a PaddedMatrix,
 }
@@ -181,7 +181,7 @@ impl Ahead<'_> {
         } = self;
         let width = input.width();
         let (done, count) = (window - windows.start, windows.len());
-        let share = |slots: &[u32]| slots.len() * done / count..slots.len() * (done + 1) / count;
+        let share = |slots: &[Slot]| slots.len() * done / count..slots.len() * (done + 1) / count;
         let ThreadScratch {
             centers: center_sums,
             targets: target_sums,
@@ -192,21 +192,24 @@ impl Ahead<'_> {
         rows_ahead.clear();
         sums_ahead.clear();
         for &slot in &centers[share(centers)] {
-            sums_ahead.push(Address::of(&center_sums.sums, slot as usize * width));
+            sums_ahead.push(Address::of(&center_sums.sums, slot.index() * width));
         }
         for &slot in &next[share(next)] {
             rows_ahead.push(Address::of(
                 input.pieces(),
-                batch.center_rows[slot as usize] as usize * width,
+                batch.center_rows[slot.index()].index() * width,
             ));
         }
         if window + 1 < batch.windows() {
             for target in batch.targets_of(window + 1) {
                 rows_ahead.push(Address::of(
                     output.pieces(),
-                    batch.target_rows[target.slot()] as usize * width,
+                    batch.target_rows[target.slot().index()].index() * width,
                 ));
-                sums_ahead.push(Address::of(&target_sums.sums, target.slot() * width));
+                sums_ahead.push(Address::of(
+                    &target_sums.sums,
+                    target.slot().index() * width,
+                ));
             }
         }
     }
@@ -216,7 +219,7 @@ impl Ahead<'_> {
 struct TargetBlock<'a> {
     batch: &'a Batch,
     /// Slots of the span's centers.
-    centers: &'a [u32],
+    centers: &'a [Slot],
     /// The window's centers, as indices into the span's.
     places: &'a [u8],
     targets: &'a [Target],
@@ -242,13 +245,15 @@ impl TargetBlock<'_> {
         let (batch, width) = (self.batch, self.input.width());
         let mut target_rows: [&[S::f32s]; T] = [&[]; T];
         for (row, target) in target_rows.iter_mut().zip(targets) {
-            let own = self.output.row(batch.target_rows[target.slot()] as usize);
+            let own = self
+                .output
+                .row(batch.target_rows[target.slot().index()].index());
             *row = &vectors::<S>(own)[..width * per_piece::<S>()];
         }
         scratch.places.clear();
         scratch.places.extend(self.places.iter().map(|&place| {
-            let row = batch.center_rows[self.centers[place as usize] as usize];
-            (row as usize * width, place as usize * width)
+            let row = batch.center_rows[self.centers[place as usize].index()];
+            (row.index() * width, place as usize * width)
         }));
         self.scores(simd, &target_rows, scratch);
         let loss = errors(targets, self.places.len(), &mut scratch.errors);
@@ -320,7 +325,7 @@ impl TargetBlock<'_> {
         scratch.scales.resize(TARGET_BLOCK, 0.0);
         let row_scales = &mut scratch.scales[..T];
         for j in 0..T {
-            let slot = targets[j].slot();
+            let slot = targets[j].slot().index();
             before[j] = scratch.targets.touch(slot);
             row_scales[j] = self.scales.scale(self.batch.target_bits[slot]);
         }
@@ -358,7 +363,8 @@ impl TargetBlock<'_> {
                 *sum = contribution;
             }
             for j in 0..T {
-                let sums = &mut target_sums[targets[j].slot() * width * per_piece::<S>() + at];
+                let sums =
+                    &mut target_sums[targets[j].slot().index() * width * per_piece::<S>() + at];
                 let (scale, draw) = (simd.splat_f32s(row_scales[j]), simd.splat_f32s(self.draw));
                 add_fixed(simd, sums, before[j], contributions[j], scale, draw);
             }

@@ -41,7 +41,7 @@ use self::upload::{HeldRows, StepNumbers, UPLOADS, pack, pack_centers, pack_rows
 use super::fixed_point::{Scales, least_room};
 use super::sums::{BatchSums, SumRows, TableSums, halves, no_sums, sums_are_floats, sums_wait};
 use super::{Engine, LossFunction, Objective, StageTime, half};
-use crate::batch::Batch;
+use crate::batch::{Batch, Row};
 use crate::error::{Error, Result};
 use crate::model::Model;
 
@@ -526,7 +526,7 @@ impl Engine for GpuEngine {
         self.begin_half()?;
         self.validate(batch)?;
         self.add_up(batch, None)?;
-        let held = |rows: &[u32], bits: &[u8], contribution_bits| HeldRows {
+        let held = |rows: &[Row], bits: &[u8], contribution_bits| HeldRows {
             rows: rows.to_vec(),
             bits: bits.to_vec(),
             least_room: least_room(contribution_bits),

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{NoUninit, Pod, Zeroable};
 
-use crate::batch::{Batch, ByCenter};
+use crate::batch::{Batch, ByCenter, Row};
 use crate::engine::fixed_point::{self, least_room};
 
 /// Uploads in one submission, at most.
@@ -60,7 +60,7 @@ pub(super) struct StepNumbers {
 #[derive(Clone, Debug)]
 pub(super) struct HeldRows {
     /// The rows, by slot.
-    pub(super) rows: Vec<u32>,
+    pub(super) rows: Vec<Row>,
     /// For each slot the bits of the row's number of products.
     pub(super) bits: Vec<u8>,
     /// Bits of room that every row has at least.
@@ -78,16 +78,16 @@ impl<'a> Upload<'a> {
     }
 
     /// Appends an array, and returns where it starts.
-    fn append(&mut self, array: &[u32]) -> u32 {
+    fn append<T: NoUninit>(&mut self, array: &[T]) -> u32 {
         let start = self.0.len() - HEADER_WORDS;
-        self.0.extend_from_slice(array);
+        self.0.extend_from_slice(bytemuck::cast_slice(array));
         start as u32
     }
 
     /// Appends an array of bytes, four in a word.
     fn append_bytes(&mut self, bytes: &[u8]) -> u32 {
         let (whole, rest) = bytes.as_chunks::<4>();
-        let start = self.append(&[]);
+        let start = self.append::<u32>(&[]);
         self.0
             .extend(whole.iter().map(|&four| u32::from_le_bytes(four)));
         if !rest.is_empty() {
@@ -115,7 +115,7 @@ pub(super) fn pack(batch: &Batch, step: StepNumbers, words: &mut Vec<u32>) {
         center_offsets: upload.append(&batch.center_offsets),
         centers: upload.append_bytes(&batch.centers),
         target_offsets: upload.append(&batch.target_offsets),
-        targets: upload.append(bytemuck::cast_slice(&batch.targets)),
+        targets: upload.append(&batch.targets),
         center_rows: upload.append(&batch.center_rows),
         center_slots: batch.center_rows.len() as u32,
         target_rows: upload.append(&batch.target_rows),
