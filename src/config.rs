@@ -1,8 +1,8 @@
-//! The settings of a training run, in groups; most groups stand in the room that they are of.
+//! The settings of a training run, in groups. Most groups are defined in the module that uses them.
 //!
-//! Their names are flat wherever they are written: `{"dim": 100, "epochs": 5}` in JSON, `dim = 100`
-//! in TOML. A configuration is read from either by serde; names that are none are refused, and what
-//! is not given has its default.
+//! Settings have flat names wherever they are written: `{"dim": 100, "epochs": 5}` in JSON,
+//! `dim = 100` in TOML. Serde reads a configuration from either. An unknown name is refused, and a
+//! setting that is not given has its default.
 //!
 //! ```
 //! use w2v_gpu::config::Config;
@@ -26,7 +26,8 @@ use crate::setting::{OrAuto, require};
 use crate::vectors::format::Reading;
 pub use crate::vocab::VocabularySettings;
 
-/// What is trained and how. The defaults measured best on real text; they are not word2vec's own.
+/// The settings of a training run. The defaults measured best on real text; they are not word2vec's
+/// own.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 #[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
@@ -39,19 +40,19 @@ pub struct Config {
     #[serde(flatten)]
     #[cfg_attr(feature = "cli", command(flatten))]
     pub init: InitSettings,
-    /// Which words there are.
+    /// The rules that choose the vocabulary.
     #[serde(flatten)]
     #[cfg_attr(feature = "cli", command(flatten))]
     pub vocabulary: VocabularySettings,
-    /// What is trained.
+    /// The loss, the windows and the negatives.
     #[serde(flatten)]
     #[cfg_attr(feature = "cli", command(flatten))]
     pub objective: ObjectiveSettings,
-    /// How long and in which steps.
+    /// Number of epochs, learning rate and size of a step.
     #[serde(flatten)]
     #[cfg_attr(feature = "cli", command(flatten))]
     pub schedule: ScheduleSettings,
-    /// Sentences that are held out.
+    /// The sentences that are held out.
     #[serde(flatten)]
     #[cfg_attr(feature = "cli", command(flatten))]
     pub validation: ValidationSettings,
@@ -76,13 +77,13 @@ pub struct InitSettings {
         arg(long, value_name = "VECTORS", help_heading = "Model")
     )]
     pub init_output: Option<PathBuf>,
-    /// How these two are read.
+    /// How the files of these two settings are read.
     #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(skip)]
     pub reading: Reading,
 }
 
-/// How long and in which steps.
+/// Number of epochs, learning rate and size of a step.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
@@ -154,7 +155,7 @@ impl Default for ScheduleSettings {
     }
 }
 
-/// Sentences that are held out, and what they decide.
+/// Which sentences are held out, and what their loss decides.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
@@ -179,7 +180,7 @@ pub struct ValidationSettings {
     pub patience: Option<u32>,
 }
 
-/// Other trainers whose defaults `--preset` gives.
+/// The other trainers whose defaults `--preset` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Preset {
@@ -192,7 +193,7 @@ pub enum Preset {
 }
 
 impl Config {
-    /// The defaults with a change.
+    /// The default settings after `change` was applied to them.
     ///
     /// ```
     /// use w2v_gpu::config::Config;
@@ -216,7 +217,8 @@ impl Config {
         match preset {
             Preset::Word2vec => {}
             Preset::Gensim => config.schedule.min_lr = Some(1e-4),
-            // fastText draws negatives by the square root of their counts, and its rate falls to 0.
+            // fastText draws negatives by the square root of their counts. Its learning rate falls
+            // to 0.
             Preset::Fasttext => {
                 config.objective.sample = Some(1e-4);
                 config.objective.ns_exponent = 0.5;
@@ -227,7 +229,7 @@ impl Config {
         config
     }
 
-    /// The settings by name.
+    /// All settings by name, as JSON values.
     pub fn settings(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(settings)) => settings,
@@ -235,7 +237,7 @@ impl Config {
         }
     }
 
-    /// Whether a setting matters to the objective that is chosen.
+    /// Whether a setting has an effect under the chosen `loss`.
     pub fn matters(&self, setting: &str) -> bool {
         self.objective.loss == Loss::Ns || !ObjectiveSettings::OF_NEGATIVES.contains(&setting)
     }
@@ -243,7 +245,7 @@ impl Config {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first one out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         self.model.validate()?;
         if let Some(path) = &self.init.init_output {
@@ -265,7 +267,7 @@ impl Config {
 impl TryFrom<Map<String, Value>> for Config {
     type Error = String;
 
-    /// The settings given by name, and the defaults of all others.
+    /// Takes the settings given by name. All others have their defaults.
     fn try_from(given: Map<String, Value>) -> std::result::Result<Self, String> {
         let known = Self::default().settings();
         if let Some(name) = given.keys().find(|name| !known.contains_key(*name)) {
@@ -296,7 +298,7 @@ impl ScheduleSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first one out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         require(
             self.epochs > 0,
@@ -339,7 +341,7 @@ impl ValidationSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first one out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         if let Some(share) = self.validation {
             require(
@@ -376,7 +378,7 @@ mod tests {
         Config::default().validate().unwrap();
     }
 
-    /// Written and read again, in JSON as in TOML, a configuration is the same.
+    /// A configuration that is written and read again is unchanged, in JSON and in TOML.
     #[test]
     fn a_configuration_reads_back() {
         let mut config = Config::preset(Preset::Fasttext);

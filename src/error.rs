@@ -1,8 +1,8 @@
-//! What can go wrong, each with the file or setting that mends it.
+//! The errors of the library, each with the file or setting that mends it.
 //!
 //! In the texts of errors, events and notes a setting stands between backticks by its name, with
-//! its value where there is one: `` `min_count` ``, `` `engine = cpu` ``. Whoever shows a text may
-//! write it as its users know it, as the command line does with `--min-count`.
+//! its value where there is one: `` `min_count` ``, `` `engine = cpu` ``. A program that shows such
+//! a text may write the setting as its users know it: the command line writes `--min-count`.
 //!
 //! ```
 //! use w2v_gpu::{Config, Error};
@@ -16,39 +16,39 @@ use std::path::{Path, PathBuf};
 
 use crate::quantity::{plural, two_sizes};
 
-/// Everything the library can fail with.
+/// Every error of the library.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened, read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was attempted, such as "read".
+        /// The action that failed, a verb such as "read".
         action: &'static str,
         /// The file or folder concerned.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A corpus file is not text that can be trained on, or a packed file of any kind cannot be
+    /// A corpus file is no text that can be trained on, or a packed file of any kind cannot be
     /// unpacked.
     #[error("{}: {why}", path.display())]
     Corpus {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it and what to do.
+        /// The defect of the file, and how to mend it.
         why: String,
     },
     /// No word is left to train on.
     #[error("the vocabulary is empty: {why}")]
     EmptyVocabulary {
-        /// How it came to be empty and which option changes it.
+        /// Why the vocabulary is empty, and which option changes that.
         why: String,
     },
-    /// There is a vocabulary, and no pair of its words to train on.
+    /// The vocabulary has words, but the text has no pair of them to train on.
     #[error("there is nothing to train on: {why}")]
     NoPairs {
-        /// How it came to that and which option changes it.
+        /// Why there is no pair, and which option changes that.
         why: String,
     },
     /// A setting is out of its range.
@@ -58,7 +58,7 @@ pub enum Error {
         setting: &'static str,
         /// The value given.
         value: String,
-        /// The range, with the reason.
+        /// The range of the setting, with the reason.
         why: String,
     },
     /// A file of vectors, an evaluation file or the record of a run does not follow its format.
@@ -66,9 +66,9 @@ pub enum Error {
     Format {
         /// The file.
         path: PathBuf,
-        /// Where: a line or a byte position.
+        /// The place of the mistake: a line or a byte position.
         place: String,
-        /// What was expected there.
+        /// The content that the format has in that place.
         why: String,
     },
     /// The name of a file does not say which format it has.
@@ -76,7 +76,7 @@ pub enum Error {
     FileName {
         /// The file.
         path: PathBuf,
-        /// How its name must end.
+        /// The endings that the name may have.
         why: String,
     },
     /// A word is not in the vocabulary.
@@ -84,10 +84,10 @@ pub enum Error {
     UnknownWord {
         /// The word asked for.
         word: String,
-        /// The size of the vocabulary.
+        /// The number of words in the vocabulary.
         words: usize,
     },
-    /// A word's vector has no direction.
+    /// A word's vector has no direction, because it is zero.
     #[error(
         "the vector of {word:?} is zero: it has no direction, so that no word is nearer to it than \
          another"
@@ -96,15 +96,15 @@ pub enum Error {
         /// The word asked for.
         word: String,
     },
-    /// No adapter fits what was asked for.
+    /// No adapter fits the request.
     #[error("{why}\n{}", listing(adapters))]
     Adapter {
-        /// What was asked for and why nothing fits.
+        /// The request, and why no adapter fits it.
         why: String,
-        /// One line for each adapter there is.
+        /// One line for each adapter of the machine.
         adapters: Vec<String>,
     },
-    /// The machine cannot hold the run.
+    /// The machine has too little memory for the run.
     #[error(
         "training needs {} of memory ({largest}), but {} are free: lower `dim`, `max_vocab` or \
          `batch`, raise `min_count`, or take fewer `threads`",
@@ -112,14 +112,14 @@ pub enum Error {
         two_sizes(*needed, *available)[1]
     )]
     HostMemory {
-        /// Bytes needed.
+        /// Memory that the run needs, in bytes.
         needed: u64,
-        /// Bytes that are free.
+        /// Free memory, in bytes.
         available: u64,
-        /// The largest part of it.
+        /// The largest part of the needed memory, with its size.
         largest: String,
     },
-    /// A disk cannot hold what will be written.
+    /// A disk has too little space for the files that will be written.
     #[error(
         "{}: {what} and all else that goes to that disk need {}, but {} are free: {mend}",
         folder.display(),
@@ -127,15 +127,15 @@ pub enum Error {
         two_sizes(*needed, *available)[1]
     )]
     DiskSpace {
-        /// What will be written.
+        /// The files that will be written.
         what: String,
-        /// Where.
+        /// The folder of these files.
         folder: PathBuf,
-        /// Bytes needed.
+        /// Disk space that all files on that disk need, in bytes.
         needed: u64,
-        /// Bytes that are free.
+        /// Free disk space, in bytes.
         available: u64,
-        /// What to do.
+        /// The advice to the user.
         mend: &'static str,
     },
     /// The adapter cannot hold the model.
@@ -148,9 +148,9 @@ pub enum Error {
     DeviceLimit {
         /// The buffer or resource concerned.
         what: String,
-        /// Bytes needed.
+        /// Bytes that the buffer or resource needs.
         needed: u64,
-        /// Bytes the adapter allows.
+        /// Bytes that the adapter allows for it.
         allowed: u64,
         /// The adapter's name.
         adapter: String,
@@ -161,7 +161,7 @@ pub enum Error {
          `engine = cpu`"
     )]
     DeviceMemory {
-        /// What was being done.
+        /// The work at which memory ran out.
         doing: String,
     },
     /// The device was lost or rejected work.
@@ -170,54 +170,54 @@ pub enum Error {
          `engine = cpu`"
     )]
     Device {
-        /// What was being done.
+        /// The work at which the device failed.
         doing: String,
-        /// What the driver said.
+        /// The driver's message.
         why: String,
     },
     /// A thread could not be started, or ended before its work was done.
     #[error("{doing}: {why}")]
     Thread {
-        /// The work, as a noun phrase: "making batches".
+        /// The work of the thread, as a noun phrase: "making batches".
         doing: String,
-        /// What became of the thread, and what to do.
+        /// How the thread failed, and what to do.
         why: String,
     },
-    /// Half of a step was asked of an engine that has no halves, or not in their order.
+    /// The caller asked for half of a step, but the engine has no halves, or the order was wrong.
     #[error("a step in halves: {why}")]
     Halves {
-        /// What stands against it.
+        /// The reason why this half cannot be done.
         why: String,
     },
-    /// Whoever asked for the run asked it to stop before it had learned anything.
+    /// The run was stopped on request before it had trained on any pair.
     #[error("stopped as asked after batch {step}")]
     Stopped {
-        /// Batches trained.
+        /// Number of batches trained.
         step: u64,
     },
-    /// The loss is no number any more, or far above that of a model that knows nothing.
+    /// The loss is not finite, or far above the loss of a model whose scores are all zero.
     #[error(
         "training diverged: the loss was {loss} per pair after batch {step} (learning rate {lr}), \
          and {blank} before any training; lower `lr` or `clip`; the output file was not written"
     )]
     Diverged {
-        /// Batches trained until it was noticed.
+        /// Number of batches trained when the divergence was noticed.
         step: u64,
         /// The learning rate at that point.
         lr: f32,
-        /// Mean loss per pair since the last report.
+        /// Mean loss per pair since the loss was last read.
         loss: f64,
-        /// The same of a model whose scores are all zero.
+        /// Mean loss per pair, over the same batches, of a model whose scores are all zero.
         blank: f64,
     },
 }
 
-/// The library's result.
+/// A result with the library's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An [`Error::Setting`]: the name of the setting, the value given, and the range with its
-    /// reason.
+    /// Makes an [`Error::Setting`] from the name of the setting, the value given, and the range
+    /// with its reason.
     pub fn setting(setting: &'static str, value: impl ToString, why: impl Into<String>) -> Self {
         Self::Setting {
             setting,
@@ -226,7 +226,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::Io`] maker for `map_err`: what was attempted and where.
+    /// Makes an [`Error::Io`] in `map_err` from the action that failed and its path.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io {
             action,
@@ -235,7 +235,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::Thread`] maker for `map_err`, of threads that could not be started for a work.
+    /// Makes an [`Error::Thread`] in `map_err` when the threads for a work could not be started.
     pub fn no_threads<E: ToString>(doing: &str) -> impl FnOnce(E) -> Self {
         move |error| Self::Thread {
             doing: doing.to_owned(),
@@ -247,7 +247,7 @@ impl Error {
         }
     }
 
-    /// Whether the mistake is in what was typed, and not in a file or the machine.
+    /// Whether a typed setting or file name is wrong, rather than a file's contents or the machine.
     pub fn is_wrong_usage(&self) -> bool {
         matches!(self, Self::Setting { .. } | Self::FileName { .. })
     }
@@ -256,7 +256,8 @@ impl Error {
 fn listing(adapters: &[String]) -> String {
     if adapters.is_empty() {
         return "no adapter was found: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu \
-                the software driver is `apt-get install mesa-vulkan-drivers`), or use `engine = cpu`"
+                the software driver is `apt-get install mesa-vulkan-drivers`), or use `engine = \
+                cpu`"
             .to_owned();
     }
     format!("the adapters are:\n{}", adapters.join("\n"))

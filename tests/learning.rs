@@ -233,7 +233,8 @@ fn softmaxes_converge_to_the_conditional_distribution() {
                     .iter()
                     .map(|node| {
                         sigmoid(
-                            product(&model, x, node.row().index()) * if node.label() { 1.0 } else { -1.0 },
+                            product(&model, x, node.row().index())
+                                * if node.label() { 1.0 } else { -1.0 },
                         )
                     })
                     .product(),

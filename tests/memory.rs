@@ -1,5 +1,5 @@
-//! The memory that a plan names, beside what batches and the CPU engine really take. One test alone:
-//! all that the process allocates is counted.
+//! The memory that a plan names, beside what batches and the CPU engine really take. One test
+//! alone: all that the process allocates is counted.
 
 mod common;
 

@@ -1,11 +1,11 @@
-//! The settings of what is trained.
+//! The settings of the objective: windows, loss and negatives.
 
 use crate::error::Result;
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
 use crate::setting::{OrAuto, require};
 
-/// What is trained: windows, and what the words in them are told from.
+/// The windows, the loss, and the targets that a window's words are trained against.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
@@ -98,22 +98,22 @@ impl Default for ObjectiveSettings {
 /// The largest `window`, in words to each side.
 pub const MAX_WINDOW: u32 = 1000;
 
-/// The most negatives of a draw.
+/// The largest number of negatives in a draw.
 const MAX_NEGATIVE: u32 = 1000;
 
-/// The largest `ns_exponent`, and with a minus the least: beyond it counts to that power are no
-/// numbers any more, or draw one word alone.
+/// The largest `ns_exponent`; the smallest is its negative. Beyond them, counts to that power are
+/// no finite numbers, or one word alone is ever drawn.
 const MAX_EXPONENT: f64 = 10.0;
 
 impl ObjectiveSettings {
-    /// The settings of negatives, which matter to [`Loss::Ns`] alone.
+    /// The settings of negatives, which have an effect under [`Loss::Ns`] alone.
     pub const OF_NEGATIVES: [&str; 4] =
         ["negative", "negatives_per", "no_skip_equal", "ns_exponent"];
 
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first one out of its range.
+    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         require(
             (1..=MAX_WINDOW).contains(&self.window),
@@ -126,7 +126,8 @@ impl ObjectiveSettings {
             "negative",
             self.negative,
             "positive pairs alone cannot be trained: every label would be 1, every vector would \
-             grow along one direction and nothing would be learned; use at least 1, usually 5 to 20",
+             grow along one direction and nothing would be learned; use at least 1, usually 5 to \
+             20",
         )?;
         require(
             self.negative <= MAX_NEGATIVE,
@@ -150,7 +151,7 @@ impl ObjectiveSettings {
     }
 }
 
-/// What is minimised for each (center, context) pair.
+/// The loss that is minimised for each (center, context) pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -164,7 +165,7 @@ pub enum Loss {
     Softmax,
 }
 
-/// What shares a draw of negatives.
+/// Which pairs share a draw of negatives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]

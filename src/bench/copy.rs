@@ -1,4 +1,4 @@
-//! How fast the processor copies memory.
+//! Measures how fast the processor copies memory.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::system::thread_pool;
 
-/// Bytes copied at a time, by all threads together: far beyond any cache.
+/// Bytes copied at a time by all threads together. They are far more than any cache holds.
 const BYTES: usize = 256 << 20;
 
-/// A measurement lasts at least this long.
+/// The least time of a measurement.
 const ENOUGH: Duration = Duration::from_millis(100);
 
-/// Bytes per second that so many threads read and write when each copies its own part of a large
-/// memory: twice what they copy.
+/// Bytes that `threads` threads read and write in a second when each copies its own part of a large
+/// memory. The figure is twice the bytes copied.
 ///
 /// # Errors
 /// [`Error::Thread`] when the threads cannot be started.

@@ -12,45 +12,45 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::train::schedule::Schedule;
 
-/// Of an engine's time, what each measurement takes; the rest is for starting it and finding out
-/// how fast it is.
+/// The shares of an engine's time that its measurements take. The rest is for starting the engine,
+/// twice, and for measuring a copy of memory.
 const PLAIN_SHARE: f64 = 0.45;
 const END_TO_END_SHARE: f64 = 0.2;
 const STAGES_SHARE: f64 = 0.15;
 const CALIBRATION_SHARE: f64 = 0.04;
 
-/// What was measured of an engine.
+/// The measured figures of an engine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
-    /// What it runs on.
+    /// The description of the engine, in one line.
     pub engine: String,
-    /// Words of the corpus trained in a second, those dropped by subsampling included, on batches
-    /// made beforehand.
+    /// Words of the corpus trained in a second on batches made beforehand. Words dropped by
+    /// subsampling are included.
     pub words_per_second: f64,
-    /// The same in pairs.
+    /// Pairs trained in a second on these batches.
     pub pairs_per_second: f64,
-    /// The same in windows.
+    /// Windows trained in a second on these batches.
     pub windows_per_second: f64,
-    /// Batches trained.
+    /// Number of batches trained.
     pub batches: u64,
-    /// Time that it took, in seconds.
+    /// Seconds that training on them took.
     pub seconds: f64,
-    /// The loss after as many batches as all engines trained.
+    /// The loss after a number of batches that all engines trained on.
     pub loss: MeasuredLoss,
-    /// The same speed with the batcher at work, as in training.
+    /// The speed with the batcher at work, as in training.
     pub end_to_end: EndToEnd,
-    /// Where the time goes, in a measurement of its own.
+    /// The time of each stage, from a measurement of its own.
     pub stages: Vec<StageSpeed>,
-    /// Share of the time in which the device was busy, on batches made beforehand; none where it
-    /// cannot tell.
+    /// Share of the time in which the device was busy, 0 to 1, on batches made beforehand. `None`
+    /// where the device does not tell.
     pub busy: Option<f64>,
-    /// Bytes that the algorithm moves for a word: see [`Traffic`].
+    /// Bytes that the algorithm moves for a word of the corpus: see [`Traffic`].
     pub bytes_per_word: f64,
-    /// The bandwidth that this amounts to.
+    /// The bandwidth that follows from `bytes_per_word`, in bytes a second.
     pub bytes_per_second: f64,
-    /// What a copy reads and writes in a second on the same device.
+    /// Bytes that a copy reads and writes in a second on the same device.
     pub copy_bytes_per_second: f64,
-    /// The losses on the way.
+    /// The losses after increasing numbers of batches.
     #[serde(skip)]
     losses: Vec<MeasuredLoss>,
 }
@@ -58,45 +58,45 @@ pub struct Measured {
 /// The mean loss per pair over the first batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct MeasuredLoss {
-    /// How many.
+    /// Number of these batches.
     pub batches: u64,
-    /// MeasuredLoss of a pair.
+    /// Mean loss per pair.
     pub per_pair: f64,
 }
 
-/// An engine with the batcher at work.
+/// The speed of an engine with the batcher at work.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct EndToEnd {
-    /// Words of the corpus trained in a second, those dropped by subsampling included.
+    /// Words of the corpus trained in a second. Words dropped by subsampling are included.
     pub words_per_second: f64,
-    /// Threads that made batches.
+    /// Number of threads that made batches.
     pub batcher_threads: usize,
-    /// Share of the time in which the engine waited for a batch.
+    /// Share of the time in which the engine waited for a batch, 0 to 1.
     pub waiting: f64,
-    /// Share of the time in which the device was busy, from the time that its stages take for a
-    /// word.
+    /// Share of the time in which the device was busy, 0 to 1. It is computed from the time that
+    /// the device's stages take for a word.
     pub busy: Option<f64>,
 }
 
-/// A stage of an engine's steps.
+/// The speed of one stage of an engine's steps.
 #[derive(Clone, Debug, Serialize)]
 pub struct StageSpeed {
-    /// The kernel, or what the host does.
+    /// The name of the kernel, or of the host's work.
     pub name: String,
-    /// Whether the device was at work, rather than the host on its behalf.
+    /// Whether the device did the work; otherwise the host did it for the device.
     pub on_device: bool,
-    /// Nanoseconds for a word.
+    /// Nanoseconds for a word of the corpus.
     pub nanoseconds_per_word: f64,
-    /// Share of the time measured. The host and a device work at the same time, so that shares of
-    /// both add up to more than 1.
+    /// Share of the measured time, 0 to 1. Host and device work at the same time, so their shares
+    /// may add up to more than 1.
     pub share: f64,
-    /// Bytes that it moves for a word, if that is most of what it does.
+    /// Bytes that the stage moves for a word; `None` if moving bytes is not most of its work.
     pub bytes_per_word: Option<f64>,
-    /// The bandwidth that this amounts to.
+    /// The bandwidth that follows from `bytes_per_word`, in bytes a second.
     pub bytes_per_second: Option<f64>,
 }
 
-/// An engine about to be measured.
+/// An engine that is being measured.
 pub(super) struct Measurement<'a> {
     bench: &'a Bench,
     engine: Box<dyn Engine>,
@@ -104,8 +104,8 @@ pub(super) struct Measurement<'a> {
 }
 
 impl<'a> Measurement<'a> {
-    /// Starts an engine, and lets it train on a batch without learning: what is done once is not
-    /// measured.
+    /// Starts an engine, and lets it train on a batch at learning rate 0. So work that is done only
+    /// once is not measured.
     pub(super) fn start(bench: &'a Bench, candidate: &Choice, measure: bool) -> Result<Self> {
         let mut engine = start(candidate, bench, measure)?;
         let config = &bench.data.config;
@@ -124,14 +124,14 @@ impl<'a> Measurement<'a> {
         })
     }
 
-    /// Time for a batch, found in about `time` by steps that learn nothing.
+    /// The time of a step, measured for about `time` with steps at learning rate 0.
     fn calibrate(&mut self, time: Duration) -> Result<Duration> {
         let (count, took) = self.double(time, |run, batch| run.engine.step(batch, 0.0))?;
         self.engine.stages()?;
         Ok(took / count as u32)
     }
 
-    /// Words trained in a second, found in about `time`.
+    /// Words trained in a second, measured for about `time`.
     pub(super) fn words_per_second(&mut self, time: Duration) -> Result<f64> {
         let (count, took) = self.double(time, Self::step)?;
         let words: u64 = self
@@ -145,8 +145,8 @@ impl<'a> Measurement<'a> {
         Ok(words as f64 / took.as_secs_f64())
     }
 
-    /// Takes a batch, then twice as many and so on, until most of the time is over; gives how many
-    /// and how long it was for the last round.
+    /// Calls `step` on one batch, then on twice as many and so on, until most of `time` is over.
+    /// Returns the number of batches of the last round and its time.
     fn double(
         &mut self,
         time: Duration,
@@ -174,7 +174,7 @@ impl<'a> Measurement<'a> {
             .step(batch, self.schedule.lr(batch.words_before))
     }
 
-    /// Trains on so many of the batches made beforehand, and over and over if need be.
+    /// Trains on `count` batches. The batches made beforehand are repeated if there are fewer.
     fn train(
         &mut self,
         count: u64,
@@ -198,7 +198,8 @@ impl<'a> Measurement<'a> {
         Ok((started.elapsed(), losses))
     }
 
-    /// Trains on batches as they are made, for about `time`.
+    /// Trains on batches while the batcher makes them, for about `time` or until `most` batches are
+    /// done.
     fn train_end_to_end(&mut self, threads: usize, most: u64, time: Duration) -> Result<EndToEnd> {
         let mut batches = self.bench.data.batcher.batches(threads);
         let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
@@ -223,22 +224,22 @@ impl<'a> Measurement<'a> {
     }
 }
 
-/// Whether the loss is read after so many batches: at 1, 2, 3, 4, 6, 8, 12 and so on, as engines
-/// differ in how far they get.
+/// Whether the loss is read after this number of batches: 1, 2, 3, 4, 6, 8, 12 and so on. Engines
+/// differ in the number of batches that they reach.
 fn is_mark(batches: u64) -> bool {
     batches.is_power_of_two() || (batches.is_multiple_of(3) && (batches / 3).is_power_of_two())
 }
 
-/// Batches that an engine trains on at least, however little time there is: with fewer nothing is
-/// seen of learning.
+/// The least number of batches that an engine trains on, however little time there is. With fewer,
+/// nothing is seen of learning.
 const LEAST_BATCHES: u64 = 3;
 
-/// How many batches fit into a time, and a few where none do.
+/// The number of batches that fit into `time`, at least [`LEAST_BATCHES`].
 fn fitting(time: Duration, each: Duration) -> u64 {
     ((time.as_secs_f64() / each.as_secs_f64().max(1e-9)) as u64).max(LEAST_BATCHES)
 }
 
-/// Measures an engine in about `share` of time.
+/// Measures an engine in about the time `share`.
 pub(super) fn measure(
     bench: &Bench,
     candidate: &Choice,
@@ -253,7 +254,8 @@ pub(super) fn measure(
     bench.tell(format!("{name}: starting"), on_event);
     let mut run = Measurement::start(bench, candidate, false)?;
     let each = run.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
-    // Of what is left after starting, once more for the stages.
+    // The other measurements share the time left after starting. The calibration's share of it is
+    // spent already. A second start, for the stages, takes a part of it too.
     let left = ends
         .saturating_duration_since(Instant::now())
         .div_f64(1.0 - CALIBRATION_SHARE);
@@ -274,7 +276,7 @@ pub(super) fn measure(
     let (mut timed, mut traffic) = (Work::default(), Traffic::default());
     let (objective, shape) = (bench.data.objective(), shape(candidate, bench));
     let count = fitting(left.mul_f64(STAGES_SHARE), each);
-    // Counted beforehand, as it would take as long as an engine does.
+    // The bytes are counted beforehand, because counting takes as long as an engine does.
     for batch in bench.batches.iter().cycle().take(count as usize) {
         timed.add(batch);
         traffic += Traffic::of(batch, objective, shape);
@@ -331,7 +333,8 @@ pub(super) fn measure(
     })
 }
 
-/// Leaves each engine the loss after the largest number of batches that all of them stopped at.
+/// Sets each engine's loss to the loss after the largest number of batches at which all engines
+/// read it.
 pub(super) fn keep_common_loss(entries: &mut [Entry]) {
     let mut measured: Vec<&mut Box<Measured>> = entries
         .iter_mut()

@@ -1,7 +1,8 @@
-//! Engines side by side: how fast each trains on the same batches, and where its time goes.
+//! Compares engines: how fast each trains on the same batches, and where its time goes.
 //!
-//! Batches are made beforehand, so that the batcher's time counts against no engine; how fast it
-//! is, and how fast each engine trains with it at work, is measured by itself.
+//! Batches are made beforehand, so the batcher's time counts against no engine. Two further
+//! measurements tell the batcher's own speed, and the speed of each engine with the batcher at
+//! work.
 //!
 //! ```
 //! // Bytes that one thread reads and writes in a second when it copies.
@@ -34,21 +35,21 @@ use crate::event::{Event, Measuring};
 use crate::model::{Model, Storage};
 use crate::train::dataset::Dataset;
 
-/// Bytes of batches that are made beforehand. Engines that get through them begin again.
+/// Bytes of batches that are made beforehand. An engine that gets through them begins again.
 const BATCH_BYTES: usize = 512 << 20;
 
-/// Of the time that is left, the share that measuring the batcher takes at most, and making batches
-/// likewise.
+/// The share of the remaining time that measuring the batcher takes at most. Making batches takes
+/// as much again at most.
 const BATCHER_SHARE: f64 = 0.06;
 
-/// How large what is trained is.
+/// The sizes of the matrices of an engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// Elements of a row.
+    /// Number of elements in a row.
     pub dim: usize,
-    /// Bytes of an element, as the tables hold it.
+    /// Bytes of an element in the engine's memory.
     pub bytes: u64,
-    /// Rows of W'.
+    /// Number of rows of W'.
     pub output_rows: usize,
 }
 
@@ -58,79 +59,80 @@ impl Shape {
     }
 }
 
-/// Everything that engines are measured on.
+/// The data, the model and the batches that all engines are measured on.
 #[derive(Debug)]
 pub struct Bench {
     data: Dataset,
     model: Model,
     batches: Vec<Batch>,
-    /// Threads that make them.
+    /// Number of threads that make the batches.
     threads: usize,
     started: Instant,
     budget: Duration,
 }
 
-/// How fast batches are made, while nothing else is done.
+/// How fast the batcher makes batches while nothing else works.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct BatcherSpeed {
-    /// Threads that make batches, beside one that reads ahead.
+    /// Number of threads that make batches, beside one that reads ahead.
     pub threads: usize,
-    /// Words of the corpus, those dropped by subsampling included, for which batches were made in a
-    /// second.
+    /// Words of the corpus for which batches were made in a second. Words dropped by subsampling
+    /// are included.
     pub words_per_second: f64,
     /// Windows made in a second.
     pub windows_per_second: f64,
 }
 
-/// What the engines are measured on.
+/// The amount of work in some batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Work {
-    /// Batches made beforehand.
+    /// Number of batches.
     pub batches: u64,
-    /// Words of the corpus that they stand for, those dropped by subsampling included.
+    /// Words of the corpus that the batches were made from. Words dropped by subsampling are
+    /// included.
     pub words: u64,
-    /// Their windows.
+    /// Number of windows in the batches.
     pub windows: u64,
-    /// Their pairs.
+    /// Number of pairs in the batches.
     pub pairs: u64,
 }
 
-/// An engine, and what became of it.
+/// An engine, with the outcome of its measurement.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// Its kind, and the adapter's name.
+    /// The kind of engine, and the adapter's name.
     pub name: String,
     /// The kind of engine.
     #[serde(skip)]
     pub kind: EngineKind,
-    /// Whether it runs on a GPU that is no program on the CPU.
+    /// Whether the engine runs on a GPU that is real hardware, not a program on the CPU.
     pub hardware_gpu: bool,
-    /// What was measured, or why nothing was.
+    /// The measured figures, or the reason why there are none.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// What became of measuring an engine.
+/// The outcome of measuring an engine.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
-    /// It was measured.
+    /// The engine was measured.
     Measured(Box<Measured>),
-    /// It failed.
+    /// The engine failed.
     Failed {
-        /// What went wrong.
+        /// The error message.
         error: String,
     },
 }
 
-/// A GPU against the CPU.
+/// How much faster a GPU is than the CPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ratio {
-    /// The GPU: the fastest one, and no software if there is hardware.
+    /// The name of the GPU: the fastest one, and a hardware GPU if there is one.
     pub gpu: String,
-    /// Words per second of the one to those of the other, on batches made beforehand.
+    /// Words per second of the GPU, divided by those of the CPU, on batches made beforehand.
     pub engine: f64,
-    /// The same with the batcher at work.
+    /// Words per second of the GPU, divided by those of the CPU, with the batcher at work.
     pub end_to_end: f64,
 }
 
@@ -143,7 +145,7 @@ impl Work {
     }
 }
 
-/// Brings a model to an engine; `measure` says whether its stages are to be timed.
+/// Brings a model to an engine. With `measure` its stages are timed.
 fn start(choice: &Choice, bench: &Bench, measure: bool) -> Result<Box<dyn Engine>> {
     let config = &bench.data.config;
     let settings = StepSettings {
@@ -154,7 +156,8 @@ fn start(choice: &Choice, bench: &Bench, measure: bool) -> Result<Box<dyn Engine
     choice.start(&bench.model, bench.data.objective(), settings, measure)
 }
 
-/// What a copy reads and writes in a second where the engine keeps its matrices, in bytes.
+/// Bytes that a copy reads and writes in a second in the memory where the engine keeps its
+/// matrices.
 fn copy_bandwidth_of(choice: &Choice) -> Result<f64> {
     match choice {
         Choice::Cpu { threads } => copy_bandwidth(*threads),
@@ -163,7 +166,7 @@ fn copy_bandwidth_of(choice: &Choice) -> Result<f64> {
     }
 }
 
-/// How large what an engine trains is.
+/// The sizes of the matrices that an engine trains.
 fn shape(choice: &Choice, bench: &Bench) -> Shape {
     let storage = match choice.kind() {
         EngineKind::Cpu => Storage::F32,
@@ -177,11 +180,11 @@ fn shape(choice: &Choice, bench: &Bench) -> Shape {
 }
 
 impl Bench {
-    /// Makes batches on `threads` threads. What is measured should be over `budget` after
+    /// Makes batches on `threads` threads. All measurements should end within `budget` after
     /// `started`.
     ///
     /// # Errors
-    /// When the text cannot be read, or no two words of it stand in a sentence.
+    /// An error when the text cannot be read, or no two words of it stand in a sentence.
     pub fn new(
         data: Dataset,
         threads: usize,
@@ -209,14 +212,14 @@ impl Bench {
         Ok((bench, speed))
     }
 
-    /// What is trained on.
+    /// The amount of work in the batches made beforehand.
     pub fn work(&self) -> Work {
         let mut work = Work::default();
         self.batches.iter().for_each(|batch| work.add(batch));
         work
     }
 
-    /// Measures one engine after the other, each in an equal part of the time that is left. One
+    /// Measures one engine after the other, each in an equal part of the remaining time. An engine
     /// that fails does not hinder the others.
     pub fn compare(&self, candidates: &[Choice], on_event: &mut dyn FnMut(Event)) -> Vec<Entry> {
         let mut entries = Vec::new();
@@ -239,10 +242,10 @@ impl Bench {
         entries
     }
 
-    /// Tries the settings that speed depends on, in the time that is left.
+    /// Tries the settings that speed depends on, in the remaining time.
     ///
     /// # Errors
-    /// When the text cannot be read any more.
+    /// An error when the text can no longer be read.
     pub fn sweep(
         &mut self,
         candidates: &[Choice],
@@ -284,7 +287,7 @@ impl Bench {
         })
     }
 
-    /// The first batches of the run, as many as time, memory and the first epoch allow.
+    /// Makes the first batches of a run, as many as time, memory and the first epoch allow.
     fn make_batches(&mut self, threads: usize) -> Result<()> {
         let most = self.left().mul_f64(BATCHER_SHARE);
         let (mut bytes, started) = (0, Instant::now());
@@ -306,7 +309,7 @@ impl Bench {
     }
 }
 
-/// The fastest GPU against the CPU, where both were measured.
+/// The speed of the fastest GPU relative to the CPU, if both were measured.
 pub fn gpu_over_cpu(entries: &[Entry]) -> Option<Ratio> {
     let measured = |gpu: bool| {
         entries

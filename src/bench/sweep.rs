@@ -10,60 +10,61 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::train::dataset::Dataset;
 
-/// Widths of workgroups that are tried.
+/// The widths of workgroups that are tried, in invocations.
 #[cfg(feature = "gpu")]
 const LANES: [u32; 6] = [8, 16, 32, 64, 128, 256];
 
-/// Windows in a batch that are tried.
+/// The batch sizes that are tried, in windows.
 const BATCHES: [usize; 4] = [1024, 4096, 16_384, 65_536];
 
-/// Windows in a span that are tried: a workgroup takes a span.
+/// The span sizes that are tried, in windows. A workgroup takes a span.
 const SPANS: [usize; 3] = [4, 8, SPAN];
 
-/// Of a trial's time, what training takes; the rest is for starting the engine.
+/// The share of a trial's time that training takes. The rest is for starting the engine.
 const TRAINING_SHARE: f64 = 0.8;
 
-/// What is turned.
+/// A setting whose values are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Knob {
-    /// Invocations of a workgroup.
+    /// Number of invocations in a workgroup.
     Lanes,
-    /// Threads of the CPU engine.
+    /// Number of threads of the CPU engine.
     Threads,
-    /// Windows in a span, which a workgroup takes. Results name it `run`, as earlier ones do.
+    /// Number of windows in a span, which a workgroup takes. Results name it `run`, as earlier ones
+    /// do.
     #[serde(rename = "run")]
     Span,
-    /// Windows in a batch.
+    /// Number of windows in a batch.
     Batch,
 }
 
-/// All values of one setting on one engine; the others stay as they are, or as an earlier sweep
-/// found them best.
+/// The trials of all values of one setting on one engine. The other settings keep their values, or
+/// have the best values of earlier sweeps.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sweep {
-    /// The engine's kind, and the adapter's name.
+    /// The kind of engine, and the adapter's name.
     pub name: String,
-    /// What was turned.
+    /// The setting that was varied.
     pub knob: Knob,
-    /// One for each value.
+    /// One trial for each value.
     pub trials: Vec<Trial>,
-    /// The fastest value; none if all failed.
+    /// The fastest value; `None` if all trials failed.
     pub best: Option<usize>,
 }
 
-/// A value of a setting.
+/// A trial of one value of a setting.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trial {
-    /// The value.
+    /// The tried value.
     pub value: usize,
     /// Words of the corpus trained in a second, on batches made beforehand.
     pub words_per_second: Option<f64>,
-    /// Why there is no speed.
+    /// The reason why there is no speed.
     pub error: Option<String>,
 }
 
-/// Workgroups or threads of each engine, then spans and batches of each.
+/// Tries workgroups or threads on each engine, then spans, then batches.
 pub(super) fn sweep(
     bench: &mut Bench,
     candidates: &[Choice],
@@ -94,8 +95,8 @@ pub(super) fn sweep(
         }
         sweeps.push(sweep);
     }
-    // All engines on the same batches before the next ones are made. Runs come back to what
-    // training has, the last value.
+    // All engines are tried on the same batches before the next batches are made. The last of the
+    // span sizes is the one of training, and stays for the sizes of batches.
     let set_span: fn(&mut Dataset, usize) = Dataset::set_span;
     for (knob, values, set) in [
         (Knob::Span, &SPANS[..], set_span),
@@ -159,7 +160,7 @@ fn own_values(candidate: &Choice) -> (Knob, Vec<usize>) {
     }
 }
 
-/// The engine with another value of that setting.
+/// The engine with another value of this setting.
 fn with(candidate: &Choice, value: usize) -> Choice {
     let mut candidate = candidate.clone();
     match &mut candidate {
@@ -170,8 +171,8 @@ fn with(candidate: &Choice, value: usize) -> Choice {
     candidate
 }
 
-/// Trains for a part of the time left, of which `left` trials are to have an equal part each. Where
-/// none is left, one trial is enough.
+/// Trains for an equal part of the remaining time, as `left` trials are still to come. If no time
+/// remains, the trials of a sweep end with the first that succeeds.
 fn trial(bench: &Bench, sweep: &mut Sweep, candidate: &Choice, value: usize, left: usize) {
     let share = bench.left().div_f64(left as f64);
     let tried = sweep

@@ -1,31 +1,32 @@
-//! How many bytes the algorithm moves: a model of what each stage of a step reads and writes.
+//! How many bytes the algorithm moves: a model of the reads and writes of each stage of a step.
 //!
-//! Counted are rows, each once for every use that has to name it anew: the centers of a span and the
-//! targets of its windows, whose rows are read once and to whose sums is added once (a read and a
-//! write); then each touched row, which is read and written, as is its sum, which is cleared.
-//! Caches may serve a part of that: a bandwidth above that of a copy says that they do. What lies
-//! between is left out as small: offsets, losses, and everything that stays in registers.
+//! The model counts rows, each as often as a use has to name it anew. In the first half these are
+//! the centers of a span and the targets of its windows. Each row is read once, and its sum is
+//! added to once (a read and a write). In the second half each touched row is read and written, and
+//! so is its sum, which is cleared. Caches may serve a part of this traffic: a bandwidth above the
+//! bandwidth of a copy says that they do. Smaller things are left out: offsets, losses, and
+//! everything that stays in registers.
 
 use super::Shape;
 use crate::batch::Batch;
 use crate::engine::{LossFunction, Objective};
 
-/// Bytes of an index, a sum and a score.
+/// Bytes of an index, of an element of a sum, and of a score.
 const WORD: u64 = 4;
 
-/// What a stage moves for some batches, in bytes.
+/// The bytes that each stage of a step moves for some batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// The first half of a step: scores, errors and sums.
+    /// Bytes of the first half of a step: scores, errors and sums.
     pub window: u64,
-    /// The second half, the rows of W.
+    /// Bytes of the second half for the rows of W.
     pub apply_input: u64,
-    /// The second half, the rows of W'.
+    /// Bytes of the second half for the rows of W'.
     pub apply_output: u64,
 }
 
 impl Traffic {
-    /// Of one batch.
+    /// The bytes that the step on one batch moves.
     pub fn of(batch: &Batch, objective: Objective, shape: Shape) -> Self {
         let (row, sums) = (shape.row_bytes(), shape.dim as u64 * WORD);
         let (centers, targets) = (batch.span_centers.len() as u64, batch.targets.len() as u64);
@@ -40,8 +41,8 @@ impl Traffic {
                 apply_input: moved(center_rows),
                 apply_output: moved(target_rows),
             },
-            // Each product reads two matrices and writes the third; the scores are turned into
-            // errors in their place.
+            // Each product reads two matrices and writes a third. The scores are turned into errors
+            // in place.
             LossFunction::Softmax => {
                 let words = shape.output_rows as u64;
                 let (scores, centers) = (center_rows * words * WORD, center_rows);
@@ -59,13 +60,13 @@ impl Traffic {
         }
     }
 
-    /// Of all stages.
+    /// The bytes that all stages move.
     pub fn total(self) -> u64 {
         self.window + self.apply_input + self.apply_output
     }
 
-    /// What a stage moves, by the name that an engine gives it; of a stage that moves a part of a
-    /// half, or next to nothing, there is no figure.
+    /// The bytes that a stage moves, by the engine's name for the stage. `None` for a stage that is
+    /// only a part of a half, or moves next to nothing.
     pub fn of_stage(self, name: &str) -> Option<u64> {
         match name {
             "window" => Some(self.window),
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn rows_by_hand() {
-        // A span of two windows: centers 0 and 1, targets 2 + 1, which are rows 3, 4 and 0 of W'.
+        // A span of two windows: centers 0 and 1; 2 + 1 targets, which are rows 3, 4 and 0 of W'.
         let batch = batch_of(9, &[(vec![0, 1], vec![3, 4]), (vec![1], vec![0])]);
         let shape = Shape {
             dim: 10,
@@ -101,7 +102,7 @@ mod tests {
             output_rows: 9,
         };
         let traffic = Traffic::of(&batch, Objective::SIGMOID, shape);
-        // A row or its sum has 40 bytes: a center of the span, or a target, takes three of them and
+        // A row or its sum has 40 bytes. A center of the span, or a target, takes three of them and
         // an index.
         assert_eq!(
             traffic,

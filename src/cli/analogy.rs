@@ -1,4 +1,4 @@
-//! `analogy`: a is to b as c is to which words?
+//! `analogy`: answers "A is to B as C is to ?".
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     display: Display,
 }
 
-/// Prints the answers to every question whose words have vectors, then fails if some have none.
+/// Prints the answers to all questions whose words have vectors, then fails if some have none.
 pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(why) = not_threes(&args.words) {
         return Err(Error::setting("A B C", args.words.join(" "), why).into());
@@ -62,13 +62,13 @@ struct Answer<'a> {
     answers: &'a [Neighbor<'a>],
 }
 
-/// What is wrong with a number of words that make no whole questions.
+/// The error message for a number of words that does not make whole questions.
 fn not_threes(words: &[String]) -> Option<String> {
     (!words.len().is_multiple_of(3))
         .then(|| format!("give three words for each question, not {}", words.len()))
 }
 
-/// Prints the answers, and returns what has none.
+/// Prints the answers. Returns a message for each question that has none.
 fn print(
     words: &[String],
     display: &Display,

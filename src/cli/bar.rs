@@ -1,4 +1,4 @@
-//! The bar of work that goes on, on a terminal of any width.
+//! A progress bar for a terminal of any width.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,27 +8,27 @@ use console::Term;
 
 use super::terminal::{columns, cut, width};
 
-/// Columns of the bar itself, at most and at least.
+/// The largest and smallest number of columns of the bar itself.
 const LONGEST: usize = 30;
 const SHORTEST: usize = 5;
 
-/// Between two drawings of the same work: faster than anybody reads.
+/// The least time between two drawings of the same work. It is too short for anybody to read.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Lines at the bottom of the terminal that are drawn anew. Where stderr is no terminal nothing is
+/// Lines at the bottom of the terminal that are drawn anew. If stderr is no terminal, nothing is
 /// drawn.
 pub(super) struct Bar {
     terminal: Term,
-    /// What is on the terminal now.
+    /// The lines that are on the terminal now.
     lines: Vec<String>,
-    /// What goes on; empty before anything does.
+    /// The name of the current work; empty before any work begins.
     name: String,
     started: Instant,
     drawn: Instant,
 }
 
 impl Bar {
-    /// Shows nothing yet.
+    /// A bar that shows nothing yet.
     pub(super) fn new() -> Self {
         let (terminal, now) = (Term::buffered_stderr(), Instant::now());
         Self {
@@ -40,9 +40,9 @@ impl Bar {
         }
     }
 
-    /// Draws how much of some work is done: a share from 0 to 1 where that is known, then as many
-    /// of the figures as there is room for, the first before the others, and below them one more
-    /// line if it is not empty.
+    /// Draws how much of some work is done. `share` is from 0 to 1, if it is known. As many of
+    /// `figures` follow as there is room for, the first ones before the others. The line `below` is
+    /// added if it is not empty.
     pub(super) fn draw(&mut self, name: &str, share: Option<f64>, figures: &[String], below: &str) {
         if self.name != name {
             self.name = name.to_owned();
@@ -52,7 +52,7 @@ impl Bar {
         }
         self.drawn = Instant::now();
         if self.terminal.is_term() {
-            // In the last column some terminals begin a new line.
+            // Some terminals begin a new line after the last column.
             let columns = columns(&self.terminal).saturating_sub(1);
             let mut lines = vec![line(columns, name, share, figures)];
             lines.extend((!below.is_empty()).then(|| cut(&format!("  {below}"), columns)));
@@ -60,7 +60,7 @@ impl Bar {
         }
     }
 
-    /// Time since some work was first drawn.
+    /// The time since the work `name` was first drawn.
     pub(super) fn elapsed(&self, name: &str) -> Duration {
         if self.name == name {
             self.started.elapsed()
@@ -69,7 +69,7 @@ impl Bar {
         }
     }
 
-    /// Takes the bar away while something is printed.
+    /// Removes the bar while `print` prints, and draws it again.
     pub(super) fn suspend(&mut self, print: impl FnOnce()) {
         let lines = self.lines.clone();
         self.show(Vec::new());
@@ -77,13 +77,13 @@ impl Bar {
         self.show(lines);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn clear(&mut self) {
         self.show(Vec::new());
         self.name.clear();
     }
 
-    /// Puts lines in the place of those that are there.
+    /// Replaces the lines on the terminal by `lines`.
     fn show(&mut self, lines: Vec<String>) {
         let replace = |terminal: &Term| -> io::Result<()> {
             for above in (0..self.lines.len()).rev() {
@@ -93,27 +93,27 @@ impl Bar {
             terminal.write_str(&lines.join("\n"))?;
             terminal.flush()
         };
-        // That a terminal is gone is no reason to stop.
+        // A terminal that is gone is no reason to stop.
         let _ = replace(&self.terminal);
         self.lines = lines;
     }
 }
 
-/// Before it nobody can tell how fast some work goes.
+/// The time before which nobody can tell how fast some work goes.
 const SOON: Duration = Duration::from_millis(200);
 
-/// How long work will go on, as a figure, if it goes on as fast.
+/// The remaining time of some work at its present speed, as a figure.
 pub(super) fn time_left(share: f64, elapsed: Duration) -> Option<String> {
     let left = elapsed.as_secs_f64() * (1.0 - share) / share;
     (elapsed >= SOON && share > 0.0).then(|| format!("{} left", seconds(left)))
 }
 
-/// How fast bytes are worked on, as a figure.
+/// The speed of some work in bytes a second, as a figure.
 pub(super) fn bytes_per_second(done: u64, elapsed: Duration) -> Option<String> {
     (elapsed >= SOON).then(|| format!("{}/s", bytes((done as f64 / elapsed.as_secs_f64()) as u64)))
 }
 
-/// A line of at most so many columns.
+/// A line of at most `columns` columns.
 fn line(columns: usize, name: &str, share: Option<f64>, figures: &[String]) -> String {
     let mut text = match share {
         Some(share) => format!("{name} {}", percent(share.clamp(0.0, 1.0))),
@@ -135,7 +135,7 @@ fn line(columns: usize, name: &str, share: Option<f64>, figures: &[String]) -> S
     format!("{before} {}{after}", blocks(length, share))
 }
 
-/// A bar of so many columns, full up to a share.
+/// A bar of `length` columns, of which the share `share` is full.
 fn blocks(length: usize, share: f64) -> String {
     let full = ((length as f64 * share) as usize).min(length);
     "█".repeat(full) + &"░".repeat(length - full)

@@ -1,4 +1,4 @@
-//! `bench`: the engines and adapters side by side.
+//! `bench`: compares the engines and adapters.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -28,8 +28,8 @@ use super::progress::Display;
 use super::terminal::table;
 use super::text::{CorpusArgs, left_out_line};
 
-/// Without --text, bytes of text for each second of --seconds: a part of the time is enough to
-/// count and encode them.
+/// Without --text, bytes of text for each second of --seconds. Counting and encoding this much
+/// takes a part of the time.
 const TEXT_PER_SECOND: f64 = 8e6;
 
 /// Compares the engines and adapters there are: speed, where the time goes, loss
@@ -97,14 +97,14 @@ enum Engines {
     Cpu,
 }
 
-/// What is printed.
+/// The report that `--json` prints.
 #[derive(Serialize)]
 struct BenchReport {
     program: &'static str,
     machine: Machine,
     config: Config,
     corpus: Prepared,
-    /// Share of the corpus that was read.
+    /// The share of the corpus that was read, 0 to 1.
     share: f64,
     batcher: BatcherSpeed,
     batches: Work,
@@ -146,7 +146,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })?;
     let (corpus, share) = (data.prepared, share(&data.prepared, &corpus));
     if args.config.schedule.batch.is_none() {
-        // The batch of a run on the whole corpus.
+        // The batch size of a run on the whole corpus.
         data.set_batch(auto_batch(
             corpus.kept / share * f64::from(args.config.schedule.epochs),
         ));
@@ -218,7 +218,7 @@ fn candidates(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
     Ok(candidates)
 }
 
-/// The adapter that is asked for, or all there are.
+/// The adapter that `--adapter` names, or all adapters.
 #[cfg(feature = "gpu")]
 fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
     let adapters = match &args.adapter {
@@ -226,14 +226,14 @@ fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
         None => gpu::adapters(),
     };
     if adapters.is_empty() && args.engine == Engines::Gpu {
-        // Which says what is missing.
+        // This call returns the error that says what is missing.
         gpu::select(None)?;
     }
     let choice = |adapter| Choice::gpu(adapter, None, threads);
     Ok(adapters.into_iter().map(choice).collect())
 }
 
-/// None: a GPU that is asked for is refused.
+/// No GPU: this program is built without that engine. A request for one is refused.
 #[cfg(not(feature = "gpu"))]
 fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
     if args.engine == Engines::All && args.adapter.is_none() {
@@ -248,7 +248,7 @@ fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
     Choice::new(&request).map(|(choice, _)| vec![choice])
 }
 
-/// How much of a corpus was read, by its size on disk.
+/// The share of a corpus that was read, 0 to 1, by its size on disk.
 fn share(prepared: &Prepared, corpus: &Corpus) -> f64 {
     match (prepared.text.bytes, corpus.bytes()) {
         (read, all) if read > 0 && all > read => read as f64 / all as f64,
@@ -327,7 +327,7 @@ fn print(report: &BenchReport, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "measured in {}", seconds(report.seconds))
 }
 
-/// A column for each engine, a row for each figure.
+/// The table of the comparison: a column for each engine, a row for each figure.
 fn comparison(entries: &[Entry]) -> Vec<Vec<String>> {
     let measured: Vec<(&Entry, &Measured)> = entries
         .iter()
@@ -399,7 +399,7 @@ fn comparison(entries: &[Entry]) -> Vec<Vec<String>> {
     rows
 }
 
-/// The stages of all engines, each once.
+/// The names of the stages of all engines, each once.
 fn stage_names(measured: &[(&Entry, &Measured)]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for stage in measured.iter().flat_map(|(_, measured)| &measured.stages) {
@@ -451,7 +451,7 @@ fn bandwidth(per_second: f64) -> String {
     format!("{}/s", bytes(per_second as u64))
 }
 
-/// A share where there is one.
+/// A share as a percentage, or a dash if there is none.
 fn share_or_dash(share: Option<f64>) -> String {
     share.map_or_else(|| "-".to_owned(), percent)
 }

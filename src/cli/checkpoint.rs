@@ -1,4 +1,4 @@
-//! The checkpoints of `train`: the options, and what is said about them.
+//! The checkpoints of `train`: the options, and the messages about them.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use super::signals::Signals;
 use super::terminal::escaped;
 use crate::system::is_same_file;
 
-/// What is saved on the way.
+/// The options of checkpoints.
 #[derive(clap::Args, Debug)]
 pub(super) struct Checkpoints {
     /// Save the run to folder DIR on the way, when it is stopped, and at its end
@@ -35,7 +35,7 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The folders that were named.
+    /// The folders that the options name.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         self.checkpoint
             .iter()
@@ -43,7 +43,7 @@ impl Checkpoints {
             .map(PathBuf::as_path)
     }
 
-    /// The same with the flags that named them.
+    /// These folders, each with the option that names it.
     pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
         let named = [("checkpoint", &self.checkpoint), ("resume", &self.resume)];
         named
@@ -51,31 +51,32 @@ impl Checkpoints {
             .filter_map(|(setting, folder)| Some((setting, folder.clone()?)))
     }
 
-    /// Where checkpoints go.
+    /// The folder where checkpoints are written, if the run is saved.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.checkpoint.as_deref().or(self.resume.as_deref())
     }
 }
 
-/// A run's checkpoints: where it comes from, where it goes, and what became of them.
+/// The checkpoints of a run: the one that it resumes from, the folder, and the outcome of each
+/// write.
 #[derive(Default)]
 pub(super) struct Session {
     folder: Option<Folder>,
     every: Every,
     resumed: Option<Resumed>,
-    /// Where the last checkpoint is, and after which batch it was taken.
+    /// The folder of the last checkpoint, and the number of batches trained by then.
     last: Option<(PathBuf, u64)>,
     failures: Vec<String>,
 }
 
-/// The checkpoint that a run goes on from.
+/// The checkpoint that a run resumes from.
 struct Resumed {
     path: PathBuf,
     engine: String,
     reached: TrainState,
-    /// Newer checkpoints that are of no use.
+    /// The damage of newer checkpoints, which cannot be used.
     damaged: Vec<Error>,
-    /// Until the trainer has it.
+    /// The checkpoint, until the trainer takes it.
     checkpoint: Option<Checkpoint>,
 }
 
@@ -96,7 +97,7 @@ impl From<LoadedCheckpoint> for Resumed {
 }
 
 impl Session {
-    /// Opens the folders, and reads the checkpoint to go on from.
+    /// Opens the folders, and reads the checkpoint to resume from.
     pub(super) fn open(args: &Checkpoints, display: &mut Display) -> Result<Self, Error> {
         let Checkpoints {
             checkpoint,
@@ -132,12 +133,12 @@ impl Session {
         })
     }
 
-    /// Hands over the checkpoint that the run goes on from.
+    /// Hands over the checkpoint that the run resumes from.
     pub(super) fn take_checkpoint(&mut self) -> Option<Checkpoint> {
         self.resumed.as_mut()?.checkpoint.take()
     }
 
-    /// Says where the run goes on, and what is not as it was.
+    /// Tells where the run resumes, and what has changed since.
     pub(super) fn announce(&self, engine: &dyn Engine, display: &mut Display) {
         let Some(resumed) = &self.resumed else {
             return;
@@ -163,7 +164,7 @@ impl Session {
         ));
     }
 
-    /// What saves the run.
+    /// The saver that writes the run's checkpoints; `None` if the run is not saved.
     pub(super) fn saver(
         &mut self,
         data: &Dataset,
@@ -176,7 +177,7 @@ impl Session {
             .map(|folder| Saver::new(folder, run(), self.every))
     }
 
-    /// Remembers what became of checkpoints.
+    /// Notes whether a checkpoint could be written.
     pub(super) fn note(&mut self, event: &Event) {
         match event {
             Event::Saved(saved) => {
@@ -193,7 +194,7 @@ impl Session {
         self.last.as_ref().is_some_and(|(_, last)| *last == step)
     }
 
-    /// What ended a run before its time, and how to go on.
+    /// The message about a run that failed or was stopped, with the way to resume it.
     pub(super) fn explain(&self, error: Error, signals: &Signals) -> anyhow::Error {
         match error {
             Error::Stopped { step } => self.stopped(step, signals),
@@ -206,12 +207,12 @@ impl Session {
             Error::Device { .. } | Error::DeviceMemory { .. } | Error::Io { .. } => {
                 anyhow!("{error}\n{}", self.how_to_go_on())
             }
-            // A run that has diverged would do so again.
+            // A run that has diverged would diverge again.
             _ => error.into(),
         }
     }
 
-    /// Why a trained model could not be written, and how to have it all the same.
+    /// The error that a trained model could not be written, with the way to get it all the same.
     pub(super) fn explain_unwritten(&self, error: anyhow::Error) -> anyhow::Error {
         if self.last.is_none() {
             return error;
@@ -220,8 +221,8 @@ impl Session {
         error.context(said)
     }
 
-    /// What a run that was stopped and wrote the vectors so far is told of checkpoints, which it
-    /// `asked` for or not.
+    /// The advice about checkpoints for a run that was stopped and wrote its vectors so far.
+    /// `asked` says whether checkpoints were asked for.
     pub(super) fn advice(&self, asked: bool) -> String {
         match (&self.last, asked) {
             (Some(_), _) => self.how_to_go_on(),
@@ -230,7 +231,7 @@ impl Session {
         }
     }
 
-    /// What is said of a run that was stopped and wrote no vectors.
+    /// The message about a run that was stopped and wrote no vectors.
     pub(super) fn stopped(&self, step: u64, signals: &Signals) -> anyhow::Error {
         signals
             .interrupted(format!(
@@ -256,7 +257,7 @@ impl Session {
         }
     }
 
-    /// The checkpoints that could not be written, once more at the end.
+    /// A warning about all checkpoints that could not be written, for the end of the run.
     pub(super) fn warning(&self) -> Option<String> {
         let why = self.failures.last()?;
         let failures = plural(self.failures.len() as u64, "checkpoint");
@@ -304,13 +305,13 @@ fn open_folder(path: &Path, setting: &'static str, display: &mut Display) -> Res
     })
 }
 
-/// Whether two names lead to one folder, be it there or not.
+/// Whether two names lead to one folder, whether or not it exists.
 fn is_same_folder(a: &Path, b: &Path) -> bool {
     a == b || is_same_file(a, b)
 }
 
-/// Whether two engines may round differently: not so the CPU engine, whatever the threads and the
-/// processor.
+/// Whether two engines may round differently. The CPU engine always rounds alike, whatever its
+/// threads and processor.
 fn differs(then: &str, now: &str) -> bool {
     let kind = EngineKind::of_description;
     then != now && (kind(then) != kind(now) || kind(now) != Some(EngineKind::Cpu))
@@ -320,7 +321,7 @@ fn differs(then: &str, now: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What is said when a device fails after batch 7, or before any checkpoint.
+    /// The message when a device fails after batch 7, or before any checkpoint.
     #[test]
     fn a_device_that_fails_is_explained() {
         let session = |last| Session {

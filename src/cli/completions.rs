@@ -1,4 +1,4 @@
-//! `completions`: for the shell.
+//! `completions`: prints completions for a shell.
 
 use std::io::{self, Write};
 
@@ -22,24 +22,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(io::stdout().write_all(script(args.shell)?.as_bytes())?)
 }
 
-/// The completions of a shell, with what the generator gets wrong put right.
+/// The completions of a shell, with the generator's mistakes corrected.
 fn script(shell: Shell) -> Result<String> {
-    // The generator panics where it cannot write, as into a pipe that was closed; into memory it
-    // always can.
+    // The generator panics if it cannot write, as into a closed pipe. Into memory it always can.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut with_folders_and_files(), "w2v-gpu", &mut script);
     let script = String::from_utf8(script)?;
     Ok(match shell {
-        // The name of the program is spelt in two ways, because of its hyphen, so that no command
-        // is known again.
+        // The generator spells the program's name in two ways, because of its hyphen. Then no
+        // command is recognized.
         Shell::Bash => script.replace("w2v__subcmd__gpu", "w2v__gpu"),
-        // Two colons leave no option to be completed after the first argument.
+        // With two colons, no option would be completed after the first argument.
         Shell::Zsh => script.replace("'*::", "'*:"),
         _ => script,
     })
 }
 
-/// The program, with options that say of a path whether it is a folder.
+/// The program; its options say of a path whether it is a folder or a file.
 fn with_folders_and_files() -> Command {
     let hint = |arg: Arg| {
         let is_folder = arg

@@ -1,4 +1,4 @@
-//! `convert`: vectors from one format to another.
+//! `convert`: converts vectors from one format to another.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What IN and OUT are.
+/// The formats of IN and OUT.
 fn formats(args: &Args) -> Result<(Format, Format), Error> {
     let from = args
         .reading
@@ -119,7 +119,7 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
     Err(Error::setting("no_header", value, why))
 }
 
-/// A name that tells no format is wrong usage.
+/// Wrong usage: the name of a file tells no format.
 fn wrong_name(setting: &'static str, path: &Path, error: Error, hint: &str) -> Error {
     let why = match error {
         // Standard input and output have no name.
@@ -130,7 +130,7 @@ fn wrong_name(setting: &'static str, path: &Path, error: Error, hint: &str) -> E
     Error::setting(setting, path.display(), why)
 }
 
-/// Finds out before any work what would otherwise be found out after it.
+/// Finds, before any work, mistakes that would otherwise be found only after it.
 fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
     let inputs = reading.files(&args.input)?;
     for output in to.files(&args.output)? {
@@ -143,7 +143,7 @@ fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
     Ok(())
 }
 
-/// Shows how far `work` is, on a terminal.
+/// Shows the progress of `work` on a terminal.
 fn with_bar<T>(name: &'static str, work: impl FnOnce(&mut dyn FnMut(u64, u64)) -> T) -> T {
     let mut bar = Bar::new();
     let result = work(&mut |done, total| {
@@ -159,8 +159,8 @@ fn with_bar<T>(name: &'static str, work: impl FnOnce(&mut dyn FnMut(u64, u64)) -
     result
 }
 
-/// Scales every row to length 1, in f64, where no square overflows or vanishes. Rows of zeros have
-/// no direction: they stay, and are spoken of.
+/// Scales every row to length 1. It computes in f64, where no square overflows or vanishes. Rows of
+/// zeros have no direction: they stay as they are, and the returned line tells how many there are.
 fn normalize(matrix: &mut Matrix) -> Option<String> {
     let mut zeros = 0;
     for id in 0..matrix.rows() {
@@ -185,7 +185,7 @@ fn normalize(matrix: &mut Matrix) -> Option<String> {
     })
 }
 
-/// What was known and the format has no place for.
+/// A line about the counts and settings that the format of OUT has no place for.
 fn left_out(table: &VectorTable<'_>, to: Format) -> Option<String> {
     let counts = !to.holds().counts && table.vocab.counts().iter().any(|&count| count > 0);
     let configuration = !to.holds().configuration && table.configuration.is_some();
@@ -201,7 +201,7 @@ fn left_out(table: &VectorTable<'_>, to: Format) -> Option<String> {
     ))
 }
 
-/// The size of what was written, `all` rows having been there.
+/// The summary of the written vectors; `all` is the number of rows in the input.
 fn summary(table: &VectorTable<'_>, all: u64, files: &[PathBuf]) -> String {
     let rows = table.rows as u64;
     let rows = if rows < all {

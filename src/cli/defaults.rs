@@ -1,5 +1,5 @@
-//! Defaults of `train` that come from elsewhere than this program: another trainer's (`--preset`)
-//! and a file's (`--config`).
+//! Defaults of `train` that are not this program's own: another trainer's (`--preset`) and a file's
+//! (`--config`).
 
 use std::fs::File;
 use std::io;
@@ -13,11 +13,12 @@ use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, Command, Id, ValueEnum};
 use serde_json::{Map, Value};
 
-/// The command with the defaults of the file that was typed, and behind these those of a preset.
+/// The command with the defaults of the typed `--config` file, and after them the defaults of a
+/// preset.
 ///
 /// # Errors
 /// [`Error::Io`] when the file cannot be read, [`Error::Setting`] when it is no file of options or
-/// names what is none.
+/// names an unknown option.
 pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, Error> {
     let path = typed.get_one::<PathBuf>("config_file");
     let file = path.map(|path| read(path)).transpose()?.unwrap_or_default();
@@ -43,7 +44,7 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
     Ok(train)
 }
 
-/// The argument, which need not be typed.
+/// The argument, made optional.
 pub(super) fn optional(arg: Arg) -> Arg {
     arg.required(false)
         .required_unless_present(Resettable::Reset)
@@ -53,7 +54,7 @@ fn refuse(path: &Path, why: String) -> Error {
     Error::setting("config", path.display(), why)
 }
 
-/// The options that a file gives: lines `option = value` of TOML, or the settings of a run as JSON.
+/// The options of a file: lines `option = value` of TOML, or the settings of a run as JSON.
 fn read(path: &Path) -> Result<Map<String, Value>, Error> {
     let text = File::open(path)
         .and_then(utf8_text)
@@ -68,21 +69,21 @@ fn read(path: &Path) -> Result<Map<String, Value>, Error> {
     Ok(options_of_run(object))
 }
 
-/// The options among the settings of a run, as they are written beside its vectors: neither its
-/// text nor its engine. Any other object holds options alone.
+/// The options among the settings of a run, as they are written beside its vectors. Its text and
+/// its engine are left out. Any other object holds options alone.
 fn options_of_run(mut object: Map<String, Value>) -> Map<String, Value> {
     let mut options = match object.get_mut("config") {
         Some(Value::Object(config)) => std::mem::take(config),
         _ => return object,
     };
     options.extend(object.remove_entry("embedding"));
-    // What the run was not given.
+    // Null stands for an option that the run was not given.
     options.retain(|_, value| !value.is_null());
     options
 }
 
-/// Gives one option of the file to the command as its default; `given` has those that the file gave
-/// before.
+/// Makes the file's value of an option the command's default. `given` holds the options that the
+/// file has given before.
 fn set(
     train: Command,
     path: &Path,
@@ -137,6 +138,6 @@ fn set(
             format!("{name} holds a control character, which no value has"),
         ));
     }
-    // What is required is no longer, once it is there.
+    // A required argument is no longer required once the file gives it.
     Ok(train.mut_arg(id, |arg| optional(arg.default_values(values))))
 }

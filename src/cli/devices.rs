@@ -1,4 +1,4 @@
-//! `devices`: the adapters there are.
+//! `devices`: lists the adapters.
 
 use std::io::{self, Write};
 

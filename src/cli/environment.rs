@@ -1,4 +1,4 @@
-//! Environment variables that give options of `train` other defaults.
+//! Environment variables that change the defaults of `train`.
 
 use std::env;
 use std::io::{self, Write};
@@ -7,11 +7,11 @@ use clap::{Arg, Command};
 
 use super::terminal::message;
 
-/// How every one of them begins.
+/// The beginning of the names of all these variables.
 const PREFIX: &str = "W2V_GPU_";
 
-/// `train` with the defaults of the environment. An option has a variable for each of its names;
-/// that of the first name wins.
+/// `train` with the defaults of the environment. An option has a variable for each of its names. If
+/// several are set, the earliest name wins.
 pub(super) fn with_variables(train: Command) -> Command {
     train.mut_args(|arg| {
         let variables = variables(&arg);
@@ -25,7 +25,7 @@ pub(super) fn with_variables(train: Command) -> Command {
     })
 }
 
-/// The variables of an option, that of its own name first; none of what is no option.
+/// The variables of an option, its own name first. An argument that is no setting has none.
 fn variables(arg: &Arg) -> Vec<String> {
     let is_setting = arg.get_id() != "help" && arg.get_id() != "version";
     let own = arg.get_long().filter(|_| is_setting);
@@ -34,8 +34,8 @@ fn variables(arg: &Arg) -> Vec<String> {
     own.into_iter().chain(others).map(variable).collect()
 }
 
-/// Warns of variables that nobody reads: names of no option, and second names of one whose first
-/// name is set.
+/// Warns of variables that have no effect. Their names belong to no option, or the variable of an
+/// earlier name of the same option is set.
 pub(super) fn warn(program: &Command) {
     let Some(train) = program.find_subcommand("train") else {
         return;
@@ -44,7 +44,7 @@ pub(super) fn warn(program: &Command) {
     let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in set.filter(|name| name.starts_with(PREFIX)) {
         if let Some(why) = unread(&name, &options) {
-            // Nobody may be reading any more.
+            // Stderr may be closed by now.
             let _ = writeln!(
                 io::stderr(),
                 "warning: {}",
@@ -54,7 +54,7 @@ pub(super) fn warn(program: &Command) {
     }
 }
 
-/// Why a variable has no effect, if so.
+/// The reason why a variable has no effect; `None` if it has one.
 fn unread(name: &str, options: &[Vec<String>]) -> Option<String> {
     if let Some(names) = options
         .iter()
@@ -63,7 +63,7 @@ fn unread(name: &str, options: &[Vec<String>]) -> Option<String> {
         let read = names.iter().find(|other| env::var_os(other).is_some())?;
         return (read != name).then(|| format!("is ignored, as {read} is set too"));
     }
-    // The edits that make one name the other, the beginning left aside as it is the same.
+    // The edits from one name to the other are counted without the prefix, which both have.
     let (typed, most) = (
         name[PREFIX.len()..].to_uppercase(),
         1 + (name.len() - PREFIX.len()) / 4,

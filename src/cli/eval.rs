@@ -1,4 +1,4 @@
-//! `eval`: how good vectors are.
+//! `eval`: scores vectors.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What is printed as JSON.
+/// The report that `--json` prints.
 #[derive(Serialize)]
 struct EvalReport<'a> {
     vectors: &'a Path,
@@ -140,7 +140,7 @@ fn options(args: &Args) -> EvalOptions {
     }
 }
 
-/// What to say of the files of which less than half was found.
+/// Warnings about the files of which less than half was found.
 fn thin(evaluation: &Evaluation) -> Vec<String> {
     let Evaluation {
         pairs, analogies, ..
@@ -174,7 +174,7 @@ fn thin(evaluation: &Evaluation) -> Vec<String> {
         .collect()
 }
 
-/// Why there is no score.
+/// The reason why there is no score.
 fn nothing_scored(args: &Args, vectors: &Vectors, evaluation: &Evaluation) -> String {
     match evaluation.pairs.iter().find(|set| set.found >= 2) {
         Some(set) => format!(
@@ -258,7 +258,7 @@ fn pair_row(set: &PairScore) -> Vec<String> {
     ]
 }
 
-/// The rows of the sections, then of the two kinds of sections, then of the whole set.
+/// The rows of a table: the sections, the two kinds of sections, then the whole set.
 fn analogy_rows(set: &AnalogyScore) -> Vec<Vec<String>> {
     let row = |name: String, score: &Score| {
         let answers = |Answers { correct, accuracy }| {
@@ -298,7 +298,7 @@ fn part(some: usize, all: usize) -> String {
     format!("{some}/{all}")
 }
 
-/// A score to four decimals, and a dash where there is none.
+/// A score with four decimals, or a dash if there is none.
 fn four(score: Option<f64>) -> String {
     score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"))
 }

@@ -1,19 +1,20 @@
-//! The names that other trainers have for options and commands, and what is typed here instead.
+//! The names of options and commands in other trainers, with their equivalents here.
 
 use clap::Command;
 
-/// What is typed here for an option of another trainer.
+/// The equivalent of another trainer's option.
 enum Here {
-    /// Our option of that name.
+    /// The name of our option.
     Option(&'static str),
-    /// Something else, of commands that read a text and have the options that it names.
+    /// Advice to do something else. It is given in commands that read a text and have all options
+    /// that the advice names.
     Advice(&'static str),
 }
 
 use Here::{Advice, Option as Named};
 
-/// Options of word2vec.c, gensim, fastText and sklearn-like tools that have another name here, in
-/// lower case and with hyphens.
+/// Options of word2vec.c, gensim, fastText and sklearn-like tools that have another name here. They
+/// are in lower case and with hyphens.
 const OPTIONS: [(&[&str], Here); 27] = [
     (
         &["hs"],
@@ -97,7 +98,7 @@ const OPTIONS: [(&[&str], Here); 27] = [
     ),
 ];
 
-/// Commands of other trainers, and ours.
+/// Commands of other trainers, and their equivalents here.
 const COMMANDS: [(&[&str], &str); 6] = [
     (&["skipgram", "word2vec", "fit"], "train"),
     (
@@ -122,7 +123,7 @@ fn plain(name: &str) -> String {
         .replace('_', "-")
 }
 
-/// Whether one of our options has this name, in whatever spelling: the name itself.
+/// The long name of our option of which `name` is the long name or an alias, if there is one.
 fn own<'a>(command: &'a Command, name: &str) -> Option<&'a str> {
     let names = |arg: &'a clap::Arg| {
         let others = arg.get_all_aliases().unwrap_or_default();
@@ -132,7 +133,7 @@ fn own<'a>(command: &'a Command, name: &str) -> Option<&'a str> {
     command.get_arguments().find_map(names)
 }
 
-/// What to type instead of an option that `command` does not know.
+/// The advice for an option that `command` does not know.
 pub(super) fn option(command: &Command, typed: &str) -> Option<String> {
     let name = plain(typed.split('=').next().unwrap_or_default());
     if let Some(own) = own(command, &name) {
@@ -157,7 +158,7 @@ fn named_in(advice: &str) -> impl Iterator<Item = &str> {
     words.map(|word| word.trim_end_matches([')', ':', ';', ',', '`']))
 }
 
-/// Whether a command has this option, be it a long or a short one.
+/// Whether a command has this option, long or short.
 fn has(command: &Command, flag: &str) -> bool {
     match flag.strip_prefix("--") {
         Some(name) => own(command, name).is_some(),
@@ -168,7 +169,7 @@ fn has(command: &Command, flag: &str) -> bool {
     }
 }
 
-/// What to type instead of a command that there is not.
+/// The advice for a command that does not exist.
 pub(super) fn command(typed: &str) -> Option<String> {
     let name = plain(typed);
     let (_, ours) = COMMANDS.iter().find(|(names, _)| names.contains(&&*name))?;

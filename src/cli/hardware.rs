@@ -1,8 +1,8 @@
-//! The options of `train` about what it runs on.
+//! The options of `train` about the engine and its device.
 
 use crate::engine::choice::{EngineKind, EngineRequest};
 
-/// What to train on.
+/// The options about the engine and its device.
 #[derive(clap::Args, Debug)]
 pub(super) struct Hardware {
     /// auto takes a hardware GPU where there is one, otherwise the CPU
@@ -39,7 +39,7 @@ enum EngineOption {
 }
 
 impl Hardware {
-    /// The engine that is asked for.
+    /// The engine that the options ask for.
     pub(super) fn request(&self) -> EngineRequest {
         EngineRequest {
             kind: match self.engine {

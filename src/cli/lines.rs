@@ -1,4 +1,4 @@
-//! What `train` says of a run: its settings, its summary, and where something is out of order.
+//! The lines that `train` prints about a run: its settings, its summary, and warnings.
 
 use std::path::Path;
 
@@ -14,15 +14,15 @@ use crate::train::dataset::Dataset;
 use crate::train::init::{Given, Init};
 use crate::train::{Ending, Summary};
 
-/// Multiply-adds per second that a softmax is estimated at, and the hours from which on a run is
-/// warned about.
+/// The estimated multiply-adds per second of a full softmax, and the hours from which on a run gets
+/// a warning.
 const SOFTMAX_RATE: f64 = 1e11;
 const SOFTMAX_HOURS: f64 = 0.5;
 
-/// The share of the loss of knowing nothing from which on nothing was learned.
+/// If the loss is at least this share of an untrained model's loss, nothing was learned.
 const NOTHING_LEARNED: f64 = 0.99;
 
-/// What a finished run prints.
+/// The report of a run that has ended, which `--json` prints.
 #[derive(Serialize)]
 pub(super) struct TrainReport<'a> {
     pub(super) engine: String,
@@ -45,7 +45,7 @@ pub(super) struct Stages {
     pub(super) write: f64,
 }
 
-/// The settings that are not the defaults, or not those of the preset.
+/// A line with the settings that differ from the defaults, or from the defaults of the preset.
 pub(super) fn settings_line(config: &Config, preset: Option<Preset>, output: &Path) -> String {
     let base = preset.map_or_else(Config::default, Config::preset);
     let base = options::of(&base);
@@ -70,7 +70,7 @@ pub(super) fn settings_line(config: &Config, preset: Option<Preset>, output: &Pa
     format!("settings: {settings}{all}")
 }
 
-/// A warning where a full softmax is out of proportion.
+/// A warning if a full softmax would take too long.
 pub(super) fn softmax_warning(data: &Dataset) -> Option<String> {
     let operations = data.softmax_operations();
     let hours = operations / SOFTMAX_RATE / 3600.0;
@@ -85,7 +85,7 @@ pub(super) fn softmax_warning(data: &Dataset) -> Option<String> {
     })
 }
 
-/// How many words start from given vectors.
+/// Lines about the number of words that start from given vectors.
 pub(super) fn init_lines(init: &Init, data: &Dataset) -> Vec<String> {
     let words = plural(data.vocab.len() as u64, "word");
     let line = |(what, given): (&str, Option<Given>)| {
@@ -131,8 +131,8 @@ pub(super) fn summary_lines(report: &TrainReport<'_>) -> Vec<String> {
     ]
 }
 
-/// What ended the run before its last epoch, or which epoch the vectors are of where that is not
-/// the last.
+/// A line about a run with `--patience`: why it ended early, or that its vectors are not from its
+/// last epoch.
 pub(super) fn ending_line(report: &TrainReport<'_>) -> Option<String> {
     let Summary {
         ending,
@@ -159,7 +159,7 @@ pub(super) fn ending_line(report: &TrainReport<'_>) -> Option<String> {
     }
 }
 
-/// A warning where the training did not do what it is for.
+/// A warning if the training has learned nothing or reached the row limit.
 pub(super) fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
     let Summary {
         loss,
@@ -191,7 +191,7 @@ pub(super) fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
     ))
 }
 
-/// What became of a run that was stopped: its vectors so far, and what `saved` says of
+/// The message about a run that was stopped: its vectors so far, and the advice `saved` about
 /// checkpoints.
 pub(super) fn interruption(
     outputs: &OutputArgs,

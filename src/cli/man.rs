@@ -1,4 +1,4 @@
-//! `man`: the manual as roff, for whoever packages the program.
+//! `man`: the manual as roff, for those who package the program.
 
 use std::io::{self, Write};
 
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(io::stdout().write_all(&page)?)
 }
 
-/// The command of a name, which its page calls `w2v-gpu-NAME`.
+/// The command `name`, which its page calls `w2v-gpu-NAME`.
 fn page_of(program: &clap::Command, name: &str) -> Result<clap::Command> {
     let commands = || {
         program

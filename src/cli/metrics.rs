@@ -1,4 +1,4 @@
-//! `train --metrics` and `--tensorboard`: a run's events in files.
+//! `train --metrics` and `--tensorboard`: write a run's events to files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::progress::Display;
 use crate::system::is_same_file;
 
-/// Where a run is recorded.
+/// The options about the records of a run.
 #[derive(clap::Args, Debug)]
 pub(super) struct Recording {
     /// Record the run in FILE, a JSON object a line; `w2v-gpu report` makes a page of it. With
@@ -30,7 +30,7 @@ pub(super) struct Recording {
     tensorboard: Option<PathBuf>,
 }
 
-/// What is known of a run before its first batch.
+/// The facts about a run that are known before its first batch.
 #[derive(Clone, Debug)]
 pub(super) struct RecordedRun<'a> {
     pub(super) engine: String,
@@ -39,7 +39,7 @@ pub(super) struct RecordedRun<'a> {
     pub(super) output: &'a Path,
     pub(super) config: &'a Config,
     pub(super) prepared: &'a Prepared,
-    /// Where a run that is resumed goes on.
+    /// The state from which the run resumes; `None` if it starts anew.
     pub(super) resumed: Option<TrainState>,
 }
 
@@ -49,8 +49,8 @@ impl Recording {
         self.metrics.as_deref()
     }
 
-    /// Finds out before any work whether the files can be written, and that they are none of
-    /// `taken`: those that the run reads or writes.
+    /// Checks, before any work, that the files can be written. None of them may be in `taken`, the
+    /// files that the run reads or writes.
     pub(super) fn check<'a>(&self, mut taken: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
         if let Some(path) = &self.metrics {
             system::check_writable(path, "metrics")?;
@@ -60,7 +60,8 @@ impl Recording {
             }
         }
         match &self.tensorboard {
-            // The folder may have to be made: whether it can be is up to the nearest that is there.
+            // The folder may have to be made. Whether that is possible is up to its nearest
+            // ancestor that exists.
             Some(folder) => {
                 let there = folder
                     .ancestors()
@@ -76,7 +77,7 @@ impl Recording {
         }
     }
 
-    /// Where the files go, with the flags that named them.
+    /// The files and folders of the records, each with the option that names it.
     pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
         let named = [
             ("metrics", &self.metrics),
@@ -87,7 +88,7 @@ impl Recording {
             .filter_map(|(setting, place)| Some((setting, place.clone()?)))
     }
 
-    /// How many points of the run's curves are recorded.
+    /// The number of points of the run's curves that are recorded.
     pub(super) fn points(&self) -> u32 {
         if self.metrics.is_some() || self.tensorboard.is_some() {
             log::REPORTS
@@ -96,7 +97,7 @@ impl Recording {
         }
     }
 
-    /// Makes the files and writes how the run begins.
+    /// Makes the files, and writes the beginning of the record.
     pub(super) fn start(&self, run: &RecordedRun<'_>, display: &mut Display) -> Result<Recorder> {
         let TrainState {
             steps,
@@ -137,7 +138,7 @@ impl Recording {
     }
 }
 
-/// Whether two paths lead to one file, which need not be there yet.
+/// Whether two paths lead to one file, which need not exist yet.
 fn is_same_place(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| {
         Some((
@@ -148,7 +149,7 @@ fn is_same_place(a: &Path, b: &Path) -> bool {
     is_same_file(a, b) || place(a).is_some_and(|a| place(b) == Some(a))
 }
 
-/// The absolute path of a file that is written; standard output keeps its name.
+/// The absolute path of an output file; standard output keeps its name.
 pub(super) fn full_name(path: &Path) -> io::Result<String> {
     let path = if path.as_os_str() == STDOUT {
         path.to_owned()
@@ -180,7 +181,7 @@ fn start_record(run: &RecordedRun<'_>) -> Result<StartRecord> {
     })
 }
 
-/// A file that a run is recorded in. Training goes on without it when it can no longer be written.
+/// A file with a record of a run. When it can no longer be written, training goes on without it.
 #[derive(Debug)]
 struct Sink<T> {
     to: T,
@@ -214,19 +215,19 @@ impl<T> Sink<T> {
     }
 }
 
-/// Records a run's events in the files that were asked for.
+/// Records a run's events in the files that the options name.
 #[derive(Debug)]
 pub(super) struct Recorder {
     log: Option<Sink<LogFile>>,
     board: Option<Sink<EventFile>>,
-    /// Words seen at the last report.
+    /// Number of words seen at the last report.
     words: u64,
-    /// Time trained at the last report.
+    /// The time trained at the last report.
     elapsed: Duration,
 }
 
 impl Recorder {
-    /// Where the record grows while another file has its name.
+    /// A line about the file in which the record grows while another file has its name.
     pub(super) fn growing_line(&self) -> Option<String> {
         let Sink { to, path, .. } = self.log.as_ref()?;
         let (path, growing) = (path.display(), to.growing()?.display());
@@ -236,7 +237,8 @@ impl Recorder {
         ))
     }
 
-    /// Says where the record of a run that did not end stays, if not under the name asked for.
+    /// Tells where the record of an unfinished run is, if its file does not have the name asked
+    /// for.
     pub(super) fn warn_of_place(&self, display: &mut Display) {
         if let Some(growing) = self.log.as_ref().and_then(|log| log.to.growing()) {
             display.warn(&format!(
@@ -286,7 +288,8 @@ impl Recorder {
                 ("epoch/loss", Some(epoch.loss)),
                 ("epoch/validation", epoch.validation),
             ];
-            // The epochs done are the step here, as there are no minibatches between them.
+            // The step of these points is the number of epochs done, as they have no minibatches
+            // between them.
             file.scalars(
                 u64::from(epoch.epoch) + 1,
                 losses
@@ -315,8 +318,8 @@ impl Recorder {
         });
     }
 
-    /// Records how the run went; to be called once the vectors are written. The record of a run
-    /// that was `interrupted` is no whole one, and replaces no other.
+    /// Records the result of the run, once the vectors are written. The record of a run that was
+    /// `interrupted` is incomplete, so it replaces no other.
     pub(super) fn end(
         &mut self,
         interrupted: bool,
@@ -341,7 +344,7 @@ impl Recorder {
         });
     }
 
-    /// Fails when a file could not be written to its end.
+    /// Fails if a file could not be written to its end.
     pub(super) fn finish(self) -> Result<(), Error> {
         Sink::finish(self.log)?;
         Sink::finish(self.board)

@@ -1,4 +1,4 @@
-//! The command line: what was typed, what it means, and how a failure ends.
+//! The command line: parses it, runs the command, and ends with its exit code.
 
 mod analogy;
 mod bar;
@@ -72,8 +72,8 @@ enum Command {
     Man(man::Args),
 }
 
-/// Runs the command that was typed. Exits with 0 when it is done, 2 for wrong usage, 1 for anything
-/// else.
+/// Runs the command that was typed. The exit code is 0 when it is done, 2 for wrong usage, 1 for
+/// other failures.
 pub fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     runtime_folder::name();
@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let interrupted = error.downcast_ref::<Interrupted>();
-            // Nobody may be reading any more.
+            // Stderr may be closed by now.
             let what = if interrupted.is_some() { "" } else { "error: " };
             let _ = writeln!(
                 io::stderr(),
@@ -118,8 +118,8 @@ fn execute(command: &Command) -> anyhow::Result<()> {
     }
 }
 
-/// Whether whoever read our standard output has gone, as `head` does: no failure of ours. A pipe
-/// that was named as a file is another matter: what was to be written is lost.
+/// Whether the reader of our standard output has gone, as `head` does. That is no failure of ours.
+/// A pipe that was named as a file is another matter: its output is lost.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     if let Some(Error::Io { path, .. }) = error.downcast_ref()
         && ![STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
@@ -141,8 +141,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Sends the library's log to stderr: warnings, and with `-v` what was negotiated, with `-vv`
-/// everything of ours.
+/// Sends the library's log to stderr: warnings; with `-v` also the negotiation with the device;
+/// with `-vv` everything of ours.
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
         0 => tracing::Level::WARN,

@@ -1,4 +1,4 @@
-//! `neighbors`: the words nearest to given ones.
+//! `neighbors`: prints the words nearest to given ones.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ struct Answer<'a> {
     neighbors: &'a [Neighbor<'a>],
 }
 
-/// Prints the answers, and returns what has none.
+/// Prints the answers. Returns a message for each word that has none.
 fn print(
     words: &[String],
     display: &Display,

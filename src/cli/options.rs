@@ -1,4 +1,4 @@
-//! Settings as options: the library names a setting (`min_count`), whoever types knows an option
+//! Settings as options. The library names a setting (`min_count`); the user types an option
 //! (`--min-count`).
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Cli;
 use crate::config::Config;
 
-/// The names of all settings that some command has an option for.
+/// The names of all settings for which some command has an option.
 static SETTINGS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let program = Cli::command();
     let options = program
@@ -28,15 +28,15 @@ pub(super) fn option(setting: &str) -> String {
     }
 }
 
-/// A text of the library as it is shown here: settings between backticks become options, and an
-/// argument's name in capitals stands by itself.
+/// A text of the library as it is shown to the user. Settings between backticks become options. The
+/// name of an argument, in capitals, loses its backticks.
 pub(super) fn rendered(text: &str) -> String {
     let mut rendered = String::with_capacity(text.len());
     let mut parts = text.split('`');
     rendered.extend(parts.next());
     while let Some(quoted) = parts.next() {
         let Some(after) = parts.next() else {
-            // A backtick without its twin.
+            // This backtick has no partner.
             rendered.extend(["`", quoted]);
             break;
         };
@@ -57,7 +57,7 @@ pub(super) fn rendered(text: &str) -> String {
     rendered
 }
 
-/// The settings as one would type them, those left out that do not matter to the objective.
+/// The settings as a user would type them. Settings that the objective does not use are left out.
 pub(super) fn of(config: &Config) -> Vec<String> {
     let settings = config.settings();
     let options = settings.iter().filter(|(name, _)| config.matters(name));
@@ -70,7 +70,7 @@ pub(super) fn of(config: &Config) -> Vec<String> {
         .collect()
 }
 
-/// A value as one would type it.
+/// A value as a user would type it.
 pub(super) fn typed(value: &Value) -> String {
     value
         .as_str()
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(Typed::parse_from(["x"]).config, Config::default());
     }
 
-    /// The options that describe a configuration, typed again, give the same configuration.
+    /// The options that describe a configuration give the same configuration when they are typed.
     #[test]
     fn options_lead_back_to_the_settings() {
         let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext]

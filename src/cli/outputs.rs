@@ -17,7 +17,7 @@ use crate::train::{Ending, Summary};
 use crate::vectors::format::{Format, VectorTable, format_parser};
 use crate::vocab::{self, Vocab};
 
-/// Where the results of a run go.
+/// The options about the files that a run writes.
 #[derive(Debug, clap::Args)]
 pub(super) struct OutputArgs {
     /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy,
@@ -38,7 +38,7 @@ pub(super) struct OutputArgs {
     pub(super) save_vocab: Option<PathBuf>,
 }
 
-/// What the vectors were made with, written beside them.
+/// The settings of a run, written beside its vectors.
 #[derive(Serialize)]
 struct Settings<'a> {
     program: &'static str,
@@ -46,18 +46,18 @@ struct Settings<'a> {
     engine: &'a str,
     embedding: Embedding,
     config: &'a Config,
-    /// Only of a run that was stopped before its end.
+    /// True for a run that was stopped before its end; otherwise left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<bool>,
-    /// The share of that run which was trained, 0 to 1.
+    /// The share of a stopped run that was trained, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     trained_share: Option<f64>,
-    /// The files of that run, which the next one may replace: absolute paths.
+    /// The absolute paths of the files of a stopped run. The next run may replace them.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<String>>,
 }
 
-/// A run that is over, as its files are written.
+/// A run that has ended, and whose files are to be written.
 pub(super) struct Trained<'a> {
     pub(super) data: &'a Dataset,
     pub(super) corpus: &'a [PathBuf],
@@ -73,7 +73,7 @@ impl OutputArgs {
         self.tagged_files("")
     }
 
-    /// The same with a tag in their names.
+    /// All files that will be written, with `tag` in their names.
     fn tagged_files(&self, tag: &str) -> Result<Vec<(&'static str, PathBuf)>, Error> {
         let output = tagged(&self.output, tag);
         let mut files: Vec<_> = settings_path(&output)
@@ -108,7 +108,7 @@ impl OutputArgs {
         self.to.map_or_else(|| Format::from_path(&self.output), Ok)
     }
 
-    /// Finds out before any work what would otherwise be found out after it.
+    /// Finds, before any work, mistakes that would otherwise be found only after it.
     pub(super) fn check(&self) -> Result<(), Error> {
         let files = self.files()?;
         for (at, (setting, file)) in files.iter().enumerate() {
@@ -124,21 +124,22 @@ impl OutputArgs {
         Ok(())
     }
 
-    /// In hierarchical softmax W' has no rows of words.
+    /// Refuses to write rows of W' as words' vectors in hierarchical softmax, where W' has no such
+    /// rows.
     pub(super) fn check_embedding(&self, loss: Loss) -> Result<(), Error> {
         let Some(which) = self.embedding.to_possible_value() else {
             return Ok(());
         };
         if loss == Loss::Hs && self.embedding != Embedding::Input {
-            let why = "with --loss hs only the input embedding has a row for each word: W' has those \
-                       of the tree's inner nodes, which --save-output writes";
+            let why = "with --loss hs only the input embedding has a row for each word: W' has \
+                       those of the tree's inner nodes, which --save-output writes";
             let value = which.get_name().to_owned();
             return Err(Error::setting("embedding", value, why));
         }
         Ok(())
     }
 
-    /// Writes all files of a run; returns where the vectors are.
+    /// Writes all files of a run; returns the path of the vectors.
     pub(super) fn write(&self, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
         let Trained {
             data,
@@ -195,8 +196,8 @@ impl OutputArgs {
         Ok(output)
     }
 
-    /// What stands in the names of the files of an interrupted run: nothing, unless that would replace
-    /// a file that no interrupted run with this OUT has written.
+    /// The tag in the names of the files of an interrupted run. It is empty, unless the files would
+    /// then replace one that no interrupted run with this OUT has written.
     fn unfinished_tag(&self) -> Result<String> {
         let tags = std::iter::once(String::new()).chain(std::iter::once(".interrupted".to_owned()));
         let mut tags = tags.chain((2..).map(|number| format!(".interrupted{number}")));
@@ -208,7 +209,7 @@ impl OutputArgs {
         free.unwrap_or_else(|| Ok(String::new()))
     }
 
-    /// The first file with a tag in its name that is there and was not written by an interrupted run
+    /// The first existing file with `tag` in its name that was not written by an interrupted run
     /// with this OUT.
     pub(super) fn file_in_the_way(&self, tag: &str) -> Result<Option<PathBuf>> {
         let output = tagged(&self.output, tag);
@@ -226,7 +227,7 @@ impl OutputArgs {
         Ok(None)
     }
 
-    /// The absolute paths of all files that a run writes, with a tag in their names.
+    /// The absolute paths of all files that a run writes, with `tag` in their names.
     fn full_names(&self, tag: &str) -> Result<Vec<String>> {
         let files = self.tagged_files(tag)?;
         Ok(files
@@ -241,14 +242,14 @@ pub(super) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == STDOUT
 }
 
-/// Where the settings of a run go: beside its vectors, if these go to a file.
+/// The path of a run's settings, beside its vectors; `None` if these go to standard output.
 pub(super) fn settings_path(output: &Path) -> Option<PathBuf> {
     let mut path = output.as_os_str().to_owned();
     path.push(".json");
     (!is_stdout(output)).then(|| path.into())
 }
 
-/// The files that the settings beside vectors name, if they say that their run was interrupted.
+/// The files that the settings beside `vectors` name, if they say that their run was interrupted.
 fn files_of_interrupted(vectors: &Path) -> Vec<String> {
     let settings = settings_path(vectors)
         .and_then(|path| std::fs::read(path).ok())
@@ -262,8 +263,8 @@ fn files_of_interrupted(vectors: &Path) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// A file's name with a tag in front of its extension, if it has one. A device, a pipe and standard
-/// output keep theirs.
+/// The name of a file with `tag` in front of its extension, if it has one. A device, a pipe and
+/// standard output keep their names.
 fn tagged(path: &Path, tag: &str) -> PathBuf {
     if tag.is_empty() || is_stdout(path) || path.exists() && !path.is_file() {
         return path.to_owned();
@@ -277,7 +278,7 @@ fn tagged(path: &Path, tag: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Vectors, with the settings where the format has a place for them.
+/// Writes vectors, with the settings if the format has a place for them.
 fn write_vectors(
     (path, format): (&Path, Format),
     vocab: &Vocab,
@@ -291,7 +292,7 @@ fn write_vectors(
     format.write(path, &table, &mut |_, _| ())
 }
 
-/// Names of the inner nodes of a Huffman tree, which nobody takes for words.
+/// Names for the inner nodes of a Huffman tree. They cannot be mistaken for words.
 fn inner_nodes(nodes: usize) -> Vocab {
     let mut names = Vocab::default();
     for node in 0..nodes {

@@ -1,5 +1,5 @@
-//! What was typed, with the defaults that come from the environment and from files; and what is
-//! said of mistakes.
+//! Parses the command line, with the defaults from the environment and from files, and explains
+//! mistakes.
 
 use std::ffi::OsString;
 
@@ -9,11 +9,12 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use super::{Cli, defaults, environment, foreign, train};
 
-/// Parses what was typed. Options of `train` have other defaults by environment variables, as
-/// `W2V_GPU_DIM` for `--dim`, and by `--preset` and `--config`.
+/// Parses the command line. The defaults of `train` can be changed by environment variables
+/// (`W2V_GPU_DIM` for `--dim`), by `--preset` and by `--config`.
 ///
 /// # Errors
-/// When the file of defaults is not fit to be one. What is typed wrongly ends the program at once.
+/// An error when the file of defaults is not valid. A mistake on the command line ends the program
+/// at once.
 pub(super) fn parse() -> Result<Cli, Error> {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let mut command = with_negative_numbers(Cli::command());
@@ -21,7 +22,7 @@ pub(super) fn parse() -> Result<Cli, Error> {
         error.exit();
     }
     command = command.mut_subcommand("train", environment::with_variables);
-    // What is missing may stand in the file of defaults: the first look is not the judge.
+    // The file of defaults may give a missing option, so the first parse accepts its absence.
     let lenient = command
         .clone()
         .mut_subcommand("train", |train| train.mut_args(defaults::optional));
@@ -50,8 +51,8 @@ pub(super) fn parse() -> Result<Cli, Error> {
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
-/// Lets every option take a number below zero, so that the answer is about the number and not about
-/// an option `-1`.
+/// Lets every option take a number below zero. So the error message is about the number, and not
+/// about an option `-1`.
 fn with_negative_numbers(program: Command) -> Command {
     let numbers = |arg: Arg| {
         let takes_value = arg.get_long().is_some() && arg.get_action().takes_values();
@@ -75,8 +76,8 @@ pub(super) fn for_each_command(program: Command, change: impl Fn(Command) -> Com
     })
 }
 
-/// An answer to an option with one dash and a whole name, as word2vec.c and fastText have it:
-/// `-output x` would else be taken for `-o utput`.
+/// The error for an option with one dash and a whole name, as word2vec.c and fastText have it.
+/// Otherwise `-output x` would be taken for `-o utput`.
 fn single_dash(mut program: Command, typed: &[OsString]) -> Option<clap::Error> {
     program.build();
     let name = typed.get(1)?.to_str()?;
@@ -121,7 +122,7 @@ fn explained(mut error: clap::Error, program: &Command, typed: &[OsString]) -> !
         _ => None,
     };
     if let Some(advice) = advice {
-        // A name that is spelt alike is another thing.
+        // Clap's guess by spelling means another option or command.
         error.remove(ContextKind::SuggestedArg);
         error.remove(ContextKind::SuggestedSubcommand);
         error.insert(

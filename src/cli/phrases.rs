@@ -1,4 +1,4 @@
-//! `phrases`: a text in which words that belong together are one.
+//! `phrases`: joins words of a text that belong together.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -47,13 +47,13 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What a finished run prints.
+/// The summary that the command prints at its end.
 #[derive(Serialize)]
 struct PhrasesReport<'a> {
     output: &'a PathBuf,
     options: &'a PhraseOptions,
     passes: &'a [Found],
-    /// The text as it was written.
+    /// The numbers of words and oddities of the text that was written.
     text: TextReport,
 }
 
@@ -109,10 +109,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Takes pieces of the text.
+/// A function that takes pieces of the text.
 type Visit<'a> = &'a mut (dyn FnMut(&[u8]) -> crate::Result<()> + Send);
 
-/// Writes here what `work` hands out on the threads of a pool.
+/// Writes, on this thread, the pieces that `work` hands out on the threads of a pool.
 fn written(
     out: &mut dyn Write,
     pool: &rayon::ThreadPool,
@@ -121,7 +121,8 @@ fn written(
     let (sender, pieces) = std::sync::mpsc::sync_channel::<Vec<u8>>(pool.current_num_threads());
     std::thread::scope(|scope| {
         let worker = scope.spawn(move || {
-            // That nobody takes pieces any more has its own error below.
+            // If nobody takes pieces any more, the writer has failed; its own error is returned
+            // below.
             let mut visit = |piece: &[u8]| {
                 sender
                     .send(piece.to_owned())
@@ -156,7 +157,7 @@ fn pass_line(number: usize, found: &Found) -> String {
     )
 }
 
-/// How far the counts of a pass may be off, if they may.
+/// A note about the possible error of a pass's counts, if there may be one.
 fn undercount(found: &Found, options: &PhraseOptions) -> Option<String> {
     let (bound, least) = (count(found.undercount), count(options.min_count));
     let text = || {

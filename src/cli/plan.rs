@@ -1,4 +1,4 @@
-//! What a run needs, as a line before it starts and as the table of `train --dry-run`.
+//! Shows the needs of a run, as a line before it starts and as the table of `train --dry-run`.
 
 use std::io::{self, Write};
 
@@ -10,19 +10,19 @@ use serde::Serialize;
 
 use super::terminal::{escaped, table_with_notes};
 
-/// What `--dry-run` prints.
+/// The report that `--dry-run` prints.
 #[derive(Serialize)]
 pub(super) struct PlanReport<'a> {
     pub(super) plan: &'a Plan,
-    /// Why the run cannot start, if so.
+    /// The reason why the run cannot start, if there is one.
     pub(super) refused: Option<String>,
     pub(super) engine: Option<String>,
-    /// Where the run can start.
+    /// The estimated time; `None` if the run cannot start.
     pub(super) estimate: Option<Estimate>,
 }
 
 impl PlanReport<'_> {
-    /// Prints it on stdout.
+    /// Prints the report on stdout.
     pub(super) fn print(&self, json: bool) -> Result<()> {
         let mut out = io::stdout().lock();
         if json {

@@ -1,4 +1,4 @@
-//! Shows a run's events on stderr: a bar on a terminal, now and then a plain line elsewhere.
+//! Shows events on stderr: as a bar on a terminal, otherwise as a plain line now and then.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -13,18 +13,18 @@ use crate::vocab::Selection;
 use super::bar::{Bar, bytes_per_second, time_left};
 use super::terminal::{escaped, message};
 
-/// Between two plain lines.
+/// The time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How a run's events are shown.
+/// Shows events to the user.
 pub(super) struct Display {
     quiet: bool,
     terminal: bool,
     log_every: Duration,
-    /// Epochs of the run; 0 where none are trained.
+    /// Number of epochs of the run; 0 for a command that does not train.
     epochs: u32,
     bar: Bar,
-    /// The loss of sentences held out and the scores after the last epoch, where there are any.
+    /// The text with the validation loss and the scores after the last epoch, if there are any.
     after_epoch: String,
     last_line: Instant,
 }
@@ -52,12 +52,12 @@ impl Display {
         }
     }
 
-    /// The same for a run of so many epochs.
+    /// This display for a run of `epochs` epochs.
     pub(super) fn of_epochs(self, epochs: u32) -> Self {
         Self { epochs, ..self }
     }
 
-    /// How often training should report.
+    /// The time between two reports of the training.
     pub(super) fn interval(&self) -> Duration {
         self.log_every
     }
@@ -69,7 +69,7 @@ impl Display {
         }
     }
 
-    /// Prints a warning, whatever else is to be quiet.
+    /// Prints a warning, also when everything else is to be quiet.
     pub(super) fn warn(&mut self, text: &str) {
         self.bar.suspend(|| to_stderr(&format!("warning: {text}")));
     }
@@ -109,7 +109,7 @@ impl Display {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&mut self) {
         self.bar.clear();
     }
@@ -198,7 +198,7 @@ impl Display {
     }
 }
 
-/// What is said of a checkpoint that could not be written.
+/// The warning about a checkpoint that could not be written.
 fn not_saved(why: &str) -> String {
     format!("no checkpoint this time: {why}; training goes on, and the checkpoints before it stay")
 }
@@ -248,7 +248,7 @@ fn score_of(
     format!("{} {measure} {score}", escaped(name))
 }
 
-/// What stays in sight below the bar after an epoch.
+/// The text below the bar after an epoch.
 fn after_epoch(
     Epoch {
         epoch, validation, ..
@@ -259,7 +259,7 @@ fn after_epoch(
     })
 }
 
-/// The same with the scores.
+/// The text below the bar after an epoch, with the scores added.
 fn with_scores(before: &str, Evaluated { epoch, scores }: &Evaluated) -> String {
     let scores: Vec<String> = scores.iter().map(score_of).collect();
     let before = if before.is_empty() {
@@ -270,13 +270,12 @@ fn with_scores(before: &str, Evaluated { epoch, scores }: &Evaluated) -> String 
     before + &scores.join(", ")
 }
 
-/// Prints a line. That nobody reads it any more, as behind `2>&1 | head`, is no reason to stop
-/// training.
+/// Prints a line. If nobody reads stderr any more, as behind `2>&1 | head`, training goes on.
 fn to_stderr(text: &str) {
     let _ = writeln!(io::stderr(), "{}", message(text));
 }
 
-/// What became of the cache; that it could not be written is a warning, and none of these lines.
+/// The line about the cache. A failure to write it is a warning instead, and gives no line.
 fn cached_line(cached: &Cached) -> Option<String> {
     Some(match cached {
         Cached::Used { path } => format!("cache: the corpus is taken from {}", path.display()),
@@ -299,7 +298,8 @@ fn cached_line(cached: &Cached) -> Option<String> {
     })
 }
 
-/// What the corpus holds, and everything in it that could not be taken as it stood.
+/// Lines about the contents of the corpus, and about everything in it that could not be taken as it
+/// stood.
 fn prepared_lines(prepared: &Prepared) -> Vec<String> {
     let Prepared {
         text,
@@ -339,14 +339,14 @@ fn prepared_lines(prepared: &Prepared) -> Vec<String> {
     lines
 }
 
-/// Lines about what is not as it stood, where there is some: how many of what, and what became of
-/// it.
+/// Lines about text that was changed. Each note is a number, a noun, and the change; numbers of 0
+/// give no line.
 fn notes<const N: usize>(notes: [(u64, &str, &str); N]) -> impl Iterator<Item = String> {
     let some = notes.into_iter().filter(|(number, ..)| *number > 0);
     some.map(|(number, noun, what)| format!("  {} {what}", plural(number, noun)))
 }
 
-/// Everything in a text that could not be taken as it stood.
+/// Lines about everything in a text that could not be taken as it stood.
 pub(super) fn text_notes(text: &TextReport) -> impl Iterator<Item = String> {
     notes([
         (
@@ -359,7 +359,7 @@ pub(super) fn text_notes(text: &TextReport) -> impl Iterator<Item = String> {
     ])
 }
 
-/// What lists of words and a limit of memory did to a vocabulary.
+/// Lines about the effect of word lists and of the memory limit on a vocabulary.
 pub(super) fn selection_lines(selection: &Selection) -> Vec<String> {
     let Selection {
         undercount,
@@ -393,7 +393,7 @@ pub(super) fn selection_lines(selection: &Selection) -> Vec<String> {
     lines
 }
 
-/// A warning where counts are off by more than the rarest words of a vocabulary occur.
+/// A warning if counts may be off by more than the rarest words of a vocabulary occur.
 pub(super) fn undercount_warning(selection: &Selection, min_count: u64) -> Option<String> {
     let bound = selection.undercount;
     (bound >= min_count.max(1)).then(|| {

@@ -1,4 +1,4 @@
-//! Questions about words: from the command line, typed at a prompt, or a line each from stdin.
+//! Questions about words: from the command line, typed at a prompt, or one on each line of stdin.
 
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::num::NonZeroUsize;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::terminal::{escaped, message, table};
 
-/// How answers are given.
+/// The options about the answers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Display {
     /// How many words to print for each answer, at least 1
@@ -29,14 +29,14 @@ pub(super) struct Display {
     pub(super) json: bool,
 }
 
-/// A word of an answer.
+/// A word of an answer, with its cosine.
 #[derive(Serialize)]
 pub(super) struct Neighbor<'a> {
     word: &'a str,
     cosine: f32,
 }
 
-/// The words of ids with their cosines.
+/// The words of the ids found, with their cosines.
 pub(super) fn neighbors(vectors: &Vectors, found: Vec<(u32, f32)>) -> Vec<Neighbor<'_>> {
     found
         .into_iter()
@@ -71,8 +71,8 @@ impl Display {
     }
 }
 
-/// What to say of a question that cannot be answered: for an unknown word, also what is spelt
-/// alike.
+/// The message about a question that cannot be answered. For an unknown word it also names words
+/// that are spelt alike.
 pub(super) fn why_not(vectors: &Vectors, error: &Error) -> String {
     let mut why = error.to_string();
     if let Error::UnknownWord { word, .. } = error {
@@ -88,11 +88,12 @@ pub(super) fn why_not(vectors: &Vectors, error: &Error) -> String {
     why
 }
 
-/// Puts the words to `answer`, which prints to its second argument and returns what it could not
-/// answer. Without words each line of stdin is put to it, after a prompt where a terminal is at
-/// both ends.
+/// Passes the words to `answer`, which prints to its second argument and returns a message for each
+/// question without an answer. If there are no words, each line of stdin is passed to it. A prompt
+/// is shown if stdin and stdout are terminals.
 ///
-/// What has no answer is an error in the end, except at a prompt, where it has been seen.
+/// Questions without an answer are an error in the end. At a prompt they are not, because the user
+/// has seen the message.
 pub(super) fn ask(
     words: &[String],
     prompt: &str,
@@ -113,7 +114,7 @@ pub(super) fn ask(
             out.flush()?;
             unanswered += failures.len();
             failures.iter().for_each(|why| {
-                // Nobody may be reading any more.
+                // Stderr may be closed by now.
                 let _ = writeln!(io::stderr(), "error: {}", message(why));
             });
         }

@@ -1,4 +1,4 @@
-//! `report`: a page about a run.
+//! `report`: makes a page about a run.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     words: usize,
 }
 
-/// With more words on it a map is slow to make and to look at.
+/// The largest number of words on the map. With more words, a map is slow to make and to look at.
 const MOST_WORDS: usize = 10_000;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -108,7 +108,7 @@ fn check(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The vectors to map: those named, or else those that the run wrote to a file.
+/// The vectors to map: from the file named, or else from the file that the run wrote.
 fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     if let Some(path) = &args.vectors {
         return Ok(Some(vectors::read(path, args.reading)?));

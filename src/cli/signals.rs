@@ -1,5 +1,5 @@
-//! What SIGINT (Ctrl-C), SIGTERM and SIGHUP do to a training run: the first lets it end in order,
-//! the second ends it at once.
+//! Handles SIGINT (Ctrl-C), SIGTERM and SIGHUP during a training run. The first signal lets the run
+//! end in order, the second ends it at once.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::system;
 use anyhow::Result;
 
-/// The signals of a run.
+/// The signals that a run receives.
 #[derive(Default)]
 pub(super) struct Signals {
     state: Arc<State>,
@@ -20,11 +20,11 @@ pub(super) struct Signals {
 struct State {
     /// Whether the run is to stop.
     stop: AtomicBool,
-    /// The first signal that came, or 0.
+    /// The number of the first signal received, or 0.
     first: AtomicU8,
 }
 
-/// A run that a signal has ended.
+/// The error of a run that a signal has ended.
 #[derive(Debug)]
 pub(super) struct Interrupted {
     signal: u8,
@@ -32,8 +32,8 @@ pub(super) struct Interrupted {
 }
 
 impl Signals {
-    /// Listens from now on. Before that a signal ends the process, as it does by default. A signal
-    /// that is ignored, as by `nohup` or in the background of a script, stays so.
+    /// Listens from now on. Before that, a signal ends the process, as it does by default. A signal
+    /// that the process ignores, as under `nohup` or in the background of a script, stays ignored.
     pub(super) fn listen() -> Result<Self> {
         let state = Arc::new(State::default());
         let listener = Arc::clone(&state);
@@ -41,12 +41,13 @@ impl Signals {
         Ok(Self { state })
     }
 
-    /// True once a signal has come.
+    /// The request to stop, which is true once a signal was received.
     pub(super) fn stop(&self) -> &AtomicBool {
         &self.state.stop
     }
 
-    /// The error that ends the process as `how` says, with the code of the signal that came.
+    /// The error that ends the process with the message `how` and the exit code of the signal
+    /// received.
     pub(super) fn interrupted(&self, how: String) -> Interrupted {
         Interrupted {
             signal: self.state.first.load(Ordering::Relaxed),
@@ -54,7 +55,7 @@ impl Signals {
         }
     }
 
-    /// Whether no signal has come while the work was completed.
+    /// Fails if a signal was received while the work was completed.
     pub(super) fn check(&self) -> Result<()> {
         if self.state.stop.load(Ordering::Relaxed) {
             return Err(self
@@ -73,7 +74,7 @@ impl State {
             .is_ok()
         {
             self.stop.store(true, Ordering::Relaxed);
-            // A terminal is in the middle of a line, that of the bar.
+            // The cursor is at the end of the bar's line on a terminal.
             let start = if io::stderr().is_terminal() { "\n" } else { "" };
             let name = name(signal);
             let _ = writeln!(
@@ -88,7 +89,7 @@ impl State {
 }
 
 impl Interrupted {
-    /// 128 and the number of the signal, as shells have it.
+    /// The exit code: 128 plus the number of the signal, as shells have it.
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(128 + self.signal)
     }
@@ -124,14 +125,14 @@ fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            // Both numbers are small.
+            // The numbers of all these signals are small.
             signals.forever().for_each(|signal| receive(signal as u8));
         })?;
     Ok(())
 }
 
-/// The signals that whoever started the process wants ignored, a bit for each, that of signal 1
-/// first; none where the system has no such file.
+/// The signals that the parent process wants ignored. Bit 0 stands for signal 1. No bit is set if
+/// the system has no `/proc`.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -140,13 +141,13 @@ fn ignored() -> u64 {
         .unwrap_or(0)
 }
 
-/// Windows knows Ctrl-C alone.
+/// Windows has Ctrl-C alone.
 #[cfg(windows)]
 fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
     Ok(ctrlc::set_handler(move || receive(SIGINT))?)
 }
 
-/// Without waiting for threads or drivers, which may be what does not end.
+/// Ends the process without waiting for threads or drivers, which may be the ones that hang.
 fn exit_at_once(code: i32) -> ! {
     #[cfg(unix)]
     signal_hook::low_level::exit(code);

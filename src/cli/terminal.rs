@@ -1,4 +1,4 @@
-//! What is fit to be shown on a terminal: escaped, and no wider than it is.
+//! Makes texts fit for a terminal: escaped, and no wider than it is.
 
 use std::io::{self, Write};
 
@@ -6,20 +6,20 @@ use super::options::rendered;
 use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What `escape_debug` escapes, but may be shown: quotes, and the joiners that Persian, Hindi and
-/// emoji are spelt with.
+/// Characters that `escape_debug` escapes, but that may be shown: quotes, and the joiners in the
+/// spelling of Persian, Hindi and emoji.
 const HARMLESS: [char; 4] = ['\'', '"', '\u{200c}', '\u{200d}'];
 
-/// Columns, where there is no terminal that says how many it has.
+/// Number of columns where no terminal tells its own.
 const USUAL_WIDTH: usize = 80;
 
-/// Spaces between two columns of a table.
+/// Number of spaces between two columns of a table.
 const GAP: usize = 2;
 
-/// A column of texts becomes no narrower.
+/// The smallest width to which a column of texts is reduced.
 const LEAST_TEXT: usize = 12;
 
-/// How many columns a terminal has; the usual number where it is none, or does not say.
+/// Number of columns of a terminal, or `USUAL_WIDTH` if it is none or does not tell.
 pub(super) fn columns(terminal: &Term) -> usize {
     terminal
         .size_checked()
@@ -28,14 +28,14 @@ pub(super) fn columns(terminal: &Term) -> usize {
         .unwrap_or(USUAL_WIDTH)
 }
 
-/// A text from a file or a user as it may be shown: with what does not print, and backslashes,
-/// escaped.
+/// A text from a file or a user, made fit to be shown: backslashes and characters that do not print
+/// are escaped.
 pub(super) fn escaped(text: &str) -> String {
     escaped_but(text, &HARMLESS)
 }
 
-/// A whole message as it may be shown, its settings as options, whatever names and texts of others it quotes: its lines stay
-/// lines, and what was escaped in it before stays as it is.
+/// A whole message, made fit to be shown: its settings become options, and characters that do not
+/// print are escaped. Line breaks and backslashes stay, so earlier escapes are not escaped again.
 pub(super) fn message(text: &str) -> String {
     let text = rendered(text);
     escaped_but(&text, &[&HARMLESS[..], &['\\', '\n']].concat())
@@ -51,14 +51,13 @@ fn escaped_but(text: &str, harmless: &[char]) -> String {
     escaped
 }
 
-/// How many columns a text takes: two for a character of Chinese, Japanese or Korean, none for an
-/// accent by itself.
+/// The number of columns that a text takes. A character of Chinese, Japanese or Korean takes two,
+/// an accent by itself none.
 pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The beginning of a text that fits into so many columns, with an ellipsis where something is
-/// missing.
+/// The beginning of a text that fits into `columns` columns, with an ellipsis if the text was cut.
 pub(super) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -77,22 +76,21 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     start
 }
 
-/// Prints rows as columns: the first to the left, the others to the right. The first row is their
-/// head.
+/// Prints rows as columns: the first is aligned left, the others right. The first row is the head.
 pub(super) fn table(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
     let limit = columns(&Term::stdout());
     print_table(rows, |column| column == 0, limit, out)
 }
 
-/// The same with notes at the end of rows: the third column is to the left too.
+/// Prints rows with notes at their ends as columns: the third column is aligned left too.
 pub(super) fn table_with_notes(rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
     let limit = columns(&Term::stdout());
     print_table(rows, |column| column != 1, limit, out)
 }
 
-/// Prints rows within `limit` columns of the terminal. Where they need more, texts and heads go on
-/// in a further line, and where that is not enough, some columns follow below the others. A row of
-/// one cell takes the whole width.
+/// Prints rows within `limit` columns of the terminal. If they need more, texts and heads are
+/// wrapped. If that is not enough, some columns follow below the others. A row of one cell takes
+/// the whole width.
 fn print_table(
     rows: &[Vec<String>],
     is_left: fn(usize) -> bool,
@@ -106,7 +104,7 @@ fn print_table(
             .filter_map(move |row| row.get(column))
     };
     let widest = |column| cells(column).map(|cell| width(cell)).max().unwrap_or(0);
-    // Numbers stay in one piece.
+    // Numbers are not wrapped.
     let least = |column| match is_left(column) {
         true => widest(column).min(LEAST_TEXT),
         false => cells(column)
@@ -146,7 +144,8 @@ fn print_table(
     )
 }
 
-/// Takes from the widest columns what is more than the limit, down to their least widths.
+/// Makes the widest columns narrower until all fit into `limit`, but none narrower than its least
+/// width.
 fn shrink(widths: &mut [usize], least: impl Fn(usize) -> usize, limit: usize) {
     let least: Vec<usize> = (0..widths.len()).map(least).collect();
     while widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) > limit {
@@ -193,8 +192,8 @@ fn print_row(
     Ok(())
 }
 
-/// The lines of a text in so many columns, broken at spaces and within longer words. Further lines
-/// are set in.
+/// The lines of a text in `columns` columns, broken at spaces and within longer words. All lines
+/// but the first are indented.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     if width(text) <= columns {
         return vec![text.to_owned()];
@@ -244,7 +243,7 @@ mod tests {
         );
     }
 
-    /// The table that print_table prints.
+    /// The table that [`print_table`] prints.
     fn printed(rows: &[&[&str]], limit: usize) -> String {
         let rows: Vec<Vec<String>> = rows
             .iter()

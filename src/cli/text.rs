@@ -1,5 +1,4 @@
-//! The text that a command reads, and the text that it writes: what was typed, and what it leads
-//! to.
+//! The text that a command reads, and the text that it writes.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -14,13 +13,13 @@ use anyhow::Result;
 use super::terminal::escaped;
 use crate::system::is_same_file;
 
-/// Hidden files named in a line; of more the number is enough.
+/// The largest number of hidden files that a line names. If there are more, it gives their number.
 const MOST_NAMED: usize = 3;
 
-/// The option that names where text goes.
+/// The setting that names the file of the text written.
 const OUTPUT: &str = "output";
 
-/// Where text comes from.
+/// The options about the text that is read.
 #[derive(clap::Args, Debug)]
 pub(super) struct CorpusArgs {
     /// Text files, plain or packed (.gz, .zst, .bz2, .xz), folders of them, or - for standard input
@@ -32,12 +31,12 @@ pub(super) struct CorpusArgs {
 }
 
 impl CorpusArgs {
-    /// The list of files, if one is read.
+    /// The file that lists further files, if there is one.
     pub(super) fn list(&self) -> Option<&Path> {
         self.files_from.as_deref()
     }
 
-    /// Everything that was named, in order: the arguments, then the list.
+    /// All paths that were named, in order: the arguments, then the list.
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Error> {
         let mut paths = self.corpus.clone();
         if let Some(list) = &self.files_from {
@@ -53,7 +52,7 @@ impl CorpusArgs {
     }
 }
 
-/// Refuses to replace a file that is read: of the corpus, or a list.
+/// Refuses to replace a file that is read, of the corpus or of `lists`.
 pub(super) fn check_apart<'a>(
     corpus: &'a Corpus,
     lists: impl IntoIterator<Item = &'a Path>,
@@ -75,8 +74,8 @@ pub(super) fn check_apart<'a>(
     Ok(())
 }
 
-/// Refuses to make a file or folder at `place` where the next run on the corpus that `paths` name
-/// would read it as text.
+/// Refuses to make a file or folder at `place` if the next run on the same `paths` would read it as
+/// text.
 pub(super) fn check_outside(
     paths: &[PathBuf],
     place: &Path,
@@ -101,8 +100,7 @@ fn reads_below(path: &Path, folder: &Path) -> bool {
             .is_ok_and(|below| !below.iter().any(is_hidden))
 }
 
-/// Whether a file or folder that is to be made at `place` would be text of a corpus that `path`
-/// belongs to.
+/// Whether a file or folder made at `place` would be text of a corpus that `path` belongs to.
 fn would_be_read(path: &Path, place: &Path) -> bool {
     let Ok(place) = std::path::absolute(place) else {
         return false;
@@ -116,12 +114,12 @@ fn would_be_read(path: &Path, place: &Path) -> bool {
             .is_ok_and(|rest| rest.iter().any(is_hidden))
 }
 
-/// Whether a part of a path is left out of the files of a folder.
+/// Whether a part of a path is hidden, so that a folder's text is read without it.
 fn is_hidden(part: &OsStr) -> bool {
     part.as_encoded_bytes().starts_with(b".")
 }
 
-/// A line about what the folders of a corpus hold and is not read, if there is anything.
+/// A line about the entries of a corpus's folders that are not read, if there are any.
 pub(super) fn left_out_line(corpus: &Corpus) -> Option<String> {
     let hidden = corpus.hidden();
     let names: Vec<String> = hidden
@@ -143,12 +141,12 @@ pub(super) fn left_out_line(corpus: &Corpus) -> Option<String> {
     })
 }
 
-/// Where a command's text goes: a file, or standard output. It can be written, as far as that is
-/// known beforehand.
+/// The destination of a command's text: a file or standard output. It was writable when it was
+/// checked.
 pub(super) struct Destination<'a>(&'a Path);
 
 impl<'a> Destination<'a> {
-    /// Checks that it can be written; `json` says that standard output is taken.
+    /// Checks that the destination can be written. With `json`, standard output is taken already.
     pub(super) fn new(output: &'a Path, json: bool) -> Result<Self, Error> {
         let destination = Self(output);
         if json && destination.is_stdout() {
@@ -163,7 +161,7 @@ impl<'a> Destination<'a> {
         self.0.as_os_str() == STDOUT
     }
 
-    /// Refuses to replace a file that is read, and to make one in a folder of the corpus that
+    /// Refuses to replace a file that is read, or to make a file in a folder of the corpus that
     /// `paths` name.
     pub(super) fn check_apart<'b>(
         &self,
@@ -178,7 +176,7 @@ impl<'a> Destination<'a> {
         check_outside(paths, self.0, OUTPUT)
     }
 
-    /// Writes what `body` writes; a file appears whole or not at all.
+    /// Writes the output of `body`. A file appears whole or not at all.
     pub(super) fn write(&self, body: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         let mut failure = None;
         let written = write_atomically(self.0, |out| {

@@ -1,4 +1,4 @@
-//! `train`: from a corpus to word vectors.
+//! `train`: makes word vectors from a corpus.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -104,10 +104,10 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// How long a dry run trains for its estimate of the time.
+/// The time that a dry run trains for its estimate.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// What was typed that the chosen objective has no use for, if anything.
+/// The error message for a typed option that the chosen objective does not use, if there is one.
 pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
     let loss = *typed.get_one::<Loss>("loss")?;
     let is_typed = |option: &&&str| typed.value_source(option) == Some(ValueSource::CommandLine);
@@ -122,7 +122,7 @@ pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
     ))
 }
 
-/// Checks, prepares, starts, trains and writes.
+/// Checks the options, prepares the corpus, starts the engine, trains, and writes the files.
 pub(crate) fn run(args: &Args) -> Result<()> {
     super::log_to_stderr(args.verbose);
     args.config.validate()?;
@@ -181,7 +181,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     run.write(trainer, model, summary, times)
 }
 
-/// What is known before any text is read.
+/// Everything that is opened before any text is read.
 struct Opened {
     paths: Vec<PathBuf>,
     corpus: Corpus,
@@ -191,7 +191,7 @@ struct Opened {
     trainer: Trainer,
 }
 
-/// Finds out before any work what would otherwise be found out after it.
+/// Finds, before any work, mistakes that would otherwise be found only after it.
 fn open(args: &Args, display: &mut Display) -> Result<Opened> {
     args.outputs.check_embedding(args.config.objective.loss)?;
     thread_count(args.hardware.request().threads)?;
@@ -207,7 +207,7 @@ fn open(args: &Args, display: &mut Display) -> Result<Opened> {
     };
     let sets = Sets::read(&args.eval_pairs, &args.eval_analogies, options)?;
     sets.notes().for_each(|note| display.line(&note));
-    // A dry run keeps nothing.
+    // A dry run uses no cache and writes no checkpoints.
     let (cache, mut session) = if args.dry_run {
         (None, Session::default())
     } else {
@@ -230,14 +230,14 @@ fn open(args: &Args, display: &mut Display) -> Result<Opened> {
     })
 }
 
-/// Warns where the text holds less than was hoped for.
+/// Warns if the text holds less than was hoped for.
 fn warn_of_text(args: &Args, data: &Dataset, display: &mut Display) {
     let undercount = undercount_warning(&data.prepared.selection, args.config.vocabulary.min_count);
     let warnings = undercount.into_iter().chain(data.prepared.warnings());
     warnings.for_each(|warning| display.warn(&warning));
 }
 
-/// Whether the run fits into the machine. A dry run shows what it needs all the same.
+/// Checks that the run fits into the machine. If it does not, a dry run still shows its needs.
 fn check_plan(args: &Args, plan: &Plan) -> Result<()> {
     let fits = plan.check();
     if let (true, Err(error)) = (args.dry_run, &fits) {
@@ -252,7 +252,7 @@ fn check_plan(args: &Args, plan: &Plan) -> Result<()> {
     Ok(fits?)
 }
 
-/// Prints what the run needs, with the time that it will take.
+/// Prints the needs of the run, with its estimated time.
 fn estimate(
     args: &Args,
     plan: &Plan,
@@ -270,7 +270,7 @@ fn estimate(
     report.print(args.json)
 }
 
-/// A run under way: whoever hears of it.
+/// A run in progress, with all receivers of its events.
 struct Run<'a> {
     args: &'a Args,
     paths: &'a [PathBuf],
@@ -314,7 +314,7 @@ impl Run<'_> {
         trained.map_err(|error| session.explain(error, signals))
     }
 
-    /// Writes all files of the run, and tells how it went.
+    /// Writes all files of the run, and reports its result.
     fn write(
         mut self,
         trainer: StartedTrainer,
@@ -373,7 +373,7 @@ impl Run<'_> {
         self.signals.check()
     }
 
-    /// Records and shows how the run went.
+    /// Records and shows the result of the run.
     fn tell(&mut self, report: &TrainReport<'_>) -> Result<()> {
         let is_interrupted = report.training.ending == Ending::Interrupted;
         self.recorder.end(
@@ -409,7 +409,7 @@ fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
     }
 }
 
-/// Finds out whether standard input is to be read for two things, or standard output written.
+/// Refuses to read standard input for two things, or to write two things to standard output.
 fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     let is_stdin = |path: &Path| path.as_os_str() == STDIN;
     let refuse = |setting, why: &str| Err(Error::setting(setting, STDIN, why));
@@ -462,7 +462,8 @@ fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     }
 }
 
-/// Finds out whether an output would replace what is read, or a record of the run either.
+/// Refuses an output that would replace a file that the run reads. Refuses a record that would
+/// replace such a file or an output.
 fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
     let named = [
         &args.config.vocabulary.vocab,
@@ -489,8 +490,8 @@ fn check_inputs(args: &Args, corpus: &Corpus) -> Result<(), Error> {
         .check(corpus.files().chain(lists.iter().copied()).chain(written))
 }
 
-/// Finds out whether a file or folder of the run would be read as text by the next run on the same
-/// folder of texts.
+/// Refuses a file or folder of the run that the next run on the same folder of texts would read as
+/// text.
 fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     let vectors = std::iter::once(("output", args.outputs.output.clone()));
     let files = vectors
@@ -505,7 +506,7 @@ fn check_outside(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The cache, in a folder where nobody else takes its files for their own.
+/// Opens the cache, in a folder where nobody else takes its files for their own.
 fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
     let Some(folder) = &args.cache else {
         return Ok(None);
@@ -523,7 +524,7 @@ fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
     Ok(Some(cache))
 }
 
-/// What the run needs, with all that was asked for.
+/// The plan of the run, with all files that were asked for.
 fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
     let (data, outputs) = (trainer.data(), &args.outputs);
     let text = data.vocab.words().map(|word| word.len() as u64).sum();
@@ -537,7 +538,7 @@ fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
     Ok(trainer.plan(files, args.checkpoints.folder()))
 }
 
-/// Begins to record the run where that was asked for, with everything that is settled by now.
+/// Begins the record of the run, if one was asked for, with everything that is settled by now.
 fn start_recorder(
     args: &Args,
     corpus: &[PathBuf],

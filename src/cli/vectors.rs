@@ -1,4 +1,4 @@
-//! The vectors that a command reads, and what is told of them.
+//! Reads the vectors of a command, and reports oddities in them.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,22 +10,22 @@ use crate::vectors::format::Reading;
 
 use super::terminal::message;
 
-/// Reads vectors, and says on stderr what was odd in them.
+/// Reads vectors, and prints a line on stderr about oddities in them.
 pub(super) fn read(path: &Path, reading: Reading) -> Result<Vectors, Error> {
     let loaded = reading.read(path, &mut |_, _| ())?;
     tell(loaded.odd.line(path));
     Ok(loaded.vectors)
 }
 
-/// Writes lines to stderr.
+/// Prints lines on stderr.
 pub(super) fn tell(lines: impl IntoIterator<Item = String>) {
     for line in lines {
-        // Nobody may be reading any more.
+        // Stderr may be closed by now.
         let _ = writeln!(io::stderr(), "{}", message(&line));
     }
 }
 
-/// Refuses to take the vectors from standard input where the questions come from there.
+/// Refuses to read the vectors from standard input if the questions are read from there.
 pub(super) fn check_stdin(path: &Path, questions: &[String]) -> Result<(), Error> {
     if path.as_os_str() == STDIN && questions.is_empty() {
         let why =

@@ -1,4 +1,4 @@
-//! `vocab`: which words a text has, and how often.
+//! `vocab`: counts the words of a text.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What a finished run prints.
+/// The summary that the command prints at its end.
 #[derive(Serialize)]
 struct VocabReport {
     output: PathBuf,

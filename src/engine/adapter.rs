@@ -1,29 +1,30 @@
-//! What is known of an adapter, a GPU or a program that stands for one.
+//! The description of an adapter: a GPU, or a program that stands in for one.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What is known of an adapter.
+/// The description of an adapter.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdapterSummary {
-    /// Its place in the list; `--adapter` takes it.
+    /// The adapter's place in the list, from 0; `--adapter` takes it.
     pub index: usize,
-    /// Its name; `--adapter` takes any part of it.
+    /// The adapter's name; `--adapter` takes any part of it.
     pub name: String,
-    /// Vulkan, Metal or DX12.
+    /// The graphics interface: Vulkan, Metal or DX12.
     pub backend: String,
-    /// Discrete, integrated, virtual or software.
+    /// The kind of adapter: discrete, integrated, virtual or software.
     pub kind: AdapterKind,
     /// The driver and its version.
     pub driver: String,
-    /// The largest piece of a buffer that a shader can see, in bytes.
+    /// The largest piece of a buffer that a shader can see through one binding, in bytes.
     pub max_binding: u64,
-    /// The largest matrix, in bytes: as many such pieces as a shader can see.
+    /// The largest matrix, in bytes: as many such pieces as a shader can see at a time.
     pub max_matrix: u64,
     /// The largest buffer, in bytes.
     pub max_buffer: u64,
-    /// Smallest and largest subgroup, where shaders may use subgroup operations.
+    /// The smallest and largest number of invocations in a subgroup; `None` where shaders may not
+    /// use subgroup operations.
     pub subgroup: Option<(u32, u32)>,
 }
 
@@ -36,14 +37,14 @@ pub enum AdapterKind {
     Integrated,
     /// A GPU of a virtual machine.
     Virtual,
-    /// A program on the processor, such as lavapipe.
+    /// A program on the CPU, such as lavapipe.
     Software,
-    /// One whose driver does not say.
+    /// An adapter whose driver does not tell its kind.
     Other,
 }
 
 impl AdapterKind {
-    /// Whether its memory is that of the host.
+    /// Whether the adapter uses the memory of the host.
     pub fn shares_memory(self) -> bool {
         matches!(self, Self::Integrated | Self::Software)
     }

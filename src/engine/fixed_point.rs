@@ -45,9 +45,9 @@ pub(super) const EXPONENTS: [u32; 2] = [64, 240];
 /// exponent of 1 is 127.
 pub(super) const BASE: u32 = 127 + SUM_BITS + 126;
 
-/// The bit that keeps the draws for centers apart from those for targets. The draw for contributions
-/// to centers has the number of the span and this bit as its index; the draw for contributions to
-/// targets has the number of the window.
+/// The bit that keeps the draws for centers apart from those for targets. The draw for
+/// contributions to centers has the number of the span and this bit as its index; the draw for
+/// contributions to targets has the number of the window.
 pub const OF_CENTERS: u32 = 1 << 31;
 
 /// Adding it to a float below 2^22 rounds that to an integer, ties to even, which the low bits of

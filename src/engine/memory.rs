@@ -1,62 +1,62 @@
-//! How much memory an engine takes, known before it starts.
+//! How much memory an engine takes, computed before it starts.
 
 use super::Objective;
 use crate::model::Storage;
 
-/// A piece of memory, by what it holds.
+/// A piece of memory and its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Allocation {
-    /// What it holds.
+    /// The content of the memory, as a noun phrase for the user.
     pub what: &'static str,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
 }
 
 impl Allocation {
-    /// A piece of so many bytes.
+    /// A piece of `bytes` bytes that holds `what`.
     pub fn new(what: &'static str, bytes: u64) -> Self {
         Self { what, bytes }
     }
 }
 
-/// What the sizes of an engine's buffers follow from.
+/// The numbers from which the sizes of an engine's buffers follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// How the loss is computed.
     pub objective: Objective,
-    /// Rows of W.
+    /// Number of rows of W.
     pub input_rows: u64,
-    /// Rows of W'.
+    /// Number of rows of W'.
     pub output_rows: u64,
-    /// Elements in a row.
+    /// Number of elements in a row.
     pub dim: u64,
-    /// In what a GPU keeps them.
+    /// The format in which a GPU stores the elements of W and W'.
     pub storage: Storage,
-    /// The largest batch.
+    /// The sizes of the largest batch.
     pub batch: BatchSizes,
 }
 
-/// The lengths of a batch's arrays, at most.
+/// The largest lengths of a batch's arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSizes {
-    /// Spans.
+    /// Number of spans.
     pub spans: u64,
-    /// Centers of all spans.
+    /// Number of centers of all spans.
     pub span_centers: u64,
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Centers of all windows.
+    /// Number of centers of all windows.
     pub centers: u64,
-    /// Targets of all windows.
+    /// Number of targets of all windows.
     pub targets: u64,
-    /// Different centers: rows of W that are touched.
+    /// Number of different centers: the rows of W that the batch touches.
     pub center_rows: u64,
-    /// Different targets: rows of W' that are touched.
+    /// Number of different targets: the rows of W' that the batch touches.
     pub target_rows: u64,
 }
 
 impl BatchSizes {
-    /// Bytes of all arrays.
+    /// The size of all arrays together, in bytes.
     pub fn bytes(&self) -> u64 {
         let Self {
             spans,

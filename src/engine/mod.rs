@@ -131,7 +131,8 @@ pub trait Engine {
         Ok(Vec::new())
     }
 
-    /// The processor or adapter that the engine runs on, in one line that begins with its kind, such as `cpu`.
+    /// The processor or adapter that the engine runs on, in one line that begins with its kind,
+    /// such as `cpu`.
     fn describe(&self) -> String;
 }
 
@@ -272,8 +273,8 @@ pub(crate) mod tests {
         );
     }
 
-    /// A step in halves gives the bits of a whole one, on another engine's sums too; and whole steps
-    /// go on after it as if there had been no halves.
+    /// A step in halves gives the bits of a whole one, on another engine's sums too; and whole
+    /// steps go on after it as if there had been no halves.
     pub(crate) fn halves_give_the_bits_of_a_step(start: impl Fn(&Model) -> Box<dyn Engine>) {
         let batches = [
             batch_of(

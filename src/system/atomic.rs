@@ -163,8 +163,8 @@ impl Earlier {
 /// named the file.
 ///
 /// # Errors
-/// [`Error::Setting`] with the setting, the obstacle (no such folder, no permission to write, a folder
-/// of that name) and the remedy.
+/// [`Error::Setting`] with the setting, the obstacle (no such folder, no permission to write, a
+/// folder of that name) and the remedy.
 pub fn check_writable(path: &Path, setting: &'static str) -> Result<()> {
     let mend = |why: String| Error::setting(setting, path.display(), why);
     let ends_as_folder = path.to_string_lossy().ends_with(std::path::is_separator);

@@ -1,5 +1,5 @@
-//! A corpus made ready for training: its vocabulary, its encoded text, and what windows are trained
-//! against.
+//! A corpus made ready for training: its vocabulary, its encoded text, and the targets of its
+//! windows.
 
 use std::sync::Arc;
 
@@ -19,24 +19,24 @@ use crate::vocab::{Rules, Vocab, read_counts};
 /// A corpus ready to be trained on.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// The words.
+    /// The vocabulary.
     pub vocab: Vocab,
-    /// What batches are made of.
+    /// Makes the batches of the run.
     pub batcher: Arc<Batcher>,
-    /// The same of the sentences held out: one epoch, the same on every call.
+    /// Makes the batches of the sentences held out: one epoch, with the same batches on every call.
     pub validation: Option<Arc<Batcher>>,
-    /// What the corpus holds.
+    /// The numbers of words and oddities that were found in the corpus.
     pub prepared: Prepared,
-    /// The configuration, with everything filled in that was left to be chosen.
+    /// The configuration; settings left to be chosen have their chosen values.
     pub config: Config,
 }
 
 impl Dataset {
-    /// Counts a corpus, or takes the counts of [`Config::vocab`], and encodes it, on the threads of
-    /// the current rayon pool.
+    /// Prepares a corpus on the threads of the current rayon pool. Its words are counted, or their
+    /// counts are taken from [`Config::vocab`]; then the text is encoded.
     ///
     /// # Errors
-    /// When the configuration, a file or the resulting vocabulary is not fit for training.
+    /// An error when the configuration, a file or the resulting vocabulary is not fit for training.
     pub fn prepare(
         corpus: &Corpus,
         config: &Config,
@@ -45,11 +45,11 @@ impl Dataset {
         Self::prepare_cached(corpus, config, None, on_event)
     }
 
-    /// The same with a cache: what an earlier run on the same text has kept there is taken, or else
-    /// kept for the next one.
+    /// Prepares a corpus like [`Dataset::prepare`], with a cache. A corpus that an earlier run has
+    /// cached is taken from there; otherwise it is written there for the next run.
     ///
     /// # Errors
-    /// As [`Dataset::prepare`]; that the cache fails is no error but an event.
+    /// As [`Dataset::prepare`]. A failure of the cache is an event, not an error.
     pub fn prepare_cached(
         corpus: &Corpus,
         config: &Config,
@@ -147,7 +147,7 @@ impl Dataset {
         })
     }
 
-    /// Cuts the text into minibatches of about so many windows from now on.
+    /// From now on, cuts the text into minibatches of about `windows` windows.
     ///
     /// # Panics
     /// When batches are being made, or the data set was cloned.
@@ -158,8 +158,8 @@ impl Dataset {
         self.config.schedule.batch = Some(windows);
     }
 
-    /// Makes spans of at most so many windows from now on. For measurements: training has spans of
-    /// [`SPAN`].
+    /// From now on, makes spans of at most `windows` windows. This is for measurements: training
+    /// has spans of [`SPAN`].
     ///
     /// # Panics
     /// When batches are being made, or the data set was cloned.
@@ -169,12 +169,12 @@ impl Dataset {
             .span = windows;
     }
 
-    /// Words of all epochs.
+    /// Number of words of all epochs.
     pub fn total_words(&self) -> u64 {
         self.batcher.store.tokens() * u64::from(self.batcher.epochs)
     }
 
-    /// How an engine computes the loss.
+    /// The loss that an engine computes.
     pub fn objective(&self) -> Objective {
         match self.config.objective.loss {
             Loss::Ns | Loss::Hs => Objective::SIGMOID,
@@ -182,15 +182,15 @@ impl Dataset {
         }
     }
 
-    /// Multiply-adds that a run with the full softmax takes: three products of each batch's
-    /// different centers, all words and all dimensions. How many centers of a batch differ is
-    /// estimated from the words' frequencies.
+    /// Number of multiply-adds that a run with the full softmax takes. Each batch takes three
+    /// products of its different centers, all words and all dimensions. The number of different
+    /// centers is estimated from the words' frequencies.
     pub fn softmax_operations(&self) -> f64 {
         let (dim, window) = (self.config.model.dim, self.config.objective.window);
         let epochs = self.config.schedule.epochs;
         let windows = self.prepared.kept * f64::from(epochs);
-        // A span of positions has as many centers as positions, and those that its windows reach
-        // beyond it.
+        // A span has a center at each of its positions, and centers beyond it that its windows
+        // reach.
         let centers = self.batcher.batch as f64 * (1.0 + f64::from(window) / SPAN as f64);
         let kept = self.batcher.subsampler.expected();
         let different = |(id, &count): (usize, &u64)| {
@@ -203,7 +203,8 @@ impl Dataset {
             * (windows / self.batcher.batch as f64).ceil()
     }
 
-    /// The model that training starts from, where no vectors are given ([`crate::train::init::start`]).
+    /// The model that training starts from when no vectors are given (see
+    /// [`crate::train::init::start`]).
     pub fn model(&self) -> Model {
         Model::with_output_rows(
             self.vocab.len(),
@@ -276,7 +277,7 @@ fn read(
         .validation
         .validation
         .map(|share| HeldOut::new(share, config.model.seed));
-    // Of a pipe this is known by now, if it was counted.
+    // The size of a pipe is known by now, if the pipe was counted.
     let total = corpus.bytes();
     let reading = |bytes| {
         on_event(Event::Reading {
@@ -312,7 +313,7 @@ fn targets(vocab: &Vocab, config: &Config) -> Targets {
     }
 }
 
-/// Whether there is something to train on and a pair to validate with.
+/// Checks that there is text to train on, and a pair to validate with.
 fn check_shares(store: &TokenStore, validation: &Arc<Batcher>, config: &Config) -> Result<()> {
     let refuse = |why: &str| {
         let value = config.validation.validation.unwrap_or_default().to_string();
@@ -338,7 +339,7 @@ mod tests {
 
     use super::*;
 
-    /// The estimate against the centers that the batches really hold.
+    /// Compares the estimate with the numbers of centers that the batches really hold.
     #[test]
     fn the_work_of_a_softmax_is_estimated_well() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/corpus.txt");

@@ -15,7 +15,7 @@ use crate::system::STDIN;
 use crate::vectors::format::{Oddities, Reading};
 use crate::vocab::Vocab;
 
-/// What a model was started from.
+/// The given vectors that a model was started from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Init {
     /// The vectors given for W.
@@ -24,18 +24,18 @@ pub struct Init {
     pub output: Option<Given>,
 }
 
-/// What a file of vectors gave.
+/// The vectors of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
-    /// Words in the file.
+    /// Number of words in the file.
     pub words: u64,
-    /// Those of them that are in the vocabulary.
+    /// Number of these words that are in the vocabulary.
     pub matched: u64,
-    /// A hash of its words and vectors, by which other ones are told from them.
+    /// A hash of the file's words and vectors, by which other vectors are noticed.
     pub digest: u64,
 }
 
-/// The files of a configuration, each with the setting that names it.
+/// The files of vectors in a configuration, each with the setting that names it.
 fn files(config: &Config) -> [(&'static str, Option<&Path>); 2] {
     [
         ("init", config.init.init.as_deref()),
@@ -43,11 +43,11 @@ fn files(config: &Config) -> [(&'static str, Option<&Path>); 2] {
     ]
 }
 
-/// Finds out from the first vector of each file, before any work, whether they can be taken at all.
-/// Pipes are left alone.
+/// Checks, before any work, whether the vectors of each file can be used at all. Only the first
+/// vector is read, and pipes are not touched.
 ///
 /// # Errors
-/// As [`start`], but for what comes later in a file.
+/// The errors of [`start`], but for those that come later in a file.
 pub fn check(config: &Config) -> Result<()> {
     if let [(_, Some(input)), (setting, Some(output))] = files(config)
         && input == output
@@ -82,10 +82,10 @@ pub fn check(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The model that a run starts from, what was given for it, and a line about each file that was
-/// odd. Words without a given vector start as in [`Dataset::model`].
+/// The model that a run starts from, the vectors that were given for it, and a line about each file
+/// with an oddity. Words without a given vector start as in [`Dataset::model`].
 ///
-/// Files are streamed: no more of them is held than their words.
+/// Files are streamed: only their words are held in memory.
 ///
 /// # Errors
 /// [`Error::Setting`] when a file's vectors have another number of dimensions, or none of its words
@@ -108,7 +108,7 @@ pub fn start(data: &Dataset) -> Result<(Model, Init, Vec<String>)> {
     Ok((model, init, lines))
 }
 
-/// Moves the vectors of a file into the rows of their words.
+/// Copies the vectors of a file into the rows of their words.
 fn take(
     setting: &'static str,
     path: &Path,
@@ -137,7 +137,7 @@ fn take(
     Ok((given, odd))
 }
 
-/// Reads a file; `take` says whether it takes a word.
+/// Reads a file. `take` is called with each word and vector, and returns whether it uses them.
 fn read(
     path: &Path,
     reading: Reading,
@@ -179,8 +179,8 @@ fn check_dim(setting: &'static str, path: &Path, dim: usize, expected: usize) ->
 }
 
 impl Init {
-    /// Whether the files of `config` hold what was given then. What is in a checkpoint is not read
-    /// again: a file that has gone meanwhile is not missed.
+    /// Checks that the files of `config` still hold the vectors that the run started from. The
+    /// checkpoint has no need of these files, so a file that is missing by now is no error.
     ///
     /// # Errors
     /// As [`Reading::read`]; [`Error::Setting`] with the file that holds other vectors.

@@ -1,12 +1,13 @@
-//! How many rows of a batch move as far as the row limit lets them.
+//! Measures how many rows of a batch move as far as the row limit lets them.
 
 use crate::batch::{Batch, Row};
 use crate::model::{Matrix, Model};
 
-/// How near to the limit a step counts as being at it: storage in 16 bits rounds.
+/// The share of the row limit from which on a movement counts as being at the limit: storage in 16
+/// bits rounds.
 const NEAR: f32 = 0.99;
 
-/// The rows that a batch touches, as they were before its step.
+/// The rows that a batch touches, with their values before its step.
 #[derive(Debug)]
 pub(crate) struct Touched {
     input: Rows,
@@ -20,7 +21,7 @@ struct Rows {
 }
 
 impl Touched {
-    /// The rows of `model`, which has not seen the batch yet.
+    /// Copies the rows of `model` that `batch` touches. The step on the batch comes later.
     pub(crate) fn before(batch: &Batch, model: &Model) -> Self {
         Self {
             input: Rows::of(&batch.center_rows, &model.input),
@@ -28,7 +29,8 @@ impl Touched {
         }
     }
 
-    /// The share of them that the batch moved by `clip`: of W or of W', whichever is larger.
+    /// The share of these rows, 0 to 1, that the batch moved by `clip`. It is the larger of the
+    /// shares in W and in W'.
     pub(crate) fn at_limit(&self, model: &Model, clip: f32) -> f64 {
         self.input
             .at_limit(&model.input, clip)
@@ -87,7 +89,7 @@ mod tests {
                 output: zeros(),
             },
         );
-        // Row 1 of W is not touched, and so it does not count.
+        // The batch does not touch row 1 of W, so the row does not count.
         let input = Matrix::from_values(2, vec![0.1, 0.0, 9.0, 9.0, 0.0, 0.2]);
         let mut model = Model {
             input,

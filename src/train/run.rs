@@ -1,4 +1,5 @@
-//! The training loop: batcher to engine, with reports and checkpoints on the way.
+//! The training loop: takes batches from the batcher to the engine, with reports and checkpoints on
+//! the way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,43 +19,44 @@ use crate::eval::Sets;
 use crate::event::{Epoch, Evaluated, Event, Progress};
 use crate::model::{Embedding, Model};
 
-/// Above this learning rate, ten times the usual, a run is looked at for rows that always move as
-/// far as they may. Below it most rows of a small vocabulary may do so for a while, and train well.
+/// The learning rate above which the rows at the row limit are counted; it is ten times the usual.
+/// At a lower rate most rows of a small vocabulary may be at the limit for a while, and train well.
 const WATCHED_LR: f64 = 0.5;
 
-/// The share of a run after which that is done.
+/// The share of a run after which these rows are counted.
 const WATCHED_AT: f64 = 0.9;
 
-/// A run has diverged when its mean loss is this many times that of a model whose scores are all
-/// zero.
+/// A run has diverged when its mean loss is this many times the loss of a model whose scores are
+/// all zero.
 const DIVERGED: f64 = 10.0;
 
-/// How a run is carried out; nothing here changes its result.
+/// How a run is carried out. No option here changes its result.
 #[derive(Debug)]
 pub struct TrainOptions<'a> {
-    /// Threads that make batches, 1 or more.
+    /// Number of threads that make batches, at least 1.
     pub batcher_threads: usize,
-    /// Threads that score the vectors after an epoch; by default those of rayon's global pool.
+    /// The threads that score the vectors after an epoch; rayon's global pool by default.
     pub threads: Option<&'a ThreadPool>,
-    /// Time between two reports.
+    /// The time between two reports.
     pub interval: Duration,
-    /// Points of the run's curves, each told after an equal share of its words; a batch makes one
-    /// point at most.
+    /// Number of points of the run's curves. Each point comes after an equal share of the run's
+    /// words, but a batch makes one point at most.
     pub points: u32,
-    /// Where an earlier run left off. The engine must hold its model.
+    /// The state to resume from. The engine must hold its model.
     pub resume: Option<Snapshot>,
-    /// What saves the run on the way and at its end.
+    /// The saver that writes checkpoints on the way and at the end.
     pub saver: Option<&'a mut Saver>,
-    /// Once it is true the run is saved, if it has a saver, and ends before the next batch.
+    /// The caller's request to stop. Once it is true, the run is saved, if it has a saver, and ends
+    /// before the next batch.
     pub stop: Option<&'a AtomicBool>,
-    /// What the vectors are scored by after each epoch.
+    /// The evaluation files that score the vectors after each epoch.
     pub scoring: Option<EpochScoring<'a>>,
 }
 
-/// Evaluation files for the vectors after each epoch.
+/// The evaluation files that score the vectors after each epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct EpochScoring<'a> {
-    /// The files.
+    /// The evaluation files.
     pub sets: &'a Sets,
     /// Which vectors are scored.
     pub embedding: Embedding,
@@ -75,61 +77,63 @@ impl Default for TrainOptions<'_> {
     }
 }
 
-/// What ended a run.
+/// The reason why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ending {
-    /// All epochs were over.
+    /// All epochs were trained.
     Complete,
-    /// The validation loss had gone `patience` epochs without a new low.
+    /// The validation loss had no new low for `patience` epochs.
     Early,
-    /// It was asked to stop.
+    /// The caller asked the run to stop.
     Interrupted,
 }
 
-/// How a run went.
+/// The result of a run in numbers.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Summary {
-    /// What ended it.
+    /// The reason why the run ended.
     pub ending: Ending,
-    /// Minibatches trained.
+    /// Number of minibatches trained.
     pub steps: u64,
-    /// Words of the corpus seen.
+    /// Number of words of the corpus seen.
     pub words: u64,
-    /// Pairs trained.
+    /// Number of pairs trained.
     pub pairs: u64,
-    /// Epochs trained to their end.
+    /// Number of epochs trained to their end.
     pub epochs: u32,
-    /// The epoch whose model was taken, from 0: the last one, or with `patience` that of the lowest
-    /// validation loss.
+    /// The epoch whose model was taken, from 0. It is the last one, or with `patience` the epoch of
+    /// the lowest validation loss.
     pub model_epoch: u32,
-    /// Mean loss per pair over that epoch.
+    /// Mean loss per pair over the epoch `model_epoch`.
     pub loss: f64,
-    /// The same over the run of a model whose scores are all zero: the loss of knowing nothing.
+    /// Mean loss per pair over the whole run of a model whose scores are all zero, which knows
+    /// nothing.
     pub blank_loss: f64,
     /// The share of rows, 0 to 1, that moved as far as `clip` lets them in a batch near the end. It
-    /// is measured where [`Config::lr`](crate::config::Config::lr) is far above the usual.
+    /// is measured only if [`Config::lr`](crate::config::Config::lr) is far above the usual.
     pub at_limit: Option<f64>,
-    /// Mean loss per pair of the sentences held out, after that epoch.
+    /// Mean loss per pair of the sentences held out, after the epoch `model_epoch`. `None` if none
+    /// are held out, or if the run was stopped within that epoch.
     pub validation: Option<f64>,
-    /// Time from the first batch asked for to the last one done, in all processes that took part in
-    /// the run.
+    /// The time from the request for the first batch to the end of the last step, in all processes
+    /// that took part in the run.
     pub elapsed: Duration,
-    /// Of that, time spent waiting for the batcher.
+    /// The part of `elapsed` that was spent waiting for the batcher.
     pub waited: Duration,
 }
 
 /// Trains `engine` on all batches of `data`.
 ///
-/// With `patience` in the configuration the run may end early, and the model is that of the epoch
-/// with the lowest validation loss. A run that was stopped gives its model as it stands, or that of
-/// the best epoch so far. A run that was saved and resumed gives the same model as one that was
-/// not, bit for bit.
+/// With `patience` in the configuration the run may end early; its model is then the model of the
+/// epoch with the lowest validation loss. A run that was stopped gives its current model, or the
+/// model of the best epoch so far. A run that was saved and resumed gives the same model as an
+/// undisturbed one, bit for bit.
 ///
 /// # Errors
-/// When a batch cannot be read, the engine fails, or training diverges; [`Error::Stopped`] when it
-/// was stopped before it had learned from any pair. That a checkpoint cannot be written is no error
-/// but an event.
+/// An error when a batch cannot be read, the engine fails, or training diverges; [`Error::Stopped`]
+/// when the run was stopped before it had learned from any pair. A checkpoint that cannot be
+/// written is an event, not an error.
 pub fn train(
     data: &Dataset,
     engine: &mut dyn Engine,
@@ -138,7 +142,7 @@ pub fn train(
 ) -> Result<(Model, Summary)> {
     let mut run = Run::new(data, engine, options, on_event);
     let trained = run.train();
-    // Of a checkpoint that is still being written whoever asked hears even if the run has failed.
+    // A checkpoint may still be being written. Its outcome is told even if the run has failed.
     run.finish_saving();
     match trained {
         Err(Error::Stopped { .. }) if run.reached.pairs > 0 => run.result(Ending::Interrupted),
@@ -167,12 +171,12 @@ struct Run<'a, F> {
     interval_loss: Mean,
     last_report: Instant,
     curves: Curves,
-    /// What [`Summary::at_limit`] says.
+    /// The share of rows at the row limit, for [`Summary::at_limit`].
     at_limit: Option<f64>,
-    /// Learning rate of the latest batch.
+    /// The learning rate of the latest batch.
     lr: f32,
     start: Instant,
-    /// Time spent before `start`, when the run was resumed.
+    /// The time that earlier processes spent on the run; zero if it was not resumed.
     earlier: Duration,
 }
 
@@ -240,8 +244,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         self.save()
     }
 
-    /// Whether all epochs are over, or the validation loss has gone `patience` epochs without a new
-    /// low.
+    /// Whether all epochs are trained, or the validation loss has had no new low for `patience`
+    /// epochs.
     fn is_over(&self) -> bool {
         let enough = |patience: u32| self.reached.since_best >= patience;
         self.reached.epochs >= self.data.batcher.epochs
@@ -252,7 +256,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         self.earlier.saturating_add(self.start.elapsed())
     }
 
-    /// Trains on what is left of the epoch.
+    /// Trains on the rest of the epoch.
     fn train_epoch(&mut self, batches: &mut Batches) -> Result<()> {
         let end = (u64::from(self.reached.epochs) + 1) * self.data.batcher.store.tokens();
         while self.reached.words < end {
@@ -299,9 +303,10 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         Ok(())
     }
 
-    /// Whether this is the batch at which the rows at the limit are counted, with a rate far above
-    /// the usual: near the end, where the rate has fallen to a tenth, and with `patience` at the
-    /// end of each epoch, which may be the last.
+    /// Whether the rows at the row limit are counted in this batch. They are counted only if the
+    /// learning rate starts far above the usual. The batch is near the end, where the rate has
+    /// fallen to a tenth. With `patience`, it is also the last batch of each epoch, which may be
+    /// the last.
     fn is_watched(&self, batch: &Batch) -> bool {
         let done = batch.words_before + batch.words;
         let ends_epoch =
@@ -311,7 +316,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             && (is_near_end || ends_epoch && self.data.config.validation.patience.is_some())
     }
 
-    /// Takes the loss from the engine.
+    /// Takes the loss of all unread batches from the engine.
     fn read_loss(&mut self) -> Result<()> {
         let read = self.unread.take(self.engine, self.reached.steps, self.lr)?;
         self.reached.loss.add(read);
@@ -329,7 +334,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             return Ok(());
         }
         self.read_loss()?;
-        // A point without pairs has no loss: it is left for the next batch.
+        // A point without pairs has no loss, so it is left for the next batch.
         if is_point && self.curves.loss.pairs > 0 {
             let loss = self.curves.pass(self.reached.words);
             let point = self.progress(loss);
@@ -367,8 +372,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         }
     }
 
-    /// Ends the epoch: its loss, that of the sentences held out, and whether it is the best one so
-    /// far.
+    /// Ends the epoch: computes its loss and the validation loss, and decides whether it is the
+    /// best one so far.
     fn end_epoch(&mut self) -> Result<()> {
         self.read_loss()?;
         let validation = self.validation_loss()?;
@@ -389,7 +394,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         self.evaluate(epoch.epoch)
     }
 
-    /// Scores the vectors as they stand, where that was asked for.
+    /// Scores the current vectors, if the options ask for it.
     fn evaluate(&mut self, epoch: u32) -> Result<()> {
         let Some(EpochScoring { sets, embedding }) = self.scoring else {
             return Ok(());
@@ -404,7 +409,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         Ok(())
     }
 
-    /// The mean loss per pair of the sentences held out, at the model as it stands.
+    /// The mean loss per pair of the sentences held out, under the current model.
     fn validation_loss(&mut self) -> Result<Option<f64>> {
         let Some(batcher) = &self.data.validation else {
             return Ok(None);
@@ -414,7 +419,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         let mut batches = batcher.batches(self.batcher_threads);
         while let Some(batch) = batches.next().transpose()? {
             if self.is_stopped() {
-                // None of it is of the epoch; it is done again when the run goes on.
+                // The validation loss is discarded; it is computed again when the run resumes.
                 unread.take(self.engine, step, lr)?;
                 self.stop_if_asked()?;
             }
@@ -463,12 +468,12 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         if due { self.save() } else { Ok(()) }
     }
 
-    /// Begins to save the run as it stands.
+    /// Begins to save the current state of the run.
     fn save(&mut self) -> Result<()> {
         if self.saver.is_none() {
             return Ok(());
         }
-        // A run that has diverged is noticed here, before it is saved.
+        // Divergence is noticed here, before the run is saved.
         self.read_loss()?;
         self.reached.elapsed = self.elapsed();
         let snapshot = Snapshot {
@@ -486,7 +491,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         done.into_iter().for_each(&mut self.on_event);
     }
 
-    /// The epoch that a run was stopped in, as far as it went.
+    /// The epoch in which the run was stopped, with its loss so far; `None` if it has no pair yet.
     fn under_way(&mut self) -> Result<Option<Epoch>> {
         self.read_loss()?;
         self.reached.elapsed = self.elapsed();
@@ -504,7 +509,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         }))
     }
 
-    /// The model that was asked for, and how it came about.
+    /// The model that the run gives, and the run's summary.
     fn result(mut self, ending: Ending) -> Result<(Model, Summary)> {
         let under_way = if ending == Ending::Interrupted {
             self.under_way()?
@@ -559,15 +564,15 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 }
 
-/// Where the points of the run's curves lie.
+/// Finds the points of the run's curves.
 #[derive(Debug)]
 struct Curves {
-    /// How many there are in all.
+    /// Number of points in all.
     points: u64,
     total_words: u64,
-    /// Points passed.
+    /// Number of points passed.
     passed: u64,
-    /// The loss since the last one.
+    /// The loss since the last point.
     loss: Mean,
 }
 
@@ -583,7 +588,7 @@ impl Curves {
         curves
     }
 
-    /// How many points lie within the first `words`.
+    /// Number of points within the first `words` words.
     fn at(&self, words: u64) -> u64 {
         let passed =
             u128::from(words) * u128::from(self.points) / u128::from(self.total_words.max(1));
@@ -594,7 +599,7 @@ impl Curves {
         self.at(words) > self.passed
     }
 
-    /// The mean loss since the last point.
+    /// Passes the points up to `words` words; returns the mean loss since the last point.
     fn pass(&mut self, words: u64) -> f64 {
         self.passed = self.at(words);
         self.loss.take()
@@ -607,7 +612,7 @@ struct Unread {
     objective: Objective,
     output_rows: usize,
     pairs: u64,
-    /// Their loss if all scores were zero.
+    /// The sum of the batches' losses if all scores were zero.
     blank: f64,
 }
 
@@ -629,7 +634,7 @@ impl Unread {
         blank
     }
 
-    /// Takes their loss from the engine; this is where a run that diverged is noticed.
+    /// Takes the loss of these batches from the engine. Divergence is noticed here.
     fn take(&mut self, engine: &mut dyn Engine, step: u64, lr: f32) -> Result<Mean> {
         let (sum, pairs) = (engine.take_loss()?, std::mem::take(&mut self.pairs));
         let blank = std::mem::take(&mut self.blank);
@@ -650,7 +655,7 @@ impl Unread {
 mod tests {
     use super::*;
 
-    /// How often a run of `total` words tells a point, with batches of `each`.
+    /// The number of points that a run of `total` words tells, with batches of `each` words.
     fn points(total: u64, each: u64, start: u64) -> usize {
         let mut curves = Curves::new(200, total, start);
         let ends = (start + each..=total).step_by(each as usize);
@@ -672,7 +677,7 @@ mod tests {
             ],
             [200, 200, 10]
         );
-        // Half of them are told by the run before.
+        // The earlier process has told half of the points.
         assert_eq!(points(1000, 1, 500), 100);
         assert_eq!(points(u64::MAX, u64::MAX, 0), 1);
         assert!(!Curves::new(0, 1000, 0).is_point(1000) && !Curves::new(200, 0, 0).is_point(0));

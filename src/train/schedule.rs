@@ -1,8 +1,8 @@
-//! Learning rate and batch size: the only place where they are decided.
+//! The learning rate and the batch size. Nothing else decides them.
 
 use crate::batch::MIN_BATCH;
 
-/// The learning rate falls linearly with the words seen, as in word2vec.c.
+/// The schedule of the learning rate, which falls linearly with the words seen, as in word2vec.c.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     lr: f64,
@@ -10,11 +10,12 @@ pub struct Schedule {
     total_words: u64,
 }
 
-/// The learning rate never falls below this share of its start, unless `--min-lr` says otherwise.
+/// The share of the first learning rate below which the rate never falls, unless `--min-lr` says
+/// otherwise.
 pub const MIN_LR_SHARE: f64 = 1e-4;
 
 impl Schedule {
-    /// For a run that sees `total_words` over all its epochs.
+    /// The schedule of a run that sees `total_words` words over all its epochs.
     pub fn new(lr: f64, min_lr: Option<f64>, total_words: u64) -> Self {
         Self {
             lr,
@@ -23,12 +24,12 @@ impl Schedule {
         }
     }
 
-    /// Below this it never falls.
+    /// The smallest learning rate.
     pub fn min_lr(&self) -> f64 {
         self.min_lr
     }
 
-    /// The share of the run that is done once `words` were seen, 0 to 1.
+    /// The share of the run that is done after `words` words, 0 to 1.
     pub fn progress(&self, words: u64) -> f64 {
         if self.total_words == 0 {
             1.0
@@ -37,21 +38,22 @@ impl Schedule {
         }
     }
 
-    /// The learning rate for a batch before which `words` were seen.
+    /// The learning rate of a batch that begins after `words` words.
     pub fn lr(&self, words: u64) -> f32 {
         (self.lr * (1.0 - self.progress(words))).max(self.min_lr) as f32
     }
 }
 
-/// The largest batch that [`auto_batch`] gives, in windows: larger ones cost quality on any corpus.
+/// The largest batch that [`auto_batch`] gives, in windows. Larger batches cost quality on any
+/// corpus.
 const MAX_AUTO_BATCH: usize = 1 << 16;
 
-/// Windows in a batch for a run of `windows` in all: about a two-thousandth, as a power of two from
-/// 16 to 65,536.
+/// The number of windows in a batch, for a run of `windows` windows in all. It is about a
+/// two-thousandth of them, as a power of two from 16 to 65,536.
 ///
-/// Smaller batches cost speed, larger ones quality: all gradients of a batch are computed before
-/// any is applied. A run of fewer than some 2,000 steps, each of which moves a row by at most
-/// `--clip`, does not get far.
+/// Smaller batches cost speed. Larger ones cost quality, because all gradients of a batch are
+/// computed before any is applied. Each step moves a row by at most `--clip`, so a run of fewer
+/// than some 2,000 steps does not get far.
 pub fn auto_batch(windows: f64) -> usize {
     let exponent = (windows / 2000.0).max(1.0).log2().round();
     (exponent.exp2() as usize).clamp(MIN_BATCH, MAX_AUTO_BATCH)

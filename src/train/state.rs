@@ -1,4 +1,4 @@
-//! How a run stands between two batches.
+//! The state of a run between two batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,51 +9,51 @@ use super::dataset::Dataset;
 use crate::event::Epoch;
 use crate::model::Model;
 
-/// No run has taken longer: a thousand years.
+/// A bound on the time of a run, a thousand years: a longer time in a checkpoint is a mistake.
 const LONGEST: Duration = Duration::from_secs(1000 * 366 * 24 * 3600);
 
-/// A run between two batches.
+/// The complete state of a run between two batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// How far it has come.
+    /// The progress of the run.
     pub reached: TrainState,
-    /// The matrices.
+    /// The current matrices.
     pub model: Model,
-    /// With `patience`, those after the epoch of the lowest validation loss.
+    /// With `patience`, the matrices after the epoch of the lowest validation loss.
     pub best: Option<Arc<Model>>,
 }
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainState {
-    /// Minibatches trained.
+    /// Number of minibatches trained.
     pub steps: u64,
-    /// Words of the corpus seen, over all epochs: the place where the next batch begins.
+    /// Number of words of the corpus seen, over all epochs. The next batch begins there.
     pub words: u64,
-    /// Pairs trained.
+    /// Number of pairs trained.
     pub pairs: u64,
-    /// Epochs that are over.
+    /// Number of epochs that are over.
     pub epochs: u32,
-    /// The loss of the epoch under way.
+    /// The loss of the current epoch so far.
     pub loss: Mean,
-    /// The loss over all pairs trained if all scores had been zero.
+    /// The sum of the losses of all pairs trained if all scores had been zero.
     pub blank: f64,
     /// The latest epoch that is over.
     pub latest: Option<Epoch>,
     /// With `patience`, the epoch of the lowest validation loss.
     pub best: Option<Epoch>,
-    /// Epochs since then.
+    /// Number of epochs since the best one.
     pub since_best: u32,
-    /// Time spent training.
+    /// The time spent training, in all processes of the run.
     pub elapsed: Duration,
-    /// Of that, time spent waiting for the batcher.
+    /// The part of `elapsed` that was spent waiting for the batcher.
     pub waited: Duration,
 }
 
-/// A sum with the number of pairs it is over.
+/// A sum of losses, and the number of pairs that it is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
-    /// The sum.
+    /// The sum of the losses.
     pub sum: f64,
     /// The number of pairs.
     pub pairs: u64,
@@ -65,7 +65,7 @@ impl Mean {
         self.pairs += other.pairs;
     }
 
-    /// The mean so far; begins anew.
+    /// Returns the mean per pair so far, and resets both numbers to zero.
     pub(crate) fn take(&mut self) -> f64 {
         let Self { sum, pairs } = std::mem::take(self);
         sum / pairs.max(1) as f64
@@ -91,7 +91,8 @@ impl Snapshot {
             && best.as_deref().is_none_or(fits)
             && best.is_some() == reached.best.is_some()
             && under_way.contains(&reached.words)
-            // A batch has a word at least, and a word as many pairs at most as a window has places.
+            // A batch has at least one word. A word has at most as many pairs as a window has
+            // places.
             && reached.steps <= reached.words
             && reached.pairs.max(reached.loss.pairs) <= reached.words.saturating_mul(2 * u64::from(data.config.objective.window))
             && reached.since_best <= reached.epochs

@@ -23,11 +23,11 @@ use crate::model::{Embedding, Model};
 use crate::system::thread_pool;
 use crate::vectors::Vectors;
 
-/// From a corpus to word vectors. Settings are checked and the engine is chosen; nothing is read or
-/// started yet.
+/// A trainer, which makes word vectors from a corpus. Its settings are checked and its engine is
+/// chosen; nothing is read or started yet.
 ///
-/// A trainer has threads of its own and shares nothing with others: several may train in one
-/// process, one after the other or at once.
+/// A trainer has its own threads and shares nothing with other trainers. So several may train in
+/// one process, one after the other or at once.
 ///
 /// ```
 /// use w2v_gpu::config::Config;
@@ -50,7 +50,7 @@ pub struct Trainer {
     config: Config,
     choice: Choice,
     choice_line: String,
-    /// For all that is not the engine's or the batcher's: reading, scoring, writing.
+    /// The threads for all work but the engine's and the batcher's: reading, scoring, writing.
     threads: Arc<ThreadPool>,
     resumed: Option<Checkpoint>,
 }
@@ -64,14 +64,14 @@ impl Trainer {
         Self::open(config, EngineRequest::default(), None)
     }
 
-    /// A trainer for the engine that is asked for, from a checkpoint if there is one. Settings that
-    /// a checkpoint has and `config` leaves to be chosen are those of the checkpoint, and so is the
-    /// engine.
+    /// A trainer for the requested engine, from a checkpoint if there is one. Settings that
+    /// `config` leaves to be chosen are taken from the checkpoint, and so is the engine.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for a setting out of its range, for those that contradict each other and
-    /// for those that are not as in the checkpoint; [`Error::Adapter`](crate::Error::Adapter) when no adapter fits; as
-    /// [`init::check`] for the vectors to start from.
+    /// [`Error::Setting`](crate::Error::Setting) for a setting out of its range, for settings that
+    /// contradict each other, and for settings that differ from the checkpoint's;
+    /// [`Error::Adapter`](crate::Error::Adapter) when no adapter fits; as [`init::check`] for the
+    /// vectors to start from.
     pub fn open(
         config: Config,
         mut request: EngineRequest,
@@ -121,11 +121,11 @@ impl Trainer {
         self.prepare_cached(corpus, None, on_event)
     }
 
-    /// Counts and encodes a corpus, or takes it from a cache, or else keeps it there.
+    /// Counts and encodes a corpus and writes it to a cache, or takes it from there.
     ///
     /// # Errors
-    /// As [`Dataset::prepare_cached`]; [`Error::Setting`](crate::Error::Setting) when the corpus is not that of the
-    /// checkpoint.
+    /// As [`Dataset::prepare_cached`]; [`Error::Setting`](crate::Error::Setting) when the corpus
+    /// differs from the checkpoint's.
     pub fn prepare_cached(
         self,
         corpus: &Corpus,
@@ -162,13 +162,14 @@ pub struct PreparedTrainer {
 }
 
 impl PreparedTrainer {
-    /// What is trained on.
+    /// The corpus that will be trained on.
     pub fn data(&self) -> &Dataset {
         &self.data
     }
 
-    /// What the run needs of memory, disk and time, with the `files` that will be written and their
-    /// sizes in bytes, and the folder of its checkpoints, if there are any.
+    /// The memory, disk space and time that the run needs. `files` are the files that will be
+    /// written, with their sizes in bytes. `checkpoints` is the folder of the run's checkpoints, if
+    /// there are any.
     pub fn plan(&self, files: Vec<(PathBuf, u64)>, checkpoints: Option<&Path>) -> Plan {
         let setup = Setup {
             choice: &self.choice,
@@ -178,7 +179,7 @@ impl PreparedTrainer {
         Plan::new(&self.data, &setup)
     }
 
-    /// Brings the model to the engine: at its start, or as it is in the checkpoint.
+    /// Brings the model to the engine: the first model, or the checkpoint's.
     ///
     /// # Errors
     /// As [`init::start`] for the vectors to start from, and as [`Choice::start`].
@@ -231,7 +232,7 @@ pub struct StartedTrainer {
 }
 
 impl StartedTrainer {
-    /// What is trained on.
+    /// The corpus that is trained on.
     pub fn data(&self) -> &Dataset {
         &self.data
     }
@@ -241,7 +242,7 @@ impl StartedTrainer {
         &*self.engine
     }
 
-    /// The vectors that the model was started from.
+    /// The given vectors that the model was started from.
     pub fn init(&self) -> Init {
         self.init
     }
@@ -251,26 +252,26 @@ impl StartedTrainer {
         &self.odd
     }
 
-    /// How the run stood when it was saved, if it is resumed.
+    /// The state from which the run resumes; `None` if it starts anew.
     pub fn resumed(&self) -> Option<&Snapshot> {
         self.resumed.as_ref()
     }
 
-    /// Threads for work beside the training, such as writing vectors.
+    /// The threads for work beside the training, such as writing vectors.
     pub fn threads(&self) -> &Arc<ThreadPool> {
         &self.threads
     }
 
-    /// Trains for about `limit` and estimates the time of the run. The model is of no use for
-    /// anything else then.
+    /// Trains for about `limit` and estimates the time of the run. The model cannot be used for
+    /// anything else afterwards.
     ///
     /// # Errors
-    /// When a batch cannot be read or the engine fails.
+    /// An error when a batch cannot be read or the engine fails.
     pub fn probe(&mut self, limit: Duration) -> Result<Estimate> {
         probe(&self.data, &mut *self.engine, self.batcher_threads, limit)
     }
 
-    /// Trains to the end, or until it is asked to stop.
+    /// Trains to the end, or until the caller asks the run to stop.
     ///
     /// # Errors
     /// As [`train`](super::train).
@@ -288,7 +289,7 @@ impl StartedTrainer {
         train(&self.data, &mut *self.engine, options, on_event)
     }
 
-    /// Ends the engine, and gives what is left.
+    /// Ends the engine, and returns the rest of the trainer.
     pub fn end(self) -> Ended {
         Ended {
             engine: self.engine.describe(),
@@ -298,7 +299,7 @@ impl StartedTrainer {
         }
     }
 
-    /// Trains to the end, and gives the vectors of the words as centers.
+    /// Trains to the end, and returns the vectors of the words as centers.
     ///
     /// # Errors
     /// As [`train`](super::train).
@@ -311,15 +312,15 @@ impl StartedTrainer {
     }
 }
 
-/// What is left of a trainer whose engine has ended.
+/// The rest of a trainer whose engine has ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// What was trained on.
+    /// The corpus that was trained on.
     pub data: Dataset,
-    /// What the engine ran on, in one line.
+    /// The description of the engine, in one line.
     pub engine: String,
-    /// The vectors that the model was started from.
+    /// The given vectors that the model was started from.
     pub init: Init,
-    /// Threads for what is still to be done, such as writing vectors.
+    /// The threads for work after the training, such as writing vectors.
     pub threads: Arc<ThreadPool>,
 }

@@ -10,9 +10,9 @@
 //! | | header: JSON, with a CRC-32C of each block of words |
 //! | | the words trained on, then those held out: `u32`, block after block |
 //!
-//! Numbers are in the byte order of the machine, to which a version of the other order is another
-//! version. Before anything is used, the length of the file is compared with what the header
-//! announces, and all checksums with what they are of.
+//! Numbers are in the byte order of the machine. A machine of the other order reads the version as
+//! another one. Before anything is used, the length of the file is compared with the length that
+//! the header announces. All checksums are verified too.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -29,11 +29,11 @@ use crate::vocab::{Selection, Vocab};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"w2v-text");
 
-/// To be raised with every change of the bytes or of what they mean: how text becomes words,
-/// sentences and blocks, and how a vocabulary is chosen.
+/// The version of the format. Raise it with every change of the bytes or of their meaning: how text
+/// becomes words, sentences and blocks, and how a vocabulary is chosen.
 const VERSION: u64 = 2;
 
-/// Magic, version, length of the header, its checksum, and that of these four.
+/// Magic, version, length of the header, checksum of the header, checksum of these four numbers.
 type Preamble = [u64; 5];
 
 const DAMAGED: &str = "it is damaged";
@@ -44,7 +44,7 @@ struct Header {
     key: Key,
     text: TextReport,
     selection: Selection,
-    /// All words, a line each.
+    /// All words, each on a line.
     words: String,
     counts: Vec<u64>,
     store: Index,
@@ -52,14 +52,14 @@ struct Header {
 }
 
 impl Header {
-    /// Bytes of all words.
+    /// The size of the word ids behind the header, in bytes.
     fn body(&self) -> u64 {
         let held_out = self.held_out.as_ref().map_or(0, Index::tokens);
         (self.store.tokens() + held_out) * 4
     }
 }
 
-/// Writes what a corpus holds.
+/// Writes the contents of a corpus under their key.
 pub(super) fn write(key: &Key, contents: &Contents, out: &mut dyn Write) -> io::Result<()> {
     let Contents {
         vocab,
@@ -94,7 +94,7 @@ pub(super) fn write(key: &Key, contents: &Contents, out: &mut dyn Write) -> io::
     Ok(())
 }
 
-/// What stands before a header, in 8 bytes each.
+/// The 40 bytes in front of a header.
 fn preamble(header: &[u8]) -> Preamble {
     let start = [MAGIC, VERSION, header.len() as u64, xxh3_64(header)];
     let [magic, version, length, checksum] = start;
@@ -107,10 +107,10 @@ fn preamble(header: &[u8]) -> Preamble {
     ]
 }
 
-/// Reads what a corpus holds, if there is such a file and it is of this key.
+/// Reads the contents of a corpus. Returns `None` when there is no such file.
 ///
 /// # Errors
-/// Why the file is not used.
+/// The reason why the file is not used, such as another key.
 pub(super) fn read(path: &Path, key: &Key) -> Result<Option<Contents>, String> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -144,7 +144,7 @@ pub(super) fn read(path: &Path, key: &Key) -> Result<Option<Contents>, String> {
     }))
 }
 
-/// The header of a file of `size` bytes, with which it agrees.
+/// Reads the header of a file of `size` bytes, and checks that this size agrees with it.
 fn read_header(file: &mut File, size: u64) -> Result<Header, String> {
     let mut start: Preamble = [0; 5];
     let begin = size_of::<Preamble>() as u64;
@@ -182,7 +182,7 @@ fn read_header(file: &mut File, size: u64) -> Result<Header, String> {
     }
 }
 
-/// The vocabulary, unless there is something wrong with it that no checksum shows.
+/// Builds the vocabulary, unless the header has a fault that no checksum shows.
 fn vocabulary(header: &Header) -> Option<Vocab> {
     let words: Vec<&str> = header.words.split('\n').collect();
     let vocab = Vocab::from_words(words.iter().copied().zip(header.counts.iter().copied())).ok()?;
@@ -191,7 +191,7 @@ fn vocabulary(header: &Header) -> Option<Vocab> {
         .then_some(vocab)
 }
 
-/// Reads all blocks, and says whether they are what was written.
+/// Reads all blocks, and checks them against their checksums and the vocabulary.
 fn verify(store: &TokenStore, vocab: &Vocab) -> Result<(), String> {
     let mut tokens = Vec::new();
     for block in 0..store.blocks() {
@@ -223,8 +223,8 @@ mod tests {
     use crate::corpus::{Corpus, HeldOut};
     use crate::vocab::Rules;
 
-    /// Whatever text can hold: words of any form, lines too long, bytes that are no text, in
-    /// several blocks.
+    /// Text with everything that text can hold: words of any form, lines too long, bytes that are
+    /// no text, in several blocks.
     fn text() -> Vec<u8> {
         let mut text =
             b"\xef\xbb\xbfA a\tb\xef\xbb\xbfb\x0bb \xff\xc3 \xc3\xa9 e\xcc\x81 \xe2\x80\xa8z\r\n\n"
@@ -299,7 +299,7 @@ mod tests {
         assert!(super::read(Path::new("/nowhere"), &key).unwrap().is_none());
     }
 
-    /// What was kept must not be trained on once text is read in another way.
+    /// A cached corpus must not be trained on once text is read in another way.
     #[test]
     fn the_version_is_that_of_how_text_is_read() {
         let (_, contents) = contents();
@@ -346,8 +346,8 @@ mod tests {
         assert_eq!(why(b""), CUT);
     }
 
-    /// A header with true checksums that promises more than the file holds, or what cannot be, is
-    /// refused before anything is allocated.
+    /// A header with true checksums may promise more than the file holds, or impossible values.
+    /// Such a header is refused before anything is allocated.
     #[test]
     fn a_lying_header_is_refused() {
         let (key, contents) = contents();
@@ -375,7 +375,7 @@ mod tests {
         refused(&|header| header["words"] = "".into());
         refused(&|header| header["counts"][0] = u64::MAX.into());
         refused(&|header| *header = serde_json::Value::Null);
-        // Fewer words than the text has: the ids of some are too high.
+        // There are fewer words than the text has: the ids of some are too high.
         refused(&|header| {
             (header["words"], header["counts"]) = ("a\nb".into(), vec![1u64, 1].into());
         });

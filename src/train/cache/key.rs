@@ -1,4 +1,4 @@
-//! What a cached corpus was read from, and how.
+//! The key of a cached corpus: the files that it was read from, and the settings of that reading.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,33 +14,34 @@ use crate::corpus::{Corpus, Stamp};
 use crate::system::STDIN;
 use crate::vocab::Rules;
 
-/// Bytes at the start of a file by which it is known, beside its path, length and time.
+/// Bytes at the start of a file whose hash identifies it, beside its path, length and time.
 const HEAD_BYTES: u64 = 1 << 16;
 
-/// Everything that decides what comes out of reading a corpus.
+/// Everything that decides the result of reading a corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Key {
     /// The files, in the order in which they are read.
     files: Vec<TextFile>,
-    /// The settings by name; of a list of words a hash of what is in it.
+    /// The settings by name. For a list of words, the value is a hash of its content.
     settings: Map<String, Value>,
 }
 
-/// A file as it was when the corpus was opened.
+/// A file's state when the corpus was opened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct TextFile {
     path: String,
     bytes: u64,
-    /// When it was last written to, in nanoseconds since 1970.
+    /// The time of the last write, in nanoseconds since 1970.
     modified: Option<i64>,
     head: u64,
 }
 
 impl Key {
-    /// Of a corpus read under `config`, whose lists have been read as `rules`.
+    /// The key of a corpus read under `config`. `rules` are read from the lists that `config`
+    /// names.
     ///
     /// # Errors
-    /// Why the corpus cannot be known again.
+    /// The reason why the corpus cannot be recognized later.
     pub(super) fn new(corpus: &Corpus, config: &Config, rules: &Rules) -> Result<Self, String> {
         let files = corpus.stamps().map(|(path, stamp)| match stamp {
             Some(stamp) => TextFile::new(path, stamp).map_err(unreadable(path)),
@@ -57,14 +58,16 @@ impl Key {
         Ok(Self { files, settings })
     }
 
-    /// Another name for other files or settings, and the same one when the files have changed.
+    /// The name of the cache file. Other files or settings give another name; files that have
+    /// changed keep theirs.
     pub(super) fn file_name(&self) -> String {
         let paths: Vec<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
         let named = Value::from_iter([Value::from(paths), Value::Object(self.settings.clone())]);
         format!("{:016x}.corpus", xxh3_64(named.to_string().as_bytes()))
     }
 
-    /// Why what was kept under another key is of no use under this one.
+    /// The reason why a corpus cached under the key `then` is of no use under this one; `None` if
+    /// the keys are equal.
     pub(super) fn difference(&self, then: &Self) -> Option<String> {
         let changed = |(now, then): (&TextFile, &TextFile)| {
             (now.path == then.path && now != then).then(|| format!("{} has changed", now.path))
@@ -80,7 +83,7 @@ impl TextFile {
     fn new(path: &Path, Stamp { bytes, modified }: Stamp) -> io::Result<Self> {
         let place = fs::canonicalize(path)?;
         let mut hash = Xxh3::new();
-        // Two paths may look the same where they are not UTF-8.
+        // Two different paths may look alike where they are not UTF-8.
         hash.update(place.as_os_str().as_encoded_bytes());
         let mut head = Vec::new();
         File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
@@ -95,12 +98,12 @@ impl TextFile {
     }
 }
 
-/// The settings that decide what comes out of reading a text: those of the vocabulary, and which
-/// sentences are held out. The order is part of the names of files.
+/// The settings that decide the result of reading a text: the settings of the vocabulary, and which
+/// sentences are held out. Their order is part of the cache file's name.
 fn reading_settings(config: &Config) -> Map<String, Value> {
     let share = config.validation.validation;
     let first = match share {
-        // Which sentences are held out is drawn.
+        // The seed decides which sentences are held out.
         Some(_) => ("seed".to_owned(), config.model.seed.into()),
         None => ("validation".to_owned(), Value::Null),
     };
@@ -178,8 +181,8 @@ mod tests {
         .unwrap()
     }
 
-    /// Every setting that is neither of the vocabulary nor of what is held out leaves the key as it
-    /// is.
+    /// Settings that concern neither the vocabulary nor the sentences held out leave the key
+    /// unchanged.
     #[test]
     fn settings_of_training_share_a_key() {
         let names: Vec<String> = reading_settings(&Config::default())
@@ -261,7 +264,8 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), others.len() + 1);
-        // And whatever does not, does not; nor does the name of a list, or the order in it.
+        // All other settings leave the key as it is; so do the name of a list and the order within
+        // it.
         let training = Config::with(|config| {
             config.model.seed = 2;
             config.model.dim = 9;
@@ -275,7 +279,7 @@ mod tests {
             list("two", "b\n\na").unwrap(),
         );
         assert_eq!(key(&corpus, &keep(&one)), key(&corpus, &keep(&two)));
-        // The same list with something else in it.
+        // The list keeps its name and gets other content.
         let before = key(&corpus, &keep(&one));
         list("one", "c");
         assert_ne!(key(&corpus, &keep(&one)).file_name(), before.file_name());

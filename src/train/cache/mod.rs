@@ -1,4 +1,4 @@
-//! The cache of a corpus: what counting and encoding gave, kept in a folder for the next run on the
+//! The cache of a corpus: the counted and encoded corpus, kept in a folder for the next run on the
 //! same text.
 //!
 //! | file | does |
@@ -6,11 +6,11 @@
 //! | `key` | says what a cached corpus was read from, and how |
 //! | `file` | one as bytes, with checksums |
 //!
-//! The corpus and the options name the file, so that each way of reading a corpus has one, which is
-//! replaced when its text has changed. A file is used only if it is whole and its key is that of
-//! the run; otherwise the corpus is read as if there were none. Files appear whole or not at all,
-//! and whoever reads one keeps it, whatever happens to its name: any number of runs may share a
-//! folder.
+//! The corpus and the options name the file. So each way of reading a corpus has one file, which is
+//! replaced when the text has changed. A file is used only if it is whole and its key is the run's
+//! own; otherwise the corpus is read as if there were none. Files appear whole or not at all. A
+//! process that reads a file keeps it open, whatever happens to its name. So any number of runs may
+//! share a folder.
 
 mod file;
 mod key;
@@ -33,10 +33,10 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Opens a folder, or makes it. `setting` is the one that named it.
+    /// Opens a folder, or makes it. `setting` names the setting that gave the folder.
     ///
     /// # Errors
-    /// [`Error::Setting`] when there can be no such folder.
+    /// [`Error::Setting`] when the folder cannot be made.
     pub fn open(folder: &Path, setting: &'static str) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|error| {
             Error::setting(
@@ -50,12 +50,12 @@ impl Cache {
         })
     }
 
-    /// What `corpus` holds: as it was kept, or else by `read`, and then kept. The files of `config`
-    /// have been read as `rules`.
+    /// The contents of `corpus`, from the cache if they are there. Otherwise `read` makes them, and
+    /// they are written to the cache. `rules` are read from the lists that `config` names.
     ///
     /// # Errors
-    /// Those of `read`. What goes wrong with the cache is told as an [`Event::Cached`], and the run
-    /// goes on without.
+    /// The errors of `read`. A failure of the cache is told as an [`Event::Cached`], and the run
+    /// goes on without it.
     pub(crate) fn contents<E: FnMut(Event)>(
         &self,
         corpus: &Corpus,
@@ -84,7 +84,7 @@ impl Cache {
             })),
         }
         let contents = read(on_event)?;
-        // What was read must be what the key was made of.
+        // The corpus may have changed while it was read: the key must still hold.
         let is_same = Key::new(corpus, config, rules).as_ref() == Ok(&key);
         let saved = if is_same {
             self.save(&path, &key, &contents)
@@ -106,8 +106,8 @@ impl Cache {
         Ok(fs::metadata(path).map_or(0, |metadata| metadata.len()))
     }
 
-    /// Held while a file is written. Who finds that nobody else writes takes away what killed
-    /// processes have left.
+    /// Takes the lock that is held while a file is written. If nobody else writes, the remains of
+    /// killed processes are deleted.
     fn writing(&self) -> Option<File> {
         let lock = File::options()
             .create(true)
@@ -119,7 +119,7 @@ impl Cache {
             sweep(&self.folder);
             lock.unlock().ok()?;
         }
-        // Where there are no locks, nothing is swept.
+        // On a file system without locks nothing is deleted.
         lock.lock_shared().ok()?;
         Some(lock)
     }

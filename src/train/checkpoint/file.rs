@@ -9,9 +9,9 @@
 //! | | W, W', and with `patience` those of the best epoch: the largest element so far, then row after row, all f32 |
 //! | 8 | XXH3 of everything before |
 //!
-//! All numbers are little-endian. The version is read before anything else is trusted, the length
-//! of the file is compared with what the header announces before anything is allocated, and nothing
-//! is used before the checksum has been compared.
+//! All numbers are little-endian. The version is read before anything else is trusted. Before
+//! anything is allocated, the length of the file is compared with the length that the header
+//! announces. Nothing is used before the checksum has been verified.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -28,16 +28,17 @@ use crate::train::state::{Snapshot, TrainState};
 
 const MAGIC: [u8; 8] = *b"w2v-ckpt";
 
-/// To be raised with every change of the bytes or of what they mean, batches and draws included.
+/// The version of the format. Raise it with every change of the bytes or of their meaning, batches
+/// and draws included.
 const VERSION: u32 = 4;
 
-/// Bytes before the header.
+/// Number of bytes before the header.
 const PREAMBLE: u64 = 16;
 
-/// Bytes of the checksum.
+/// Number of bytes of the checksum.
 const CHECKSUM: u64 = 8;
 
-/// Floats converted at a time.
+/// Number of floats converted at a time.
 const PIECE: usize = 1 << 14;
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +52,8 @@ struct Header {
 }
 
 impl Header {
-    /// Floats of all matrices, the largest element of each included, unless there are more than a
-    /// file can hold.
+    /// Number of floats of all matrices, with the largest element of each. `None` if there are more
+    /// than a file can hold.
     fn floats(&self) -> Option<u64> {
         let rows = (self.input_rows as u64).checked_add(self.output_rows as u64)?;
         rows.checked_mul(self.dim as u64)?
@@ -271,14 +272,15 @@ mod tests {
         read(file.path())
     }
 
-    /// Every bit comes back, of numbers that are none too.
+    /// Every bit is read back, also of values that are not numbers.
     #[test]
     fn what_is_written_is_read() {
         for with_best in [false, true] {
             let mut snapshot = snapshot(9, with_best);
             let odd = [f32::MIN_POSITIVE / 2.0, -0.0, f32::MAX];
             snapshot.model.input.row_mut(1).copy_from_slice(&odd);
-            // A checkpoint holds the largest element, whether it still is in the matrix or not.
+            // A checkpoint holds the largest element so far, whether it is still in the matrix or
+            // not.
             snapshot.model.input = snapshot.model.input.having_reached(f32::MAX);
             snapshot.model.output = snapshot.model.output.having_reached(7.5);
             if let Some(best) = &mut snapshot.best {
@@ -346,7 +348,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-        /// Whichever bit flips and wherever the file ends, the damage is noticed.
+        /// The damage is noticed, whichever bit flips and wherever the file ends.
         #[test]
         fn damage_is_noticed(at in any::<prop::sample::Index>(), bit in 0u8..8) {
             let whole = bytes(&snapshot(9, true));

@@ -1,4 +1,4 @@
-//! Which run a checkpoint is of.
+//! The identity of the run that a checkpoint belongs to.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,22 +12,22 @@ use crate::train::dataset::Dataset;
 use crate::train::init::Init;
 use crate::vocab::Vocab;
 
-/// Everything that decides the vectors of a run, for another run to be compared with.
+/// Everything that decides the vectors of a run. A run that resumes is compared with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The settings by name, with everything filled in that was left to be chosen.
+    /// The settings by name; those left to be chosen have their chosen values.
     settings: Map<String, Value>,
     vocabulary: Digest,
     corpus: Digest,
     held_out: Option<Digest>,
-    /// The vectors that it started from.
+    /// The vectors that the run started from.
     #[serde(default)]
     init: Init,
-    /// What it runs on.
+    /// The description of the engine, in one line that begins with its kind.
     engine: String,
 }
 
-/// The size of something and a hash of it.
+/// The size of a vocabulary or text, and a hash of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Digest {
     words: u64,
@@ -35,7 +35,7 @@ struct Digest {
 }
 
 impl Fingerprint {
-    /// Of a run on `data` by `engine`, from no given vectors.
+    /// The fingerprint of a run on `data` by `engine` that starts from no given vectors.
     pub fn new(data: &Dataset, engine: &dyn Engine) -> Self {
         Self {
             settings: data.config.settings(),
@@ -47,26 +47,26 @@ impl Fingerprint {
         }
     }
 
-    /// The same from given vectors.
+    /// The fingerprint of the same run when it starts from the given vectors `init`.
     pub fn starting_from(self, init: Init) -> Self {
         Self { init, ..self }
     }
 
-    /// The vectors that it started from.
+    /// The vectors that the run started from.
     pub fn init(&self) -> Init {
         self.init
     }
 
-    /// What the run was on, in one line that begins with the kind of engine.
+    /// The description of the run's engine, in one line that begins with its kind.
     pub fn engine(&self) -> &str {
         &self.engine
     }
 
-    /// The settings given, and what they leave to be chosen as it was chosen then.
+    /// The settings of `config`, with those left to be chosen as the checkpoint's run chose them.
     ///
     /// # Errors
-    /// What that run has: the settings that would change the vectors, each as it was then and is
-    /// now.
+    /// The settings that would change the vectors, each with its value in the checkpoint's run and
+    /// in `config`.
     pub(super) fn complete(&self, config: &Config) -> Result<Config, String> {
         let then = |name| self.settings.get(name).cloned().unwrap_or_default();
         let config = Config {
@@ -107,10 +107,10 @@ impl Fingerprint {
         ))
     }
 
-    /// Whether `data` is what the run was on.
+    /// Checks that `data` is the data set of the checkpoint's run.
     ///
     /// # Errors
-    /// What that run has that is not the same.
+    /// The difference between that run and `data`.
     pub(super) fn check(&self, data: &Dataset) -> Result<(), String> {
         self.complete(&data.config)?;
         let (then, now) = (self.vocabulary, of_vocabulary(&data.vocab));
@@ -175,7 +175,7 @@ pub(super) mod tests {
     use super::*;
     use crate::config::Loss;
 
-    /// Of a run on nothing.
+    /// The fingerprint of a run on an empty corpus.
     pub(in crate::train::checkpoint) fn of(config: &Config) -> Fingerprint {
         let nothing = Digest { words: 0, hash: 0 };
         let engine = "cpu".to_owned();
@@ -196,7 +196,7 @@ pub(super) mod tests {
             config.schedule.min_lr = Some(5e-6);
         });
         let run = of(&resolved);
-        // What is left to be chosen is as it was, and there may be more epochs.
+        // Settings left to be chosen keep their values, and more epochs are allowed.
         assert_eq!(run.complete(&Config::default()).unwrap(), resolved);
         assert_eq!(
             run.complete(&Config::with(|config| config.schedule.epochs = 9))
@@ -233,7 +233,7 @@ pub(super) mod tests {
             let why = run.complete(&config).unwrap_err();
             assert!(why.starts_with(expected), "{why}");
         }
-        // Without negatives their settings do not matter.
+        // Without negatives, the settings of negatives have no effect.
         let run = of(&Config {
             objective: ObjectiveSettings {
                 loss: Loss::Hs,

@@ -9,38 +9,39 @@ use crate::error::{Error, Result};
 use crate::system::{lock, sweep, write_atomically};
 use crate::train::state::Snapshot;
 
-/// Checkpoints kept: the newest, and one to fall back to.
+/// Number of checkpoints kept: the newest, and one to fall back to.
 const KEPT: usize = 2;
 
-/// A folder of checkpoints, which no other run uses while this is held.
+/// A folder of checkpoints. No other run uses it while this value lives.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// Locked; the lock goes with the process.
+    /// The locked file. The lock ends with the process.
     _lock: File,
 }
 
-/// What was found in a folder.
+/// The newest usable checkpoint of a folder.
 #[derive(Debug)]
 pub struct LoadedCheckpoint {
     /// The newest checkpoint that is whole.
     pub checkpoint: Checkpoint,
-    /// What is wrong with newer ones. They were given other names.
+    /// The damage of newer checkpoints, whose files were renamed to end in `.damaged`.
     pub damaged: Vec<Error>,
 }
 
 impl Folder {
-    /// Opens a folder, or makes it. `setting` is the one that named it. What a process that was killed
-    /// left half-written there is taken away.
+    /// Opens a folder, or makes it. `setting` names the setting that gave the folder. The
+    /// half-written files of a killed process are deleted.
     ///
     /// # Errors
-    /// [`Error::Setting`] when it cannot be written to or another run uses it.
+    /// [`Error::Setting`] when the folder cannot be written to or another run uses it.
     pub fn open(path: &Path, setting: &'static str) -> Result<Self> {
         Self::open_within(path, setting, Duration::ZERO, || ())
     }
 
-    /// The same, but waits up to `patience` for the run that uses the folder: a process that was
-    /// killed has it until all of it is gone. `waiting` is called once, before the wait.
+    /// Opens a folder like [`Folder::open`], but waits up to `patience` for the run that uses it. A
+    /// killed process holds its lock until all of it is gone. `waiting` is called once, before the
+    /// wait.
     ///
     /// # Errors
     /// As [`Folder::open`].
@@ -76,7 +77,7 @@ impl Folder {
             path: path.to_owned(),
             _lock: file,
         };
-        // While the folder is locked nobody writes there.
+        // While the folder is locked, no other run writes there.
         sweep(path);
         Ok(folder)
     }
@@ -86,7 +87,7 @@ impl Folder {
         &self.path
     }
 
-    /// Whether there is no checkpoint.
+    /// Whether the folder has no checkpoint.
     ///
     /// # Errors
     /// [`Error::Io`] when the folder cannot be read.
@@ -94,12 +95,12 @@ impl Folder {
         Ok(self.files()?.is_empty())
     }
 
-    /// Reads the newest checkpoint that is whole; none when there is no checkpoint at all. Damaged
-    /// ones that are newer get the ending `.damaged`.
+    /// Reads the newest checkpoint that is whole; `None` when there is no checkpoint at all.
+    /// Damaged checkpoints that are newer get the ending `.damaged`.
     ///
     /// # Errors
-    /// [`Error::Format`] when all are damaged, [`Error::Setting`] when another version wrote the
-    /// newest one that is whole, [`Error::Io`] when one cannot be read.
+    /// [`Error::Format`] when all are damaged, [`Error::Setting`] when another version of the
+    /// program wrote the newest whole one, [`Error::Io`] when one cannot be read.
     pub fn load(&self) -> Result<Option<LoadedCheckpoint>> {
         let mut damaged = Vec::new();
         for (_, path) in self.files()? {
@@ -127,23 +128,23 @@ impl Folder {
         }
     }
 
-    /// Writes a checkpoint, and takes away all but the last two; returns its file.
+    /// Writes a checkpoint, deletes all but the last two, and returns the path of the new file.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be written; the others stay.
+    /// [`Error::Io`] when it cannot be written; the earlier checkpoints stay.
     pub(super) fn save(&self, run: &Fingerprint, snapshot: &Snapshot) -> Result<PathBuf> {
         let path = self
             .path
             .join(format!("{:012}.{EXTENSION}", snapshot.reached.steps));
         write_atomically(&path, |out| file::write(run, snapshot, out))?;
         for (_, old) in self.files()?.into_iter().skip(KEPT) {
-            // One more than needed does no harm.
+            // An old checkpoint that stays does no harm.
             let _ = fs::remove_file(old);
         }
         Ok(path)
     }
 
-    /// The checkpoints and their steps, the newest first.
+    /// The checkpoints with their numbers of steps, the newest first.
     fn files(&self) -> Result<Vec<(u64, PathBuf)>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(Error::io("read the folder", &self.path))? {
@@ -165,10 +166,10 @@ impl Folder {
     }
 }
 
-/// How the names of checkpoints end.
+/// The file extension of checkpoints.
 const EXTENSION: &str = "checkpoint";
 
-/// Gives a damaged checkpoint a name that is none.
+/// Renames a damaged checkpoint, so that it counts as a checkpoint no more.
 fn set_aside(error: &Error) -> Result<()> {
     let Error::Format { path, .. } = error else {
         return Ok(());
@@ -226,7 +227,7 @@ mod tests {
         fs::write(&newest, &whole[..whole.len() / 2]).unwrap();
         assert_eq!(loaded_step(&folder), (1, 1));
         assert!(newest.with_extension("checkpoint.damaged").exists());
-        // From there on there is one to fall back to again.
+        // From here on there is again a checkpoint to fall back to.
         folder
             .save(&of(&Config::default()), &snapshot(3, false))
             .unwrap();

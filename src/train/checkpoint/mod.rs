@@ -1,5 +1,5 @@
-//! Checkpoints: a run saved between two batches, from which another process goes on as if nothing
-//! had happened.
+//! Checkpoints: a run saved between two batches. Another process resumes it and ends with the bytes
+//! of an undisturbed run.
 //!
 //! | file | does |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `folder` | the last two of a run, and which of them is whole |
 //! | `saver` | when to save, and the thread that writes |
 //!
-//! The place in the corpus is the number of words seen: from it the batcher finds the next batch,
+//! The place in the corpus is the number of words seen. From it the batcher finds the next batch,
 //! because every draw is a function of (seed, epoch, position). The learning rate follows from it
 //! too.
 
@@ -27,36 +27,37 @@ use super::state::Snapshot;
 use crate::config::Config;
 use crate::error::{Error, Result};
 
-/// A run on disk.
+/// A run saved on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// Its file.
+    /// The path of the checkpoint's file.
     pub path: PathBuf,
-    /// Which run it is.
+    /// The identity of the run.
     pub run: Fingerprint,
-    /// How it stands.
+    /// The state of the run.
     pub snapshot: Snapshot,
 }
 
 impl Checkpoint {
-    /// The settings of a run that goes on from here: those given, and what they leave to be chosen
-    /// as it was chosen then.
+    /// The settings of a run that resumes here: those of `config`, with those left to be chosen as
+    /// they were chosen before.
     ///
-    /// More `epochs` may be given. The learning rate then falls over all of them, from where the
-    /// words seen so far are on that longer way; the size of a batch stays as it was.
+    /// `config` may give more `epochs`. The learning rate then falls over all of them, and goes on
+    /// from the share of words seen so far. The size of a batch stays as it was.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the settings that would change the vectors, each as it was then and
-    /// is now.
+    /// [`Error::Setting`] with the settings that would change the vectors, each with its old and
+    /// new value.
     pub fn complete(&self, config: &Config) -> Result<Config> {
         self.run.complete(config).map_err(|why| self.refusal(&why))
     }
 
-    /// Whether a run on `data` may go on from here.
+    /// Checks that a run on `data` may resume here.
     ///
     /// # Errors
-    /// [`Error::Setting`] with what differs, then and now; as
-    /// [`Format::read`](crate::vectors::format::Format::read) for the vectors that it started from.
+    /// [`Error::Setting`] with the difference between then and now; as
+    /// [`Format::read`](crate::vectors::format::Format::read) for the vectors that the run started
+    /// from.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         self.run.check(data).map_err(|why| self.refusal(&why))?;
         self.run.init().check(&data.config)?;
@@ -84,7 +85,7 @@ mod tests {
     use crate::event::Epoch;
     use crate::train::state::{Mean, TrainState};
 
-    /// A run of nothing, after some steps.
+    /// The state of a run on an empty corpus after `steps` steps.
     pub(super) fn snapshot(steps: u64, with_best: bool) -> Snapshot {
         let epoch = Epoch {
             epoch: 1,

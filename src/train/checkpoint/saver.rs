@@ -1,4 +1,4 @@
-//! When a run is saved, and the thread that writes.
+//! Decides when a run is saved, and writes checkpoints on a thread of its own.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::event::{Event, Saved};
 use crate::quantity;
 use crate::train::state::Snapshot;
 
-/// How much lies between two checkpoints.
+/// The distance between two checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
-    /// Time.
+    /// The time between them.
     Time(Duration),
-    /// Minibatches.
+    /// The number of minibatches between them.
     Batches(u64),
 }
 
@@ -28,7 +28,7 @@ impl Default for Every {
 impl FromStr for Every {
     type Err = String;
 
-    /// A number of batches, or with `s`, `m` or `h` behind it a time.
+    /// Parses a number of batches, or a time: a number followed by `s`, `m` or `h`.
     fn from_str(text: &str) -> Result<Self, String> {
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
         let number = text[..text.len() - unit.len()]
@@ -55,13 +55,13 @@ pub struct Saver {
     folder: Arc<Folder>,
     run: Arc<Fingerprint>,
     every: Every,
-    /// When the last checkpoint was due, and after how many batches.
+    /// When the last checkpoint was due, and the number of batches trained by then.
     last: (Instant, u64),
     writing: Option<JoinHandle<Event>>,
 }
 
 impl Saver {
-    /// Saves the run `run` to a folder.
+    /// A saver that writes checkpoints of the run `run` to `folder`.
     pub fn new(folder: Folder, run: Fingerprint, every: Every) -> Self {
         let (folder, run) = (Arc::new(folder), Arc::new(run));
         Self {
@@ -73,13 +73,13 @@ impl Saver {
         }
     }
 
-    /// Counts from here.
+    /// Starts the count of time and batches, at `step` batches.
     pub(crate) fn start(&mut self, step: u64) {
         self.last = (Instant::now(), step);
     }
 
-    /// Whether to save now, after `step` batches. While the checkpoint before is still being
-    /// written it is not, and the next one is due as much later.
+    /// Whether to save now, after `step` batches. The answer is no while an earlier checkpoint is
+    /// still being written; the next one is then due that much later.
     pub(crate) fn is_due(&mut self, step: u64) -> bool {
         let (time, last) = self.last;
         let due = match self.every {
@@ -97,14 +97,14 @@ impl Saver {
         due && self.writing.is_none()
     }
 
-    /// Begins to write, once what is being written is done. Returns what became of the checkpoint
-    /// before, and of this one if it is done already.
+    /// Begins to write a checkpoint, once the earlier one is written. Returns the outcome of the
+    /// earlier one, and of this one if it is done already.
     pub(crate) fn begin(&mut self, snapshot: Snapshot) -> impl Iterator<Item = Event> + use<> {
         self.begin_on(Builder::new().name("checkpoint".to_owned()), snapshot)
     }
 
-    /// The same on a thread by `builder`. Where none can be started, training waits until the
-    /// checkpoint is written.
+    /// Like [`Saver::begin`], on a thread started by `builder`. If no thread can be started,
+    /// training waits until the checkpoint is written.
     fn begin_on(
         &mut self,
         builder: Builder,
@@ -132,7 +132,7 @@ impl Saver {
         before.into_iter().chain(done)
     }
 
-    /// What became of the checkpoint being written, if it is done.
+    /// The outcome of the checkpoint being written, if it is done.
     pub(crate) fn poll(&mut self) -> Option<Event> {
         if self.writing.as_ref()?.is_finished() {
             self.finish()
@@ -141,7 +141,7 @@ impl Saver {
         }
     }
 
-    /// What became of the checkpoint being written, if any; waits for it.
+    /// Waits for the checkpoint being written, if any, and returns its outcome.
     pub(crate) fn finish(&mut self) -> Option<Event> {
         let why = "the thread that writes it has panicked".to_owned();
         Some(
@@ -224,7 +224,8 @@ mod tests {
         saver.start(100);
         assert!(!saver.is_due(104) && saver.is_due(105) && !saver.is_due(106));
         assert_eq!(saver.begin(snapshot(105, false)).count(), 0);
-        // Not before the one at hand has been heard of, and then at its own time.
+        // No checkpoint is due before the current one is reported; the next one then is due at its
+        // own time.
         assert!(!saver.is_due(110));
         let Some(Event::Saved(saved)) = saver.finish() else {
             panic!("a checkpoint")
@@ -237,7 +238,7 @@ mod tests {
         assert!(saver.finish().is_none());
     }
 
-    /// No machine has room for such a stack.
+    /// The thread cannot be started: no machine has room for a stack of this size.
     #[test]
     fn without_a_thread_a_checkpoint_is_written_all_the_same() {
         let temporary = tempfile::tempdir().unwrap();

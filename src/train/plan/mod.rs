@@ -1,6 +1,6 @@
-//! What a run needs, worked out before it starts: memory, bindings, disk, batches and time.
+//! The needs of a run, computed before it starts: memory, bindings, disk space, batches and time.
 //!
-//! Sizes of batches are those to be expected at most; matrices are exact.
+//! Sizes of batches are the largest to be expected; sizes of matrices are exact.
 
 mod probe;
 
@@ -24,98 +24,97 @@ use crate::quantity;
 use crate::system::space::{check_disk, is_same_disk};
 use crate::system::{available_disk, available_memory, written_to};
 
-/// Bytes that a word takes beside its text: where it ends, its count, its place in the index, how
-/// often it is kept.
+/// Bytes that a word takes beside its text: the end of its text, its count, its place in the index,
+/// and the probability of keeping it.
 const WORD_BYTES: u64 = 28;
 
 /// Bytes that a word takes in the table of noise words.
 const NOISE_BYTES: u64 = 8;
 
-/// Groups of blocks that there are at a time: two being cut into batches, one waiting, one being
-/// read.
+/// Number of groups in memory at a time: two being cut into batches, one waiting, one being read.
 const GROUPS: u64 = 4;
 
-/// Checkpoints on disk at a time: two are kept while a new one is written.
+/// Number of checkpoints on disk at a time: two are kept while a new one is written.
 const CHECKPOINTS: u64 = 3;
 
-/// How a run will be carried out.
+/// The conditions under which a run will be carried out.
 #[derive(Clone, Debug)]
 pub struct Setup<'a> {
-    /// The engine.
+    /// The chosen engine.
     pub choice: &'a Choice,
-    /// The folder of the run's checkpoints, if it is saved.
+    /// The folder of the run's checkpoints; `None` if the run is not saved.
     pub checkpoints: Option<&'a Path>,
-    /// The files that will be written, and their sizes.
+    /// The files that will be written, with their sizes in bytes.
     pub files: Vec<(PathBuf, u64)>,
 }
 
-/// What a run needs.
+/// The needs of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// Words in the vocabulary: rows of W.
+    /// Number of words in the vocabulary: the rows of W.
     pub vocabulary: u64,
-    /// Rows of W'.
+    /// Number of rows of W'.
     pub output_rows: u64,
-    /// Floats in a row.
+    /// Number of floats in a row.
     pub dim: u64,
-    /// Passes over the corpus.
+    /// Number of epochs.
     pub epochs: u32,
-    /// Words of the corpus in a pass.
+    /// Number of words of the corpus in one epoch.
     pub words: u64,
-    /// Minibatches of the run, about: which words subsampling drops is not known yet.
+    /// Number of minibatches of the run, about: the words that subsampling drops are not known yet.
     pub batches: u64,
-    /// Windows in a minibatch, about.
+    /// Number of windows in a minibatch, about.
     pub batch: u64,
-    /// Memory of the host.
+    /// The memory that the run needs on the host.
     pub host: HostMemory,
-    /// Memory of the GPU.
+    /// The memory that the run needs on the GPU; `None` for the CPU engine.
     pub device: Option<DeviceMemory>,
-    /// Disk space.
+    /// The disk space that the run needs.
     pub disk: Vec<Stored>,
 }
 
-/// Memory of the host.
+/// The memory that a run needs on the host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HostMemory {
-    /// What is in memory by now.
+    /// The allocations that are in memory by now.
     pub held: Vec<Allocation>,
-    /// What the run will add, as if all were there at once.
+    /// The allocations that the run will add, as if all were there at once.
     pub buffers: Vec<Allocation>,
-    /// Bytes of `buffers`; with those of a device that has no memory of its own.
+    /// Bytes of `buffers`, and of the device's buffers if it shares the memory of the host.
     pub needed: u64,
-    /// Bytes that are free, where the system says.
+    /// Free memory in bytes; `None` where the system does not tell.
     pub available: Option<u64>,
 }
 
-/// Memory of the GPU.
+/// The memory that a run needs on the GPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceMemory {
-    /// Its name.
+    /// The GPU's name.
     pub adapter: String,
     /// The engine's buffers.
     pub buffers: Vec<Allocation>,
-    /// Bytes of all of them.
+    /// Bytes of all buffers.
     pub needed: u64,
-    /// Whether its memory is that of the host.
+    /// Whether the GPU uses the memory of the host.
     pub shares_memory: bool,
     /// Bytes that a shader can see through one binding.
     pub max_binding: u64,
-    /// Bindings that each of W and W' needs.
+    /// Number of bindings that each of W and W' needs.
     pub bindings: u64,
 }
 
-/// Something on a disk.
+/// Files of one purpose on a disk.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stored {
-    /// What it is.
+    /// The purpose of the files, as a noun phrase for the user.
     pub what: &'static str,
-    /// Its folder.
+    /// The folder of the files.
     pub folder: PathBuf,
-    /// Its size.
+    /// The size of the files in bytes.
     pub bytes: u64,
-    /// Whether it is there by now.
+    /// Whether the files are written by now.
     pub written: bool,
-    /// Bytes that are free on that disk, where the system says.
+    /// Free space on that disk in bytes; `None` where the system does not tell.
     pub available: Option<u64>,
 }
 
@@ -146,11 +145,11 @@ impl Plan {
         }
     }
 
-    /// Whether the run fits into what the machine has left. What a GPU can hold the engine finds
-    /// out when it starts.
+    /// Checks that the machine has enough free memory and disk space for the run. Whether the GPU
+    /// can hold the model is found out by the engine when it starts.
     ///
     /// # Errors
-    /// [`Error::HostMemory`] or [`Error::DiskSpace`], with what to change.
+    /// [`Error::HostMemory`] or [`Error::DiskSpace`], with the settings to change.
     pub fn check(&self) -> Result<()> {
         let HostMemory {
             buffers,
@@ -195,8 +194,8 @@ impl Plan {
     }
 }
 
-/// Windows in a batch, and batches of the run, if subsampling keeps as many words of each group as
-/// it does on average.
+/// The number of windows in a batch and of batches in the run. Both assume that subsampling keeps
+/// as many words of each group as it does on average.
 fn batches(data: &Dataset) -> (u64, u64) {
     let batcher = &data.batcher;
     let groups = batcher.store.blocks().div_ceil(GROUP_BLOCKS).max(1);
@@ -210,11 +209,11 @@ fn batches(data: &Dataset) -> (u64, u64) {
     )
 }
 
-/// The arrays of a batch of so many positions.
+/// The lengths of the arrays of a batch of `positions` positions.
 fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
     let batcher = &data.batcher;
     let window = u64::from(batcher.windows.window);
-    // To both sides of a position; a width drawn from 1 to `window` is half of that and a half on
+    // A window has centers on both sides. A width drawn from 1 to `window` is (`window` + 1) / 2 on
     // average.
     let centers = positions
         * if batcher.windows.fixed {
@@ -233,8 +232,8 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
         ),
         Targets::Context => (positions, positions),
     };
-    // A span of positions has as many centers, and those that its windows reach beyond it, unless
-    // they are too many for one.
+    // A span has a center at each of its positions, and centers beyond it that its windows reach.
+    // If these may be too many for one span, each window is taken to have its own centers.
     let reached = (positions + positions.div_ceil(SPAN as u64) * 2 * window).min(centers);
     let span_centers = if SPAN as u64 + 2 * window <= SPAN_CENTERS as u64 {
         reached
@@ -257,7 +256,7 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
     }
 }
 
-/// Inner nodes on the path of a word, on average over the words that subsampling keeps.
+/// Number of inner nodes on the path of a word, on average over the words that subsampling keeps.
 fn path_length(data: &Dataset) -> f64 {
     let Targets::Path(tree) = &*data.batcher.targets else {
         return 1.0;
@@ -275,7 +274,7 @@ fn total(buffers: &[Allocation]) -> u64 {
     buffers.iter().map(|buffer| buffer.bytes).sum()
 }
 
-/// Both matrices without padding.
+/// Bytes of both matrices without padding.
 fn model_bytes(sizes: &Sizes) -> u64 {
     (sizes.input_rows + sizes.output_rows) * sizes.dim * 4
 }
@@ -299,9 +298,9 @@ impl HostMemory {
             buffers.extend(cpu::buffers(sizes, setup.choice.threads()));
         }
         buffers.extend([
-            // One with whoever trains, and as many as the queue holds.
+            // One batch is at the engine, and the queue holds the others.
             Allocation::new("batches in flight", (threads + 3) * sizes.batch.bytes()),
-            // A number and a bit for each row.
+            // Each row takes a number of 4 bytes, and one bit.
             Allocation::new(
                 "rows numbered by the batcher",
                 threads * (4 * rows + rows.div_ceil(8)),
@@ -326,7 +325,7 @@ impl HostMemory {
     }
 }
 
-/// What preparing has put into memory.
+/// The allocations that preparing the corpus has left in memory.
 fn held(data: &Dataset) -> Vec<Allocation> {
     let words = data.vocab.len() as u64;
     let text: usize = data.vocab.words().map(str::len).sum();
@@ -349,7 +348,7 @@ fn held(data: &Dataset) -> Vec<Allocation> {
 }
 
 impl DeviceMemory {
-    /// What the engine takes on its device, if it has one.
+    /// The memory that the engine takes on its device; `None` for the CPU engine.
     fn of(
         choice: &Choice,
         #[cfg_attr(not(feature = "gpu"), expect(unused))] sizes: &Sizes,

@@ -1,4 +1,4 @@
-//! How long a run will take, from a short part of it.
+//! Estimates the time of a run from a short part of it.
 
 use std::time::{Duration, Instant};
 
@@ -6,24 +6,24 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::train::dataset::Dataset;
 
-/// What a run's time was estimated from, and what came out.
+/// The estimated time of a run, and the measurement behind it.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Estimate {
-    /// Words trained for the estimate.
+    /// Number of words trained for the estimate.
     pub words: u64,
-    /// Seconds that they took.
+    /// Seconds that training on these words took.
     pub seconds: f64,
-    /// Words of the corpus a second.
+    /// Words of the corpus trained in a second.
     pub words_per_second: f64,
     /// Seconds that all epochs will take, validation included.
     pub training_seconds: f64,
 }
 
-/// Trains the first batches of the run on `engine`, which is of no use for anything else then, for
-/// about `limit`.
+/// Trains the first batches of the run on `engine` for about `limit`. The engine cannot be used for
+/// anything else afterwards.
 ///
 /// # Errors
-/// When a batch cannot be read or the engine fails.
+/// An error when a batch cannot be read or the engine fails.
 pub fn probe(
     data: &Dataset,
     engine: &mut dyn Engine,
@@ -38,8 +38,8 @@ pub fn probe(
         all += batch.words;
         batches.recycle(batch);
         if first.is_none() {
-            // The first batch waits for text to be read and for memory; of a longer run that is
-            // nothing.
+            // The first batch waits for text to be read and for memory. In a longer run this time
+            // is negligible.
             engine.take_loss()?;
             first = Some((all, begun.elapsed()));
         }

@@ -142,7 +142,8 @@ impl<'a> VectorTable<'a> {
             if self.dtype == Dtype::F16 && f16::from_f32(value).is_infinite() {
                 let word = quoted(word);
                 return Err(format!(
-                    "the vector of {word} holds {value}, beyond the ±65504 of f16; use `dtype = f32`"
+                    "the vector of {word} holds {value}, beyond the ±65504 of f16; use `dtype = \
+                     f32`"
                 ));
             }
         }

@@ -20,8 +20,9 @@ use crate::error::Result;
 pub struct Reading {
     /// The format of the vectors that are read, whatever their name
     #[cfg_attr(feature = "cli", arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = "Vectors \
-                                                                                       that are \
-                                                                                       read"))]
+                                                                                                                 that \
+                                                                                                                 are \
+                                                                                                                 read"))]
     pub from: Option<Format>,
     /// Refuse vectors with odd rows (a word twice, with whitespace or broken bytes, a header that
     /// is off), and lines of a --vocab that are no word and count, instead of counting them

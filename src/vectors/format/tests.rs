@@ -1227,8 +1227,8 @@ fn broken_text_is_refused_with_its_line() {
     refused(
         "4 1\na 1\nb 2\nc 3",
         "line 5: the file ends after 3 of the 4 words that its header promises; it was cut short, \
-         or its header is wrong; `w2v-gpu convert` with `top = 2` takes the rows before it; the last \
-         line may",
+         or its header is wrong; `w2v-gpu convert` with `top = 2` takes the rows before it; the \
+         last line may",
     );
     refused("2 3\n", "line 2: the file ends after 0 of the 2 words");
     refused(

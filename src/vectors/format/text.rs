@@ -84,8 +84,8 @@ fn no_header_hint(input: &Input<'_>) -> String {
         return "; its lines end in carriage returns, which `tr '\\r' '\\n'` mends".to_owned();
     }
     if is_row(&line) {
-        return "; a file without one is GloVe's: name it .glove, or add `from = glove` (`no_header` \
-                does it, too, for convert)"
+        return "; a file without one is GloVe's: name it .glove, or add `from = glove` \
+                (`no_header` does it, too, for convert)"
             .to_owned();
     }
     without_first_line(input)
