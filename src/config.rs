@@ -245,7 +245,7 @@ impl Config {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first setting out of its range.
+    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         self.model.validate()?;
         if let Some(path) = &self.init.init_output {
@@ -298,7 +298,7 @@ impl ScheduleSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first setting out of its range.
+    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         require(
             self.epochs > 0,
@@ -341,7 +341,7 @@ impl ValidationSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first setting out of its range.
+    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         if let Some(share) = self.validation {
             require(

@@ -17,7 +17,7 @@ const ENOUGH: Duration = Duration::from_millis(100);
 /// memory. The figure is twice the bytes copied.
 ///
 /// # Errors
-/// [`Error::Thread`] when the threads cannot be started.
+/// [`Error::Thread`](crate::Error::Thread) when the threads cannot be started.
 pub fn copy_bandwidth(threads: usize) -> Result<f64> {
     let pool = thread_pool(threads, "measuring a copy")?;
     let part = BYTES / threads;

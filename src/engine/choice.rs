@@ -47,7 +47,7 @@ impl fmt::Display for EngineKind {
 pub struct EngineRequest {
     /// The kind of engine; none takes the fastest.
     pub kind: Option<EngineKind>,
-    /// A GPU by its index or a part of its name, as [`gpu::adapters`](super::gpu::adapters) lists
+    /// A GPU by its index or a part of its name, as [`adapters`] lists
     /// them.
     pub adapter: Option<String>,
     /// Threads of the CPU engine and of the batcher, 1 to 1024; none takes one for each core.

@@ -33,7 +33,7 @@ pub struct Dataset {
 
 impl Dataset {
     /// Prepares a corpus on the threads of the current rayon pool. Its words are counted, or their
-    /// counts are taken from [`Config::vocab`]; then the text is encoded.
+    /// counts are taken from [`vocab`](crate::vocab::VocabularySettings::vocab); then the text is encoded.
     ///
     /// # Errors
     /// An error when the configuration, a file or the resulting vocabulary is not fit for training.

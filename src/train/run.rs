@@ -111,7 +111,7 @@ pub struct Summary {
     /// nothing.
     pub blank_loss: f64,
     /// The share of rows, 0 to 1, that moved as far as `clip` lets them in a batch near the end. It
-    /// is measured only if [`Config::lr`](crate::config::Config::lr) is far above the usual.
+    /// is measured only if [`lr`](crate::config::ScheduleSettings::lr) is far above the usual.
     pub at_limit: Option<f64>,
     /// Mean loss per pair of the sentences held out, after the epoch `model_epoch`. `None` if none
     /// are held out, or if the run was stopped within that epoch.

@@ -38,7 +38,7 @@ impl WordMap {
     /// words with equal vectors give equal maps.
     ///
     /// # Errors
-    /// [`Error::Device`] when a thread cannot be started.
+    /// [`Error::Thread`](crate::Error::Thread) when a thread cannot be started.
     pub fn new(vectors: &Vectors, words: usize) -> Result<Self> {
         let vectors = unit_vectors(vectors, words);
         let rows = vectors.vocab.len();
