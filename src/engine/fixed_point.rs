@@ -78,6 +78,7 @@ impl Scales {
     }
 
     /// The scales of elements up to `largest` with so many bits of room for every row.
+    #[cfg(any(feature = "gpu", test))]
     pub(super) fn with_room(largest: f32, least: u32) -> Self {
         Self {
             least,
@@ -86,6 +87,7 @@ impl Scales {
     }
 
     /// The bits of room that every row has.
+    #[cfg(any(feature = "gpu", test))]
     pub(super) fn least_room(self) -> u32 {
         self.least
     }

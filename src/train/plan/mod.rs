@@ -351,7 +351,11 @@ impl DeviceMemory {
     /// The memory that the engine takes on its device; `None` for the CPU engine.
     fn of(
         choice: &Choice,
-        #[cfg_attr(not(feature = "gpu"), expect(unused))] sizes: &Sizes,
+        #[cfg_attr(
+            not(feature = "gpu"),
+            expect(unused, reason = "the CPU engine has no device")
+        )]
+        sizes: &Sizes,
     ) -> Option<Self> {
         match choice {
             Choice::Cpu { .. } => None,
