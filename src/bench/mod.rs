@@ -27,7 +27,7 @@ pub use traffic::Traffic;
 
 use crate::batch::Batch;
 use crate::engine::Engine;
-use crate::engine::choice::{Choice, EngineKind, StepSettings};
+use crate::engine::choice::{Choice, EngineKind};
 #[cfg(feature = "gpu")]
 use crate::engine::gpu;
 use crate::error::{Error, Result};
@@ -147,13 +147,13 @@ impl Work {
 
 /// Brings a model to an engine. With `measure` its stages are timed.
 fn start(choice: &Choice, bench: &Bench, measure: bool) -> Result<Box<dyn Engine>> {
-    let config = &bench.data.config;
-    let settings = StepSettings {
-        clip: config.schedule.clip,
-        storage: config.model.storage,
-        seed: config.model.seed,
-    };
-    choice.start(&bench.model, bench.data.objective(), settings, measure)
+    let data = &bench.data;
+    choice.start(
+        &bench.model,
+        data.objective(),
+        data.step_settings(),
+        measure,
+    )
 }
 
 /// Bytes that a copy reads and writes in a second in the memory where the engine keeps its

@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// Read only so much of the text, such as 500M [default: 8M for each of --seconds]
     #[arg(long, value_name = "SIZE")]
     text: Option<ByteSize>,
-    /// Instead of comparing, try widths of workgroups, numbers of threads, and windows in a run and
+    /// Instead of comparing, try widths of workgroups, numbers of threads, and windows in a span and
     /// in a batch, and name the best
     #[arg(long)]
     sweep: bool,

@@ -9,6 +9,7 @@ use crate::batch::{Batcher, HuffmanTree, Negatives, SPAN, Targets, Windows};
 use crate::config::{Config, Loss, NegativesPer, ObjectiveSettings, ScheduleSettings};
 use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
 use crate::engine::Objective;
+use crate::engine::choice::StepSettings;
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
 use crate::model::Model;
@@ -172,6 +173,15 @@ impl Dataset {
     /// Number of words of all epochs.
     pub fn total_words(&self) -> u64 {
         self.batcher.store.tokens() * u64::from(self.batcher.epochs)
+    }
+
+    /// How an engine makes its steps.
+    pub fn step_settings(&self) -> StepSettings {
+        StepSettings {
+            clip: self.config.schedule.clip,
+            storage: self.config.model.storage,
+            seed: self.config.model.seed,
+        }
     }
 
     /// The loss that an engine computes.

@@ -16,7 +16,7 @@ use super::state::Snapshot;
 use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::engine::Engine;
-use crate::engine::choice::{Choice, EngineKind, EngineRequest, StepSettings};
+use crate::engine::choice::{Choice, EngineKind, EngineRequest};
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{Embedding, Model};
@@ -190,12 +190,8 @@ impl PreparedTrainer {
             threads,
             resumed,
         } = self;
-        let settings = StepSettings {
-            clip: data.config.schedule.clip,
-            storage: data.config.model.storage,
-            seed: data.config.model.seed,
-        };
-        let start = |model: &Model| choice.start(model, data.objective(), settings, false);
+        let start =
+            |model: &Model| choice.start(model, data.objective(), data.step_settings(), false);
         let (engine, init, odd, resumed) = match resumed {
             Some(Checkpoint { run, snapshot, .. }) => (
                 start(&snapshot.model)?,
