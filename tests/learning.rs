@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use rand::Rng;
 use w2v_gpu::Error;
 use w2v_gpu::batch::Targets;
-use w2v_gpu::config::{
-    Config, Loss, NegativesPer, ObjectiveSettings, ScheduleSettings, ValidationSettings,
-};
+use w2v_gpu::config::{Config, Loss, NegativesPer, ScheduleSettings, ValidationSettings};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
@@ -118,7 +116,7 @@ fn tiny_config(loss: Loss) -> Config {
         config.objective.window = WINDOW as u32;
         config.objective.fixed_window = true;
         config.objective.loss = loss;
-        config.objective.negative = 3;
+        config.objective.negatives.negative = 3;
         config.objective.sample = Some(0.0);
         config.schedule.epochs = 60;
         config.schedule.lr = 0.1;
@@ -151,14 +149,9 @@ fn products_converge_to_the_shifted_pmi() {
     for (negatives_per, no_skip_equal) in
         [(NegativesPer::Window, false), (NegativesPer::Pair, true)]
     {
-        let config = Config {
-            objective: ObjectiveSettings {
-                negatives_per,
-                no_skip_equal,
-                ..(tiny_config(Loss::Ns)).objective
-            },
-            ..tiny_config(Loss::Ns)
-        };
+        let mut config = tiny_config(Loss::Ns);
+        config.objective.negatives.negatives_per = negatives_per;
+        config.objective.negatives.no_skip_equal = no_skip_equal;
         let (data, model, _) = trained(&path, &config, on_cpu);
         let noise: HashMap<&str, f64> = data
             .vocab
@@ -365,7 +358,7 @@ fn validation_loss_is_that_of_the_saved_model(make: fn(&Model, Objective) -> Box
         let mut pairs = 0;
         for batch in data.validation.as_ref().unwrap().batches(1) {
             let batch = batch.unwrap();
-            pairs += batch.pairs();
+            pairs += batch.examples();
             reference.step(&batch, 0.0).unwrap();
         }
         let expected = reference.take_loss().unwrap() / pairs as f64;

@@ -13,6 +13,7 @@ use super::lanes::{Integers, PaddedMatrix};
 use super::sums::{SlotSums, add_total};
 use super::window::{ThreadScratch, Train};
 use crate::batch::{Batch, POOL_SPANS, Row};
+use crate::engine::Objective;
 use crate::engine::fixed_point::{self, Scales, SumFormat};
 use crate::engine::sums::{BatchSums, SumRows, TableSums, halves};
 use crate::error::Result;
@@ -115,6 +116,7 @@ impl SigmoidWork {
     pub(super) fn add_up(
         &mut self,
         cores: &Cores,
+        objective: Objective,
         batch: &Batch,
         [input, output]: [&PaddedMatrix; 2],
     ) -> SumFormat {
@@ -142,6 +144,7 @@ impl SigmoidWork {
                     spans,
                     input,
                     output,
+                    objective,
                     format,
                     scratch: &mut scratch,
                 });

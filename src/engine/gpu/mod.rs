@@ -443,8 +443,10 @@ impl GpuEngine {
     fn begin_half(&self) -> Result<()> {
         match self.objective.loss {
             LossFunction::Softmax => Err(sums_are_floats()),
-            LossFunction::Sigmoid if self.held.is_some() => Err(sums_wait()),
-            LossFunction::Sigmoid => Ok(()),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } if self.held.is_some() => {
+                Err(sums_wait())
+            }
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => Ok(()),
         }
     }
 
@@ -452,7 +454,9 @@ impl GpuEngine {
     fn take_held(&mut self) -> Result<HeldSums> {
         match self.objective.loss {
             LossFunction::Softmax => Err(sums_are_floats()),
-            LossFunction::Sigmoid => self.held.take().ok_or_else(no_sums),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => {
+                self.held.take().ok_or_else(no_sums)
+            }
         }
     }
 
@@ -517,7 +521,7 @@ impl Engine for GpuEngine {
         }
         self.validate(batch)?;
         match self.objective.loss {
-            LossFunction::Sigmoid => self.add_up(batch, Some(lr)),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => self.add_up(batch, Some(lr)),
             LossFunction::Softmax => self.softmax_step(batch, lr),
         }
     }

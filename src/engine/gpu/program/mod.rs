@@ -23,7 +23,9 @@ use crate::engine::{LossFunction, Objective};
 /// its kernels on the GPU.
 pub(super) fn stages(objective: Objective, span_sums_fit: bool) -> Vec<Stage> {
     match objective.loss {
-        LossFunction::Sigmoid => sigmoid::stages(span_sums_fit).to_vec(),
+        LossFunction::Sigmoid | LossFunction::Choice { .. } => {
+            sigmoid::stages(span_sums_fit).to_vec()
+        }
         LossFunction::Softmax => softmax::STAGES.to_vec(),
     }
 }
