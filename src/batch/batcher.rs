@@ -52,10 +52,10 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// Rows of W': one for each word, or for each inner node of the tree.
+    /// Rows of W': one for each word, or those of the tree.
     pub fn output_rows(&self) -> usize {
         match &*self.targets {
-            Targets::Path(tree) => tree.nodes(),
+            Targets::Path(tree) => tree.rows(),
             Targets::Negatives(_) | Targets::Context => self.words,
         }
     }
@@ -716,7 +716,7 @@ mod tests {
     #[test]
     fn paths_and_contexts_as_targets() {
         let counts: Vec<u64> = (0..50).map(|word| 1000 / (word + 1)).collect();
-        let tree = HuffmanTree::new(&counts);
+        let tree = HuffmanTree::new(&counts, 2);
         let by_path = source(&sentences(300), 50, |s| {
             s.targets = Arc::new(Targets::Path(tree.clone()))
         });

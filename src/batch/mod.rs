@@ -27,10 +27,10 @@ pub use group::GROUP_BLOCKS;
 pub use row::{Row, RowTarget, Slot, Target};
 pub use settings::{
     CbowGradient, CbowSettings, Conditional, Loss, MAX_CBOW_WINDOW, MAX_WINDOW, ModelKind,
-    NegativeSettings, NegativesPer, ObjectiveSettings,
+    NegativeSettings, NegativesPer, ObjectiveSettings, TreeSettings,
 };
 pub use targets::{Negatives, POOL_SPANS, POOL_USES, Targets};
-pub use tree::HuffmanTree;
+pub use tree::{HuffmanTree, MAX_ARITY};
 pub use windows::{SPAN, Windows};
 
 /// Number of targets that a kernel handles at once.

@@ -1,6 +1,6 @@
 //! The settings of the objective: windows, loss and negatives.
 
-use super::{Inputs, SPAN_CENTERS};
+use super::{Inputs, MAX_ARITY, SPAN_CENTERS};
 use crate::error::Result;
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
@@ -56,6 +56,10 @@ pub struct ObjectiveSettings {
     #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(flatten)]
     pub negatives: NegativeSettings,
+    /// The tree, under [`Loss::Hs`].
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(flatten)]
+    pub tree: TreeSettings,
     /// Thin out words of a larger share of the text; 0 keeps every occurrence, auto is 1e-4, or one
     /// over the number of words where they are fewer than 10,000
     #[cfg_attr(feature = "cli", arg(
@@ -78,6 +82,7 @@ impl Default for ObjectiveSettings {
             cbow: CbowSettings::default(),
             loss: Loss::Ns,
             negatives: NegativeSettings::default(),
+            tree: TreeSettings::default(),
             sample: None,
         }
     }
@@ -134,6 +139,28 @@ impl Default for NegativeSettings {
     }
 }
 
+/// The tree of hierarchical softmax.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
+pub struct TreeSettings {
+    /// Branches of a node of the tree, 2 to 64: more make shorter paths of costlier choices (--loss
+    /// hs)
+    #[cfg_attr(feature = "cli", arg(
+        long,
+        default_value_t = TreeSettings::default().arity,
+        value_name = "N",
+        help_heading = "Objective"
+    ))]
+    pub arity: usize,
+}
+
+impl Default for TreeSettings {
+    fn default() -> Self {
+        Self { arity: 2 }
+    }
+}
+
 /// How the centers of a window are trained together.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -169,12 +196,17 @@ const MAX_EXPONENT: f64 = 10.0;
 
 impl ObjectiveSettings {
     /// The settings that have an effect under another setting alone.
-    pub fn conditional(&self) -> [Conditional; 2] {
+    pub fn conditional(&self) -> [Conditional; 3] {
         [
             Conditional {
                 names: names(&self.negatives),
                 needs: "loss = ns",
                 holds: self.loss == Loss::Ns,
+            },
+            Conditional {
+                names: names(&self.tree),
+                needs: "loss = hs",
+                holds: self.loss == Loss::Hs,
             },
             Conditional {
                 names: names(&self.cbow),
@@ -236,6 +268,12 @@ impl ObjectiveSettings {
             "ns_exponent",
             self.negatives.ns_exponent,
             "must be a number from -10 to 10; 0.75 is usual",
+        )?;
+        require(
+            (2..=MAX_ARITY).contains(&self.tree.arity),
+            "arity",
+            self.tree.arity,
+            "a node of the tree has 2 to 64 branches",
         )?;
         let sample = self.sample.unwrap_or_default();
         require(
@@ -301,7 +339,7 @@ pub enum Loss {
     /// Negative sampling: the context against some noise words.
     #[default]
     Ns,
-    /// Hierarchical softmax: a path of choices through a Huffman tree.
+    /// Hierarchical softmax: a path of choices through a Huffman tree ([`TreeSettings`]).
     Hs,
     /// The softmax over the whole vocabulary, as skip-gram was first defined.
     Softmax,

@@ -57,6 +57,14 @@ impl Objective {
         loss: LossFunction::Softmax,
     };
 
+    /// Panics when a batch was made for other inputs: its bits of products would not bound the sums.
+    pub(super) fn check(self, batch: &Batch) {
+        assert_eq!(
+            self.inputs, batch.inputs,
+            "a batch is trained with the objective that it was made for"
+        );
+    }
+
     /// The loss of a batch when all scores are zero, as in a model without training: for each
     /// product of an input and a target log 2, or the log of the number of rows of W'.
     pub fn blank_loss(self, batch: &Batch, output_rows: usize) -> f64 {

@@ -68,7 +68,11 @@ impl ReferenceEngine {
     }
 
     /// Loss and negated gradient of a batch at the current model.
+    ///
+    /// # Panics
+    /// When the batch was made for other inputs.
     pub fn gradient(&self, batch: &Batch) -> Gradient {
+        self.objective.check(batch);
         let mut gradient = Gradient {
             loss: 0.0,
             input: vec![0.0; self.input.len()],

@@ -190,6 +190,9 @@ impl Dataset {
         Objective {
             inputs: self.batcher.inputs,
             loss: match self.config.objective.loss {
+                Loss::Hs if self.config.objective.tree.arity > 2 => LossFunction::Choice {
+                    branches: self.config.objective.tree.arity,
+                },
                 Loss::Ns | Loss::Hs => LossFunction::Sigmoid,
                 Loss::Softmax => LossFunction::Softmax,
             },
@@ -322,7 +325,10 @@ fn targets(vocab: &Vocab, config: &Config) -> Targets {
             per_pair: config.objective.negatives.negatives_per == NegativesPer::Pair,
             skip_equal: !config.objective.negatives.no_skip_equal,
         }),
-        Loss::Hs => Targets::Path(HuffmanTree::new(vocab.counts())),
+        Loss::Hs => Targets::Path(HuffmanTree::new(
+            vocab.counts(),
+            config.objective.tree.arity,
+        )),
         Loss::Softmax => Targets::Context,
     }
 }

@@ -120,6 +120,7 @@ impl SigmoidWork {
         batch: &Batch,
         [input, output]: [&PaddedMatrix; 2],
     ) -> SumFormat {
+        objective.check(batch);
         let format = SumFormat {
             centers: Scales::new(output.largest(), batch.center_contribution_bits),
             targets: Scales::new(input.largest(), batch.target_contribution_bits),
