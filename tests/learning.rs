@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use rand::Rng;
 use w2v_gpu::Error;
 use w2v_gpu::batch::{RowTarget, Targets};
-use w2v_gpu::config::{Config, Loss, NegativesPer, ScheduleSettings, ValidationSettings};
+use w2v_gpu::config::{
+    Config, Loss, ModelKind, NegativesPer, ScheduleSettings, ValidationSettings,
+};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
