@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Bench, Entry, Outcome, Traffic, Work, copy_bandwidth_of, shape, start};
+use super::{Bench, Entry, Outcome, Traffic, Work, copy_bandwidth_of, shape};
 use crate::batch::Batch;
 use crate::engine::Engine;
 use crate::engine::choice::Choice;
@@ -107,13 +107,11 @@ impl<'a> Measurement<'a> {
     /// Starts an engine, and lets it train on a batch at learning rate 0. So work that is done only
     /// once is not measured.
     pub(super) fn start(bench: &'a Bench, candidate: &Choice, measure: bool) -> Result<Self> {
-        let mut engine = start(candidate, bench, measure)?;
-        let config = &bench.data.config;
-        let schedule = Schedule::new(
-            config.schedule.lr,
-            config.schedule.min_lr,
-            bench.data.total_words(),
-        );
+        let mut engine = bench
+            .trainer
+            .start_engine(candidate, &bench.model, measure)?;
+        let settings = &bench.data().config.schedule;
+        let schedule = Schedule::new(settings.lr, settings.min_lr, bench.data().total_words());
         engine.step(&bench.batches[0], 0.0)?;
         engine.take_loss()?;
         engine.stages()?;
@@ -126,7 +124,9 @@ impl<'a> Measurement<'a> {
 
     /// The time of a step, measured for about `time` with steps at learning rate 0.
     fn calibrate(&mut self, time: Duration) -> Result<Duration> {
-        let (count, took) = self.double(time, |run, batch| run.engine.step(batch, 0.0))?;
+        let (count, took) = self.double(time, |measurement, batch| {
+            measurement.engine.step(batch, 0.0)
+        })?;
         self.engine.stages()?;
         Ok(took / count as u32)
     }
@@ -201,7 +201,7 @@ impl<'a> Measurement<'a> {
     /// Trains on batches while the batcher makes them, for about `time` or until `most` batches are
     /// done.
     fn train_end_to_end(&mut self, threads: usize, most: u64, time: Duration) -> Result<EndToEnd> {
-        let mut batches = self.bench.data.batcher.batches(threads);
+        let mut batches = self.bench.data().batcher.batches(threads);
         let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
         while work.batches < most && (work.batches == 0 || started.elapsed() < time) {
             let asked = Instant::now();
@@ -252,8 +252,8 @@ pub(super) fn measure(
     let copy_bytes_per_second = copy_bandwidth_of(candidate)?;
 
     bench.tell(format!("{name}: starting"), on_event);
-    let mut run = Measurement::start(bench, candidate, false)?;
-    let each = run.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
+    let mut measurement = Measurement::start(bench, candidate, false)?;
+    let each = measurement.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
     // The other measurements share the time left after starting. The calibration's share of it is
     // spent already. A second start, for the stages, takes a part of it too.
     let left = ends
@@ -261,28 +261,29 @@ pub(super) fn measure(
         .div_f64(1.0 - CALIBRATION_SHARE);
     bench.tell(format!("{name}: training on ready batches"), on_event);
     let mut work = Work::default();
-    let (elapsed, losses) = run.train(fitting(left.mul_f64(PLAIN_SHARE), each), |batch| {
-        work.add(batch)
-    })?;
+    let (elapsed, losses) = measurement
+        .train(fitting(left.mul_f64(PLAIN_SHARE), each), |batch| {
+            work.add(batch)
+        })?;
     bench.tell(format!("{name}: training end to end"), on_event);
     let time = left.mul_f64(END_TO_END_SHARE);
     let mut end_to_end =
-        run.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
-    let engine = run.engine.describe();
-    drop(run);
+        measurement.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
+    let engine = measurement.engine.describe();
+    drop(measurement);
 
     bench.tell(format!("{name}: timing the stages"), on_event);
-    let mut run = Measurement::start(bench, candidate, true)?;
+    let mut measurement = Measurement::start(bench, candidate, true)?;
     let (mut timed, mut traffic) = (Work::default(), Traffic::default());
-    let (objective, shape) = (bench.data.objective(), shape(candidate, bench));
+    let (objective, shape) = (bench.data().objective(), shape(candidate, bench));
     let count = fitting(left.mul_f64(STAGES_SHARE), each);
     // The bytes are counted beforehand, because counting takes as long as an engine does.
     for batch in bench.batches.iter().cycle().take(count as usize) {
         timed.add(batch);
         traffic += Traffic::of(batch, objective, shape);
     }
-    let (took, _) = run.train(count, |_| ())?;
-    let times = run.engine.stages()?;
+    let (took, _) = measurement.train(count, |_| ())?;
+    let times = measurement.engine.stages()?;
     let words = timed.words as f64;
     let stages: Vec<StageSpeed> = times
         .into_iter()

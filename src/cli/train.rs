@@ -23,7 +23,7 @@ use crate::config::{Config, Loss, ObjectiveSettings, Preset};
 use crate::corpus::Corpus;
 use crate::eval::{EvalOptions, Sets};
 use crate::model::Model;
-use crate::system::{STDIN, is_same_file, thread_count};
+use crate::system::{STDIN, is_same_file};
 use crate::train::cache::Cache;
 use crate::train::dataset::Dataset;
 use crate::train::plan::Plan;
@@ -166,7 +166,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     session.announce(trainer.engine(), &mut display);
     let start = started.elapsed();
-    let mut run = Run {
+    let mut run = ObservedRun {
         args,
         paths: &paths,
         recorder: start_recorder(args, &paths, &trainer, &mut display)?,
@@ -194,7 +194,7 @@ struct Opened {
 /// Finds, before any work, mistakes that would otherwise be found only after it.
 fn open(args: &Args, display: &mut Display) -> Result<Opened> {
     args.outputs.check_embedding(args.config.objective.loss)?;
-    thread_count(args.hardware.request().threads)?;
+    args.hardware.threads()?;
     let paths = args.corpus.paths()?;
     check_streams(args, &paths)?;
     args.outputs.check()?;
@@ -271,7 +271,7 @@ fn estimate(
 }
 
 /// A run in progress, with all receivers of its events.
-struct Run<'a> {
+struct ObservedRun<'a> {
     args: &'a Args,
     paths: &'a [PathBuf],
     recorder: Recorder,
@@ -280,7 +280,7 @@ struct Run<'a> {
     display: Display,
 }
 
-impl Run<'_> {
+impl ObservedRun<'_> {
     fn train(&mut self, trainer: &mut StartedTrainer, sets: &Sets) -> Result<(Model, Summary)> {
         let Self {
             args,

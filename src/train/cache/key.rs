@@ -160,7 +160,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> String {
 mod tests {
     use super::*;
     use crate::config::Loss;
-    use crate::vocab::WordOptions;
+    use crate::vocab::{Counting, WordOptions};
 
     fn key(corpus: &Corpus, config: &Config) -> Key {
         Key::new(
@@ -246,7 +246,9 @@ mod tests {
                 ..WordOptions::default()
             }),
             words(WordOptions {
-                vocab_memory: Some(1 << 30),
+                counting: Counting {
+                    vocab_memory: Some(1 << 30),
+                },
                 ..WordOptions::default()
             }),
             words(WordOptions {

@@ -130,9 +130,6 @@ struct FormatSpec {
 /// digits and a separator.
 const TEXT_VALUE_BYTES: u64 = 12;
 
-/// The byte order mark. Only at the start of a text is it one; elsewhere it is a character.
-const MARK: char = '\u{feff}';
-
 /// A format of vectors files.
 #[derive(Clone, Copy)]
 pub struct Format(&'static FormatSpec);
