@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::event::{Event, Pass};
+use crate::event::Pass;
 use crate::quantity::{count, plural};
 use crate::system::thread_pool;
 use crate::text::TextReport;
@@ -88,16 +88,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .for_each(|line| display.line(line));
 
     let pool = thread_pool(threads, "counting words")?;
-    let total = corpus.bytes();
-    let (counts, text) = pool.install(|| {
-        corpus.count(&rules, |bytes| {
-            display.show(&Event::Reading {
-                pass: Pass::Count,
-                bytes,
-                total,
-            })
-        })
-    })?;
+    let mut show = |event| display.show(&event);
+    let reading = corpus.reading(Pass::Count, &mut show);
+    let (counts, text) = pool.install(|| corpus.count(&rules, reading))?;
     display.finish();
     let (vocab, selection) = Vocab::select(&counts, args.min_count, args.max_vocab, &rules)?;
     destination.write(|out| Ok(vocab::write(&vocab, out)?))?;

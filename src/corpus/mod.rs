@@ -40,6 +40,7 @@ use self::input::{Source, changed};
 pub(crate) use self::reader::Chunk;
 use self::reader::ChunkReader;
 use crate::error::{Error, Result};
+use crate::event::{Event, Pass};
 use crate::quantity::count;
 use crate::sampling::{Key, Stream};
 use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word, is_separator};
@@ -280,6 +281,17 @@ impl Corpus {
             held_out,
             report,
         })
+    }
+
+    /// Turns the bytes read in a pass over this corpus into events.
+    pub(crate) fn reading(
+        &self,
+        pass: Pass,
+        on_event: &mut (impl FnMut(Event) + Send),
+    ) -> impl FnMut(u64) + Send {
+        // The size of a pipe is known once it was read.
+        let total = self.bytes();
+        move |bytes| on_event(Event::Reading { pass, bytes, total })
     }
 
     /// Checks the totals of this pass against those of the counting pass. This finds a change that

@@ -270,55 +270,14 @@ impl Phrases {
         options: &PhraseOptions,
         on_event: &mut (impl FnMut(Event) + Send),
     ) -> Result<(Joins, Found)> {
-        let memory = options.counting.vocab_memory;
-        let total = corpus.bytes();
-        let reading = |bytes| {
-            on_event(Event::Reading {
-                pass: Pass::Count,
-                bytes,
-                total,
-            })
-        };
-        let (counts, text) = corpus.tally(
-            memory,
-            |_| false,
-            reading,
-            |chunk, counts: &mut WordCounts, report| {
-                self.for_each_joined(chunk, report, |words| {
-                    words.iter().for_each(|word| counts.add(word))
-                });
-            },
-        )?;
+        let (counts, text) = self.count_words(corpus, options, on_event)?;
         let undercount = counts.undercount();
         let (ids, word_counts) = frequent(counts, options.min_count);
         let mut joins = Joins {
             ids,
             pairs: HashSet::default(),
         };
-        let total = corpus.bytes();
-        let reading = |bytes| {
-            on_event(Event::Reading {
-                pass: Pass::Pairs,
-                bytes,
-                total,
-            })
-        };
-        let (pairs, again) = corpus.tally(
-            memory,
-            |_| false,
-            reading,
-            |chunk, counts: &mut Counts<Pair>, report| {
-                self.for_each_joined(chunk, report, |words| {
-                    let mut before = None;
-                    for id in words.iter().map(|word| joins.id(word)) {
-                        if let (Some(first), Some(second)) = (before, id) {
-                            counts.add(&Pair(first, second));
-                        }
-                        before = id;
-                    }
-                });
-            },
-        )?;
+        let (pairs, again) = self.count_pairs(corpus, options, &joins, on_event)?;
         let expected = Expected {
             words: text.words,
             tokens: None,
@@ -344,6 +303,51 @@ impl Phrases {
         Ok((joins, found))
     }
 
+    /// Counts the words of the text as all passes so far have joined it.
+    fn count_words(
+        &self,
+        corpus: &Corpus,
+        options: &PhraseOptions,
+        on_event: &mut (impl FnMut(Event) + Send),
+    ) -> Result<(WordCounts, TextReport)> {
+        corpus.tally(
+            options.counting.vocab_memory,
+            |_| false,
+            corpus.reading(Pass::Count, on_event),
+            |chunk, counts: &mut WordCounts, report| {
+                self.for_each_joined(chunk, report, |words| {
+                    words.iter().for_each(|word| counts.add(word))
+                });
+            },
+        )
+    }
+
+    /// Counts the pairs of neighbours that both are words of `joins`.
+    fn count_pairs(
+        &self,
+        corpus: &Corpus,
+        options: &PhraseOptions,
+        joins: &Joins,
+        on_event: &mut (impl FnMut(Event) + Send),
+    ) -> Result<(Counts<Pair>, TextReport)> {
+        corpus.tally(
+            options.counting.vocab_memory,
+            |_| false,
+            corpus.reading(Pass::Pairs, on_event),
+            |chunk, counts: &mut Counts<Pair>, report| {
+                self.for_each_joined(chunk, report, |words| {
+                    let mut before = None;
+                    for id in words.iter().map(|word| joins.id(word)) {
+                        if let (Some(first), Some(second)) = (before, id) {
+                            counts.add(&Pair(first, second));
+                        }
+                        before = id;
+                    }
+                });
+            },
+        )
+    }
+
     /// Hands the text with its phrases joined to `visit`, piece by piece.
     ///
     /// Lines stay lines, with one space between words. Words that are too long are left out. All
@@ -360,7 +364,7 @@ impl Phrases {
         let mut report = TextReport::default();
         // Written between two lines, so it is empty before the first.
         let mut line_end: &[u8] = b"";
-        let total = corpus.bytes();
+        let mut reading = corpus.reading(Pass::Join, &mut on_event);
         let bytes = corpus.rounds(rayon::current_num_threads(), |chunks, bytes| {
             let parts: Vec<(Vec<u8>, TextReport)> = chunks
                 .par_iter()
@@ -376,11 +380,7 @@ impl Phrases {
                 visit(text)?;
                 line_end = b"\n";
             }
-            on_event(Event::Reading {
-                pass: Pass::Join,
-                bytes,
-                total,
-            });
+            reading(bytes);
             Ok(())
         })?;
         visit(line_end)?;
