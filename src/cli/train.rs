@@ -527,10 +527,9 @@ fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
 /// The plan of the run, with all files that were asked for.
 fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
     let (data, outputs) = (trainer.data(), &args.outputs);
-    let text = data.vocab.words().map(|word| word.len() as u64).sum();
     let (rows, output_rows) = (data.vocab.len() as u64, data.batcher.output_rows() as u64);
-    let bytes =
-        |format: Format, rows| format.estimated_bytes(rows, data.config.model.dim as u64, text);
+    let dim = data.config.model.dim as u64;
+    let bytes = |format: Format, rows| format.estimated_bytes(&data.vocab, rows, dim);
     let mut files = vec![(outputs.output.clone(), bytes(outputs.format()?, rows))];
     if let Some(path) = &outputs.save_output {
         files.push((path.clone(), bytes(Format::from_path(path)?, output_rows)));
