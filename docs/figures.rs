@@ -61,7 +61,7 @@ fn config(loss: Loss) -> Config {
         config.objective.loss = loss;
         config.objective.fixed_window = true;
         config.objective.sample = Some(0.0);
-        config.objective.negative = NEGATIVE;
+        config.objective.negatives.negative = NEGATIVE;
         config.schedule.epochs = 20;
     })
 }
@@ -198,7 +198,10 @@ fn products(folder: &Path) -> Result<()> {
     observed.sort_unstable();
     let by_count = AliasTable::new(observed.iter().map(|pair| pairs.counts[pair]));
     let centers = AliasTable::new(pairs.of_center.iter().copied());
-    let noise = AliasTable::noise(data.vocab.counts(), data.config.objective.ns_exponent);
+    let noise = AliasTable::noise(
+        data.vocab.counts(),
+        data.config.objective.negatives.ns_exponent,
+    );
     let mut rng = Key::new(2, 0, Stream::Windows).at(0);
     let seen: Vec<f64> = (0..DRAWS)
         .map(|_| observed[by_count.outcome(rng.next_u64()) as usize])
@@ -257,8 +260,9 @@ fn products(folder: &Path) -> Result<()> {
     )?;
 
     // The optimum where a negative that equals the context is left out: see the page.
-    let weight =
-        |c: u32| (data.vocab.counts()[c as usize] as f64).powf(data.config.objective.ns_exponent);
+    let weight = |c: u32| {
+        (data.vocab.counts()[c as usize] as f64).powf(data.config.objective.negatives.ns_exponent)
+    };
     let total: f64 = (0..data.vocab.len() as u32).map(weight).sum();
     let optimum = |x: u32, c: u32| {
         let count = pairs.counts[&(x, c)];

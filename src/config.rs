@@ -16,8 +16,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-pub use crate::batch::{Loss, NegativesPer, ObjectiveSettings};
-use crate::batch::{MAX_BATCH, MIN_BATCH};
+pub use crate::batch::{CbowGradient, Loss, ModelKind, NegativesPer, ObjectiveSettings};
+use crate::batch::{Conditional, MAX_BATCH, MIN_BATCH};
 use crate::error::Result;
 pub use crate::model::ModelSettings;
 #[cfg(feature = "cli")]
@@ -211,7 +211,7 @@ impl Config {
     /// `clip`) keep our defaults.
     pub fn preset(preset: Preset) -> Self {
         let mut config = Self::default();
-        config.objective.negatives_per = NegativesPer::Pair;
+        config.objective.negatives.negatives_per = NegativesPer::Pair;
         config.objective.sample = Some(1e-3);
         config.schedule.lr = 0.025;
         match preset {
@@ -221,7 +221,7 @@ impl Config {
             // to 0.
             Preset::Fasttext => {
                 config.objective.sample = Some(1e-4);
-                config.objective.ns_exponent = 0.5;
+                config.objective.negatives.ns_exponent = 0.5;
                 config.schedule.lr = 0.05;
                 config.schedule.min_lr = Some(0.0);
             }
@@ -237,9 +237,11 @@ impl Config {
         }
     }
 
-    /// Whether a setting has an effect under the chosen `loss`.
+    /// Whether a setting has an effect with the others as they are.
     pub fn matters(&self, setting: &str) -> bool {
-        self.objective.loss == Loss::Ns || !ObjectiveSettings::OF_NEGATIVES.contains(&setting)
+        let idle =
+            |group: &Conditional| !group.holds && group.names.iter().any(|name| name == setting);
+        !self.objective.conditional().iter().any(idle)
     }
 
     /// Checks every setting.
@@ -417,7 +419,7 @@ mod tests {
 
     #[test]
     fn negatives_are_needed_for_negative_sampling_alone() {
-        let none = Config::with(|config| config.objective.negative = 0);
+        let none = Config::with(|config| config.objective.negatives.negative = 0);
         none.validate().unwrap_err();
         Config {
             objective: ObjectiveSettings {
@@ -449,12 +451,20 @@ mod tests {
             }),
             ("`window` 0", |c| c.objective.window = 0),
             ("`negative` 0: positive pairs alone", |c| {
-                c.objective.negative = 0
+                c.objective.negatives.negative = 0
             }),
-            ("`ns_exponent`", |c| c.objective.ns_exponent = f64::INFINITY),
-            ("`ns_exponent` NaN", |c| c.objective.ns_exponent = f64::NAN),
-            ("`ns_exponent` 100", |c| c.objective.ns_exponent = 100.0),
-            ("`ns_exponent` -1000", |c| c.objective.ns_exponent = -1000.0),
+            ("`ns_exponent`", |c| {
+                c.objective.negatives.ns_exponent = f64::INFINITY
+            }),
+            ("`ns_exponent` NaN", |c| {
+                c.objective.negatives.ns_exponent = f64::NAN
+            }),
+            ("`ns_exponent` 100", |c| {
+                c.objective.negatives.ns_exponent = 100.0
+            }),
+            ("`ns_exponent` -1000", |c| {
+                c.objective.negatives.ns_exponent = -1000.0
+            }),
             ("`sample`", |c| c.objective.sample = Some(-1.0)),
             ("`epochs`", |c| c.schedule.epochs = 0),
             ("`lr` NaN", |c| c.schedule.lr = f64::NAN),

@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rand::Rng;
 use w2v_gpu::Error;
-use w2v_gpu::batch::Targets;
-use w2v_gpu::config::{
-    Config, Loss, NegativesPer, ObjectiveSettings, ScheduleSettings, ValidationSettings,
-};
+use w2v_gpu::batch::{RowTarget, Targets};
+use w2v_gpu::config::{Config, Loss, NegativesPer, ScheduleSettings, ValidationSettings};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
@@ -118,7 +116,7 @@ fn tiny_config(loss: Loss) -> Config {
         config.objective.window = WINDOW as u32;
         config.objective.fixed_window = true;
         config.objective.loss = loss;
-        config.objective.negative = 3;
+        config.objective.negatives.negative = 3;
         config.objective.sample = Some(0.0);
         config.schedule.epochs = 60;
         config.schedule.lr = 0.1;
@@ -151,14 +149,9 @@ fn products_converge_to_the_shifted_pmi() {
     for (negatives_per, no_skip_equal) in
         [(NegativesPer::Window, false), (NegativesPer::Pair, true)]
     {
-        let config = Config {
-            objective: ObjectiveSettings {
-                negatives_per,
-                no_skip_equal,
-                ..(tiny_config(Loss::Ns)).objective
-            },
-            ..tiny_config(Loss::Ns)
-        };
+        let mut config = tiny_config(Loss::Ns);
+        config.objective.negatives.negatives_per = negatives_per;
+        config.objective.negatives.no_skip_equal = no_skip_equal;
         let (data, model, _) = trained(&path, &config, on_cpu);
         let noise: HashMap<&str, f64> = data
             .vocab
@@ -208,26 +201,29 @@ fn softmaxes_converge_to_the_conditional_distribution() {
             .map(|n| n / total * (n / sum).ln())
             .sum::<f64>();
     }
-    for loss in [Loss::Hs, Loss::Softmax] {
-        let (data, model, losses) = trained(
-            &path,
-            &Config {
-                schedule: ScheduleSettings {
-                    lr: 0.03,
-                    ..(tiny_config(loss)).schedule
-                },
-                ..tiny_config(loss)
-            },
-            on_cpu,
-        );
+    let (hs, softmax) = (Loss::Hs, Loss::Softmax);
+    for (loss, arity) in [(hs, 2), (hs, 3), (hs, 8), (hs, 11), (softmax, 2)] {
+        let mut config = tiny_config(loss);
+        (config.schedule.lr, config.objective.tree.arity) = (0.03, arity);
+        let (data, model, losses) = trained(&path, &config, on_cpu);
         let reached = losses[losses.len() - 1];
         assert!(
             reached > entropy - 1e-3 && reached < 1.01 * entropy,
-            "{loss:?}: {reached}, the entropy is {entropy}"
+            "{loss:?} {arity}: {reached}, the entropy is {entropy}"
         );
         for (center, of_center) in pairs.iter().enumerate() {
             let (x, sum) = (tiny_row(&data, center), of_center.iter().sum::<f64>());
             let share = |context: usize| match &*data.batcher.targets {
+                Targets::Path(tree) if arity > 2 => {
+                    let choices = tree.path(context as u32).chunks(arity);
+                    let share = |choice: &[RowTarget]| {
+                        let score = |branch: &RowTarget| product(&model, x, branch.row().index());
+                        let scores: Vec<f64> = choice.iter().map(score).collect();
+                        let taken = choice.iter().position(|branch| branch.label()).unwrap();
+                        (scores[taken] - log_sum_exp(&scores)).exp()
+                    };
+                    choices.map(share).product()
+                }
                 Targets::Path(tree) => tree
                     .path(context as u32)
                     .iter()
@@ -248,7 +244,7 @@ fn softmaxes_converge_to_the_conditional_distribution() {
                 let (share, seen) = (share(tiny_row(&data, context)), seen / sum);
                 assert!(
                     (share - seen).abs() < 0.02,
-                    "{loss:?}: p(w{context}|w{center}) is {share}, seen {seen}"
+                    "{loss:?} {arity}: p(w{context}|w{center}) is {share}, seen {seen}"
                 );
             }
         }
@@ -365,7 +361,7 @@ fn validation_loss_is_that_of_the_saved_model(make: fn(&Model, Objective) -> Box
         let mut pairs = 0;
         for batch in data.validation.as_ref().unwrap().batches(1) {
             let batch = batch.unwrap();
-            pairs += batch.pairs();
+            pairs += batch.examples();
             reference.step(&batch, 0.0).unwrap();
         }
         let expected = reference.take_loss().unwrap() / pairs as f64;

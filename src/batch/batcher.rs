@@ -19,7 +19,7 @@ use rand_xoshiro::SplitMix64;
 use super::group::{GROUP_BLOCKS, Group, share, shuffle};
 use super::targets::{POOL_SPANS, Targets};
 use super::windows::{Places, SPAN, Window, Windows, add_window, around, as_one_span};
-use super::{Batch, BatchBuilder, Row, RowTarget};
+use super::{Batch, BatchBuilder, Inputs, Row, RowTarget};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
 use crate::sampling::{Key, Stream, Subsampler, below};
@@ -33,6 +33,8 @@ pub struct Batcher {
     pub subsampler: Subsampler,
     /// The targets that the centers of a window are trained against.
     pub targets: Arc<Targets>,
+    /// How the centers of a window meet its targets.
+    pub inputs: Inputs,
     /// Size of the vocabulary, in words.
     pub words: usize,
     /// How window widths are drawn.
@@ -50,10 +52,10 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// Rows of W': one for each word, or for each inner node of the tree.
+    /// Rows of W': one for each word, or those of the tree.
     pub fn output_rows(&self) -> usize {
         match &*self.targets {
-            Targets::Path(tree) => tree.nodes(),
+            Targets::Path(tree) => tree.rows(),
             Targets::Negatives(_) | Targets::Context => self.words,
         }
     }
@@ -190,7 +192,7 @@ impl Batcher {
     ) {
         let rng = &mut window.rng;
         match &*self.targets {
-            Targets::Negatives(negatives) if negatives.per_pair => {
+            Targets::Negatives(negatives) if negatives.per_pair && self.inputs == Inputs::Each => {
                 // Skips the draws that the earlier parts of this window used.
                 let used = window.before * negatives.count as usize;
                 (0..used).for_each(|_| _ = rng.next_u64());
@@ -199,6 +201,11 @@ impl Batcher {
                     negatives.draw(word, noise, targets);
                     builder.window(batch, once(center..center + 1), targets);
                 }
+            }
+            Targets::Negatives(negatives) if negatives.per_pair => {
+                let noise = || negatives.noise.outcome(rng.next_u64());
+                negatives.draw(word, noise, targets);
+                builder.window(batch, places.ranges(), targets);
             }
             Targets::Negatives(negatives) => {
                 let from_pool = || pool[below(pool.len() as u32, rng.next_u32()) as usize];
@@ -276,7 +283,7 @@ impl Batcher {
     }
 
     fn make_batches(&self, dispatch: &Mutex<Dispatch>, recycled: &Receiver<Batch>) {
-        let mut builder = BatchBuilder::new(self.words, self.output_rows());
+        let mut builder = BatchBuilder::new(self.words, self.output_rows(), self.inputs);
         loop {
             let Some((group, number, reply)) = dispatch
                 .lock()
@@ -400,6 +407,7 @@ mod tests {
                 per_pair: false,
                 skip_equal: true,
             })),
+            inputs: Inputs::Each,
             words,
             windows: Windows {
                 window: 2,
@@ -655,7 +663,10 @@ mod tests {
                 );
             });
             let batch = all(&source, 1).swap_remove(0);
-            assert_eq!((batch.pairs(), batch.validate(50, 50)), (50 * 49, Ok(())));
+            assert_eq!(
+                (batch.examples(), batch.validate(50, 50)),
+                (50 * 49, Ok(()))
+            );
             let mut draws: HashMap<Slot, Vec<Vec<Target>>> = HashMap::new();
             for w in 0..batch.windows() {
                 let targets = batch.targets_of(w);
@@ -705,7 +716,7 @@ mod tests {
     #[test]
     fn paths_and_contexts_as_targets() {
         let counts: Vec<u64> = (0..50).map(|word| 1000 / (word + 1)).collect();
-        let tree = HuffmanTree::new(&counts);
+        let tree = HuffmanTree::new(&counts, 2);
         let by_path = source(&sentences(300), 50, |s| {
             s.targets = Arc::new(Targets::Path(tree.clone()))
         });

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::{Batch, Row, RowTarget, SPAN_CENTERS, Slot, Target};
+use super::{Batch, Inputs, Row, RowTarget, SPAN_CENTERS, Slot, Target};
 
 /// Makes a batch from windows of rows: numbers the touched rows and counts the products of each.
 #[derive(Debug)]
 pub struct BatchBuilder {
+    inputs: Inputs,
     centers: RowSet,
     targets: RowSet,
     /// The rows of W that are centers, span after span.
@@ -19,14 +20,16 @@ pub struct BatchBuilder {
     more_products: [u32; SPAN_CENTERS + 1],
     /// The largest number of products that a center has in one span of the batch.
     most_of_center: u32,
-    /// The largest number of centers in a window of the batch.
+    /// The largest number of products that a target has in one window of the batch.
     most_of_target: u32,
 }
 
 impl BatchBuilder {
-    /// A builder for matrices of `input_rows` (W) and `output_rows` (W') rows.
-    pub fn new(input_rows: usize, output_rows: usize) -> Self {
+    /// A builder for matrices of `input_rows` (W) and `output_rows` (W') rows, whose centers meet
+    /// targets as `inputs` says.
+    pub fn new(input_rows: usize, output_rows: usize, inputs: Inputs) -> Self {
         Self {
+            inputs,
             centers: RowSet::new(input_rows),
             targets: RowSet::new(output_rows),
             span_centers: Vec::new(),
@@ -60,10 +63,14 @@ impl BatchBuilder {
             self.more_products[end] = self.more_products[end].wrapping_sub(targets.len() as u32);
             batch.centers.extend(places);
         }
-        let count = (batch.centers.len() - first) as u32;
-        self.most_of_target = self.most_of_target.max(count);
+        let centers = (batch.centers.len() - first) as u32;
+        let products = match self.inputs {
+            Inputs::Each => centers,
+            Inputs::Mean(_) => centers.min(1),
+        };
+        self.most_of_target = self.most_of_target.max(products);
         for target in targets {
-            self.targets.touch(target.row(), count);
+            self.targets.touch(target.row(), products);
         }
         self.row_targets.extend_from_slice(targets);
         batch.center_offsets.push(batch.centers.len() as u32);
@@ -92,6 +99,7 @@ impl BatchBuilder {
     /// Ends the batch and turns rows into slots.
     pub fn finish(&mut self, batch: &mut Batch) {
         self.end_span(batch);
+        batch.inputs = self.inputs;
         self.centers
             .number(&mut batch.center_rows, &mut batch.center_bits);
         self.targets

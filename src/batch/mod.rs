@@ -25,9 +25,12 @@ pub use builder::BatchBuilder;
 pub use by_center::ByCenter;
 pub use group::GROUP_BLOCKS;
 pub use row::{Row, RowTarget, Slot, Target};
-pub use settings::{Loss, MAX_WINDOW, NegativesPer, ObjectiveSettings};
+pub use settings::{
+    CbowGradient, CbowSettings, Conditional, Loss, MAX_CBOW_WINDOW, MAX_WINDOW, ModelKind,
+    NegativeSettings, NegativesPer, ObjectiveSettings, TreeSettings,
+};
 pub use targets::{Negatives, POOL_SPANS, POOL_USES, Targets};
-pub use tree::HuffmanTree;
+pub use tree::{HuffmanTree, MAX_ARITY};
 pub use windows::{SPAN, Windows};
 
 /// Number of targets that a kernel handles at once.
@@ -47,10 +50,22 @@ pub const MIN_BATCH: usize = crate::batch::SPAN;
 /// The largest `--batch`, in windows.
 pub const MAX_BATCH: usize = 1 << 20;
 
+/// How the centers of a window meet its targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Inputs {
+    /// Each by itself, as in skip-gram.
+    #[default]
+    Each,
+    /// Their mean alone, as in CBOW, with what each gets of the gradient by the mean.
+    Mean(CbowGradient),
+}
+
 /// The windows of one minibatch.
 ///
 /// A **window** is a context word with the **centers** around it and its **targets**: the context
-/// and the negatives, or the nodes of a path. It stands for all products of a center with a target.
+/// and the negatives, or the nodes of a path. It stands for all products of a center with a target,
+/// or of the centers' mean with a target ([`Inputs`]). An **example** is what meets all targets of
+/// a window: each (center, context) pair, or the window.
 ///
 /// Windows of neighbouring positions have many centers in common and form a **span**. A kernel adds
 /// up what the windows of a span contribute to a center, and adds that to the center's sum once.
@@ -62,6 +77,8 @@ pub const MAX_BATCH: usize = 1 << 20;
 /// have the lengths given below. [`BatchBuilder`] fills them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
+    /// How centers meet targets. The bits of products, below, are for this way.
+    pub inputs: Inputs,
     /// Length S + 1. Span `r` has the windows `span_windows[r]..span_windows[r + 1]`.
     pub span_windows: Vec<u32>,
     /// Length S + 1. Span `r` has up to [`SPAN_CENTERS`] centers, which are
@@ -82,16 +99,16 @@ pub struct Batch {
     pub center_rows: Vec<Row>,
     /// Length R. The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<Row>,
-    /// Length C. The bit length of each center slot's number of products with targets, which bounds
-    /// how many terms its row receives.
+    /// Length C. The bit length of each center slot's number of products with targets, by itself or
+    /// in a mean, which bounds how many terms its row receives.
     pub center_bits: Vec<u8>,
-    /// Length R. The bit length of each target slot's number of products with centers.
+    /// Length R. The bit length of each target slot's number of products with centers or means.
     pub target_bits: Vec<u8>,
     /// The bit length of the largest number of products that one center has in one span. So many
     /// terms are added in floats before they go to the center's sum.
     pub center_contribution_bits: u8,
-    /// The bit length of the largest number of centers in a window. So many terms are added in
-    /// floats before they go to a target's sum.
+    /// The bit length of the largest number of products that one target has in a window. So many
+    /// terms are added in floats before they go to the target's sum.
     pub target_contribution_bits: u8,
     /// The epoch, from 0.
     pub epoch: u32,
@@ -130,15 +147,29 @@ impl Batch {
         self.center_offsets.len().saturating_sub(1)
     }
 
-    /// Number of (center, context) pairs.
-    pub fn pairs(&self) -> u64 {
-        self.centers.len() as u64
+    /// Number of examples: of (center, context) pairs, or of windows with a center.
+    pub fn examples(&self) -> u64 {
+        match self.inputs {
+            Inputs::Each => self.centers.len() as u64,
+            Inputs::Mean(_) => {
+                let ends = self.center_offsets.windows(2);
+                ends.filter(|ends| ends[0] < ends[1]).count() as u64
+            }
+        }
     }
 
-    /// Number of (center, target) products.
+    /// Number of inputs that a window's centers make: each, or their mean.
+    pub fn inputs_of(&self, window: usize) -> usize {
+        let centers = self.centers_of(window).len();
+        match self.inputs {
+            Inputs::Each => centers,
+            Inputs::Mean(_) => centers.min(1),
+        }
+    }
+
+    /// Number of products of an input with a target.
     pub fn products(&self) -> u64 {
-        let product =
-            |window| (self.centers_of(window).len() * self.targets_of(window).len()) as u64;
+        let product = |window| (self.inputs_of(window) * self.targets_of(window).len()) as u64;
         (0..self.windows()).map(product).sum()
     }
 
@@ -308,7 +339,18 @@ pub(crate) mod tests {
     /// Spans have four windows, or fewer where those would have too many centers. A window with too
     /// many centers for a span becomes several.
     pub(crate) fn batch_of(rows: usize, windows: &[(Vec<u32>, Vec<u32>)]) -> Batch {
-        let mut builder = BatchBuilder::new(rows, rows);
+        batch_with(Inputs::Each, rows, windows, |target| target == 0)
+    }
+
+    /// A batch as [`batch_of`] makes it, for another way in which centers meet targets, and with
+    /// other labels: `label` has those of each window's targets, by their places.
+    pub(crate) fn batch_with(
+        inputs: Inputs,
+        rows: usize,
+        windows: &[(Vec<u32>, Vec<u32>)],
+        label: impl Fn(usize) -> bool,
+    ) -> Batch {
+        let mut builder = BatchBuilder::new(rows, rows, inputs);
         let mut batch = Batch::default();
         batch.clear();
         let windows: Vec<_> = windows
@@ -340,7 +382,7 @@ pub(crate) mod tests {
                 let targets: Vec<RowTarget> = targets
                     .iter()
                     .enumerate()
-                    .map(|(i, &row)| RowTarget::new(Row(row), i == 0))
+                    .map(|(i, &row)| RowTarget::new(Row(row), label(i)))
                     .collect();
                 builder.window(
                     &mut batch,
@@ -356,10 +398,17 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn slots_lead_back_to_the_rows(windows in prop::collection::vec(
+        fn slots_lead_back_to_the_rows(is_mean: bool, windows in prop::collection::vec(
             (prop::collection::vec(0u32..200, 0..=SPAN_CENTERS), prop::collection::vec(0u32..200, 1..20)), 0..40)
         ) {
-            let batch = batch_of(200, &windows);
+            let inputs = if is_mean { Inputs::Mean(CbowGradient::Whole) } else { Inputs::Each };
+            let batch = batch_with(inputs, 200, &windows, |target| target == 0);
+            // How many inputs of a window meet its targets.
+            let met = |centers: &[u32]| if is_mean { centers.len().min(1) } else { centers.len() } as u32;
+            let examples: u32 = windows.iter().map(|(centers, _)| met(centers)).sum();
+            prop_assert_eq!(batch.examples(), u64::from(examples));
+            let products: u32 = windows.iter().map(|(centers, targets)| met(centers) * targets.len() as u32).sum();
+            prop_assert_eq!(batch.products(), u64::from(products));
             prop_assert_eq!(batch.windows(), windows.len());
             prop_assert_eq!(batch.validate(200, 200), Ok(()));
             let own: Vec<(usize, Vec<u32>)> = batch
@@ -373,7 +422,7 @@ pub(crate) mod tests {
                 let own: Vec<u32> = batch.targets_of(w).iter().map(|t| batch.target_rows[t.slot().index()].0).collect();
                 prop_assert_eq!(&own, targets);
                 prop_assert!(batch.targets_of(w).iter().enumerate().all(|(i, t)| t.label() == (i == 0)));
-                targets.iter().for_each(|&row| target_products[row as usize] += windows[w].0.len() as u32);
+                targets.iter().for_each(|&row| target_products[row as usize] += met(&windows[w].0));
                 windows[w].0.iter().for_each(|&row| center_products[row as usize] += targets.len() as u32);
             }
             prop_assert!(batch.center_rows.is_sorted_by(|a, b| a < b) && batch.target_rows.is_sorted_by(|a, b| a < b));
@@ -382,8 +431,8 @@ pub(crate) mod tests {
             };
             prop_assert_eq!(&batch.center_bits, &of_rows(&batch.center_rows, &center_products));
             prop_assert_eq!(&batch.target_bits, &of_rows(&batch.target_rows, &target_products));
-            let most_centers = windows.iter().map(|(centers, _)| centers.len() as u32).max().unwrap_or(0);
-            prop_assert_eq!(batch.target_contribution_bits, bit_length(most_centers));
+            let most_of_target = windows.iter().map(|(centers, _)| met(centers)).max().unwrap_or(0);
+            prop_assert_eq!(batch.target_contribution_bits, bit_length(most_of_target));
             prop_assert_eq!(batch.center_contribution_bits, bit_length(most_products_in_a_span(&batch)));
         }
     }
@@ -456,7 +505,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_builder_forgets_the_batch_before() {
-        let mut builder = BatchBuilder::new(10, 10);
+        let mut builder = BatchBuilder::new(10, 10, Inputs::Each);
         let mut batch = Batch::default();
         for _ in 0..2 {
             batch.clear();

@@ -1,5 +1,6 @@
 //! The settings of the objective: windows, loss and negatives.
 
+use super::{Inputs, MAX_ARITY, SPAN_CENTERS};
 use crate::error::Result;
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
@@ -21,6 +22,23 @@ pub struct ObjectiveSettings {
     /// Let every window reach that far, instead of drawing each width from 1 to --window
     #[cfg_attr(feature = "cli", arg(long, help_heading = "Objective"))]
     pub fixed_window: bool,
+    /// What predicts what: each word of a window by itself the word in the middle (skip-gram), or
+    /// their mean (cbow)
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_enum,
+            default_value_t,
+            value_name = "MODEL",
+            help_heading = "Objective"
+        )
+    )]
+    pub model: ModelKind,
+    /// How the mean of a window is trained, under [`ModelKind::Cbow`].
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(flatten)]
+    pub cbow: CbowSettings,
     /// What is minimised for each pair: negative sampling, hierarchical softmax, or the softmax
     /// over all words
     #[cfg_attr(
@@ -34,10 +52,51 @@ pub struct ObjectiveSettings {
         )
     )]
     pub loss: Loss,
+    /// How negatives are drawn, under [`Loss::Ns`].
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(flatten)]
+    pub negatives: NegativeSettings,
+    /// The tree, under [`Loss::Hs`].
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(flatten)]
+    pub tree: TreeSettings,
+    /// Thin out words of a larger share of the text; 0 keeps every occurrence, auto is 1e-4, or one
+    /// over the number of words where they are fewer than 10,000
+    #[cfg_attr(feature = "cli", arg(
+        long,
+        value_parser = given::<f64>,
+        default_value = AUTO,
+        value_name = "SHARE",
+        allow_negative_numbers = true,
+        help_heading = "Objective"
+    ))]
+    pub sample: OrAuto<f64>,
+}
+
+impl Default for ObjectiveSettings {
+    fn default() -> Self {
+        Self {
+            window: 5,
+            fixed_window: false,
+            model: ModelKind::SkipGram,
+            cbow: CbowSettings::default(),
+            loss: Loss::Ns,
+            negatives: NegativeSettings::default(),
+            tree: TreeSettings::default(),
+            sample: None,
+        }
+    }
+}
+
+/// How negatives are drawn.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
+pub struct NegativeSettings {
     /// Negative words drawn at a time (--loss ns)
     #[cfg_attr(feature = "cli", arg(
         long,
-        default_value_t = ObjectiveSettings::default().negative,
+        default_value_t = NegativeSettings::default().negative,
         value_name = "N",
         help_heading = "Objective"
     ))]
@@ -61,42 +120,72 @@ pub struct ObjectiveSettings {
     /// Negatives are drawn in proportion to their count to this power (--loss ns)
     #[cfg_attr(feature = "cli", arg(
         long,
-        default_value_t = ObjectiveSettings::default().ns_exponent,
+        default_value_t = NegativeSettings::default().ns_exponent,
         value_name = "X",
         allow_negative_numbers = true,
         help_heading = "Objective"
     ))]
     pub ns_exponent: f64,
-    /// Thin out words of a larger share of the text; 0 keeps every occurrence, auto is 1e-4, or one
-    /// over the number of words where they are fewer than 10,000
-    #[cfg_attr(feature = "cli", arg(
-        long,
-        value_parser = given::<f64>,
-        default_value = AUTO,
-        value_name = "SHARE",
-        allow_negative_numbers = true,
-        help_heading = "Objective"
-    ))]
-    pub sample: OrAuto<f64>,
 }
 
-impl Default for ObjectiveSettings {
+impl Default for NegativeSettings {
     fn default() -> Self {
         Self {
-            window: 5,
-            fixed_window: false,
-            loss: Loss::Ns,
             negative: 5,
             negatives_per: NegativesPer::Window,
             no_skip_equal: false,
             ns_exponent: 0.75,
-            sample: None,
         }
     }
 }
 
+/// The tree of hierarchical softmax.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
+pub struct TreeSettings {
+    /// Branches of a node of the tree, 2 to 64: more make shorter paths of costlier choices (--loss
+    /// hs)
+    #[cfg_attr(feature = "cli", arg(
+        long,
+        default_value_t = TreeSettings::default().arity,
+        value_name = "N",
+        help_heading = "Objective"
+    ))]
+    pub arity: usize,
+}
+
+impl Default for TreeSettings {
+    fn default() -> Self {
+        Self { arity: 2 }
+    }
+}
+
+/// How the centers of a window are trained together.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
+pub struct CbowSettings {
+    /// What each word of a window gets of the gradient by their mean: the whole, as in word2vec.c
+    /// and gensim, or its share, as the chain rule has it (--model cbow)
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_enum,
+            default_value_t,
+            value_name = "WHAT",
+            help_heading = "Objective"
+        )
+    )]
+    pub cbow_gradient: CbowGradient,
+}
+
 /// The largest `window`, in words to each side.
 pub const MAX_WINDOW: u32 = 1000;
+
+/// The largest `window` of [`ModelKind::Cbow`]: all centers of a window are in one span.
+pub const MAX_CBOW_WINDOW: u32 = SPAN_CENTERS as u32 / 2;
 
 /// The largest number of negatives in a draw.
 const MAX_NEGATIVE: u32 = 1000;
@@ -106,9 +195,34 @@ const MAX_NEGATIVE: u32 = 1000;
 const MAX_EXPONENT: f64 = 10.0;
 
 impl ObjectiveSettings {
-    /// The settings of negatives, which have an effect under [`Loss::Ns`] alone.
-    pub const OF_NEGATIVES: [&str; 4] =
-        ["negative", "negatives_per", "no_skip_equal", "ns_exponent"];
+    /// The settings that have an effect under another setting alone.
+    pub fn conditional(&self) -> [Conditional; 3] {
+        [
+            Conditional {
+                names: names(&self.negatives),
+                needs: "loss = ns",
+                holds: self.loss == Loss::Ns,
+            },
+            Conditional {
+                names: names(&self.tree),
+                needs: "loss = hs",
+                holds: self.loss == Loss::Hs,
+            },
+            Conditional {
+                names: names(&self.cbow),
+                needs: "model = cbow",
+                holds: self.model == ModelKind::Cbow,
+            },
+        ]
+    }
+
+    /// How the centers of a window meet its targets.
+    pub fn inputs(&self) -> Inputs {
+        match self.model {
+            ModelKind::SkipGram => Inputs::Each,
+            ModelKind::Cbow => Inputs::Mean(self.cbow.cbow_gradient),
+        }
+    }
 
     /// Checks the settings.
     ///
@@ -122,24 +236,44 @@ impl ObjectiveSettings {
             "a window reaches 1 to 1000 words to each side; 2 to 10 are usual",
         )?;
         require(
-            self.negative > 0 || self.loss != Loss::Ns,
+            self.model != ModelKind::Cbow || self.loss != Loss::Softmax,
+            "model",
+            "cbow",
+            "cannot be trained with `loss = softmax`, whose products take each center by itself; \
+             use `loss = ns` or `loss = hs`",
+        )?;
+        require(
+            self.model != ModelKind::Cbow || self.window <= MAX_CBOW_WINDOW,
+            "window",
+            self.window,
+            "with `model = cbow` a window reaches at most 13 words to each side, as the mean of \
+             its 26 words is made at once",
+        )?;
+        require(
+            self.negatives.negative > 0 || self.loss != Loss::Ns,
             "negative",
-            self.negative,
+            self.negatives.negative,
             "positive pairs alone cannot be trained: every label would be 1, every vector would \
              grow along one direction and nothing would be learned; use at least 1, usually 5 to \
              20",
         )?;
         require(
-            self.negative <= MAX_NEGATIVE,
+            self.negatives.negative <= MAX_NEGATIVE,
             "negative",
-            self.negative,
+            self.negatives.negative,
             "at most 1000 negatives are drawn for a window",
         )?;
         require(
-            self.ns_exponent.abs() <= MAX_EXPONENT,
+            self.negatives.ns_exponent.abs() <= MAX_EXPONENT,
             "ns_exponent",
-            self.ns_exponent,
+            self.negatives.ns_exponent,
             "must be a number from -10 to 10; 0.75 is usual",
+        )?;
+        require(
+            (2..=MAX_ARITY).contains(&self.tree.arity),
+            "arity",
+            self.tree.arity,
+            "a node of the tree has 2 to 64 branches",
         )?;
         let sample = self.sample.unwrap_or_default();
         require(
@@ -151,7 +285,53 @@ impl ObjectiveSettings {
     }
 }
 
-/// The loss that is minimised for each (center, context) pair.
+/// Settings that have an effect under another setting alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditional {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The other setting, as `name = value`.
+    pub needs: &'static str,
+    /// Whether that is set.
+    pub holds: bool,
+}
+
+/// The names of a group of settings.
+fn names(group: &impl serde::Serialize) -> Vec<String> {
+    match serde_json::to_value(group) {
+        Ok(serde_json::Value::Object(settings)) => {
+            settings.into_iter().map(|(name, _)| name).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What predicts what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum ModelKind {
+    /// Each center by itself predicts the context.
+    #[default]
+    SkipGram,
+    /// Continuous bag of words: the mean of the centers predicts the context.
+    Cbow,
+}
+
+/// What each center gets of the gradient by the mean of a window's centers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum CbowGradient {
+    /// All of it, as in word2vec.c, gensim and fastText. For a window of m centers it is m times
+    /// the gradient of the loss by W.
+    #[default]
+    Whole,
+    /// One part in as many as there are centers: the gradient of the loss.
+    Share,
+}
+
+/// The loss that is minimised for each (center, context) pair, or for the mean of the centers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -159,7 +339,7 @@ pub enum Loss {
     /// Negative sampling: the context against some noise words.
     #[default]
     Ns,
-    /// Hierarchical softmax: a path of choices through a Huffman tree.
+    /// Hierarchical softmax: a path of choices through a Huffman tree ([`TreeSettings`]).
     Hs,
     /// The softmax over the whole vocabulary, as skip-gram was first defined.
     Softmax,

@@ -25,7 +25,7 @@ pub const POOL_USES: usize = 4;
 pub enum Targets {
     /// The context with label 1, and noise words with label 0.
     Negatives(Negatives),
-    /// The inner nodes on the context's path through the tree of hierarchical softmax.
+    /// The choices on the context's path through the tree of hierarchical softmax.
     Path(HuffmanTree),
     /// The context alone. In a full softmax, the engine compares it with all words.
     Context,

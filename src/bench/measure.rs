@@ -186,7 +186,7 @@ impl<'a> Measurement<'a> {
         for (done, batch) in (1..=count).zip(bench.batches.iter().cycle()) {
             self.step(batch)?;
             on_batch(batch);
-            pairs += batch.pairs();
+            pairs += batch.examples();
             if is_mark(done) || done == count {
                 sum += self.engine.take_loss()?;
                 losses.push(MeasuredLoss {

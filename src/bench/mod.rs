@@ -140,7 +140,7 @@ impl Work {
         self.batches += 1;
         self.words += batch.words;
         self.windows += batch.windows() as u64;
-        self.pairs += batch.pairs();
+        self.pairs += batch.examples();
     }
 }
 
@@ -295,7 +295,7 @@ impl Bench {
                 break;
             }
             bytes += batch.bytes();
-            if batch.pairs() > 0 {
+            if batch.examples() > 0 {
                 self.batches.push(batch);
             }
             if bytes > BATCH_BYTES || started.elapsed() > most {

@@ -36,7 +36,7 @@ impl Traffic {
         );
         let moved = |rows: u64| rows * 2 * (row + sums);
         match objective.loss {
-            LossFunction::Sigmoid => Self {
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => Self {
                 window: (centers + targets) * (row + 2 * sums + WORD),
                 apply_input: moved(center_rows),
                 apply_output: moved(target_rows),

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::metrics;
 use crate::Error;
+use crate::batch::{HuffmanTree, Targets};
 use crate::config::{Config, Loss};
 use crate::model::{Embedding, Matrix, Model};
 use crate::system::{self, STDOUT, is_same_file};
@@ -30,7 +31,7 @@ pub(super) struct OutputArgs {
     /// Which vectors are written: of the words as centers, as contexts, or the mean of both
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub(super) embedding: Embedding,
-    /// Also write the context vectors (W') to FILE; with --loss hs those of the tree's inner nodes
+    /// Also write the context vectors (W') to FILE; with --loss hs those of the tree's nodes
     #[arg(long, value_name = "FILE")]
     pub(super) save_output: Option<PathBuf>,
     /// Also write the words and their counts to FILE, for --vocab
@@ -132,7 +133,7 @@ impl OutputArgs {
         };
         if loss == Loss::Hs && self.embedding != Embedding::Input {
             let why = "with --loss hs only the input embedding has a row for each word: W' has \
-                       those of the tree's inner nodes, which --save-output writes";
+                       those of the tree's nodes, which --save-output writes";
             let value = which.get_name().to_owned();
             return Err(Error::setting("embedding", value, why));
         }
@@ -171,8 +172,8 @@ impl OutputArgs {
         }
         if let Some(path) = &self.save_output {
             let nodes;
-            let rows = if data.config.objective.loss == Loss::Hs {
-                nodes = inner_nodes(model.output.rows());
+            let rows = if let Targets::Path(tree) = &*data.batcher.targets {
+                nodes = tree_rows(tree, &data.vocab);
                 &nodes
             } else {
                 &data.vocab
@@ -292,9 +293,17 @@ fn write_vectors(
     format.write(path, &table, &mut |_, _| ())
 }
 
-/// Names for the inner nodes of a Huffman tree. They cannot be mistaken for words.
-fn inner_nodes(nodes: usize) -> Vocab {
+/// Names for the rows of W' in hierarchical softmax. A row that leads to a word has the word's name;
+/// those of inner nodes cannot be mistaken for words.
+fn tree_rows(tree: &HuffmanTree, vocab: &Vocab) -> Vocab {
     let mut names = Vocab::default();
+    let mut nodes = tree.rows();
+    if tree.rows() > tree.nodes() {
+        for (word, &count) in vocab.words().zip(vocab.counts()) {
+            names.push(word, count);
+        }
+        nodes -= tree.words();
+    }
     for node in 0..nodes {
         names.push(&format!("<inner-node-{node}>"), 0);
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, ValueEnum};
+use clap::{ArgMatches, FromArgMatches};
 
 use super::checkpoint::{Checkpoints, Session};
 use super::hardware::Hardware;
@@ -19,7 +19,7 @@ use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
 use super::text::{self, CorpusArgs, check_apart, left_out_line};
 use crate::Error;
-use crate::config::{Config, Loss, ObjectiveSettings, Preset};
+use crate::config::{Config, ObjectiveSettings, Preset};
 use crate::corpus::Corpus;
 use crate::eval::{EvalOptions, Sets};
 use crate::model::Model;
@@ -107,19 +107,21 @@ pub(crate) struct Args {
 /// The time that a dry run trains for its estimate.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// The error message for a typed option that the chosen objective does not use, if there is one.
+/// The error message for a typed option that has no effect with the other options, if there is one.
 pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
-    let loss = *typed.get_one::<Loss>("loss")?;
-    let is_typed = |option: &&&str| typed.value_source(option) == Some(ValueSource::CommandLine);
-    let option = ObjectiveSettings::OF_NEGATIVES
+    let objective = ObjectiveSettings::from_arg_matches(typed).ok()?;
+    let is_typed = |name: &&String| typed.value_source(name) == Some(ValueSource::CommandLine);
+    objective
+        .conditional()
         .iter()
-        .find(is_typed)
-        .filter(|_| loss != Loss::Ns)?;
-    let (flag, loss) = (options::option(option), loss.to_possible_value()?);
-    Some(format!(
-        "{flag} belongs to --loss ns: with --loss {} no negatives are drawn; leave it out",
-        loss.get_name()
-    ))
+        .filter(|group| !group.holds)
+        .find_map(|group| {
+            let flag = options::option(group.names.iter().find(is_typed)?);
+            let needs = options::rendered(&format!("`{}`", group.needs));
+            Some(format!(
+                "{flag} belongs to {needs} and has no effect without it; leave it out"
+            ))
+        })
 }
 
 /// Checks the options, prepares the corpus, starts the engine, trains, and writes the files.

@@ -5,26 +5,25 @@
 //! score. **Contributions** are errors times rows, added up for each row that a batch touches. The
 //! loss function decides about errors alone, and about which rows of W' a center has scores with.
 //!
-//! Where extensions go:
+//! **Inputs** are what has scores with the targets of a window: each center's row of W, as in
+//! skip-gram, or the mean of these rows, as in CBOW. A mean changes the first and the last act:
+//! there is one score for a window and target, and the gradient by the mean goes to every center,
+//! whole or in equal shares.
 //!
-//! - *An averaged input* (the mean of a window's centers, as in CBOW) is a second field here. It
-//!   changes the first and the last act: one score for a window and target, whose contribution goes
-//!   to every center in equal parts.
-//! - *An input made of several rows* (a word and its subwords) leaves this file alone: a center
-//!   becomes several rows in the [batch](crate::batch::Batch), and the first and the last act take
-//!   their sum for its row.
-//! - *A choice among more than two* (an inner node of a tree with up to eight branches) is a
-//!   [`LossFunction`]: a block of targets whose errors are those of a softmax over the block. It
-//!   changes the second act alone.
+//! An input made of several rows (a word and its subwords) will leave this file alone: a center
+//! becomes several rows in the [batch](crate::batch::Batch), and the first and the last act take
+//! their sum for its row.
 //!
 //! An engine chooses its kernels in one place: `gpu::program::stages`, `cpu::CpuEngine::new` and
 //! `ReferenceEngine::gradient`.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Inputs};
 
-/// How the loss of a batch follows from the model. Each center of a window meets each target.
+/// How the loss of a batch follows from the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Objective {
+    /// How the centers of a window meet its targets: [`Batch::inputs`] of every batch.
+    pub inputs: Inputs,
     /// How scores become a loss.
     pub loss: LossFunction,
 }
@@ -36,26 +35,56 @@ pub enum LossFunction {
     Sigmoid,
     /// Each target, whatever its label, as the one to be chosen among all rows of W'.
     Softmax,
+    /// Each `branches` targets of a window, and the fewer that are left at its end, as a choice:
+    /// the target with label 1 is to be chosen among them. This is hierarchical softmax by a tree
+    /// that is not binary.
+    Choice {
+        /// Branches of a node, 3 to [`MAX_ARITY`](crate::batch::MAX_ARITY).
+        branches: usize,
+    },
 }
 
 impl Objective {
     /// Each center with each target, by its label.
     pub const SIGMOID: Self = Self {
+        inputs: Inputs::Each,
         loss: LossFunction::Sigmoid,
     };
 
     /// Each center with all rows of W'.
     pub const SOFTMAX: Self = Self {
+        inputs: Inputs::Each,
         loss: LossFunction::Softmax,
     };
 
+    /// Panics when a batch was made for other inputs: its bits of products would not bound the sums.
+    pub(super) fn check(self, batch: &Batch) {
+        assert_eq!(
+            self.inputs, batch.inputs,
+            "a batch is trained with the objective that it was made for"
+        );
+    }
+
     /// The loss of a batch when all scores are zero, as in a model without training: for each
-    /// product of a center and a target log 2, or the log of the number of rows of W'.
+    /// product of an input and a target log 2, or the log of the number of rows of W'.
     pub fn blank_loss(self, batch: &Batch, output_rows: usize) -> f64 {
-        let choices = match self.loss {
-            LossFunction::Sigmoid => 2,
-            LossFunction::Softmax => output_rows,
-        };
-        batch.products() as f64 * (choices as f64).ln()
+        let among = |choices: usize| (choices as f64).ln();
+        match self.loss {
+            LossFunction::Sigmoid => batch.products() as f64 * among(2),
+            LossFunction::Softmax => batch.products() as f64 * among(output_rows),
+            LossFunction::Choice { branches } => {
+                let of_targets = |targets: usize| {
+                    (targets / branches) as f64 * among(branches)
+                        + among((targets % branches).max(1))
+                };
+                let windows = 0..batch.windows();
+                windows
+                    .map(|window| {
+                        let targets = batch.targets_of(window).len();
+                        batch.inputs_of(window) as f64 * of_targets(targets)
+                    })
+                    .sum()
+            }
+        }
     }
 }

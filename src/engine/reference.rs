@@ -3,7 +3,7 @@
 
 use super::sums::{no_sums, sums_wait};
 use super::{Engine, LossFunction, Objective, half};
-use crate::batch::{Batch, Row};
+use crate::batch::{Batch, CbowGradient, Inputs, Row, Target};
 use crate::error::Result;
 use crate::model::{Matrix, Model};
 
@@ -68,66 +68,152 @@ impl ReferenceEngine {
     }
 
     /// Loss and negated gradient of a batch at the current model.
+    ///
+    /// # Panics
+    /// When the batch was made for other inputs.
     pub fn gradient(&self, batch: &Batch) -> Gradient {
+        self.objective.check(batch);
         let mut gradient = Gradient {
             loss: 0.0,
             input: vec![0.0; self.input.len()],
             output: vec![0.0; self.output.len()],
         };
         for (window, centers) in batch.windows_with_centers() {
-            for center in centers.into_iter().map(Row::index) {
-                for target in batch.targets_of(window) {
-                    let row = batch.target_rows[target.slot().index()].index();
-                    match self.objective.loss {
-                        LossFunction::Sigmoid => {
-                            self.sigmoid_pair(center, row, target.label(), &mut gradient)
-                        }
-                        LossFunction::Softmax => self.softmax_pair(center, row, &mut gradient),
-                    }
+            for input in self.inputs(&centers) {
+                let by_input = self.input_gradient(&input.value, batch, window, &mut gradient);
+                for row in &input.rows {
+                    let sums = &mut gradient.input[row.index() * self.dim..][..self.dim];
+                    sums.iter_mut()
+                        .zip(&by_input)
+                        .for_each(|(sum, value)| *sum += input.weight * value);
                 }
             }
         }
         gradient
     }
 
-    fn sigmoid_pair(&self, center: usize, target: usize, label: bool, gradient: &mut Gradient) {
-        let score = self.score(center, target);
-        gradient.loss += softplus(if label { -score } else { score });
-        self.add(
-            center,
-            target,
-            f64::from(u8::from(label)) - sigmoid(score),
-            gradient,
-        );
+    /// The negated gradient by an input that meets the targets of a window. Adds the loss, and the
+    /// gradient by rows of W'.
+    fn input_gradient(
+        &self,
+        input: &[f64],
+        batch: &Batch,
+        window: usize,
+        gradient: &mut Gradient,
+    ) -> Vec<f64> {
+        let row = |target: &Target| batch.target_rows[target.slot().index()].index();
+        let targets = batch.targets_of(window);
+        let mut by_input = vec![0.0; self.dim];
+        match self.objective.loss {
+            LossFunction::Sigmoid => {
+                for target in targets {
+                    let (score, label) = (self.score(input, row(target)), target.label());
+                    gradient.loss += softplus(if label { -score } else { score });
+                    let error = f64::from(u8::from(label)) - sigmoid(score);
+                    self.add(input, row(target), error, &mut by_input, gradient);
+                }
+            }
+            LossFunction::Softmax => {
+                let all: Vec<usize> = (0..self.output.len() / self.dim).collect();
+                for target in targets {
+                    self.choose(input, &all, row(target), &mut by_input, gradient);
+                }
+            }
+            LossFunction::Choice { branches } => {
+                for choice in targets.chunks(branches) {
+                    let rows: Vec<usize> = choice.iter().map(row).collect();
+                    let chosen = choice.iter().position(|target| target.label());
+                    let chosen = chosen.expect("the batch labels one target of each choice");
+                    self.choose(input, &rows, chosen, &mut by_input, gradient);
+                }
+            }
+        }
+        by_input
     }
 
-    fn softmax_pair(&self, center: usize, target: usize, gradient: &mut Gradient) {
-        let scores: Vec<f64> = (0..self.output.len() / self.dim)
-            .map(|row| self.score(center, row))
-            .collect();
+    /// Adds the loss and the contributions of the choice of `rows[chosen]` among rows of W'.
+    fn choose(
+        &self,
+        input: &[f64],
+        rows: &[usize],
+        chosen: usize,
+        by_input: &mut [f64],
+        gradient: &mut Gradient,
+    ) {
+        let scores: Vec<f64> = rows.iter().map(|&row| self.score(input, row)).collect();
         let total = log_sum_exp(&scores);
-        gradient.loss += total - scores[target];
-        for (row, score) in scores.iter().enumerate() {
-            let wanted = f64::from(u8::from(row == target));
-            self.add(center, row, wanted - (score - total).exp(), gradient);
+        gradient.loss += total - scores[chosen];
+        for (at, (&row, score)) in rows.iter().zip(&scores).enumerate() {
+            let wanted = f64::from(u8::from(at == chosen));
+            self.add(
+                input,
+                row,
+                wanted - (score - total).exp(),
+                by_input,
+                gradient,
+            );
         }
     }
 
-    fn score(&self, center: usize, target: usize) -> f64 {
-        let (x, t) = (
-            &self.input[center * self.dim..][..self.dim],
-            &self.output[target * self.dim..][..self.dim],
-        );
-        x.iter().zip(t).map(|(a, b)| a * b).sum()
+    /// The inputs that a window's centers make.
+    fn inputs(&self, centers: &[Row]) -> Vec<Input> {
+        let row = |row: &Row| self.input[row.index() * self.dim..][..self.dim].to_vec();
+        let Inputs::Mean(whole_or_share) = self.objective.inputs else {
+            let alone = |center: &Row| Input {
+                value: row(center),
+                rows: vec![*center],
+                weight: 1.0,
+            };
+            return centers.iter().map(alone).collect();
+        };
+        if centers.is_empty() {
+            return Vec::new();
+        }
+        let share = 1.0 / centers.len() as f64;
+        let mut mean = vec![0.0; self.dim];
+        for center in centers {
+            mean.iter_mut()
+                .zip(row(center))
+                .for_each(|(mean, value)| *mean += share * value);
+        }
+        vec![Input {
+            value: mean,
+            rows: centers.to_vec(),
+            weight: match whole_or_share {
+                CbowGradient::Whole => 1.0,
+                CbowGradient::Share => share,
+            },
+        }]
+    }
+
+    fn score(&self, input: &[f64], target: usize) -> f64 {
+        let target = &self.output[target * self.dim..][..self.dim];
+        input.iter().zip(target).map(|(a, b)| a * b).sum()
     }
 
     /// Adds the contributions of one score with its error.
-    fn add(&self, center: usize, target: usize, error: f64, gradient: &mut Gradient) {
+    fn add(
+        &self,
+        input: &[f64],
+        target: usize,
+        error: f64,
+        by_input: &mut [f64],
+        gradient: &mut Gradient,
+    ) {
         for d in 0..self.dim {
-            gradient.input[center * self.dim + d] += error * self.output[target * self.dim + d];
-            gradient.output[target * self.dim + d] += error * self.input[center * self.dim + d];
+            by_input[d] += error * self.output[target * self.dim + d];
+            gradient.output[target * self.dim + d] += error * input[d];
         }
     }
+}
+
+/// What has scores with the targets of a window.
+struct Input {
+    value: Vec<f64>,
+    /// The rows of W that the value is made of.
+    rows: Vec<Row>,
+    /// The part of the gradient by the value that each of these rows gets.
+    weight: f64,
 }
 
 impl Engine for ReferenceEngine {
@@ -226,6 +312,7 @@ fn round(table: &mut [f64], dim: usize, key: [u32; 2], is_output: bool) {
 mod tests {
     use super::*;
     use crate::batch::tests::batch_of;
+    use crate::engine::tests::{batch_for, random_model, scored_one_by_one};
 
     #[test]
     fn sigmoid_and_softplus_at_known_points() {
@@ -296,15 +383,19 @@ mod tests {
                     .for_each(|(v, s)| *v = s * 10.0);
             }
         }
-        let batch = batch_of(
-            6,
-            &[
-                (vec![0, 1, 0], vec![2, 3, 3, 4]),
-                (vec![5], vec![0, 1]),
-                (vec![], vec![2]),
-            ],
-        );
-        for objective in [Objective::SIGMOID, Objective::SOFTMAX] {
+        let windows = [
+            (vec![0, 1, 0], vec![2, 3, 3, 4]),
+            (vec![5], vec![0, 1]),
+            (vec![], vec![2]),
+        ];
+        // The whole gradient of a mean, for each of its rows, is that of another function.
+        let whole = Inputs::Mean(CbowGradient::Whole);
+        let objectives = [&scored_one_by_one()[..], &[Objective::SOFTMAX]].concat();
+        for objective in objectives
+            .into_iter()
+            .filter(|objective| objective.inputs != whole)
+        {
+            let batch = batch_for(objective, &windows);
             let engine = ReferenceEngine::new(&model, objective, 1.0);
             let gradient = engine.gradient(&batch);
             let h = 1e-5;
@@ -325,6 +416,34 @@ mod tests {
             };
             check(&gradient.input, |engine| &mut engine.input);
             check(&gradient.output, |engine| &mut engine.output);
+        }
+    }
+
+    /// Of windows of three centers, each center gets three times its share, and a repeated one as
+    /// often more; the rest is alike.
+    #[test]
+    fn the_whole_gradient_is_the_share_of_each_center_times_their_number() {
+        let windows = [
+            (vec![0, 1, 0], vec![2, 3, 3, 4]),
+            (vec![5, 2, 1], vec![0, 1]),
+        ];
+        for objective in scored_one_by_one() {
+            let Inputs::Mean(_) = objective.inputs else {
+                continue;
+            };
+            let [whole, share] = [CbowGradient::Whole, CbowGradient::Share].map(|gradient| {
+                let objective = Objective {
+                    inputs: Inputs::Mean(gradient),
+                    ..objective
+                };
+                let batch = batch_for(objective, &windows);
+                ReferenceEngine::new(&random_model(5, 3), objective, 1.0).gradient(&batch)
+            });
+            assert_eq!((whole.loss, whole.output), (share.loss, share.output));
+            assert!(whole.input.iter().any(|value| value.abs() > 0.01));
+            for (whole, share) in whole.input.iter().zip(&share.input) {
+                assert!((whole - 3.0 * share).abs() < 1e-12, "{whole} {share}");
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use super::schedule::{Schedule, auto_batch};
 use crate::batch::{Batcher, HuffmanTree, Negatives, SPAN, Targets, Windows};
 use crate::config::{Config, Loss, NegativesPer, ScheduleSettings};
 use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
-use crate::engine::Objective;
 use crate::engine::choice::StepSettings;
+use crate::engine::{LossFunction, Objective};
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
 use crate::model::Model;
@@ -100,6 +100,7 @@ impl Dataset {
                 store,
                 subsampler: subsampler.clone(),
                 targets: Arc::clone(&targets),
+                inputs: config.objective.inputs(),
                 words: vocab.len(),
                 windows: Windows {
                     window: config.objective.window,
@@ -171,9 +172,15 @@ impl Dataset {
 
     /// The loss that an engine computes.
     pub fn objective(&self) -> Objective {
-        match self.config.objective.loss {
-            Loss::Ns | Loss::Hs => Objective::SIGMOID,
-            Loss::Softmax => Objective::SOFTMAX,
+        Objective {
+            inputs: self.batcher.inputs,
+            loss: match self.config.objective.loss {
+                Loss::Hs if self.config.objective.tree.arity > 2 => LossFunction::Choice {
+                    branches: self.config.objective.tree.arity,
+                },
+                Loss::Ns | Loss::Hs => LossFunction::Sigmoid,
+                Loss::Softmax => LossFunction::Softmax,
+            },
         }
     }
 
@@ -305,12 +312,15 @@ fn resolved(config: &Config, prepared: &Prepared) -> Config {
 fn targets(vocab: &Vocab, config: &Config) -> Targets {
     match config.objective.loss {
         Loss::Ns => Targets::Negatives(Negatives {
-            noise: AliasTable::noise(vocab.counts(), config.objective.ns_exponent),
-            count: config.objective.negative,
-            per_pair: config.objective.negatives_per == NegativesPer::Pair,
-            skip_equal: !config.objective.no_skip_equal,
+            noise: AliasTable::noise(vocab.counts(), config.objective.negatives.ns_exponent),
+            count: config.objective.negatives.negative,
+            per_pair: config.objective.negatives.negatives_per == NegativesPer::Pair,
+            skip_equal: !config.objective.negatives.no_skip_equal,
         }),
-        Loss::Hs => Targets::Path(HuffmanTree::new(vocab.counts())),
+        Loss::Hs => Targets::Path(HuffmanTree::new(
+            vocab.counts(),
+            config.objective.tree.arity,
+        )),
         Loss::Softmax => Targets::Context,
     }
 }
@@ -325,7 +335,7 @@ fn check_shares(store: &TokenStore, validation: &Arc<Batcher>, config: &Config) 
         return refuse("leaves no sentence to train on; hold out a smaller share");
     }
     for batch in validation.batches(1) {
-        if batch?.pairs() > 0 {
+        if batch?.examples() > 0 {
             return Ok(());
         }
     }

@@ -299,7 +299,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         self.reached.blank_sum += self.unread.add(batch);
         self.reached.steps += 1;
         self.reached.words = batch.words_before + batch.words;
-        self.reached.pairs += batch.pairs();
+        self.reached.pairs += batch.examples();
         Ok(())
     }
 
@@ -629,7 +629,7 @@ impl Unread {
     /// Adds a batch; returns its loss if all scores were zero.
     fn add(&mut self, batch: &Batch) -> f64 {
         let blank = self.objective.blank_loss(batch, self.output_rows);
-        self.pairs += batch.pairs();
+        self.pairs += batch.examples();
         self.blank_sum += blank;
         blank
     }

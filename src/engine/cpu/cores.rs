@@ -30,7 +30,7 @@ impl Cores {
     /// [`Error::Thread`] when they cannot be started.
     pub(super) fn start(objective: Objective, threads: usize) -> Result<Self> {
         let others = match objective.loss {
-            LossFunction::Sigmoid => threads.saturating_sub(1).max(1),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => threads.saturating_sub(1).max(1),
             LossFunction::Softmax => threads,
         };
         let pool = ThreadPoolBuilder::new()

@@ -21,7 +21,7 @@ pub fn buffers(sizes: &Sizes, threads: usize) -> Vec<Allocation> {
         Allocation::new("W'", output_rows * row),
     ];
     match sizes.objective.loss {
-        LossFunction::Sigmoid => {
+        LossFunction::Sigmoid | LossFunction::Choice { .. } => {
             // Fixed-point sums are as large as floats, and each row of them has a bit.
             let of_thread = |rows: u64| rows * row + rows.div_ceil(64) * 8;
             let of_thread = of_thread(batch.center_rows) + of_thread(batch.target_rows);

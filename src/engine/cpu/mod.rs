@@ -42,6 +42,7 @@ pub fn batcher_threads(threads: usize) -> usize {
 #[derive(Debug)]
 pub struct CpuEngine {
     cores: Cores,
+    objective: Objective,
     /// The longest way that a step moves a row.
     clip: f32,
     input: PaddedMatrix,
@@ -74,11 +75,14 @@ impl CpuEngine {
     pub fn new(model: &Model, objective: Objective, clip: f32, threads: usize) -> Result<Self> {
         Ok(Self {
             cores: Cores::start(objective, threads)?,
+            objective,
             clip,
             input: PaddedMatrix::new(&model.input),
             output: PaddedMatrix::new(&model.output),
             work: match objective.loss {
-                LossFunction::Sigmoid => Work::Sigmoid(SigmoidWork::new(threads)),
+                LossFunction::Sigmoid | LossFunction::Choice { .. } => {
+                    Work::Sigmoid(SigmoidWork::new(threads))
+                }
                 LossFunction::Softmax => Work::Softmax(Box::default()),
             },
             loss: 0.0,
@@ -103,7 +107,7 @@ impl Engine for CpuEngine {
                 if work.held.is_some() {
                     return Err(sums_wait());
                 }
-                let format = work.add_up(cores, batch, [input, output]);
+                let format = work.add_up(cores, self.objective, batch, [input, output]);
                 times.window += started.elapsed();
                 let started = Instant::now();
                 let touched = Touched::of_batch(batch, format);
@@ -128,7 +132,12 @@ impl Engine for CpuEngine {
             return Err(sums_wait());
         }
         let started = Instant::now();
-        let format = work.add_up(&self.cores, batch, [&self.input, &self.output]);
+        let format = work.add_up(
+            &self.cores,
+            self.objective,
+            batch,
+            [&self.input, &self.output],
+        );
         work.held = Some(HeldRows::of_batch(batch, format));
         self.times.window += started.elapsed();
         self.loss += work.loss(batch.spans());
@@ -218,12 +227,14 @@ mod tests {
     use crate::batch::tests::batch_of;
     use crate::engine::tests::{
         ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
-        a_softmax_has_no_halves, agree_after_steps, halves_give_the_bits_of_a_step,
-        halves_keep_their_order, model_of_huge_scores, random_model,
+        a_softmax_has_no_halves, agree_after_steps, batch_for, halves_give_the_bits_of_a_step,
+        halves_keep_their_order, model_of_huge_scores, random_model, scored_one_by_one,
         small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
     };
 
-    const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
+    fn objectives() -> Vec<Objective> {
+        [&scored_one_by_one()[..], &[Objective::SOFTMAX]].concat()
+    }
 
     fn engine(model: &Model, objective: Objective, threads: usize) -> CpuEngine {
         CpuEngine::new(model, objective, 0.25, threads).unwrap()
@@ -247,7 +258,9 @@ mod tests {
             threads in 1usize..4,
         ) {
             let model = random_model(dim, 1);
-            agree_after_steps(&mut engine(&model, Objective::SIGMOID, threads), Objective::SIGMOID, &windows, 0.25);
+            for objective in scored_one_by_one() {
+                agree_after_steps(&mut engine(&model, objective, threads), objective, &windows, 0.25);
+            }
             let (objective, windows) = (Objective::SOFTMAX, with_few_targets(&windows));
             agree_after_steps(&mut engine(&model, objective, threads), objective, &windows, 0.25);
         }
@@ -255,8 +268,8 @@ mod tests {
         #[test]
         fn the_same_bits_for_any_number_of_threads(windows in window_strategy()) {
             let model = random_model(100, 2);
-            let batch = batch_of(ROWS, &windows);
-            for objective in OBJECTIVES {
+            for objective in objectives() {
+                let batch = batch_for(objective, &windows);
                 let result_on = |threads| three_steps(engine(&model, objective, threads), &batch);
                 let one = result_on(1);
                 prop_assert!(one == result_on(2) && one == result_on(5));
@@ -277,8 +290,8 @@ mod tests {
                 )
             })
             .collect();
-        let batch = batch_of(ROWS, &windows);
-        for objective in OBJECTIVES {
+        for objective in objectives() {
+            let batch = batch_for(objective, &windows);
             let result_with = |arch| {
                 let mut engine = engine(&model, objective, 2);
                 engine.cores.arch = arch;
@@ -331,7 +344,7 @@ mod tests {
                 ((5..22).collect(), vec![7]),
             ],
         );
-        for objective in OBJECTIVES {
+        for objective in objectives() {
             let mut engine = engine(&random_model(20, 8), objective, 2);
             let started = Instant::now();
             engine.step(&batch, 0.05).unwrap();
@@ -386,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_rate_of_zero_only_measures() {
-        for objective in OBJECTIVES {
+        for objective in objectives() {
             a_rate_of_zero_changes_nothing(
                 &mut engine(&random_model(50, 6), objective, 2),
                 objective,
@@ -398,7 +411,7 @@ mod tests {
     fn a_loss_that_is_no_number_is_not_hidden() {
         let mut model = random_model(20, 3);
         model.input.row_mut(0)[3] = f32::NAN;
-        for objective in OBJECTIVES {
+        for objective in objectives() {
             let mut engine = engine(&model, objective, 2);
             engine
                 .step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05)
@@ -410,7 +423,7 @@ mod tests {
     /// Keeps the padding honest: what lies beyond `dim` must stay zero.
     #[test]
     fn padding_stays_zero() {
-        for objective in OBJECTIVES {
+        for objective in objectives() {
             let mut engine = engine(&random_model(5, 4), objective, 1);
             engine
                 .step(&batch_of(9, &[(vec![0, 3], vec![1, 2])]), 0.5)

@@ -13,6 +13,7 @@ use super::lanes::{Integers, PaddedMatrix};
 use super::sums::{SlotSums, add_total};
 use super::window::{ThreadScratch, Train};
 use crate::batch::{Batch, POOL_SPANS, Row};
+use crate::engine::Objective;
 use crate::engine::fixed_point::{self, Scales, SumFormat};
 use crate::engine::sums::{BatchSums, SumRows, TableSums, halves};
 use crate::error::Result;
@@ -115,9 +116,11 @@ impl SigmoidWork {
     pub(super) fn add_up(
         &mut self,
         cores: &Cores,
+        objective: Objective,
         batch: &Batch,
         [input, output]: [&PaddedMatrix; 2],
     ) -> SumFormat {
+        objective.check(batch);
         let format = SumFormat {
             centers: Scales::new(output.largest(), batch.center_contribution_bits),
             targets: Scales::new(input.largest(), batch.target_contribution_bits),
@@ -142,6 +145,7 @@ impl SigmoidWork {
                     spans,
                     input,
                     output,
+                    objective,
                     format,
                     scratch: &mut scratch,
                 });

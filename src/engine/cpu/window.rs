@@ -9,8 +9,9 @@ use pulp::{Simd, WithSimd};
 
 use super::lanes::{Address, Floats, LANES, PaddedMatrix, per_piece, sum_of_lanes, vectors};
 use super::sums::SlotSums;
-use crate::batch::{Batch, Slot, Span, TARGET_BLOCK, Target};
+use crate::batch::{Batch, CbowGradient, Inputs, Row, Slot, Span, TARGET_BLOCK, Target};
 use crate::engine::fixed_point::{OF_CENTERS, ROUND, Scales, SumFormat, draw};
+use crate::engine::{LossFunction, Objective};
 
 /// The sums and the working memory of one thread.
 #[derive(Debug, Default)]
@@ -28,9 +29,15 @@ pub(super) struct ThreadScratch {
     /// The scale of each target's sums. They lie in memory as the errors do: registers are for rows
     /// and contributions.
     scales: Vec<f32>,
-    /// Where the row of W and the contributions of each center of the window start, in pieces.
+    /// Where the row and the contributions of each input of the window start, in pieces: the row
+    /// in W or in `mean`, the contributions in `span`.
     places: Vec<(usize, usize)>,
-    /// Contributions of the span to its centers, place after place.
+    /// The totals of the choice at hand, for each input of the window.
+    totals: Vec<Total>,
+    /// The mean of the window's centers.
+    mean: Vec<Floats>,
+    /// Contributions of the span to its centers, place after place; then those of the window to its
+    /// mean.
     span: Vec<Floats>,
     /// Rows that will be read soon.
     rows_ahead: Vec<Address>,
@@ -53,6 +60,7 @@ pub(super) struct Train<'a> {
     pub(super) spans: Range<usize>,
     pub(super) input: &'a PaddedMatrix,
     pub(super) output: &'a PaddedMatrix,
+    pub(super) objective: Objective,
     pub(super) format: SumFormat,
     pub(super) scratch: &'a mut ThreadScratch,
 }
@@ -69,9 +77,13 @@ impl WithSimd for Train<'_> {
             spans,
             input,
             output,
+            objective,
             format,
             scratch,
         } = self;
+        let width = input.width();
+        let mut mean = std::mem::take(&mut scratch.mean);
+        mean.resize(width, Floats::ZERO);
         for span in spans {
             let mut loss = 0.0;
             let next = if span + 1 < batch.spans() {
@@ -83,7 +95,7 @@ impl WithSimd for Train<'_> {
             scratch.span.clear();
             scratch
                 .span
-                .resize(centers.len() * input.width(), Floats::ZERO);
+                .resize((centers.len() + 1) * width, Floats::ZERO);
             for window in windows.clone() {
                 let ahead = Ahead {
                     batch,
@@ -95,34 +107,116 @@ impl WithSimd for Train<'_> {
                     output,
                 };
                 ahead.list(scratch);
-                let places = batch.centers_of(window);
-                let (scales, draw) = (format.targets, draw(format.key, window as u32));
-                for targets in batch.targets_of(window).chunks(TARGET_BLOCK) {
-                    let block = TargetBlock {
-                        batch,
-                        centers,
-                        places,
-                        targets,
-                        input,
-                        output,
-                        scales,
-                        draw,
-                    };
-                    // A constant number of targets keeps their sums in registers.
-                    loss += f64::from(match targets.len() {
-                        1 => block.train::<S, 1>(simd, scratch),
-                        2 => block.train::<S, 2>(simd, scratch),
-                        3 => block.train::<S, 3>(simd, scratch),
-                        4 => block.train::<S, 4>(simd, scratch),
-                        5 => block.train::<S, 5>(simd, scratch),
-                        6 => block.train::<S, 6>(simd, scratch),
-                        7 => block.train::<S, 7>(simd, scratch),
-                        _ => block.train::<S, TARGET_BLOCK>(simd, scratch),
-                    });
+                let centers = Centers {
+                    places: batch.centers_of(window),
+                    slots: centers,
+                    rows: &batch.center_rows,
+                };
+                let rows = match objective.inputs {
+                    Inputs::Each => centers.each(input, scratch),
+                    Inputs::Mean(_) => centers.mean(simd, input, &mut mean, scratch),
+                };
+                let block = TargetBlock {
+                    batch,
+                    targets: batch.targets_of(window),
+                    rows,
+                    output,
+                    scales: format.targets,
+                    draw: draw(format.key, window as u32),
+                    act: SecondAct::Labels,
+                };
+                match objective.loss {
+                    LossFunction::Choice { branches } => {
+                        loss += block.choices(simd, branches, scratch);
+                    }
+                    LossFunction::Sigmoid | LossFunction::Softmax => {
+                        loss += block.blocks(simd, scratch);
+                    }
+                }
+                if let Inputs::Mean(gradient) = objective.inputs {
+                    centers.spread(simd, gradient, width, &mut scratch.span);
                 }
             }
             add_span(simd, batch, span, format, scratch);
             scratch.losses.push((span, loss));
+        }
+        scratch.mean = mean;
+    }
+}
+
+/// The centers of a window.
+#[derive(Clone, Copy)]
+struct Centers<'a> {
+    /// Indices into the span's centers.
+    places: &'a [u8],
+    /// Slots of the span's centers.
+    slots: &'a [Slot],
+    /// The row of each slot.
+    rows: &'a [Row],
+}
+
+impl<'a> Centers<'a> {
+    /// The row of W at a place, in pieces.
+    #[inline(always)]
+    fn row(&self, place: u8, width: usize) -> usize {
+        self.rows[self.slots[usize::from(place)].index()].index() * width
+    }
+
+    /// Lists each center as an input; returns the rows of the inputs.
+    #[inline(always)]
+    fn each(&self, input: &'a PaddedMatrix, scratch: &mut ThreadScratch) -> &'a [Floats] {
+        let width = input.width();
+        let place = |&place: &u8| (self.row(place, width), usize::from(place) * width);
+        scratch.places.clear();
+        scratch.places.extend(self.places.iter().map(place));
+        input.pieces()
+    }
+
+    /// Makes the mean of the centers, and lists it as the only input; returns it.
+    #[inline(always)]
+    fn mean<'m, S: Simd>(
+        &self,
+        simd: S,
+        input: &PaddedMatrix,
+        mean: &'m mut [Floats],
+        scratch: &mut ThreadScratch,
+    ) -> &'m [Floats] {
+        let width = input.width();
+        scratch.places.clear();
+        if self.places.is_empty() {
+            return mean;
+        }
+        let last = self.slots.len() * width;
+        scratch.places.push((0, last));
+        scratch.span[last..].fill(Floats::ZERO);
+        mean.fill(Floats::ZERO);
+        let sums: &mut [S::f32s] = bytemuck::cast_slice_mut(mean);
+        for &place in self.places {
+            let row = vectors::<S>(&input.pieces()[self.row(place, width)..][..width]);
+            for (sum, &x) in sums.iter_mut().zip(row) {
+                *sum = simd.add_f32s(*sum, x);
+            }
+        }
+        let share = simd.splat_f32s(1.0 / self.places.len() as f32);
+        sums.iter_mut()
+            .for_each(|sum| *sum = simd.mul_f32s(*sum, share));
+        mean
+    }
+
+    /// Adds the contributions to the mean to those of each center.
+    #[inline(always)]
+    fn spread<S: Simd>(&self, simd: S, gradient: CbowGradient, width: usize, span: &mut [Floats]) {
+        let (centers, of_mean) = span.split_at_mut(self.slots.len() * width);
+        let part = simd.splat_f32s(match gradient {
+            CbowGradient::Whole => 1.0,
+            CbowGradient::Share => 1.0 / self.places.len() as f32,
+        });
+        for &place in self.places {
+            let sums = &mut centers[usize::from(place) * width..][..width];
+            let sums: &mut [S::f32s] = bytemuck::cast_slice_mut(sums);
+            for (sum, &x) in sums.iter_mut().zip(vectors::<S>(of_mean)) {
+                *sum = simd.mul_add_f32s(part, x, *sum);
+            }
         }
     }
 }
@@ -137,7 +231,7 @@ fn add_span<S: Simd>(
     scratch: &mut ThreadScratch,
 ) {
     let centers = batch.span(span).centers;
-    let width = scratch.span.len() / centers.len().max(1);
+    let width = scratch.span.len() / (centers.len() + 1);
     let draw = simd.splat_f32s(draw(format.key, span as u32 | OF_CENTERS));
     for (&slot, contributions) in centers.iter().zip(scratch.span.chunks_exact(width.max(1))) {
         let scale = simd.splat_f32s(format.centers.scale(batch.center_bits[slot.index()]));
@@ -215,24 +309,83 @@ impl Ahead<'_> {
     }
 }
 
-/// A window's centers with up to [`TARGET_BLOCK`] of its targets.
+/// How scores become errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SecondAct {
+    /// Each by the label of its target.
+    Labels,
+    /// By a choice among the targets at hand.
+    Choice,
+    /// Not yet: the scores only add to the totals of a choice among more targets.
+    Totals,
+    /// By a choice whose totals are known.
+    Chosen,
+}
+
+/// A window's inputs with some of its targets, up to [`TARGET_BLOCK`] of them in
+/// [`train`](Self::train).
+#[derive(Clone, Copy)]
 struct TargetBlock<'a> {
     batch: &'a Batch,
-    /// Slots of the span's centers.
-    centers: &'a [Slot],
-    /// The window's centers, as indices into the span's.
-    places: &'a [u8],
     targets: &'a [Target],
-    input: &'a PaddedMatrix,
+    /// Where the rows of the inputs lie: W, or their mean.
+    rows: &'a [Floats],
     output: &'a PaddedMatrix,
     /// The scales of the sums for W'.
     scales: Scales,
     /// The draw by which the window's contributions are rounded, from -1/2 to 1/2.
     draw: f32,
+    act: SecondAct,
 }
 
 impl TargetBlock<'_> {
-    /// The cross product of the centers and `T` targets, in three acts; returns its loss.
+    /// Takes the targets as choices among `branches` of them, and returns the loss. A choice among
+    /// more than a block is taken twice: the first time for its totals.
+    #[inline(always)]
+    fn choices<S: Simd>(&self, simd: S, branches: usize, scratch: &mut ThreadScratch) -> f64 {
+        let mut loss = 0.0;
+        for targets in self.targets.chunks(branches) {
+            let acts: &[SecondAct] = if targets.len() > TARGET_BLOCK {
+                &[SecondAct::Totals, SecondAct::Chosen]
+            } else {
+                &[SecondAct::Choice]
+            };
+            scratch.totals.clear();
+            scratch.totals.resize(scratch.places.len(), Total::NONE);
+            for &act in acts {
+                loss += Self {
+                    targets,
+                    act,
+                    ..*self
+                }
+                .blocks(simd, scratch);
+            }
+        }
+        loss
+    }
+
+    /// Takes the targets block by block, and returns the loss.
+    #[inline(always)]
+    fn blocks<S: Simd>(&self, simd: S, scratch: &mut ThreadScratch) -> f64 {
+        let mut loss = 0.0;
+        for targets in self.targets.chunks(TARGET_BLOCK) {
+            let block = Self { targets, ..*self };
+            // A constant number of targets keeps their sums in registers.
+            loss += f64::from(match targets.len() {
+                1 => block.train::<S, 1>(simd, scratch),
+                2 => block.train::<S, 2>(simd, scratch),
+                3 => block.train::<S, 3>(simd, scratch),
+                4 => block.train::<S, 4>(simd, scratch),
+                5 => block.train::<S, 5>(simd, scratch),
+                6 => block.train::<S, 6>(simd, scratch),
+                7 => block.train::<S, 7>(simd, scratch),
+                _ => block.train::<S, TARGET_BLOCK>(simd, scratch),
+            });
+        }
+        loss
+    }
+
+    /// The cross product of the inputs and `T` targets, in three acts; returns its loss.
     ///
     /// Loops over the targets have a constant end, and the acts are inlined: otherwise arrays of
     /// registers would go to memory.
@@ -242,7 +395,7 @@ impl TargetBlock<'_> {
             .targets
             .try_into()
             .expect("the caller has counted the targets");
-        let (batch, width) = (self.batch, self.input.width());
+        let (batch, width) = (self.batch, self.output.width());
         let mut target_rows: [&[S::f32s]; T] = [&[]; T];
         for (row, target) in target_rows.iter_mut().zip(targets) {
             let own = self
@@ -250,19 +403,24 @@ impl TargetBlock<'_> {
                 .row(batch.target_rows[target.slot().index()].index());
             *row = &vectors::<S>(own)[..width * per_piece::<S>()];
         }
-        scratch.places.clear();
-        scratch.places.extend(self.places.iter().map(|&place| {
-            let row = batch.center_rows[self.centers[place as usize].index()];
-            (row.index() * width, place as usize * width)
-        }));
         self.scores(simd, &target_rows, scratch);
-        let loss = errors(targets, self.places.len(), &mut scratch.errors);
+        let inputs = scratch.places.len();
+        if matches!(self.act, SecondAct::Choice | SecondAct::Totals) {
+            add_to_totals::<T>(&scratch.errors, &mut scratch.totals);
+        }
+        let loss = match self.act {
+            SecondAct::Labels => errors(targets, inputs, &mut scratch.errors),
+            SecondAct::Totals => return 0.0,
+            SecondAct::Choice | SecondAct::Chosen => {
+                errors_of_choice(targets, &scratch.totals, &mut scratch.errors)
+            }
+        };
         self.contributions(simd, targets, &target_rows, scratch);
         loss
     }
 
-    /// First act: the scores of all centers with the targets, in `scratch.errors`. Two rows of W
-    /// are taken against all targets at once, so that each vector of W' is loaded half as often.
+    /// First act: the scores of all inputs with the targets, in `scratch.errors`. Two inputs are
+    /// taken against all targets at once, so that each vector of W' is loaded half as often.
     #[expect(
         clippy::needless_range_loop,
         reason = "a part of a piece is named in several arrays"
@@ -274,9 +432,9 @@ impl TargetBlock<'_> {
         target_rows: &[&[S::f32s]; T],
         scratch: &mut ThreadScratch,
     ) {
-        let (rows, width) = (self.input.pieces(), self.input.width());
+        let (rows, width) = (self.rows, self.output.width());
         scratch.errors.clear();
-        let scores = (self.places.len() * TARGET_BLOCK).next_multiple_of(LANES);
+        let scores = (scratch.places.len() * TARGET_BLOCK).next_multiple_of(LANES);
         scratch.errors.resize(scores, 0.0);
         let pairs = scratch
             .places
@@ -320,7 +478,7 @@ impl TargetBlock<'_> {
         target_rows: &[&[S::f32s]; T],
         scratch: &mut ThreadScratch,
     ) {
-        let width = self.input.width();
+        let width = self.output.width();
         let mut before = [0; T];
         scratch.scales.resize(TARGET_BLOCK, 0.0);
         let row_scales = &mut scratch.scales[..T];
@@ -329,7 +487,7 @@ impl TargetBlock<'_> {
             before[j] = scratch.targets.touch(slot);
             row_scales[j] = self.scales.scale(self.batch.target_bits[slot]);
         }
-        let rows = vectors::<S>(self.input.pieces());
+        let rows = vectors::<S>(self.rows);
         let span: &mut [S::f32s] = bytemuck::cast_slice_mut(&mut scratch.span);
         let target_sums: &mut [S::u32s] = bytemuck::cast_slice_mut(&mut scratch.targets.sums);
         for at in 0..width * per_piece::<S>() {
@@ -396,6 +554,62 @@ fn errors<const T: usize>(targets: &[Target; T], centers: usize, errors: &mut [f
         }
     }
     Floats(loss).sum()
+}
+
+/// What the scores of an input with the targets of a choice add up to, so far.
+#[derive(Clone, Copy, Debug)]
+struct Total {
+    /// The largest score.
+    largest: f32,
+    /// The sum of e to the power of each score less the largest.
+    sum: f32,
+}
+
+impl Total {
+    /// The total of no score.
+    const NONE: Self = Self {
+        largest: f32::MIN,
+        sum: 0.0,
+    };
+}
+
+/// Adds the scores of each input with the first `T` targets of a block to the input's total.
+#[inline(always)]
+fn add_to_totals<const T: usize>(scores: &[f32], totals: &mut [Total]) {
+    for (scores, total) in scores.chunks_exact(TARGET_BLOCK).zip(totals) {
+        let largest = scores[..T].iter().copied().fold(total.largest, f32::max);
+        let mut sum = total.sum * exp_of_negative(total.largest - largest);
+        for j in 0..T {
+            sum += exp_of_negative(scores[j] - largest);
+        }
+        *total = Total { largest, sum };
+    }
+}
+
+/// Second act of a choice: scores become errors in their place. Returns the loss of the chosen
+/// targets.
+#[inline(always)]
+fn errors_of_choice<const T: usize>(
+    targets: &[Target; T],
+    totals: &[Total],
+    errors: &mut [f32],
+) -> f32 {
+    let mut wanted = [0.0; T];
+    for j in 0..T {
+        wanted[j] = f32::from(u8::from(targets[j].label()));
+    }
+    let mut loss = 0.0;
+    for (errors, total) in errors.chunks_exact_mut(TARGET_BLOCK).zip(totals) {
+        let of_all = 1.0 / total.sum;
+        for j in 0..T {
+            if targets[j].label() {
+                let total = f64::from(total.largest) + f64::from(total.sum).ln();
+                loss += total - f64::from(errors[j]);
+            }
+            errors[j] = wanted[j] - exp_of_negative(errors[j] - total.largest) * of_all;
+        }
+    }
+    loss as f32
 }
 
 /// Adds a contribution in fixed point, rounded by a draw

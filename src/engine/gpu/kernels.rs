@@ -180,7 +180,7 @@ mod tests {
     use wgpu::naga;
 
     use super::*;
-    use crate::batch::TARGET_BLOCK;
+    use crate::batch::{SPAN_CENTERS, TARGET_BLOCK};
     use crate::engine::fixed_point::{BASE, EXPONENTS, OF_CENTERS};
     use crate::engine::gpu::limits::most_buffers;
     use crate::engine::gpu::shards::Shards;
@@ -289,8 +289,12 @@ mod tests {
     /// text is compared.)
     #[test]
     fn constants_are_alike() {
-        let line = format!("const TARGET_BLOCK = {TARGET_BLOCK}u;");
-        assert!(WINDOW.fragments[2].lines().any(|own| own == line), "{line}");
+        for line in [
+            format!("const TARGET_BLOCK = {TARGET_BLOCK}u;"),
+            format!("const SPAN_CENTERS = {SPAN_CENTERS}u;"),
+        ] {
+            assert!(WINDOW.fragments[2].lines().any(|own| own == line), "{line}");
+        }
         let [low, high] = EXPONENTS;
         for line in [
             format!("const LOWEST_EXPONENT = {low}u;"),

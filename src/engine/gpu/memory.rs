@@ -53,7 +53,9 @@ fn largest_step(sizes: &Sizes) -> StepSize {
     let most_groups = MAX_GROUPS as u64;
     let tile = tile_centers(SCORES, sizes.output_rows as usize) as u64;
     let (spans, centers, targets) = match sizes.objective.loss {
-        LossFunction::Sigmoid => (batch.spans, batch.center_rows, batch.target_rows),
+        LossFunction::Sigmoid | LossFunction::Choice { .. } => {
+            (batch.spans, batch.center_rows, batch.target_rows)
+        }
         LossFunction::Softmax => (0, tile.min(batch.center_rows), 0),
     };
     StepSize {

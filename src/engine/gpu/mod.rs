@@ -313,6 +313,7 @@ impl GpuEngine {
 
     /// Checks a batch, where the shaders do not check what they read.
     fn validate(&mut self, batch: &Batch) -> Result<()> {
+        self.objective.check(batch);
         let started = Instant::now();
         if !self.options.shader_checks {
             batch
@@ -443,8 +444,10 @@ impl GpuEngine {
     fn begin_half(&self) -> Result<()> {
         match self.objective.loss {
             LossFunction::Softmax => Err(sums_are_floats()),
-            LossFunction::Sigmoid if self.held.is_some() => Err(sums_wait()),
-            LossFunction::Sigmoid => Ok(()),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } if self.held.is_some() => {
+                Err(sums_wait())
+            }
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => Ok(()),
         }
     }
 
@@ -452,7 +455,9 @@ impl GpuEngine {
     fn take_held(&mut self) -> Result<HeldSums> {
         match self.objective.loss {
             LossFunction::Softmax => Err(sums_are_floats()),
-            LossFunction::Sigmoid => self.held.take().ok_or_else(no_sums),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => {
+                self.held.take().ok_or_else(no_sums)
+            }
         }
     }
 
@@ -517,7 +522,7 @@ impl Engine for GpuEngine {
         }
         self.validate(batch)?;
         match self.objective.loss {
-            LossFunction::Sigmoid => self.add_up(batch, Some(lr)),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => self.add_up(batch, Some(lr)),
             LossFunction::Softmax => self.softmax_step(batch, lr),
         }
     }
@@ -693,6 +698,7 @@ mod tests {
 
     use super::*;
     use crate::batch::tests::batch_of;
+    use crate::batch::{CbowGradient, Inputs};
     use crate::engine::reference::ReferenceEngine;
     use crate::engine::tests::{
         ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
@@ -703,6 +709,22 @@ mod tests {
     use crate::model::{Matrix, Storage};
 
     const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
+
+    /// Other ways through the window kernel: means, and choices within a block of targets and beyond.
+    const MEANS_AND_CHOICES: [Objective; 3] = [
+        Objective {
+            inputs: Inputs::Mean(CbowGradient::Whole),
+            loss: LossFunction::Sigmoid,
+        },
+        Objective {
+            inputs: Inputs::Each,
+            loss: LossFunction::Choice { branches: 4 },
+        },
+        Objective {
+            inputs: Inputs::Mean(CbowGradient::Share),
+            loss: LossFunction::Choice { branches: 9 },
+        },
+    ];
 
     /// The best adapter. Without one the tests fail: what they hold would not be known.
     fn adapter() -> GpuAdapter {
@@ -729,10 +751,11 @@ mod tests {
         for dim in [1, 4, 50, 100, 128, 300] {
             for subgroups in [true, false] {
                 // Kernels of wide rows take their time to compile.
-                let seeds = if dim > 128 { 1 } else { 4 };
-                for (seed, objective) in
-                    (0..seeds).flat_map(|seed| OBJECTIVES.map(|objective| (seed, objective)))
-                {
+                let seeds = if dim > 128 { 1 } else { 3 };
+                let each =
+                    (0..seeds).flat_map(|seed| OBJECTIVES.map(|objective| (seed, objective)));
+                let others = MEANS_AND_CHOICES.map(|objective| (0, objective));
+                for (seed, objective) in each.chain(others) {
                     let change = |options: &mut GpuOptions| options.subgroups = subgroups;
                     let mut engine = engine(&random_model(dim, seed), objective, change);
                     let mut windows = window_strategy().new_tree(&mut runner).unwrap().current();
@@ -759,11 +782,13 @@ mod tests {
             (640, None, false),
             (640, Some(64), false),
         ] {
-            let mut engine = engine(&random_model(dim, 4), Objective::SIGMOID, |options| {
-                options.lanes = lanes
-            });
-            assert_eq!(engine.layout.span_sums_fit, fit, "{dim} {lanes:?}");
-            agree_after_steps(&mut engine, Objective::SIGMOID, &windows, 0.25);
+            for objective in [Objective::SIGMOID, MEANS_AND_CHOICES[2]] {
+                let mut engine = engine(&random_model(dim, 4), objective, |options| {
+                    options.lanes = lanes
+                });
+                assert_eq!(engine.layout.span_sums_fit, fit, "{dim} {lanes:?}");
+                agree_after_steps(&mut engine, objective, &windows, 0.25);
+            }
         }
     }
 

@@ -68,7 +68,12 @@ impl Fingerprint {
     /// The settings that would change the vectors, each with its value in the checkpoint's run and
     /// in `config`.
     pub(super) fn complete(&self, config: &Config) -> Result<Config, String> {
-        let then = |name| self.settings.get(name).cloned().unwrap_or_default();
+        // A setting that did not exist then had the effect of its default.
+        let defaults = Config::default().settings();
+        let then = |name| {
+            let then = self.settings.get(name).or_else(|| defaults.get(name));
+            then.cloned().unwrap_or_default()
+        };
         let config = Config {
             objective: ObjectiveSettings {
                 sample: config.objective.sample.or_else(|| then("sample").as_f64()),
@@ -173,7 +178,7 @@ fn of_text(batcher: &Batcher) -> Digest {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::Loss;
+    use crate::config::{Loss, ModelKind};
 
     /// The fingerprint of a run on an empty corpus.
     pub(in crate::train::checkpoint) fn of(config: &Config) -> Fingerprint {
@@ -196,6 +201,17 @@ pub(super) mod tests {
             config.schedule.min_lr = Some(5e-6);
         });
         let run = of(&resolved);
+        // A run of before there was `model` trained skip-gram.
+        let mut earlier = run.clone();
+        earlier.settings.remove("model").unwrap();
+        earlier.complete(&resolved).unwrap();
+        let other = Config::with(|config| config.objective.model = ModelKind::Cbow);
+        assert!(
+            earlier
+                .complete(&other)
+                .unwrap_err()
+                .contains("`model = skip-gram`")
+        );
         // Settings left to be chosen keep their values, and more epochs are allowed.
         assert_eq!(run.complete(&Config::default()).unwrap(), resolved);
         assert_eq!(
@@ -243,7 +259,7 @@ pub(super) mod tests {
         });
         run.complete(&Config::with(|config| {
             config.objective.loss = Loss::Hs;
-            config.objective.negative = 9;
+            config.objective.negatives.negative = 9;
         }))
         .unwrap();
     }

@@ -17,15 +17,35 @@ use self::stage::{MovedTable, Stage};
 use super::device::Device;
 use super::layout::Layout;
 use super::pipeline::Pipeline;
+use crate::batch::{CbowGradient, Inputs};
 use crate::engine::{LossFunction, Objective};
 
 /// The stages of an objective's steps, in order. This is the one place where an objective chooses
 /// its kernels on the GPU.
 pub(super) fn stages(objective: Objective, span_sums_fit: bool) -> Vec<Stage> {
     match objective.loss {
-        LossFunction::Sigmoid => sigmoid::stages(span_sums_fit).to_vec(),
+        LossFunction::Sigmoid | LossFunction::Choice { .. } => {
+            sigmoid::stages(span_sums_fit).to_vec()
+        }
         LossFunction::Softmax => softmax::STAGES.to_vec(),
     }
+}
+
+/// The constants by which the window kernel follows an objective.
+fn window_constants(objective: Objective) -> [(&'static str, f64); 3] {
+    let (mean, share) = match objective.inputs {
+        Inputs::Each => (false, false),
+        Inputs::Mean(gradient) => (true, gradient == CbowGradient::Share),
+    };
+    let branches = match objective.loss {
+        LossFunction::Choice { branches } => branches,
+        LossFunction::Sigmoid | LossFunction::Softmax => 0,
+    };
+    [
+        ("MEAN", f64::from(u8::from(mean))),
+        ("SHARE", f64::from(u8::from(share))),
+        ("BRANCHES", branches as f64),
+    ]
 }
 
 /// The buffers between some stages, each once, in the order in which plans list them.
@@ -74,6 +94,9 @@ impl Program {
             constants.extend(is_output.map(|output| ("IS_OUTPUT", f64::from(u8::from(output)))));
             if stage.kernel.knows("ROWS") {
                 constants.push(("ROWS", output_rows as f64));
+            }
+            if stage.kernel.knows("MEAN") {
+                constants.extend(window_constants(objective));
             }
             let table = match stage.moves {
                 None => "",
