@@ -184,13 +184,16 @@ pub struct ValidationSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Preset {
-    /// word2vec.c with `-cbow 0`.
+    /// word2vec.c.
     Word2vec,
-    /// gensim 4's `Word2Vec` with `sg=1`.
+    /// gensim 4's `Word2Vec`.
     Gensim,
-    /// fastText's `skipgram` with `-maxn 0`: without subwords.
+    /// fastText's `skipgram` or `cbow`, with `-maxn 0`: without subwords.
     Fasttext,
 }
+
+/// The default `lr` of CBOW. It moves each word of a window once for all targets of the window.
+const CBOW_LR: f64 = 0.1;
 
 impl Config {
     /// The default settings after `change` was applied to them.
@@ -207,14 +210,26 @@ impl Config {
         config
     }
 
-    /// Another trainer's defaults under our names. Settings that other trainers lack (`batch`,
-    /// `clip`) keep our defaults.
-    pub fn preset(preset: Preset) -> Self {
-        let mut config = Self::default();
+    /// The default settings of a model.
+    pub fn of(model: ModelKind) -> Self {
+        Self::with(|config| {
+            config.objective.model = model;
+            if model == ModelKind::Cbow {
+                config.schedule.lr = CBOW_LR;
+            }
+        })
+    }
+
+    /// Another trainer's defaults for a model, under our names. Settings that other trainers lack
+    /// (`batch`, `clip`) keep our defaults.
+    pub fn preset(preset: Preset, model: ModelKind) -> Self {
+        let mut config = Self::of(model);
+        config.objective.cbow.cbow_gradient = CbowGradient::Whole;
         config.objective.negatives.negatives_per = NegativesPer::Pair;
         config.objective.sample = Some(1e-3);
         config.schedule.lr = 0.025;
         match preset {
+            Preset::Word2vec if model == ModelKind::Cbow => config.schedule.lr = 0.05,
             Preset::Word2vec => {}
             Preset::Gensim => config.schedule.min_lr = Some(1e-4),
             // fastText draws negatives by the square root of their counts. Its learning rate falls
@@ -383,7 +398,7 @@ mod tests {
     /// A configuration that is written and read again is unchanged, in JSON and in TOML.
     #[test]
     fn a_configuration_reads_back() {
-        let mut config = Config::preset(Preset::Fasttext);
+        let mut config = Config::preset(Preset::Fasttext, ModelKind::SkipGram);
         config.model.dim = 7;
         config.init.init = Some("old.bin".into());
         config.vocabulary.words.lowercase = true;

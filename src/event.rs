@@ -186,9 +186,9 @@ pub struct Progress {
     pub words: u64,
     /// Words of the corpus over all epochs.
     pub total_words: u64,
-    /// Pairs trained so far.
+    /// Examples trained so far: (center, context) pairs, or windows in CBOW.
     pub pairs: u64,
-    /// Mean loss per pair since the last report.
+    /// Mean loss per example since the last report.
     pub loss: f64,
     /// Learning rate of the latest minibatch.
     pub lr: f32,
@@ -254,11 +254,11 @@ pub struct Saved {
 pub struct Epoch {
     /// The epoch, from 0.
     pub epoch: u32,
-    /// Pairs trained in this epoch.
+    /// Examples trained in this epoch.
     pub pairs: u64,
-    /// Mean loss per pair over the epoch.
+    /// Mean loss per example over the epoch.
     pub loss: f64,
-    /// Mean loss per pair of the held-out sentences, after the epoch; `None` if nothing is held
+    /// Mean loss per example of the held-out sentences, after the epoch; `None` if nothing is held
     /// out.
     pub validation: Option<f64>,
 }

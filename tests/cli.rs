@@ -198,7 +198,7 @@ fn wrong_options_are_refused_and_the_output_file_stays() {
         (&["--max-vocab", "0"], 2, "--max-vocab"),
         (&["--no-such-flag"], 2, "--no-such-flag"),
         (&["--hs", "1"], 2, "--loss hs"),
-        (&["--cbow", "0"], 2, "skip-gram is what is trained"),
+        (&["--cbow", "0"], 2, "the model is --model cbow"),
         (
             &["-size", "9"],
             2,
@@ -360,35 +360,57 @@ fn settings(dir: &Dir, out: &str) -> serde_json::Value {
 
 fn every_objective_trains(engine: &str) {
     let dir = Dir::with_text();
-    for loss in ["ns", "hs", "softmax"] {
+    for (options, first_row) in [
+        (&["--loss", "ns"][..], ("12 8", "the")),
+        // Inner nodes, one less than words, and no words.
+        (&["--loss", "hs"], ("11 8", "<inner-node-0>")),
+        // With five branches, the 12 words below 3 nodes, and the 2 of them that are not the root.
+        (&["--loss", "hs", "--arity", "5"], ("14 8", "the")),
+        (&["--loss", "softmax"], ("12 8", "the")),
+        (&["--model", "cbow"], ("12 8", "the")),
+        (
+            &["--model", "cbow", "--cbow-gradient", "share"],
+            ("12 8", "the"),
+        ),
+        (
+            &["--model", "cbow", "--negatives-per", "pair"],
+            ("12 8", "the"),
+        ),
+        (
+            &["--loss", "hs", "--model", "cbow"],
+            ("11 8", "<inner-node-0>"),
+        ),
+        (
+            &["--loss", "hs", "--model", "cbow", "--arity", "12"],
+            ("12 8", "the"),
+        ),
+    ] {
         // The default is not shown.
-        let shown = if loss == "ns" {
+        let shown = if options == ["--loss", "ns"] {
             "settings: --dim 8 --sample".to_owned()
         } else {
-            format!("--loss {loss}")
+            options.join(" ")
         };
-        let args = ["text.txt", "-o", "v.txt", "--loss", loss];
+        let shown = shown.split(" --").last().unwrap();
+        let args = [&["text.txt", "-o", "v.txt"], options].concat();
         dir.train_on(engine, &[&args[..], &["--save-output", "o.txt"]].concat())
             .assert()
             .success()
-            .stderr(contains(&shown));
+            .stderr(contains(shown));
         let output = String::from_utf8(dir.bytes("o.txt")).unwrap();
-        // Hierarchical softmax has vectors of the tree's inner nodes, one less than words, and
-        // no words.
-        let expected = if loss == "hs" {
-            ("11 8", "<inner-node-0>")
-        } else {
-            ("12 8", "the")
-        };
         let mut lines = output.lines();
         assert_eq!(
             (
                 lines.next().unwrap(),
                 lines.next().unwrap().split(' ').next().unwrap()
             ),
-            expected
+            first_row
         );
-        assert_eq!(settings(&dir, "v.txt")["config"]["loss"], loss);
+        let config = &settings(&dir, "v.txt")["config"];
+        for option in options.chunks(2) {
+            let value = &config[option[0].trim_start_matches('-').replace('-', "_")];
+            assert_eq!(value.to_string().trim_matches('"'), option[1], "{option:?}");
+        }
     }
 }
 
@@ -436,6 +458,19 @@ fn options_override_the_preset() {
         (&0.1.into(), &0.5.into())
     );
     assert_eq!(fasttext["negatives_per"], "window");
+    // A preset and the defaults know the model, from wherever it comes.
+    dir.file("cbow.toml", "model = \"cbow\"");
+    for (options, lr) in [
+        (&["--model", "cbow"][..], 0.1),
+        (&["--config", "cbow.toml"], 0.1),
+        (&["--config", "cbow.toml", "--model", "skip-gram"], 0.05),
+        (&["--config", "cbow.toml", "--lr", "0.03"], 0.03),
+        (&["--model", "cbow", "--preset", "word2vec"], 0.05),
+        (&["--model", "cbow", "--preset", "gensim"], 0.025),
+        (&["--model", "cbow", "--preset", "fasttext"], 0.05),
+    ] {
+        assert_eq!(config(options)["lr"], lr, "{options:?}");
+    }
     let ours = config(&[]);
     // Filled in, and not left to be guessed.
     assert_eq!(
@@ -460,7 +495,25 @@ fn options_of_another_objective_are_refused() {
             &["--loss", "hs", "--no-skip-equal"],
             "--no-skip-equal belongs",
         ),
-        (&["--loss", "hs", "--embedding", "average"], "inner nodes"),
+        (&["--loss", "hs", "--embedding", "average"], "tree's nodes"),
+        (&["--arity", "3"], "--arity belongs to --loss hs"),
+        (
+            &["--loss", "hs", "--arity", "1"],
+            "--arity 1: a node of the tree has 2 to 64",
+        ),
+        (&["--loss", "hs", "--arity", "65"], "--arity 65: a node"),
+        (
+            &["--cbow-gradient", "share"],
+            "--cbow-gradient belongs to --model cbow",
+        ),
+        (
+            &["--model", "cbow", "--loss", "softmax"],
+            "--model cbow: cannot be trained with --loss softmax",
+        ),
+        (
+            &["--model", "cbow", "--window", "14"],
+            "--window 14: with --model cbow a window reaches at most 13 words",
+        ),
         (&["--loss", "ns", "--negative", "0"], "positive pairs alone"),
         (&["--validation", "0.000000001"], "--validation"),
         (&["--validation", "1.5"], "--validation"),

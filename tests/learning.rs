@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use rand::Rng;
 use w2v_gpu::Error;
 use w2v_gpu::batch::{RowTarget, Targets};
-use w2v_gpu::config::{Config, Loss, NegativesPer, ScheduleSettings, ValidationSettings};
+use w2v_gpu::config::{
+    Config, Loss, ModelKind, NegativesPer, ScheduleSettings, ValidationSettings,
+};
 use w2v_gpu::corpus::Corpus;
 use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::engine::gpu::{self, GpuEngine, GpuOptions};
@@ -334,10 +336,20 @@ fn learns_the_bundled_corpus_in_f16() {
 /// The validation loss of the last epoch is what the reference computes from the model and the
 /// sentences held out; and what is held out is not trained on.
 fn validation_loss_is_that_of_the_saved_model(make: fn(&Model, Objective) -> Box<dyn Engine>) {
-    for loss in [Loss::Ns, Loss::Hs, Loss::Softmax] {
+    let (skip_gram, cbow) = (ModelKind::SkipGram, ModelKind::Cbow);
+    for (model, loss, arity) in [
+        (skip_gram, Loss::Ns, 2),
+        (skip_gram, Loss::Hs, 2),
+        (skip_gram, Loss::Hs, 4),
+        (skip_gram, Loss::Softmax, 2),
+        (cbow, Loss::Ns, 2),
+        (cbow, Loss::Hs, 16),
+    ] {
         let config = Config::with(|config| {
             config.model.dim = 20;
             config.schedule.epochs = 2;
+            config.objective.model = model;
+            config.objective.tree.arity = arity;
             config.objective.loss = loss;
             config.objective.sample = Some(0.0);
             config.vocabulary.max_vocab = Some(100);

@@ -381,7 +381,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::batch::{HuffmanTree, Negatives, POOL_USES, Slot, Target};
+    use crate::batch::{CbowGradient, HuffmanTree, Negatives, POOL_USES, Slot, Target};
     use crate::corpus::StoreWriter;
     use crate::sampling::AliasTable;
 
@@ -711,6 +711,46 @@ mod tests {
         };
         assert_eq!(equal(true), 0);
         assert!(equal(false) > 0);
+    }
+
+    /// The windows of a mean are those of skip-gram, with draws once for a window in either way.
+    #[test]
+    fn a_mean_draws_once_for_a_window() {
+        let inputs = Inputs::Mean(CbowGradient::Whole);
+        let draws = |per_pair, inputs| {
+            let source = source(&sentences(300), 50, |s| {
+                s.inputs = inputs;
+                s.targets = negatives(|n| (n.per_pair, n.skip_equal) = (per_pair, false));
+            });
+            all(&source, 1)
+        };
+        let [each, pooled, apart] = [
+            draws(false, Inputs::Each),
+            draws(false, inputs),
+            draws(true, inputs),
+        ];
+        let mut differ = 0;
+        for ((each, pooled), apart) in each.iter().zip(&pooled).zip(&apart) {
+            assert_eq!(
+                (each.windows(), &each.centers),
+                (pooled.windows(), &pooled.centers)
+            );
+            assert_eq!(
+                (each.windows(), &each.centers),
+                (apart.windows(), &apart.centers)
+            );
+            assert_eq!(
+                (&each.targets, &each.center_bits),
+                (&pooled.targets, &pooled.center_bits)
+            );
+            assert_eq!(
+                (pooled.examples(), apart.examples()),
+                (each.windows() as u64, each.windows() as u64)
+            );
+            assert_eq!(pooled.products(), 4 * pooled.examples());
+            differ += usize::from(pooled.targets != apart.targets);
+        }
+        assert!(differ > 0);
     }
 
     #[test]

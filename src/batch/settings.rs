@@ -318,6 +318,16 @@ pub enum ModelKind {
     Cbow,
 }
 
+impl ModelKind {
+    /// What an example is, which has one loss: a (center, context) pair, or a window.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::SkipGram => "pair",
+            Self::Cbow => "window",
+        }
+    }
+}
+
 /// What each center gets of the gradient by the mean of a window's centers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

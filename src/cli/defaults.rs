@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::options;
 use crate::Error;
-use crate::config::{Config, Preset};
+use crate::config::Config;
 use crate::text::utf8_text;
 use clap::builder::Resettable;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Id, ValueEnum};
 use serde_json::{Map, Value};
 
 /// The command with the defaults of the typed `--config` file, and after them the defaults of a
-/// preset.
+/// preset and of the model.
 ///
 /// # Errors
 /// [`Error::Io`] when the file cannot be read, [`Error::Setting`] when it is no file of options or
@@ -22,13 +23,14 @@ use serde_json::{Map, Value};
 pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, Error> {
     let path = typed.get_one::<PathBuf>("config_file");
     let file = path.map(|path| read(path)).transpose()?.unwrap_or_default();
-    let preset_of_file = || Preset::from_str(file.get("preset")?.as_str()?, true).ok();
-    if let Some(preset) = typed.get_one("preset").copied().or_else(preset_of_file) {
-        let ours = Config::default().settings();
-        for (name, value) in Config::preset(preset).settings() {
-            if ours.get(&name) != Some(&value) {
-                train = train.mut_arg(name, |arg| arg.default_value(options::typed(&value)));
-            }
+    let base = match chosen(typed, &file, "preset") {
+        Some(preset) => Config::preset(preset, chosen(typed, &file, "model").unwrap_or_default()),
+        None => Config::of(chosen(typed, &file, "model").unwrap_or_default()),
+    };
+    let ours = Config::default().settings();
+    for (name, value) in base.settings() {
+        if ours.get(&name) != Some(&value) {
+            train = train.mut_arg(name, |arg| arg.default_value(options::typed(&value)));
         }
     }
     let mut given = Vec::new();
@@ -42,6 +44,23 @@ pub(super) fn apply(mut train: Command, typed: &ArgMatches) -> Result<Command, E
         )?;
     }
     Ok(train)
+}
+
+/// The value of an option that decides about the defaults of others: as typed, else as in the file.
+fn chosen<T: ValueEnum + Send + Sync + 'static>(
+    typed: &ArgMatches,
+    file: &Map<String, Value>,
+    option: &str,
+) -> Option<T> {
+    let is_typed = typed
+        .value_source(option)
+        .is_some_and(|source| source != ValueSource::DefaultValue);
+    let of_file = || T::from_str(file.get(option)?.as_str()?, true).ok();
+    typed
+        .get_one::<T>(option)
+        .filter(|_| is_typed)
+        .cloned()
+        .or_else(of_file)
 }
 
 /// The argument, made optional.

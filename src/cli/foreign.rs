@@ -15,7 +15,7 @@ use Here::{Advice, Option as Named};
 
 /// Options of word2vec.c, gensim, fastText and sklearn-like tools that have another name here. They
 /// are in lower case and with hyphens.
-const OPTIONS: [(&[&str], Here); 27] = [
+const OPTIONS: [(&[&str], Here); 28] = [
     (
         &["hs"],
         Advice(
@@ -25,11 +25,15 @@ const OPTIONS: [(&[&str], Here); 27] = [
     ),
     (
         &["sg", "skipgram", "skip-gram"],
-        Advice("skip-gram is what is trained here: leave the option out"),
+        Advice("skip-gram is the default; the other model is --model cbow"),
     ),
     (
-        &["cbow", "cbow-mean"],
-        Advice("skip-gram is what is trained here, and no CBOW: leave the option out"),
+        &["cbow"],
+        Advice("the model is --model cbow; without it skip-gram is trained"),
+    ),
+    (
+        &["cbow-mean"],
+        Advice("--model cbow always takes the mean: leave the option out"),
     ),
     (
         &["size", "vector-size", "dimension", "dimensions", "d"],
@@ -99,11 +103,12 @@ const OPTIONS: [(&[&str], Here); 27] = [
 ];
 
 /// Commands of other trainers, and their equivalents here.
-const COMMANDS: [(&[&str], &str); 6] = [
+const COMMANDS: [(&[&str], &str); 7] = [
     (&["skipgram", "word2vec", "fit"], "train"),
+    (&["cbow"], "train --model cbow"),
     (
-        &["cbow", "supervised"],
-        "train, which trains skip-gram and nothing else",
+        &["supervised"],
+        "train, which trains word vectors and no classifier",
     ),
     (
         &["nn", "most-similar", "similar", "nearest", "distance"],

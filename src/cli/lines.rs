@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::options;
 use super::outputs::{OutputArgs, settings_path};
-use crate::config::{Config, Loss, Preset};
+use crate::config::{Config, Loss, ModelKind, Preset};
 use crate::event::Prepared;
 use crate::quantity::{self, count, percent, plural, short};
 use crate::train::dataset::Dataset;
@@ -45,9 +45,12 @@ pub(super) struct Stages {
     pub(super) write: f64,
 }
 
-/// A line with the settings that differ from the defaults, or from the defaults of the preset.
+/// A line with the settings that differ from the defaults, or from the defaults of the preset, of
+/// the model that is trained.
 pub(super) fn settings_line(config: &Config, preset: Option<Preset>, output: &Path) -> String {
-    let base = preset.map_or_else(Config::default, Config::preset);
+    let model = config.objective.model;
+    let mut base = preset.map_or_else(|| Config::of(model), |preset| Config::preset(preset, model));
+    base.objective.model = ModelKind::default();
     let base = options::of(&base);
     let preset = preset.and_then(|preset| {
         Some(format!(
@@ -109,11 +112,12 @@ pub(super) fn summary_lines(report: &TrainReport<'_>) -> Vec<String> {
     let TrainReport {
         training, seconds, ..
     } = report;
+    let example = report.config.objective.model.example();
     vec![
         format!(
-            "trained {}, {} in {}: {} words/s, loss {:.4} per pair in epoch {}",
+            "trained {}, {} in {}: {} words/s, loss {:.4} per {example} in epoch {}",
             plural(training.words, "word"),
-            plural(training.pairs, "pair"),
+            plural(training.pairs, example),
             plural(training.steps, "batch"),
             short(report.words_per_second),
             training.loss,
@@ -185,8 +189,9 @@ pub(super) fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
         }
         _ => "lower --lr or --clip",
     };
+    let example = report.config.objective.model.example();
     Some(format!(
-        "nothing was learned: the loss is {loss:.4} per pair, and {blank_loss:.4} without any \
+        "nothing was learned: the loss is {loss:.4} per {example}, and {blank_loss:.4} without any \
          knowledge; {why}"
     ))
 }

@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Loss;
-    use crate::config::Preset;
+    use crate::config::{ModelKind, Preset};
     use crate::model::Storage;
 
     #[derive(Parser)]
@@ -120,9 +120,12 @@ mod tests {
     /// The options that describe a configuration give the same configuration when they are typed.
     #[test]
     fn options_lead_back_to_the_settings() {
-        let mut configs = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext]
-            .map(Config::preset)
-            .to_vec();
+        let presets = [Preset::Word2vec, Preset::Gensim, Preset::Fasttext];
+        let models = [ModelKind::SkipGram, ModelKind::Cbow];
+        let mut configs: Vec<Config> = presets
+            .iter()
+            .flat_map(|&preset| models.map(|model| Config::preset(preset, model)))
+            .collect();
         let mut other = Config::default();
         other.model.storage = Storage::F16;
         other.vocabulary.max_vocab = Some(9);

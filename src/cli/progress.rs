@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::event::{
     Cached, Epoch, Evaluated, Event, Measuring, NamedScore, Pass, Prepared, Progress,
 };
@@ -25,6 +26,8 @@ pub(super) struct Display {
     log_every: Duration,
     /// Number of epochs of the run; 0 for a command that does not train.
     epochs: u32,
+    /// What an example of the run is.
+    example: &'static str,
     bar: Bar,
     /// The text with the validation loss and the scores after the last epoch, if there are any.
     after_epoch: String,
@@ -48,15 +51,20 @@ impl Display {
             terminal,
             log_every,
             epochs: 0,
+            example: "pair",
             bar,
             after_epoch,
             last_line: Instant::now(),
         }
     }
 
-    /// This display for a run of `epochs` epochs.
-    pub(super) fn of_epochs(self, epochs: u32) -> Self {
-        Self { epochs, ..self }
+    /// This display for a run.
+    pub(super) fn of_run(self, config: &Config) -> Self {
+        Self {
+            epochs: config.schedule.epochs,
+            example: config.objective.model.example(),
+            ..self
+        }
     }
 
     /// The time between two reports of the training.
@@ -109,7 +117,7 @@ impl Display {
             Event::Measuring(measuring) => self.measuring(measuring),
             Event::Epoch(epoch) => {
                 self.after_epoch = after_epoch(epoch);
-                self.line(&epoch_line(epoch));
+                self.line(&epoch_line(epoch, self.example));
             }
             Event::Evaluated(evaluated) => {
                 self.after_epoch = with_scores(&self.after_epoch, evaluated);
@@ -221,13 +229,14 @@ fn epoch_line(
         loss,
         validation,
     }: &Epoch,
+    example: &str,
 ) -> String {
     let validation =
         validation.map_or_else(String::new, |loss| format!(", {loss:.4} of those held out"));
     format!(
         "epoch {} done: loss {loss:.4} over {}{validation}",
         epoch + 1,
-        plural(*pairs, "pair")
+        plural(*pairs, example)
     )
 }
 

@@ -128,8 +128,8 @@ pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
 pub(crate) fn run(args: &Args) -> Result<()> {
     super::log_to_stderr(args.verbose);
     args.config.validate()?;
-    let mut display = Display::new(args.quiet, checked_interval(args.log_every)?)
-        .of_epochs(args.config.schedule.epochs);
+    let mut display =
+        Display::new(args.quiet, checked_interval(args.log_every)?).of_run(&args.config);
     let Opened {
         paths,
         corpus,

@@ -98,22 +98,22 @@ pub struct Summary {
     pub steps: u64,
     /// Number of words of the corpus seen.
     pub words: u64,
-    /// Number of pairs trained.
+    /// Number of examples trained: (center, context) pairs, or windows in CBOW.
     pub pairs: u64,
     /// Number of epochs trained to their end.
     pub epochs: u32,
     /// The epoch whose model was taken, from 0. It is the last one, or with `patience` the epoch of
     /// the lowest validation loss.
     pub model_epoch: u32,
-    /// Mean loss per pair over the epoch `model_epoch`.
+    /// Mean loss per example over the epoch `model_epoch`.
     pub loss: f64,
-    /// Mean loss per pair over the whole run of a model whose scores are all zero, which knows
+    /// Mean loss per example over the whole run of a model whose scores are all zero, which knows
     /// nothing.
     pub blank_loss: f64,
     /// The share of rows, 0 to 1, that moved as far as `clip` lets them in a batch near the end. It
     /// is measured only if [`lr`](crate::config::ScheduleSettings::lr) is far above the usual.
     pub at_limit: Option<f64>,
-    /// Mean loss per pair of the sentences held out, after the epoch `model_epoch`. `None` if none
+    /// Mean loss per example of the sentences held out, after the epoch `model_epoch`. `None` if none
     /// are held out, or if the run was stopped within that epoch.
     pub validation: Option<f64>,
     /// The time from the request for the first batch to the end of the last step, in all processes
@@ -409,7 +409,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         Ok(())
     }
 
-    /// The mean loss per pair of the sentences held out, under the current model.
+    /// The mean loss per example of the sentences held out, under the current model.
     fn validation_loss(&mut self) -> Result<Option<f64>> {
         let Some(batcher) = &self.data.validation else {
             return Ok(None);

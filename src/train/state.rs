@@ -30,13 +30,13 @@ pub struct TrainState {
     pub steps: u64,
     /// Number of words of the corpus seen, over all epochs. The next batch begins there.
     pub words: u64,
-    /// Number of pairs trained.
+    /// Number of examples trained: (center, context) pairs, or windows in CBOW.
     pub pairs: u64,
     /// Number of epochs that are over.
     pub epochs: u32,
     /// The loss of the current epoch so far.
     pub loss: Mean,
-    /// The sum of the losses of all pairs trained if all scores had been zero.
+    /// The sum of the losses of all examples trained if all scores had been zero.
     #[serde(rename = "blank")]
     pub blank_sum: f64,
     /// The latest epoch that is over.
@@ -51,12 +51,12 @@ pub struct TrainState {
     pub waited: Duration,
 }
 
-/// A sum of losses, and the number of pairs that it is over.
+/// A sum of losses, and the number of examples that it is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
     /// The sum of the losses.
     pub sum: f64,
-    /// The number of pairs.
+    /// The number of examples.
     pub pairs: u64,
 }
 
@@ -66,7 +66,7 @@ impl Mean {
         self.pairs += other.pairs;
     }
 
-    /// Returns the mean per pair so far, and resets both numbers to zero.
+    /// Returns the mean per example so far, and resets both numbers to zero.
     pub(crate) fn take(&mut self) -> f64 {
         let Self { sum, pairs } = std::mem::take(self);
         sum / pairs.max(1) as f64

@@ -92,7 +92,7 @@ pub struct ProgressRecord {
     pub total_words: u64,
     /// Pairs trained so far.
     pub pairs: u64,
-    /// Mean loss per pair since the last report; `None` if it was not a finite number.
+    /// Mean loss per example since the last report; `None` if it was not a finite number.
     pub loss: Option<f64>,
     /// Learning rate.
     pub lr: f64,
@@ -107,9 +107,9 @@ pub struct ProgressRecord {
 pub struct EpochRecord {
     /// The epoch, from 0.
     pub epoch: u32,
-    /// Mean loss per pair.
+    /// Mean loss per example.
     pub loss: Option<f64>,
-    /// Mean loss per pair on the held-out sentences, if there are any.
+    /// Mean loss per example on the held-out sentences, if there are any.
     #[serde(default)]
     pub validation: Option<f64>,
     /// Scores of the vectors after this epoch, by evaluation file and measure. They come from the

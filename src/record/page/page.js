@@ -116,8 +116,10 @@
     marked: true,
     places: epochs.map((epoch) => [epoch.epoch, value(epoch)]).filter(([, value]) => value != null),
   });
+  // What has one loss: a (center, context) pair, or in CBOW a window.
+  const lossName = `Loss per ${start.config.model === "cbow" ? "window" : "pair"}`;
   curve(
-    "Loss per pair",
+    lossName,
     [
       overTime("training", (point) => point.loss),
       byEpoch("mean of an epoch", (epoch) => epoch.loss),
@@ -161,7 +163,7 @@
   const seconds = end?.training.elapsed ?? points.at(-1)?.seconds;
   const figures = [
     // Those of the epoch whose vectors were kept.
-    [end ? `Loss per pair, epoch ${taken + 1}` : "Loss per pair", loss(end?.training.loss ?? latest(epochs, (epoch) => epoch.loss) ?? latest(points, (point) => point.loss))],
+    [end ? `${lossName}, epoch ${taken + 1}` : lossName, loss(end?.training.loss ?? latest(epochs, (epoch) => epoch.loss) ?? latest(points, (point) => point.loss))],
     [end ? `Validation loss, epoch ${taken + 1}` : "Validation loss", (end ? end.training.validation : latest(epochs, (epoch) => epoch.validation))?.toFixed(4)],
     ["Words per second", trained && seconds && compact.format(trained / seconds)],
     ["Training time", seconds && duration(seconds)],
