@@ -458,10 +458,10 @@ mod tests {
             ("`dim` 5000", |c| c.model.dim = 5000),
             ("`max_vocab`", |c| c.vocabulary.max_vocab = Some(0)),
             ("`vocab_memory` 5: counting needs", |c| {
-                c.vocabulary.words.vocab_memory = Some(5)
+                c.vocabulary.words.counting.vocab_memory = Some(5)
             }),
             ("`vocab_memory` 2000000: limits", |c| {
-                (c.vocabulary.vocab, c.vocabulary.words.vocab_memory) =
+                (c.vocabulary.vocab, c.vocabulary.words.counting.vocab_memory) =
                     (Some("words.txt".into()), Some(2_000_000));
             }),
             ("`window` 0", |c| c.objective.window = 0),

@@ -198,7 +198,7 @@ pub enum Error {
     /// The loss is not finite, or far above the loss of a model whose scores are all zero.
     #[error(
         "training diverged: the loss was {loss} per pair after batch {step} (learning rate {lr}), \
-         and {blank} before any training; lower `lr` or `clip`; the output file was not written"
+         and {blank_loss} before any training; lower `lr` or `clip`; the output file was not written"
     )]
     Diverged {
         /// Number of batches trained when the divergence was noticed.
@@ -208,7 +208,7 @@ pub enum Error {
         /// Mean loss per pair since the loss was last read.
         loss: f64,
         /// Mean loss per pair, over the same batches, of a model whose scores are all zero.
-        blank: f64,
+        blank_loss: f64,
     },
 }
 

@@ -199,6 +199,14 @@ fn wrong_bench_options_are_refused() {
         .assert()
         .code(2)
         .stderr(contains("--adapter 0"));
+    bench(&["--engine", "cpu", "--storage", "f16"])
+        .assert()
+        .code(2)
+        .stderr(contains("--storage f16: is for the GPU"));
+    bench(&["--init", "no such vectors.bin"])
+        .assert()
+        .code(1)
+        .stderr(contains("no such vectors.bin"));
     bench(&["--adapter", "no such adapter"])
         .assert()
         .code(1)

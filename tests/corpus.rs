@@ -80,6 +80,43 @@ fn packed_text_has_the_same_words() {
     }
 }
 
+/// Tapes and some downloads fill the last block of a file with zeros.
+#[test]
+fn zeros_behind_packed_text_are_padding() {
+    let text = text();
+    let plain = Dir::with_files(&[("text.txt", text.as_bytes())]);
+    let expected = taken(&open(&plain, &["text.txt"]).unwrap()).unwrap();
+    let (first, second) = text.as_bytes().split_at(text.len() / 2);
+    for (extension, pack) in PACKS {
+        // Padding of xz is a multiple of 4 bytes.
+        for zeros in [4, 1000, 600_000] {
+            let padding = vec![0; zeros];
+            let name = format!("text.{extension}");
+            let bytes = [pack(first), padding.clone(), pack(second), padding].concat();
+            let packed = Dir::with_files(&[(&name, &bytes)]);
+            let found = taken(&open(&packed, &[&name]).unwrap()).unwrap();
+            assert_eq!(found, expected, "{name} {zeros}");
+        }
+    }
+}
+
+#[test]
+fn stray_bytes_behind_packed_text_are_refused_as_what_they_are() {
+    for (extension, pack) in PACKS {
+        for stray in [&b"x"[..], b"xyz\n", &[b'x'; 1000], b"\0\0\0\0x"] {
+            let name = format!("text.{extension}");
+            let bytes = [&pack(text().as_bytes()), stray].concat();
+            let dir = Dir::with_files(&[(&name, &bytes)]);
+            train(&dir, "v.bin", &[&name])
+                .assert()
+                .code(1)
+                .stderr(contains(&name).and(contains("cut short").not()))
+                .stderr(contains("stand bytes of another kind").or(contains("invalid data after")));
+            assert_eq!(dir.names(), [name]);
+        }
+    }
+}
+
 #[test]
 fn packed_text_trains_to_the_same_vectors() {
     let text = text();

@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use common::Dir;
 
+/// A seed that a script would round, as numbers of scripts have 53 bits.
+const SEED: &str = "18446744073709551615";
+
 /// A folder with the record of a run, `run.jsonl`, and its vectors, `v.txt`; the text holds what a
 /// page could trip over.
 fn dir() -> Dir {
@@ -25,7 +28,7 @@ fn dir() -> Dir {
     let dir = Dir::with_files(&[("text.txt", text.as_bytes())]);
     dir.train(&["text.txt", "-o", "v.txt", "--epochs", "2", "-q"])
         .args(["--batch", "64", "--log-every", "0.001"])
-        .args(["--metrics", "run.jsonl"])
+        .args(["--metrics", "run.jsonl", "--seed", SEED])
         .assert()
         .success();
     dir
@@ -53,6 +56,7 @@ fn the_page_holds_the_run_and_its_words() {
     let page = report(&dir, &[]);
     let data = data(&page);
     assert_eq!(data["start"]["config"]["dim"], 8);
+    assert_eq!(data["start"]["config"]["seed"], SEED);
     assert_eq!(data["epochs"].as_array().unwrap().len(), 2);
     assert!(data["end"]["training"]["loss"].as_f64().unwrap() > 0.0);
     let points = data["points"].as_array().unwrap();

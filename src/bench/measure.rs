@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Bench, Entry, Outcome, Traffic, Work, copy_bandwidth_of, shape, start};
+use super::{Bench, Entry, Outcome, Traffic, Work, copy_bandwidth_of, shape};
 use crate::batch::Batch;
-use crate::engine::Engine;
 use crate::engine::choice::Choice;
+use crate::engine::{Engine, StageTime};
 use crate::error::Result;
 use crate::event::Event;
 use crate::train::schedule::Schedule;
@@ -107,13 +107,11 @@ impl<'a> Measurement<'a> {
     /// Starts an engine, and lets it train on a batch at learning rate 0. So work that is done only
     /// once is not measured.
     pub(super) fn start(bench: &'a Bench, candidate: &Choice, measure: bool) -> Result<Self> {
-        let mut engine = start(candidate, bench, measure)?;
-        let config = &bench.data.config;
-        let schedule = Schedule::new(
-            config.schedule.lr,
-            config.schedule.min_lr,
-            bench.data.total_words(),
-        );
+        let mut engine = bench
+            .trainer
+            .start_engine(candidate, &bench.model, measure)?;
+        let settings = &bench.data().config.schedule;
+        let schedule = Schedule::new(settings.lr, settings.min_lr, bench.data().total_words());
         engine.step(&bench.batches[0], 0.0)?;
         engine.take_loss()?;
         engine.stages()?;
@@ -126,7 +124,9 @@ impl<'a> Measurement<'a> {
 
     /// The time of a step, measured for about `time` with steps at learning rate 0.
     fn calibrate(&mut self, time: Duration) -> Result<Duration> {
-        let (count, took) = self.double(time, |run, batch| run.engine.step(batch, 0.0))?;
+        let (count, took) = self.double(time, |measurement, batch| {
+            measurement.engine.step(batch, 0.0)
+        })?;
         self.engine.stages()?;
         Ok(took / count as u32)
     }
@@ -201,7 +201,7 @@ impl<'a> Measurement<'a> {
     /// Trains on batches while the batcher makes them, for about `time` or until `most` batches are
     /// done.
     fn train_end_to_end(&mut self, threads: usize, most: u64, time: Duration) -> Result<EndToEnd> {
-        let mut batches = self.bench.data.batcher.batches(threads);
+        let mut batches = self.bench.data().batcher.batches(threads);
         let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
         while work.batches < most && (work.batches == 0 || started.elapsed() < time) {
             let asked = Instant::now();
@@ -252,8 +252,8 @@ pub(super) fn measure(
     let copy_bytes_per_second = copy_bandwidth_of(candidate)?;
 
     bench.tell(format!("{name}: starting"), on_event);
-    let mut run = Measurement::start(bench, candidate, false)?;
-    let each = run.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
+    let mut measurement = Measurement::start(bench, candidate, false)?;
+    let each = measurement.calibrate(share.mul_f64(CALIBRATION_SHARE))?;
     // The other measurements share the time left after starting. The calibration's share of it is
     // spent already. A second start, for the stages, takes a part of it too.
     let left = ends
@@ -261,60 +261,24 @@ pub(super) fn measure(
         .div_f64(1.0 - CALIBRATION_SHARE);
     bench.tell(format!("{name}: training on ready batches"), on_event);
     let mut work = Work::default();
-    let (elapsed, losses) = run.train(fitting(left.mul_f64(PLAIN_SHARE), each), |batch| {
-        work.add(batch)
-    })?;
+    let (elapsed, losses) = measurement
+        .train(fitting(left.mul_f64(PLAIN_SHARE), each), |batch| {
+            work.add(batch)
+        })?;
     bench.tell(format!("{name}: training end to end"), on_event);
     let time = left.mul_f64(END_TO_END_SHARE);
     let mut end_to_end =
-        run.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
-    let engine = run.engine.describe();
-    drop(run);
+        measurement.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
+    let engine = measurement.engine.describe();
+    drop(measurement);
 
     bench.tell(format!("{name}: timing the stages"), on_event);
-    let mut run = Measurement::start(bench, candidate, true)?;
-    let (mut timed, mut traffic) = (Work::default(), Traffic::default());
-    let (objective, shape) = (bench.data.objective(), shape(candidate, bench));
     let count = fitting(left.mul_f64(STAGES_SHARE), each);
-    // The bytes are counted beforehand, because counting takes as long as an engine does.
-    for batch in bench.batches.iter().cycle().take(count as usize) {
-        timed.add(batch);
-        traffic += Traffic::of(batch, objective, shape);
-    }
-    let (took, _) = run.train(count, |_| ())?;
-    let times = run.engine.stages()?;
-    let words = timed.words as f64;
-    let stages: Vec<StageSpeed> = times
-        .into_iter()
-        .map(|stage| {
-            let (seconds, bytes) = (
-                stage.time.as_secs_f64(),
-                traffic.of_stage(&stage.name).map(|bytes| bytes as f64),
-            );
-            StageSpeed {
-                nanoseconds_per_word: seconds * 1e9 / words,
-                share: seconds / took.as_secs_f64(),
-                bytes_per_word: bytes.map(|bytes| bytes / words),
-                bytes_per_second: bytes.filter(|_| seconds > 0.0).map(|bytes| bytes / seconds),
-                name: stage.name,
-                on_device: stage.on_device,
-            }
-        })
-        .collect();
-    let has_device_times = stages.iter().any(|stage| stage.on_device);
-    let on_device = |value: fn(&StageSpeed) -> f64| {
-        stages
-            .iter()
-            .filter(|stage| stage.on_device)
-            .map(value)
-            .sum::<f64>()
-    };
-    let busy = has_device_times.then(|| on_device(|stage| stage.share).min(1.0));
-    let seconds_per_word = on_device(|stage| stage.nanoseconds_per_word) * 1e-9;
-    end_to_end.busy = busy.map(|_| (seconds_per_word * end_to_end.words_per_second).min(1.0));
+    let (stages, bytes_per_word) = time_stages(bench, candidate, count)?;
+    let device = device_time(&stages);
+    end_to_end.busy = device.map(|(_, seconds)| (seconds * end_to_end.words_per_second).min(1.0));
 
     let per_second = |count: u64| count as f64 / elapsed.as_secs_f64();
-    let bytes_per_word = traffic.total() as f64 / words;
     Ok(Measured {
         engine,
         words_per_second: per_second(work.words),
@@ -325,12 +289,52 @@ pub(super) fn measure(
         loss: losses[losses.len() - 1],
         end_to_end,
         stages,
-        busy,
+        busy: device.map(|(share, _)| share.min(1.0)),
         bytes_per_word,
         bytes_per_second: bytes_per_word * per_second(work.words),
         copy_bytes_per_second,
         losses,
     })
+}
+
+/// Times the stages of an engine over `count` batches. Also returns the bytes that the algorithm
+/// moves for a word.
+fn time_stages(bench: &Bench, candidate: &Choice, count: u64) -> Result<(Vec<StageSpeed>, f64)> {
+    let mut measurement = Measurement::start(bench, candidate, true)?;
+    let (mut timed, mut traffic) = (Work::default(), Traffic::default());
+    let (objective, shape) = (bench.data().objective(), shape(candidate, bench));
+    // The bytes are counted beforehand, because counting takes as long as an engine does.
+    for batch in bench.batches.iter().cycle().take(count as usize) {
+        timed.add(batch);
+        traffic += Traffic::of(batch, objective, shape);
+    }
+    let (took, _) = measurement.train(count, |_| ())?;
+    let words = timed.words as f64;
+    let speed = |stage: StageTime| {
+        let seconds = stage.time.as_secs_f64();
+        let bytes = traffic.of_stage(&stage.name).map(|bytes| bytes as f64);
+        StageSpeed {
+            nanoseconds_per_word: seconds * 1e9 / words,
+            share: seconds / took.as_secs_f64(),
+            bytes_per_word: bytes.map(|bytes| bytes / words),
+            bytes_per_second: bytes.filter(|_| seconds > 0.0).map(|bytes| bytes / seconds),
+            name: stage.name,
+            on_device: stage.on_device,
+        }
+    };
+    let stages = measurement.engine.stages()?;
+    let speeds = stages.into_iter().map(speed).collect();
+    Ok((speeds, traffic.total() as f64 / words))
+}
+
+/// The share of the time in which the device was busy, and its seconds for a word. `None` if no
+/// stage has a time on the device.
+fn device_time(stages: &[StageSpeed]) -> Option<(f64, f64)> {
+    let on_device = || stages.iter().filter(|stage| stage.on_device);
+    on_device().next()?;
+    let share = on_device().map(|stage| stage.share).sum();
+    let nanoseconds: f64 = on_device().map(|stage| stage.nanoseconds_per_word).sum();
+    Some((share, nanoseconds * 1e-9))
 }
 
 /// Sets each engine's loss to the loss after the largest number of batches at which all engines

@@ -26,13 +26,13 @@ pub use sweep::{Knob, Sweep, Trial};
 pub use traffic::Traffic;
 
 use crate::batch::Batch;
-use crate::engine::Engine;
 use crate::engine::choice::{Choice, EngineKind};
 #[cfg(feature = "gpu")]
 use crate::engine::gpu;
 use crate::error::{Error, Result};
 use crate::event::{Event, Measuring};
 use crate::model::{Model, Storage};
+use crate::train::PreparedTrainer;
 use crate::train::dataset::Dataset;
 
 /// Bytes of batches that are made beforehand. An engine that gets through them begins again.
@@ -62,11 +62,10 @@ impl Shape {
 /// The data, the model and the batches that all engines are measured on.
 #[derive(Debug)]
 pub struct Bench {
-    data: Dataset,
+    /// Holds the data, and starts the engines.
+    trainer: PreparedTrainer,
     model: Model,
     batches: Vec<Batch>,
-    /// Number of threads that make the batches.
-    threads: usize,
     started: Instant,
     budget: Duration,
 }
@@ -145,17 +144,6 @@ impl Work {
     }
 }
 
-/// Brings a model to an engine. With `measure` its stages are timed.
-fn start(choice: &Choice, bench: &Bench, measure: bool) -> Result<Box<dyn Engine>> {
-    let data = &bench.data;
-    choice.start(
-        &bench.model,
-        data.objective(),
-        data.step_settings(),
-        measure,
-    )
-}
-
 /// Bytes that a copy reads and writes in a second in the memory where the engine keeps its
 /// matrices.
 fn copy_bandwidth_of(choice: &Choice) -> Result<f64> {
@@ -168,40 +156,39 @@ fn copy_bandwidth_of(choice: &Choice) -> Result<f64> {
 
 /// The sizes of the matrices that an engine trains.
 fn shape(choice: &Choice, bench: &Bench) -> Shape {
+    let data = bench.data();
     let storage = match choice.kind() {
         EngineKind::Cpu => Storage::F32,
-        EngineKind::Gpu => bench.data.config.model.storage,
+        EngineKind::Gpu => data.config.model.storage,
     };
     Shape {
-        dim: bench.data.config.model.dim,
+        dim: data.config.model.dim,
         bytes: storage.bytes(),
-        output_rows: bench.data.batcher.output_rows(),
+        output_rows: data.batcher.output_rows(),
     }
 }
 
 impl Bench {
-    /// Makes batches on `threads` threads. All measurements should end within `budget` after
-    /// `started`.
+    /// Makes batches on as many threads as the trainer has. `model` is the one that every engine
+    /// starts from. All measurements should end within `budget` after `started`.
     ///
     /// # Errors
     /// An error when the text cannot be read, or no two words of it stand in a sentence.
     pub fn new(
-        data: Dataset,
-        threads: usize,
+        trainer: PreparedTrainer,
+        model: Model,
         started: Instant,
         budget: Duration,
     ) -> Result<(Self, BatcherSpeed)> {
-        let model = data.model();
         let mut bench = Self {
-            data,
+            trainer,
             model,
             batches: Vec::new(),
-            threads,
             started,
             budget,
         };
-        let speed = bench.measure_batcher(threads)?;
-        bench.make_batches(threads)?;
+        let speed = bench.measure_batcher()?;
+        bench.make_batches()?;
         if bench.work().pairs == 0 {
             let why = "no two words of the vocabulary stand in one sentence of what is read; raise \
                        `sample` (0 keeps all) or `text`";
@@ -254,6 +241,15 @@ impl Bench {
         sweep::sweep(self, candidates, on_event)
     }
 
+    fn data(&self) -> &Dataset {
+        self.trainer.data()
+    }
+
+    /// Number of threads that make batches while nothing else works.
+    fn threads(&self) -> usize {
+        self.trainer.choice().threads()
+    }
+
     fn left(&self) -> Duration {
         self.budget.saturating_sub(self.started.elapsed())
     }
@@ -266,10 +262,11 @@ impl Bench {
         }));
     }
 
-    fn measure_batcher(&self, threads: usize) -> Result<BatcherSpeed> {
+    fn measure_batcher(&self) -> Result<BatcherSpeed> {
+        let threads = self.threads();
         let most = self.left().mul_f64(BATCHER_SHARE);
         let (mut work, started) = (Work::default(), Instant::now());
-        let mut batches = self.data.batcher.batches(threads);
+        let mut batches = self.data().batcher.batches(threads);
         while let Some(batch) = batches.next().transpose()? {
             work.add(&batch);
             batches.recycle(batch);
@@ -288,11 +285,11 @@ impl Bench {
     }
 
     /// Makes the first batches of a run, as many as time, memory and the first epoch allow.
-    fn make_batches(&mut self, threads: usize) -> Result<()> {
+    fn make_batches(&mut self) -> Result<()> {
         let most = self.left().mul_f64(BATCHER_SHARE);
         let (mut bytes, started) = (0, Instant::now());
         self.batches.clear();
-        for batch in self.data.batcher.batches(threads) {
+        for batch in self.trainer.data().batcher.batches(self.threads()) {
             let batch = batch?;
             if batch.epoch > 0 {
                 break;

@@ -112,8 +112,8 @@ pub(super) fn sweep(
             })
             .collect();
         for &value in values {
-            set(&mut bench.data, value);
-            bench.make_batches(bench.threads)?;
+            set(bench.trainer.data_mut(), value);
+            bench.make_batches()?;
             for (candidate, sweep) in tuned.iter().zip(&mut by_value) {
                 bench.tell(
                     format!("{}: {} {value} windows", sweep.name, knob.name()),

@@ -16,14 +16,14 @@ use crate::engine::choice::{EngineKind, EngineRequest};
 use crate::engine::gpu;
 use crate::event::Prepared;
 use crate::quantity::{bytes, percent, plural, seconds, short};
-use crate::system::{thread_count, thread_pool};
-use crate::train::dataset::Dataset;
+use crate::train::Trainer;
 use crate::train::schedule::auto_batch;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
+use super::hardware::Device;
 use super::progress::Display;
 use super::terminal::table;
 use super::text::{CorpusArgs, left_out_line};
@@ -70,17 +70,8 @@ pub(crate) struct Args {
         help_heading = "Hardware"
     )]
     engine: Engines,
-    /// Of the GPUs this one alone: its index or a part of its name, as `w2v-gpu devices` lists them
-    #[arg(long, value_name = "NAME|INDEX", help_heading = "Hardware")]
-    adapter: Option<String>,
-    /// Threads of the CPU engine and of the batcher [default: one for each core]
-    #[arg(
-        long,
-        visible_alias = "workers",
-        value_name = "N",
-        help_heading = "Hardware"
-    )]
-    threads: Option<usize>,
+    #[command(flatten)]
+    device: Device,
     /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
@@ -123,36 +114,36 @@ struct Machine {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     super::log_to_stderr(0);
-    args.config.validate()?;
-    let threads = thread_count(args.threads)?;
+    let threads = args.device.threads.count()?;
     let budget = budget(args.seconds)?;
     let candidates = candidates(args, threads)?;
     let mut display = Display::new(args.quiet, None);
+    // Its own engine is the last candidate: a GPU if there is one, as the CPU lacks some settings.
+    let own = candidates.last().cloned().context("there is no engine")?;
+    let trainer = Trainer::with_choice(args.config.clone(), own)?;
     let corpus = Corpus::open(&args.corpus.paths()?)?;
     left_out_line(&corpus)
         .iter()
         .for_each(|line| display.line(line));
 
-    let pool = thread_pool(threads, "reading the corpus")?;
     let most = args
         .text
         .map_or((args.seconds * TEXT_PER_SECOND) as u64, |size| {
             size.as_u64()
         });
-    let mut data = pool.install(|| {
-        Dataset::prepare(&corpus.head(most), &args.config, |event| {
-            display.show(&event)
-        })
-    })?;
-    let (corpus, share) = (data.prepared, share(&data.prepared, &corpus));
+    let mut trainer = trainer.prepare(&corpus.head(most), |event| display.show(&event))?;
+    let prepared = trainer.data().prepared;
+    let share = share(&prepared, &corpus);
     if args.config.schedule.batch.is_none() {
         // The batch size of a run on the whole corpus.
-        data.set_batch(auto_batch(
-            corpus.kept / share * f64::from(args.config.schedule.epochs),
+        trainer.data_mut().set_batch(auto_batch(
+            prepared.kept / share * f64::from(args.config.schedule.epochs),
         ));
     }
-    let config = data.config.clone();
-    let (mut bench, batcher) = Bench::new(data, threads, started, budget)?;
+    let config = trainer.data().config.clone();
+    let (model, _, odd) = trainer.first_model()?;
+    odd.iter().for_each(|line| display.line(line));
+    let (mut bench, batcher) = Bench::new(trainer, model, started, budget)?;
     let batches = bench.work();
     let (mut engines, mut sweeps) = (Vec::new(), Vec::new());
     if args.sweep {
@@ -165,7 +156,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         machine: machine(),
         config,
-        corpus,
+        corpus: prepared,
         share,
         batcher,
         batches,
@@ -208,7 +199,7 @@ fn candidates(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
         candidates.push(Choice::Cpu { threads });
     }
     if args.engine == Engines::Cpu {
-        if let Some(adapter) = &args.adapter {
+        if let Some(adapter) = &args.device.adapter {
             let why = "names a GPU, but --engine cpu was asked for; leave one of the two out";
             return Err(Error::setting("adapter", adapter, why));
         }
@@ -221,7 +212,7 @@ fn candidates(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
 /// The adapter that `--adapter` names, or all adapters.
 #[cfg(feature = "gpu")]
 fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
-    let adapters = match &args.adapter {
+    let adapters = match &args.device.adapter {
         Some(adapter) => vec![gpu::select(Some(adapter))?],
         None => gpu::adapters(),
     };
@@ -236,12 +227,12 @@ fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
 /// No GPU: this program is built without that engine. A request for one is refused.
 #[cfg(not(feature = "gpu"))]
 fn gpus(args: &Args, threads: usize) -> Result<Vec<Choice>, Error> {
-    if args.engine == Engines::All && args.adapter.is_none() {
+    if args.engine == Engines::All && args.device.adapter.is_none() {
         return Ok(Vec::new());
     }
     let request = EngineRequest {
         kind: Some(EngineKind::Gpu),
-        adapter: args.adapter.clone(),
+        adapter: args.device.adapter.clone(),
         threads: Some(threads),
         ..EngineRequest::default()
     };

@@ -298,10 +298,7 @@ fn open_empty(path: &Path, display: &mut Display) -> Result<Folder, Error> {
 
 fn open_folder(path: &Path, setting: &'static str, display: &mut Display) -> Result<Folder, Error> {
     Folder::open_within(path, setting, PATIENCE, || {
-        let (path, seconds) = (path.display(), PATIENCE.as_secs());
-        display.line(&format!(
-            "{path}: another process has these checkpoints; waiting up to {seconds} s for its end"
-        ));
+        display.waiting(path, "has these checkpoints");
     })
 }
 
@@ -369,7 +366,7 @@ mod tests {
                 step: 9,
                 lr: 1.0,
                 loss: 99.0,
-                blank: 1.0,
+                blank_loss: 1.0,
             },
         );
         assert!(!said.contains("--resume"), "{said}");

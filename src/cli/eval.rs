@@ -7,12 +7,13 @@ use crate::eval::{
     AnalogyScore, Answers, EvalOptions, Evaluation, Method, PairScore, Protocol, Score, Sets,
 };
 use crate::quantity::{count, plural};
-use crate::system::{thread_count, thread_pool};
+use crate::system::thread_pool;
 use crate::vectors::Vectors;
 use crate::vectors::format::Reading;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::hardware::Threads;
 use super::terminal::{escaped, table};
 use super::vectors;
 
@@ -70,9 +71,8 @@ pub(crate) struct Args {
     /// 30000; hyperwords: 0]
     #[arg(long, value_name = "N", help_heading = "Method")]
     restrict_vocab: Option<usize>,
-    /// Threads, 1 to 1024 [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Hardware")]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: Threads,
     #[command(flatten)]
     reading: Reading,
     /// Print the scores as JSON
@@ -92,10 +92,10 @@ struct EvalReport<'a> {
 
 /// Prints all scores, then fails if there is none.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let threads = args.threads.count()?;
     let sets = Sets::read(&args.pairs, &args.analogies, options(args))?;
     vectors::tell(sets.notes());
     let vectors = vectors::read(&args.vectors, args.reading)?;
-    let threads = thread_count(args.threads.map(usize::from))?;
     let pool = thread_pool(threads, "scoring vectors")?;
     let evaluation = pool.install(|| sets.evaluate(&vectors.vocab, &vectors.matrix));
     let mut out = BufWriter::new(io::stdout().lock());

@@ -1,8 +1,45 @@
-//! The options of `train` about the engine and its device.
+//! The options about engines, devices and threads.
 
 use crate::engine::choice::{EngineKind, EngineRequest};
+use crate::error::Result;
+use crate::system::thread_count;
 
-/// The options about the engine and its device.
+/// How many threads a command has.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+pub(super) struct Threads {
+    /// Threads, 1 to 1024 [default: one for each core]
+    #[arg(
+        long,
+        visible_alias = "workers",
+        value_name = "N",
+        help_heading = "Hardware"
+    )]
+    threads: Option<usize>,
+}
+
+impl Threads {
+    /// The number of threads.
+    ///
+    /// # Errors
+    /// As [`thread_count`].
+    pub(super) fn count(&self) -> Result<usize> {
+        thread_count(self.threads)
+    }
+}
+
+/// Where a command computes, whatever its engines are.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+pub(super) struct Device {
+    /// The GPU: its index or a part of its name, as `w2v-gpu devices` lists them
+    #[arg(long, value_name = "NAME|INDEX", help_heading = "Hardware")]
+    pub(super) adapter: Option<String>,
+    #[command(flatten)]
+    pub(super) threads: Threads,
+}
+
+/// The options of `train` about its engine and its device.
 #[derive(clap::Args, Debug)]
 pub(super) struct Hardware {
     /// auto takes a hardware GPU where there is one, otherwise the CPU
@@ -14,17 +51,8 @@ pub(super) struct Hardware {
         help_heading = "Hardware"
     )]
     engine: EngineOption,
-    /// The GPU: its index or a part of its name, as `w2v-gpu devices` lists them
-    #[arg(long, value_name = "NAME|INDEX", help_heading = "Hardware")]
-    adapter: Option<String>,
-    /// Threads [default: one for each core]
-    #[arg(
-        long,
-        visible_alias = "workers",
-        value_name = "N",
-        help_heading = "Hardware"
-    )]
-    threads: Option<usize>,
+    #[command(flatten)]
+    device: Device,
     /// Bounds checks within shaders [default: off in release builds]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Hardware")]
     shader_checks: Option<bool>,
@@ -39,6 +67,14 @@ enum EngineOption {
 }
 
 impl Hardware {
+    /// The number of threads.
+    ///
+    /// # Errors
+    /// As [`thread_count`].
+    pub(super) fn threads(&self) -> Result<usize> {
+        self.device.threads.count()
+    }
+
     /// The engine that the options ask for.
     pub(super) fn request(&self) -> EngineRequest {
         EngineRequest {
@@ -47,8 +83,8 @@ impl Hardware {
                 EngineOption::Gpu => Some(EngineKind::Gpu),
                 EngineOption::Cpu => Some(EngineKind::Cpu),
             },
-            adapter: self.adapter.clone(),
-            threads: self.threads,
+            adapter: self.device.adapter.clone(),
+            threads: self.device.threads.threads,
             shader_checks: self.shader_checks,
             resumed: None,
         }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::event::{Epoch, Evaluated, Event, NamedScore, Prepared, Progress};
 use crate::record::log::{self, EndRecord, Hardware, LogFile, StartRecord};
 use crate::record::tensorboard::EventFile;
-use crate::system::{self, PATIENCE, STDOUT};
+use crate::system::{self, STDOUT};
 use crate::train::state::TrainState;
 use anyhow::Result;
 use serde::Serialize;
@@ -113,11 +113,7 @@ impl Recording {
         };
         if let Some(path) = &self.metrics {
             let file = LogFile::begin(path, start_record(run)?, run.resumed.as_ref(), || {
-                let (path, seconds) = (path.display(), PATIENCE.as_secs());
-                display.line(&format!(
-                    "{path}: another process records a run there; waiting up to {seconds} s for \
-                     its end"
-                ));
+                display.waiting(path, "records a run there");
             })?;
             recorder.log = Some(Sink {
                 to: file,

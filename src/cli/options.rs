@@ -135,7 +135,7 @@ mod tests {
         let mut other = Config::default();
         other.vocabulary.vocab = Some("words.txt".into());
         other.vocabulary.words.lowercase = true;
-        other.vocabulary.words.vocab_memory = Some(4 << 30);
+        other.vocabulary.words.counting.vocab_memory = Some(4 << 30);
         configs.push(other);
         for config in configs {
             let options = of(&config).join(" ");

@@ -7,11 +7,12 @@ use crate::Error;
 use crate::corpus::Corpus;
 use crate::corpus::phrases::{Found, PhraseOptions, Phrases};
 use crate::quantity::{count, plural};
-use crate::system::{thread_count, thread_pool};
+use crate::system::thread_pool;
 use crate::text::TextReport;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::hardware::Threads;
 use super::progress::{Display, text_notes};
 use super::text::{CorpusArgs, Destination, left_out_line};
 
@@ -36,9 +37,8 @@ pub(crate) struct Args {
     output: PathBuf,
     #[command(flatten)]
     options: PhraseOptions,
-    /// Threads [default: one for each core]
-    #[arg(long, visible_alias = "workers", value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: Threads,
     /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
@@ -59,7 +59,7 @@ struct PhrasesReport<'a> {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     args.options.validate()?;
-    let threads = thread_count(args.threads)?;
+    let threads = args.threads.count()?;
     let destination = Destination::new(&args.output, args.json)?;
     let paths = args.corpus.paths()?;
     let corpus = Corpus::open(&paths)?;

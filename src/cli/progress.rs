@@ -1,6 +1,7 @@
 //! Shows events on stderr: as a bar on a terminal, otherwise as a plain line now and then.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
@@ -8,6 +9,7 @@ use crate::event::{
     Cached, Epoch, Evaluated, Event, Measuring, NamedScore, Pass, Prepared, Progress,
 };
 use crate::quantity::{self, bytes, count, duration, percent, plural, short};
+use crate::system::PATIENCE;
 use crate::text::TextReport;
 use crate::vocab::Selection;
 
@@ -75,6 +77,14 @@ impl Display {
         if !self.quiet {
             self.bar.suspend(|| to_stderr(text));
         }
+    }
+
+    /// Prints that another process uses a file or folder, and for how long it is waited for.
+    pub(super) fn waiting(&mut self, path: &Path, does: &str) {
+        let (path, seconds) = (path.display(), PATIENCE.as_secs());
+        self.line(&format!(
+            "{path}: another process {does}; waiting up to {seconds} s for its end"
+        ));
     }
 
     /// Prints a warning, also when everything else is to be quiet.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::num::NonZeroUsize;
 
 use crate::Error;
-use crate::text::utf8_lines;
+use crate::text::{MARK, utf8_lines};
 use crate::vectors::{Vectors, spelling};
 use anyhow::Result;
 use rustyline::error::ReadlineError;
@@ -126,7 +126,7 @@ pub(super) fn ask(
     let mut stdin = utf8_lines(io::stdin().lock())?;
     let mut line = Vec::new();
     while stdin.read_until(b'\n', &mut line)? > 0 {
-        ask_line(String::from_utf8_lossy(&line).trim_start_matches('\u{feff}'))?;
+        ask_line(String::from_utf8_lossy(&line).trim_start_matches(MARK))?;
         line.clear();
     }
     anyhow::ensure!(

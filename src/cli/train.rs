@@ -23,7 +23,7 @@ use crate::config::{Config, ObjectiveSettings, Preset};
 use crate::corpus::Corpus;
 use crate::eval::{EvalOptions, Sets};
 use crate::model::Model;
-use crate::system::{STDIN, is_same_file, thread_count};
+use crate::system::{STDIN, is_same_file};
 use crate::train::cache::Cache;
 use crate::train::dataset::Dataset;
 use crate::train::plan::Plan;
@@ -168,7 +168,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     session.announce(trainer.engine(), &mut display);
     let start = started.elapsed();
-    let mut run = Run {
+    let mut run = ObservedRun {
         args,
         paths: &paths,
         recorder: start_recorder(args, &paths, &trainer, &mut display)?,
@@ -196,7 +196,7 @@ struct Opened {
 /// Finds, before any work, mistakes that would otherwise be found only after it.
 fn open(args: &Args, display: &mut Display) -> Result<Opened> {
     args.outputs.check_embedding(args.config.objective.loss)?;
-    thread_count(args.hardware.request().threads)?;
+    args.hardware.threads()?;
     let paths = args.corpus.paths()?;
     check_streams(args, &paths)?;
     args.outputs.check()?;
@@ -273,7 +273,7 @@ fn estimate(
 }
 
 /// A run in progress, with all receivers of its events.
-struct Run<'a> {
+struct ObservedRun<'a> {
     args: &'a Args,
     paths: &'a [PathBuf],
     recorder: Recorder,
@@ -282,7 +282,7 @@ struct Run<'a> {
     display: Display,
 }
 
-impl Run<'_> {
+impl ObservedRun<'_> {
     fn train(&mut self, trainer: &mut StartedTrainer, sets: &Sets) -> Result<(Model, Summary)> {
         let Self {
             args,
@@ -529,10 +529,9 @@ fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
 /// The plan of the run, with all files that were asked for.
 fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
     let (data, outputs) = (trainer.data(), &args.outputs);
-    let text = data.vocab.words().map(|word| word.len() as u64).sum();
     let (rows, output_rows) = (data.vocab.len() as u64, data.batcher.output_rows() as u64);
-    let bytes =
-        |format: Format, rows| format.estimated_bytes(rows, data.config.model.dim as u64, text);
+    let dim = data.config.model.dim as u64;
+    let bytes = |format: Format, rows| format.estimated_bytes(&data.vocab, rows, dim);
     let mut files = vec![(outputs.output.clone(), bytes(outputs.format()?, rows))];
     if let Some(path) = &outputs.save_output {
         files.push((path.clone(), bytes(Format::from_path(path)?, output_rows)));

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::corpus::Corpus;
-use crate::event::{Event, Pass};
+use crate::event::Pass;
 use crate::quantity::{count, plural};
-use crate::system::{thread_count, thread_pool};
+use crate::system::thread_pool;
 use crate::text::TextReport;
 use crate::vocab::{self, Rules, Selection, Vocab, WordOptions};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::hardware::Threads;
 use super::progress::{Display, selection_lines, text_notes, undercount_warning};
 use super::text::{CorpusArgs, Destination, left_out_line};
 
@@ -47,9 +48,8 @@ pub(crate) struct Args {
     max_vocab: Option<usize>,
     #[command(flatten)]
     words: WordOptions,
-    /// Threads [default: one for each core]
-    #[arg(long, visible_alias = "workers", value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: Threads,
     /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
@@ -68,7 +68,7 @@ struct VocabReport {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let threads = thread_count(args.threads)?;
+    let threads = args.threads.count()?;
     if args.max_vocab == Some(0) {
         let why = "keep at least one word, or leave the option out".to_owned();
         return Err(Error::setting("max_vocab", "0", why).into());
@@ -88,16 +88,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .for_each(|line| display.line(line));
 
     let pool = thread_pool(threads, "counting words")?;
-    let total = corpus.bytes();
-    let (counts, text) = pool.install(|| {
-        corpus.count(&rules, |bytes| {
-            display.show(&Event::Reading {
-                pass: Pass::Count,
-                bytes,
-                total,
-            })
-        })
-    })?;
+    let mut show = |event| display.show(&event);
+    let reading = corpus.reading(Pass::Count, &mut show);
+    let (counts, text) = pool.install(|| corpus.count(&rules, reading))?;
     display.finish();
     let (vocab, selection) = Vocab::select(&counts, args.min_count, args.max_vocab, &rules)?;
     destination.write(|out| Ok(vocab::write(&vocab, out)?))?;

@@ -44,6 +44,18 @@ impl Stamp {
     }
 }
 
+/// The error of a text that changed between two readings. `subject` is the changed thing with a
+/// space, or empty where `path` is the changed thing.
+pub(super) fn changed(path: &Path, subject: &str, what: impl std::fmt::Display) -> Error {
+    let why = format!(
+        "{subject}changed while it was read: {what}; start again once nothing writes to it"
+    );
+    Error::Corpus {
+        path: path.to_owned(),
+        why,
+    }
+}
+
 impl Source {
     /// Text that is there already: a file without a name, read as a stream that was kept.
     pub(super) fn kept(file: File) -> Self {
@@ -118,12 +130,7 @@ impl Source {
             Ok(_) => "it was written to, or another file has taken its place".to_owned(),
             Err(error) => error.to_string(),
         };
-        let why =
-            format!("changed while it was read: {what}; start again once nothing writes to it");
-        Err(Error::Corpus {
-            path: self.path.clone(),
-            why,
-        })
+        Err(changed(&self.path, "", what))
     }
 
     /// Opens the source at its start. `keep` tells that a stream will be read again, so it is

@@ -35,11 +35,12 @@ pub use paths::read_list;
 pub(crate) use store::Index;
 pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
 
-use self::input::Source;
 pub(crate) use self::input::Stamp;
+use self::input::{Source, changed};
 pub(crate) use self::reader::Chunk;
 use self::reader::ChunkReader;
 use crate::error::{Error, Result};
+use crate::event::{Event, Pass};
 use crate::quantity::count;
 use crate::sampling::{Key, Stream};
 use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word, is_separator};
@@ -282,9 +283,25 @@ impl Corpus {
         })
     }
 
+    /// Turns the bytes read in a pass over this corpus into events.
+    pub(crate) fn reading(
+        &self,
+        pass: Pass,
+        on_event: &mut (impl FnMut(Event) + Send),
+    ) -> impl FnMut(u64) + Send {
+        // The size of a pipe is known once it was read.
+        let total = self.bytes();
+        move |bytes| on_event(Event::Reading { pass, bytes, total })
+    }
+
     /// Checks the totals of this pass against those of the counting pass. This finds a change that
     /// the files' times hide, as a coarse clock may.
-    fn check_same_words(&self, expected: Option<Expected>, words: u64, tokens: u64) -> Result<()> {
+    pub(crate) fn check_same_words(
+        &self,
+        expected: Option<Expected>,
+        words: u64,
+        tokens: u64,
+    ) -> Result<()> {
         let Some(expected) = expected else {
             return Ok(());
         };
@@ -293,16 +310,10 @@ impl Corpus {
             Some(counted) if counted != tokens => ("words of the vocabulary", counted, tokens),
             _ => return Ok(()),
         };
-        let why = format!(
-            "the corpus changed while it was read: {} {what} were counted, {} read again; start \
-             again once nothing writes to it",
-            count(before),
-            count(now)
-        );
-        Err(Error::Corpus {
-            path: self.files().next().unwrap_or(Path::new("")).to_owned(),
-            why,
-        })
+        let path = self.files().next().unwrap_or(Path::new(""));
+        let (before, now) = (count(before), count(now));
+        let what = format!("{before} {what} were counted, {now} read again");
+        Err(changed(path, "the corpus ", what))
     }
 
     /// Hands the text to `work` in rounds of at most `width` chunks. The next round is read while

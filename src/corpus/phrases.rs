@@ -14,17 +14,15 @@
 //! passes before it: first to count words, then to count pairs of frequent words. A last reading
 //! writes the text.
 
-use std::path::Path;
-
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 
-use super::{Chunk, Corpus, for_each_line};
+use super::{Chunk, Corpus, Expected, for_each_line};
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass};
 use crate::text::{MAX_WORD_BYTES, TextReport, for_each_raw_word, is_separator};
-use crate::vocab::{Countable, Counts, Word, WordCounts};
+use crate::vocab::{Countable, Counting, Counts, Word, WordCounts};
 
 /// How phrases are found.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -58,10 +56,10 @@ pub struct PhraseOptions {
     /// What stands between the words of a phrase
     #[cfg_attr(feature = "cli", arg(long, default_value = "_", value_name = "TEXT"))]
     pub separator: String,
-    /// Count in about this much memory, such as 4G: beyond it the rarest words and pairs are
-    /// forgotten, and how far counts may then be off is reported [default: no limit]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "SIZE", value_parser = crate::vocab::memory_size))]
-    pub vocab_memory: Option<u64>,
+    /// The memory that counting takes.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(flatten)]
+    pub counting: Counting,
 }
 
 impl Default for PhraseOptions {
@@ -73,7 +71,7 @@ impl Default for PhraseOptions {
             min_count: 5,
             passes: 1,
             separator,
-            vocab_memory: None,
+            counting: Counting::default(),
         }
     }
 }
@@ -122,7 +120,7 @@ impl PhraseOptions {
                 "must be text without spaces or control characters, such as _",
             );
         }
-        crate::vocab::check_memory(self.vocab_memory)
+        self.counting.validate()
     }
 
     /// The score of a pair that occurs `together` times, by the formula at the top of this module.
@@ -272,61 +270,19 @@ impl Phrases {
         options: &PhraseOptions,
         on_event: &mut (impl FnMut(Event) + Send),
     ) -> Result<(Joins, Found)> {
-        let memory = options.vocab_memory;
-        let total = corpus.bytes();
-        let reading = |bytes| {
-            on_event(Event::Reading {
-                pass: Pass::Count,
-                bytes,
-                total,
-            })
-        };
-        let (counts, text) = corpus.tally(
-            memory,
-            |_| false,
-            reading,
-            |chunk, counts: &mut WordCounts, report| {
-                self.for_each_joined(chunk, report, |words| {
-                    words.iter().for_each(|word| counts.add(word))
-                });
-            },
-        )?;
+        let (counts, text) = self.count_words(corpus, options, on_event)?;
         let undercount = counts.undercount();
         let (ids, word_counts) = frequent(counts, options.min_count);
         let mut joins = Joins {
             ids,
             pairs: HashSet::default(),
         };
-        let total = corpus.bytes();
-        let reading = |bytes| {
-            on_event(Event::Reading {
-                pass: Pass::Pairs,
-                bytes,
-                total,
-            })
+        let (pairs, again) = self.count_pairs(corpus, options, &joins, on_event)?;
+        let expected = Expected {
+            words: text.words,
+            tokens: None,
         };
-        let (pairs, again) = corpus.tally(
-            memory,
-            |_| false,
-            reading,
-            |chunk, counts: &mut Counts<Pair>, report| {
-                self.for_each_joined(chunk, report, |words| {
-                    let mut before = None;
-                    for id in words.iter().map(|word| joins.id(word)) {
-                        if let (Some(first), Some(second)) = (before, id) {
-                            counts.add(&Pair(first, second));
-                        }
-                        before = id;
-                    }
-                });
-            },
-        )?;
-        if text.words != again.words {
-            let path = corpus.files().next().unwrap_or(Path::new("")).to_owned();
-            let why = "the corpus changed while it was read; start again once nothing writes to it"
-                .to_owned();
-            return Err(Error::Corpus { path, why });
-        }
+        corpus.check_same_words(Some(expected), again.words, 0)?;
         let is_joined = |&(Pair(first, second), together): &(&Pair, u64)| {
             let (a, b) = (word_counts[*first as usize], word_counts[*second as usize]);
             together >= options.min_count
@@ -347,6 +303,51 @@ impl Phrases {
         Ok((joins, found))
     }
 
+    /// Counts the words of the text as all passes so far have joined it.
+    fn count_words(
+        &self,
+        corpus: &Corpus,
+        options: &PhraseOptions,
+        on_event: &mut (impl FnMut(Event) + Send),
+    ) -> Result<(WordCounts, TextReport)> {
+        corpus.tally(
+            options.counting.vocab_memory,
+            |_| false,
+            corpus.reading(Pass::Count, on_event),
+            |chunk, counts: &mut WordCounts, report| {
+                self.for_each_joined(chunk, report, |words| {
+                    words.iter().for_each(|word| counts.add(word))
+                });
+            },
+        )
+    }
+
+    /// Counts the pairs of neighbours that both are words of `joins`.
+    fn count_pairs(
+        &self,
+        corpus: &Corpus,
+        options: &PhraseOptions,
+        joins: &Joins,
+        on_event: &mut (impl FnMut(Event) + Send),
+    ) -> Result<(Counts<Pair>, TextReport)> {
+        corpus.tally(
+            options.counting.vocab_memory,
+            |_| false,
+            corpus.reading(Pass::Pairs, on_event),
+            |chunk, counts: &mut Counts<Pair>, report| {
+                self.for_each_joined(chunk, report, |words| {
+                    let mut before = None;
+                    for id in words.iter().map(|word| joins.id(word)) {
+                        if let (Some(first), Some(second)) = (before, id) {
+                            counts.add(&Pair(first, second));
+                        }
+                        before = id;
+                    }
+                });
+            },
+        )
+    }
+
     /// Hands the text with its phrases joined to `visit`, piece by piece.
     ///
     /// Lines stay lines, with one space between words. Words that are too long are left out. All
@@ -363,7 +364,7 @@ impl Phrases {
         let mut report = TextReport::default();
         // Written between two lines, so it is empty before the first.
         let mut line_end: &[u8] = b"";
-        let total = corpus.bytes();
+        let mut reading = corpus.reading(Pass::Join, &mut on_event);
         let bytes = corpus.rounds(rayon::current_num_threads(), |chunks, bytes| {
             let parts: Vec<(Vec<u8>, TextReport)> = chunks
                 .par_iter()
@@ -379,11 +380,7 @@ impl Phrases {
                 visit(text)?;
                 line_end = b"\n";
             }
-            on_event(Event::Reading {
-                pass: Pass::Join,
-                bytes,
-                total,
-            });
+            reading(bytes);
             Ok(())
         })?;
         visit(line_end)?;

@@ -9,11 +9,11 @@ use sysinfo::{
 use crate::error::{Error, Result};
 
 /// Bytes of memory that this process can still take, within the limit of its cgroup; `None` if the
-/// system does not tell.
+/// system does not tell, as in a chroot without /proc.
 pub fn available_memory() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let mut system = System::new_with_specifics(memory).ok()?;
-    let available = system.available_memory();
+    let available = of_total(system.available_memory(), system.total_memory())?;
     let limited = get_current_pid().ok().and_then(|pid| {
         system.refresh_processes_specifics(
             ProcessesToUpdate::Some(&[pid]),
@@ -27,9 +27,16 @@ pub fn available_memory() -> Option<u64> {
     Some(limited.map_or(available, |limited| limited.min(available)))
 }
 
-/// Bytes that can still be written to a folder's disk; `None` if the system does not tell.
+/// Bytes that can still be written to a folder's disk; `None` if the system does not tell, as some
+/// network disks do not.
 pub fn available_disk(folder: &Path) -> Option<u64> {
-    fs4::available_space(existing(folder)).ok()
+    let disk = fs4::statvfs(existing(folder)).ok()?;
+    of_total(disk.available_space(), disk.total_space())
+}
+
+/// The free part of a memory or disk. `None` if its size is 0, as nothing is known of it then.
+fn of_total(available: u64, total: u64) -> Option<u64> {
+    (total > 0).then_some(available)
 }
 
 /// Whether two folders are on the same disk, as far as the system tells.
@@ -107,6 +114,18 @@ mod tests {
         assert!(available_disk(&to_be_made).unwrap() > 0);
         assert!(is_same_disk(folder.path(), &to_be_made));
         assert!(available_disk(Path::new("v.bin")).unwrap() > 0);
+    }
+
+    #[test]
+    fn what_has_no_size_is_unknown_and_not_full() {
+        assert_eq!(of_total(0, 0), None);
+        assert_eq!(of_total(0, 9), Some(0));
+        check_disk("", Path::new(""), 1, of_total(0, 0), "").unwrap();
+        check_disk("", Path::new(""), 1, of_total(0, 9), "").unwrap_err();
+        // This file system reports no size.
+        if cfg!(target_os = "linux") {
+            assert_eq!(available_disk(Path::new("/proc")), None);
+        }
     }
 
     #[test]

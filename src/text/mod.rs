@@ -11,6 +11,7 @@
 
 mod encoding;
 pub(crate) mod list;
+mod members;
 mod normal;
 mod packed;
 mod tokenizer;

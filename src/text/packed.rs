@@ -1,8 +1,13 @@
 //! Compressed files: recognised by their first bytes, unpacked while they are read.
 
 use std::ffi::OsStr;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use bzip2::bufread::BzDecoder;
+use flate2::bufread::GzDecoder;
+
+use super::members::{Member, Members, Raw};
 
 /// How many bytes at the start of a file are needed to recognise its type.
 pub(crate) const HEAD_BYTES: usize = 16;
@@ -23,20 +28,17 @@ pub(crate) struct Packing {
     decoder: fn(Raw) -> io::Result<Text>,
 }
 
-/// Compressed bytes, as they lie on disk.
-type Raw = Box<dyn BufRead + Send>;
-
 /// Unpacked bytes.
 type Text = Box<dyn Read + Send>;
 
 /// Every decoder also reads several compressed files joined into one, which is how parallel
-/// compressors write.
+/// compressors write, with zero bytes behind each.
 static PACKINGS: [Packing; 4] = [
     Packing {
         name: "gzip",
         extensions: &["gz", "tgz"],
         begins: |head| head.starts_with(&[0x1f, 0x8b]),
-        decoder: |raw| Ok(Box::new(flate2::bufread::MultiGzDecoder::new(raw))),
+        decoder: |raw| Ok(Box::new(Members::<GzDecoder<Raw>>::new(raw)?)),
     },
     Packing {
         name: "zstd",
@@ -46,11 +48,7 @@ static PACKINGS: [Packing; 4] = [
             head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
                 || head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18]
         },
-        decoder: |raw| {
-            let mut decoder = zstd::Decoder::with_buffer(raw)?;
-            decoder.window_log_max(MAX_WINDOW_LOG)?;
-            Ok(Box::new(decoder))
-        },
+        decoder: |raw| Ok(Box::new(Members::<zstd::Decoder<'static, Raw>>::new(raw)?)),
     },
     Packing {
         name: "bzip2",
@@ -66,7 +64,7 @@ static PACKINGS: [Packing; 4] = [
                 && head.len() >= 10
                 && block.iter().any(|block| head[4..10] == *block)
         },
-        decoder: |raw| Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(raw))),
+        decoder: |raw| Ok(Box::new(Members::<BzDecoder<Raw>>::new(raw)?)),
     },
     Packing {
         name: "xz",
@@ -81,6 +79,51 @@ static PACKINGS: [Packing; 4] = [
         },
     },
 ];
+
+impl Member for GzDecoder<Raw> {
+    fn may_begin(byte: u8) -> bool {
+        byte == 0x1f
+    }
+
+    fn new(raw: Raw) -> io::Result<Self> {
+        Ok(Self::new(raw))
+    }
+
+    fn into_raw(self) -> Raw {
+        self.into_inner()
+    }
+}
+
+impl Member for zstd::Decoder<'static, Raw> {
+    fn may_begin(byte: u8) -> bool {
+        byte == 0x28 || byte & 0xf0 == 0x50
+    }
+
+    fn new(raw: Raw) -> io::Result<Self> {
+        let mut decoder = Self::with_buffer(raw)?.single_frame();
+        decoder.window_log_max(MAX_WINDOW_LOG)?;
+        Ok(decoder)
+    }
+
+    fn into_raw(self) -> Raw {
+        // The last text may be there before the end of its frame is read.
+        self.finish()
+    }
+}
+
+impl Member for BzDecoder<Raw> {
+    fn may_begin(byte: u8) -> bool {
+        byte == b'B'
+    }
+
+    fn new(raw: Raw) -> io::Result<Self> {
+        Ok(Self::new(raw))
+    }
+
+    fn into_raw(self) -> Raw {
+        self.into_inner()
+    }
+}
 
 /// First bytes of formats that cannot be unpacked here. Without this list their bytes would be
 /// trained on as if they were words.

@@ -24,16 +24,18 @@ struct Meter {
 }
 
 impl Read for Metered {
+    /// Never fails with [`io::ErrorKind::Interrupted`]: a decoder that saw it in the middle of a
+    /// header could not go on.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer);
-        match &read {
-            Ok(read) => drop(self.meter.bytes.fetch_add(*read as u64, Ordering::Relaxed)),
-            Err(error) => self.meter.failed.store(
-                error.kind() != io::ErrorKind::Interrupted,
-                Ordering::Relaxed,
-            ),
+        loop {
+            let read = self.inner.read(buffer);
+            match &read {
+                Ok(read) => drop(self.meter.bytes.fetch_add(*read as u64, Ordering::Relaxed)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => self.meter.failed.store(true, Ordering::Relaxed),
+            }
+            return read;
         }
-        read
     }
 }
 
@@ -127,4 +129,48 @@ pub(crate) fn head(file: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     Ok(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// Gives a byte at every second call, and is interrupted by a signal at the others.
+    struct Halting {
+        bytes: io::Cursor<Vec<u8>>,
+        calls: u64,
+    }
+
+    impl Read for Halting {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.calls += 1;
+            match self.calls % 2 {
+                0 => (&mut self.bytes).take(1).read(buffer),
+                _ => Err(io::ErrorKind::Interrupted.into()),
+            }
+        }
+    }
+
+    #[test]
+    fn an_interrupted_read_loses_nothing() {
+        let gzip = |text: &str| {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(text.as_bytes()).unwrap();
+            packed.finish().unwrap()
+        };
+        let packed = [gzip("a b\n"), vec![0; 3], gzip("c d\n")].concat();
+        for (name, bytes) in [("t.gz", packed), ("t", b"a b\nc d\n".to_vec())] {
+            let bytes = io::Cursor::new(bytes);
+            let raw = Box::new(Halting { bytes, calls: 0 });
+            let mut text = String::new();
+            let mut unpacked = Unpacked::new(Path::new(name), raw).unwrap();
+            unpacked.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "a b\nc d\n");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::schedule::{Schedule, auto_batch};
 use crate::batch::{Batcher, HuffmanTree, Negatives, SPAN, Targets, Windows};
-use crate::config::{Config, Loss, NegativesPer, ObjectiveSettings, ScheduleSettings};
+use crate::config::{Config, Loss, NegativesPer, ScheduleSettings};
 use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
 use crate::engine::choice::StepSettings;
 use crate::engine::{LossFunction, Objective};
@@ -15,7 +15,7 @@ use crate::event::{Event, Pass, Prepared};
 use crate::model::Model;
 use crate::sampling::{AliasTable, Subsampler, auto_sample};
 use crate::system::check_store;
-use crate::vocab::{Rules, Vocab, read_counts};
+use crate::vocab::{Rules, Vocab, WordCounts, read_counts};
 
 /// A corpus ready to be trained on.
 #[derive(Clone, Debug)]
@@ -92,23 +92,8 @@ impl Dataset {
         };
         on_event(Event::Prepared(prepared));
 
-        let batch = config
-            .schedule
-            .batch
-            .unwrap_or_else(|| auto_batch(prepared.kept * f64::from(config.schedule.epochs)));
-        let min_lr = Schedule::new(config.schedule.lr, config.schedule.min_lr, tokens).min_lr();
-        let config = Config {
-            objective: ObjectiveSettings {
-                sample: Some(sample),
-                ..(config.clone()).objective
-            },
-            schedule: ScheduleSettings {
-                batch: Some(batch),
-                min_lr: Some(min_lr),
-                ..(config.clone()).schedule
-            },
-            ..config.clone()
-        };
+        let config = resolved(config, &prepared);
+        let batch = config.schedule.batch.expect("resolved just above");
         let targets = Arc::new(targets(&vocab, &config));
         let batcher = |store, epochs| {
             Arc::new(Batcher {
@@ -240,34 +225,13 @@ fn read(
     on_event: &mut (impl FnMut(Event) + Send),
 ) -> Result<Contents> {
     let once;
-    let (corpus, counts, words) = match &config.vocabulary.vocab {
-        Some(path) => {
-            once = corpus.read_once();
-            let note = |what| {
-                on_event(Event::Noted {
-                    path: path.clone(),
-                    what,
-                })
-            };
-            (
-                &once,
-                read_counts(path, rules, config.init.reading.strict, note)?,
-                None,
-            )
-        }
-        None => {
-            let total = corpus.bytes();
-            let reading = |bytes| {
-                on_event(Event::Reading {
-                    pass: Pass::Count,
-                    bytes,
-                    total,
-                })
-            };
-            let (counts, report) = corpus.count(rules, reading)?;
-            (corpus, counts, Some(report.words))
-        }
+    let corpus = if config.vocabulary.vocab.is_some() {
+        once = corpus.read_once();
+        &once
+    } else {
+        corpus
     };
+    let (counts, words) = counted(corpus, config, rules, on_event)?;
     let (vocab, selection) = Vocab::select(
         &counts,
         config.vocabulary.min_count,
@@ -294,15 +258,7 @@ fn read(
         .validation
         .validation
         .map(|share| HeldOut::new(share, config.model.seed));
-    // The size of a pipe is known by now, if the pipe was counted.
-    let total = corpus.bytes();
-    let reading = |bytes| {
-        on_event(Event::Reading {
-            pass: Pass::Encode,
-            bytes,
-            total,
-        })
-    };
+    let reading = corpus.reading(Pass::Encode, on_event);
     let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
     if encoded.store.tokens() + encoded.held_out.as_ref().map_or(0, TokenStore::tokens) == 0 {
         let why =
@@ -315,6 +271,42 @@ fn read(
         selection,
         encoded,
     })
+}
+
+/// The words with their counts, and the number of all words of the text. Counts that a file gives
+/// come without that number.
+fn counted(
+    corpus: &Corpus,
+    config: &Config,
+    rules: &Rules,
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<(WordCounts, Option<u64>)> {
+    let Some(path) = &config.vocabulary.vocab else {
+        let reading = corpus.reading(Pass::Count, on_event);
+        let (counts, report) = corpus.count(rules, reading)?;
+        return Ok((counts, Some(report.words)));
+    };
+    let note = |what| {
+        on_event(Event::Noted {
+            path: path.clone(),
+            what,
+        })
+    };
+    let counts = read_counts(path, rules, config.init.reading.strict, note)?;
+    Ok((counts, None))
+}
+
+/// The configuration with the values of settings that were left to be chosen.
+fn resolved(config: &Config, prepared: &Prepared) -> Config {
+    let mut config = config.clone();
+    let ScheduleSettings {
+        epochs, lr, min_lr, ..
+    } = config.schedule;
+    let batch = || auto_batch(prepared.kept * f64::from(epochs));
+    config.objective.sample = Some(prepared.sample);
+    config.schedule.batch = Some(config.schedule.batch.unwrap_or_else(batch));
+    config.schedule.min_lr = Some(Schedule::new(lr, min_lr, prepared.tokens).min_lr());
+    config
 }
 
 fn targets(vocab: &Vocab, config: &Config) -> Targets {

@@ -296,7 +296,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             self.at_limit =
                 Some(before.at_limit(&self.engine.model()?, self.data.config.schedule.clip));
         }
-        self.reached.blank += self.unread.add(batch);
+        self.reached.blank_sum += self.unread.add(batch);
         self.reached.steps += 1;
         self.reached.words = batch.words_before + batch.words;
         self.reached.pairs += batch.examples();
@@ -521,7 +521,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             words,
             pairs,
             epochs,
-            blank,
+            blank_sum,
             latest,
             best,
             elapsed,
@@ -545,7 +545,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             validation,
             ..
         } = taken;
-        let (blank_loss, at_limit) = (blank / pairs as f64, self.at_limit);
+        let (blank_loss, at_limit) = (blank_sum / pairs as f64, self.at_limit);
         let summary = Summary {
             ending,
             steps,
@@ -613,7 +613,7 @@ struct Unread {
     output_rows: usize,
     pairs: u64,
     /// The sum of the batches' losses if all scores were zero.
-    blank: f64,
+    blank_sum: f64,
 }
 
 impl Unread {
@@ -622,7 +622,7 @@ impl Unread {
             objective: data.objective(),
             output_rows: data.batcher.output_rows(),
             pairs: 0,
-            blank: 0.0,
+            blank_sum: 0.0,
         }
     }
 
@@ -630,21 +630,21 @@ impl Unread {
     fn add(&mut self, batch: &Batch) -> f64 {
         let blank = self.objective.blank_loss(batch, self.output_rows);
         self.pairs += batch.examples();
-        self.blank += blank;
+        self.blank_sum += blank;
         blank
     }
 
     /// Takes the loss of these batches from the engine. Divergence is noticed here.
     fn take(&mut self, engine: &mut dyn Engine, step: u64, lr: f32) -> Result<Mean> {
         let (sum, pairs) = (engine.take_loss()?, std::mem::take(&mut self.pairs));
-        let blank = std::mem::take(&mut self.blank);
-        if !sum.is_finite() || sum > DIVERGED * blank.max(f64::MIN_POSITIVE) {
+        let blank_sum = std::mem::take(&mut self.blank_sum);
+        if !sum.is_finite() || sum > DIVERGED * blank_sum.max(f64::MIN_POSITIVE) {
             let per_pair = |sum: f64| sum / pairs.max(1) as f64;
             return Err(Error::Diverged {
                 step,
                 lr,
                 loss: per_pair(sum),
-                blank: per_pair(blank),
+                blank_loss: per_pair(blank_sum),
             });
         }
         Ok(Mean { sum, pairs })

@@ -37,7 +37,8 @@ pub struct TrainState {
     /// The loss of the current epoch so far.
     pub loss: Mean,
     /// The sum of the losses of all examples trained if all scores had been zero.
-    pub blank: f64,
+    #[serde(rename = "blank")]
+    pub blank_sum: f64,
     /// The latest epoch that is over.
     pub latest: Option<Epoch>,
     /// With `patience`, the epoch of the lowest validation loss.

@@ -88,14 +88,33 @@ impl Trainer {
             init::check(&config)?;
         }
         let (choice, choice_line) = Choice::new(&request)?;
+        Ok(Self {
+            choice_line,
+            resumed,
+            ..Self::on(config, choice)?
+        })
+    }
+
+    /// A trainer for an engine that is chosen already.
+    ///
+    /// # Errors
+    /// As [`Trainer::open`], but for the choice of the engine.
+    pub fn with_choice(config: Config, choice: Choice) -> Result<Self> {
+        config.validate()?;
+        init::check(&config)?;
+        Self::on(config, choice)
+    }
+
+    /// A trainer with settings that are checked.
+    fn on(config: Config, choice: Choice) -> Result<Self> {
         choice.check_storage(config.model.storage)?;
         let threads = Arc::new(thread_pool(choice.threads(), "reading the corpus")?);
         Ok(Self {
             config,
+            choice_line: format!("engine: {}, as asked", choice.name()),
             choice,
-            choice_line,
             threads,
-            resumed,
+            resumed: None,
         })
     }
 
@@ -167,6 +186,16 @@ impl PreparedTrainer {
         &self.data
     }
 
+    /// The corpus, to be cut into other batches.
+    pub(crate) fn data_mut(&mut self) -> &mut Dataset {
+        &mut self.data
+    }
+
+    /// The engine that will train.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
     /// The memory, disk space and time that the run needs. `files` are the files that will be
     /// written, with their sizes in bytes. `checkpoints` is the folder of the run's checkpoints, if
     /// there are any.
@@ -179,31 +208,53 @@ impl PreparedTrainer {
         Plan::new(&self.data, &setup)
     }
 
+    /// The model of a run that starts anew, what it was started from, and a line for each file of
+    /// given vectors that holds something odd.
+    ///
+    /// # Errors
+    /// As [`init::start`].
+    pub fn first_model(&self) -> Result<(Model, Init, Vec<String>)> {
+        self.threads.install(|| init::start(&self.data))
+    }
+
+    /// Brings a model to any engine, which then takes batches of this corpus. `measure` says
+    /// whether its stages are to be timed.
+    ///
+    /// # Errors
+    /// As [`Choice::start`].
+    pub fn start_engine(
+        &self,
+        choice: &Choice,
+        model: &Model,
+        measure: bool,
+    ) -> Result<Box<dyn Engine>> {
+        let (objective, settings) = (self.data.objective(), self.data.step_settings());
+        choice.start(model, objective, settings, measure)
+    }
+
     /// Brings the model to the engine: the first model, or the checkpoint's.
     ///
     /// # Errors
     /// As [`init::start`] for the vectors to start from, and as [`Choice::start`].
-    pub fn start(self) -> Result<StartedTrainer> {
+    pub fn start(mut self) -> Result<StartedTrainer> {
+        let start = |model: &Model| self.start_engine(&self.choice, model, false);
+        let (engine, init, odd) = match &self.resumed {
+            Some(checkpoint) => {
+                let engine = start(&checkpoint.snapshot.model)?;
+                (engine, checkpoint.run.init(), Vec::new())
+            }
+            None => {
+                let (model, init, odd) = self.first_model()?;
+                (start(&model)?, init, odd)
+            }
+        };
+        let resumed = self.resumed.take().map(|checkpoint| checkpoint.snapshot);
         let Self {
             data,
             choice,
             threads,
-            resumed,
+            ..
         } = self;
-        let start =
-            |model: &Model| choice.start(model, data.objective(), data.step_settings(), false);
-        let (engine, init, odd, resumed) = match resumed {
-            Some(Checkpoint { run, snapshot, .. }) => (
-                start(&snapshot.model)?,
-                run.init(),
-                Vec::new(),
-                Some(snapshot),
-            ),
-            None => {
-                let (model, init, odd) = threads.install(|| init::start(&data))?;
-                (start(&model)?, init, odd, None)
-            }
-        };
         Ok(StartedTrainer {
             data,
             engine,

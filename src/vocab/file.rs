@@ -208,23 +208,11 @@ impl<'a> Reader<'a> {
             && is_number(only)
             && !self.strict
         {
-            return match text.starts_with([' ', '\t']) {
-                true => self.note(
-                    number,
-                    format!("{text:?} has whitespace for a word and is left out"),
-                ),
-                // The number of words, or of texts.
-                false if self.lines == 1 => Ok(()),
-                false => Err(format!(
-                    "expected a word, a space and its count, and found {shown:.60?}"
-                )),
-            };
+            return self.lone_number(number, &text);
         }
         let (Some(word), Some(count)) = (row.get(self.layout.word), row.get(self.layout.count))
         else {
-            return Err(format!(
-                "expected a word, a space and its count, and found {shown:.60?}"
-            ));
+            return Err(no_word_and_count(&text));
         };
         if row.len() > self.layout.columns
             && !text.contains('\t')
@@ -256,9 +244,23 @@ impl<'a> Reader<'a> {
                     number,
                     format!("{shown:.60?} names the columns, or has no count, and is left out"),
                 ),
-            Err(_) => Err(format!(
-                "expected a word, a space and its count, and found {shown:.60?}"
-            )),
+            Err(_) => Err(no_word_and_count(&text)),
+        }
+    }
+
+    /// Takes a line that holds one number and nothing else.
+    ///
+    /// # Errors
+    /// A sentence for the user that says what is wrong with the line.
+    fn lone_number(&mut self, number: u64, text: &str) -> Result<(), String> {
+        if text.starts_with([' ', '\t']) {
+            let note = format!("{text:?} has whitespace for a word and is left out");
+            return self.note(number, note);
+        }
+        // On the first line it is the number of words, or of texts.
+        match self.lines {
+            1 => Ok(()),
+            _ => Err(no_word_and_count(text)),
         }
     }
 
@@ -364,6 +366,12 @@ impl<'a> Reader<'a> {
         });
         layout.into_iter().chain(odd)
     }
+}
+
+/// What is wrong with a line that is no word with its count.
+fn no_word_and_count(line: &str) -> String {
+    let shown = line.trim_ascii();
+    format!("expected a word, a space and its count, and found {shown:.60?}")
 }
 
 #[cfg(test)]

@@ -24,10 +24,7 @@ pub use file::{read_counts, write};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 pub(crate) use lossy::Lossy;
-pub(crate) use rules::check_memory;
-#[cfg(feature = "cli")]
-pub(crate) use rules::memory_size;
-pub use rules::{Rules, WordOptions, WordSet};
+pub use rules::{Counting, Rules, WordOptions, WordSet};
 pub use settings::VocabularySettings;
 
 use crate::error::{Error, Result};

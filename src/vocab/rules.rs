@@ -39,29 +39,45 @@ pub struct WordOptions {
         arg(long, value_name = "FILE", help_heading = "Vocabulary")
     )]
     pub stop_words: Option<PathBuf>,
-    /// Count in about this much memory, such as 4G: beyond it the rarest words are forgotten, and
-    /// how far counts may then be off is reported [default: no limit]
+    /// The memory that counting takes.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(flatten)]
+    pub counting: Counting,
+}
+
+/// The memory that counting takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
+pub struct Counting {
+    /// Count in about this much memory, such as 4G: beyond it the rarest words, or pairs of words,
+    /// are forgotten, and how far counts may then be off is reported [default: no limit]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SIZE", value_parser = memory_size, help_heading = "Vocabulary"))]
     pub vocab_memory: Option<u64>,
 }
 
 /// Parses the value of `--vocab-memory`, such as `500M` or `4GiB`, to bytes.
 #[cfg(feature = "cli")]
-pub(crate) fn memory_size(size: &str) -> std::result::Result<u64, String> {
+fn memory_size(size: &str) -> std::result::Result<u64, String> {
     size.parse::<ByteSize>().map(|size| size.as_u64())
 }
 
-/// Checks `--vocab-memory`.
-pub(crate) fn check_memory(bytes: Option<u64>) -> Result<()> {
-    match bytes {
-        Some(bytes) if bytes < LEAST_MEMORY => {
-            let why = format!(
-                "counting needs {} at least, and 500M or more to be of use",
-                quantity::bytes(LEAST_MEMORY)
-            );
-            Err(Error::setting("vocab_memory", bytes, why))
+impl Counting {
+    /// Checks the setting.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when it is out of its range.
+    pub fn validate(&self) -> Result<()> {
+        match self.vocab_memory {
+            Some(bytes) if bytes < LEAST_MEMORY => {
+                let why = format!(
+                    "counting needs {} at least, and 500M or more to be of use",
+                    quantity::bytes(LEAST_MEMORY)
+                );
+                Err(Error::setting("vocab_memory", bytes, why))
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
     }
 }
 
@@ -87,7 +103,7 @@ impl WordOptions {
     /// # Errors
     /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
-        check_memory(self.vocab_memory)
+        self.counting.validate()
     }
 }
 
@@ -138,7 +154,7 @@ impl Rules {
             normalization,
             keep,
             stop,
-            memory: options.vocab_memory,
+            memory: options.counting.vocab_memory,
         })
     }
 }

@@ -62,9 +62,9 @@ impl VocabularySettings {
         )?;
         self.words.validate()?;
         require(
-            self.vocab.is_none() || self.words.vocab_memory.is_none(),
+            self.vocab.is_none() || self.words.counting.vocab_memory.is_none(),
             "vocab_memory",
-            self.words.vocab_memory.unwrap_or_default(),
+            self.words.counting.vocab_memory.unwrap_or_default(),
             "limits counting, and with `vocab` nothing is counted; leave one of the two out",
         )
     }

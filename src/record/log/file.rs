@@ -70,48 +70,34 @@ impl LogFile {
         for place in places(&path).take_while(|place| place.exists()) {
             refuse_if_in_use(&place, patience, &mut waiting)?;
         }
-        let earlier = resumed.and_then(|reached| {
-            let places: Vec<PathBuf> = places(&path).take_while(|place| place.exists()).collect();
-            // The latest comes first: complete records are older than those of runs that did not
-            // end.
-            places
-                .into_iter()
-                .rev()
-                .find_map(|place| Earlier::read(place, &start, reached))
-        });
-        match earlier {
-            Some(Earlier {
-                place,
-                start: first,
-                kept,
-                has_end: false,
-            }) => {
-                let start = StartRecord {
-                    started: first.started,
-                    ..start
-                };
-                write_atomically(&place, |out| write_begin(out, &start, &kept))?;
-                let file = File::options()
-                    .append(true)
-                    .open(&place)
-                    .map_err(Error::io("write", &place))?;
-                if lock(&file, Duration::ZERO, || ()) {
-                    Ok(Self { file, place, path })
-                } else {
-                    Err(in_use(&place))
-                }
-            }
-            Some(Earlier {
-                start: first, kept, ..
-            }) => Self::anew(
-                path,
-                &StartRecord {
-                    started: first.started,
-                    ..start
-                },
-                &kept,
-            ),
+        match resumed.and_then(|reached| Earlier::latest(&path, &start, reached)) {
+            Some(earlier) => Self::go_on(path, earlier, start),
             None => Self::anew(path, &start, &[]),
+        }
+    }
+
+    /// Goes on with the record of an earlier process of the run. A record that has its end stays as
+    /// it is, and what is kept of it goes to a new file.
+    fn go_on(path: PathBuf, earlier: Earlier, start: StartRecord) -> Result<Self> {
+        let Earlier {
+            place,
+            start: StartRecord { started, .. },
+            kept,
+            has_end,
+        } = earlier;
+        let start = StartRecord { started, ..start };
+        if has_end {
+            return Self::anew(path, &start, &kept);
+        }
+        write_atomically(&place, |out| write_begin(out, &start, &kept))?;
+        let file = File::options()
+            .append(true)
+            .open(&place)
+            .map_err(Error::io("write", &place))?;
+        if lock(&file, Duration::ZERO, || ()) {
+            Ok(Self { file, place, path })
+        } else {
+            Err(in_use(&place))
         }
     }
 
@@ -175,6 +161,16 @@ impl LogFile {
 }
 
 impl Earlier {
+    /// The latest record of a run that has `reached` a checkpoint, in one of the places of `path`.
+    fn latest(path: &Path, start: &StartRecord, reached: &TrainState) -> Option<Self> {
+        let places: Vec<PathBuf> = places(path).take_while(|place| place.exists()).collect();
+        // Complete records are older than those of runs that did not end.
+        let latest_first = places.into_iter().rev();
+        latest_first
+            .filter_map(|place| Self::read(place, start, reached))
+            .next()
+    }
+
     /// Reads the record of the run that `start` continues from `reached`; `None` if the file is no
     /// record of that run.
     fn read(place: PathBuf, start: &StartRecord, reached: &TrainState) -> Option<Self> {

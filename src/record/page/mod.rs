@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 pub use self::map::WordMap;
 use super::log::{EndRecord, EpochRecord, ProgressRecord, RunLog, StartRecord};
@@ -59,8 +60,10 @@ struct EpochPoint<'a> {
 /// Any error of `out`.
 pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> io::Result<()> {
     let reports_per_point = log.progress.len().div_ceil(MOST_POINTS).max(1);
+    let mut start = log.start.clone();
+    start.config.values_mut().for_each(keep_exact);
     let page = Page {
-        start: &log.start,
+        start: &start,
         end: log.end.as_ref(),
         reports_per_point,
         points: points(log, reports_per_point),
@@ -76,6 +79,17 @@ pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> i
         charts = CHARTS,
         script = SCRIPT
     )
+}
+
+/// The largest whole number up to which a script has all others exactly.
+const LARGEST_EXACT: u64 = 1 << 53;
+
+/// Makes a text of a whole number that a script would round.
+fn keep_exact(value: &mut Value) {
+    let size = value.as_u64().or(value.as_i64().map(i64::unsigned_abs));
+    if size.is_some_and(|size| size > LARGEST_EXACT) {
+        *value = Value::String(value.to_string());
+    }
 }
 
 /// Escapes JSON for an HTML page, so that no string in it can end its element.
@@ -107,7 +121,7 @@ fn points(log: &RunLog, each: usize) -> Vec<Point> {
         .start
         .config
         .get("epochs")
-        .and_then(serde_json::Value::as_f64)
+        .and_then(Value::as_f64)
         .unwrap_or(1.0);
     // The first reports of a run that was resumed for more epochs tell too few words in all.
     let total_words = log.progress.last().map_or(0, |report| report.total_words);
@@ -193,6 +207,23 @@ mod tests {
             None
         );
         assert_eq!(point(None, &[], 500.0), None);
+    }
+
+    #[test]
+    fn numbers_that_a_script_would_round_become_texts() {
+        for (number, expected) in [
+            ("9007199254740992", "9007199254740992"),
+            ("9007199254740993", "\"9007199254740993\""),
+            ("18446744073709551615", "\"18446744073709551615\""),
+            ("-9007199254740993", "\"-9007199254740993\""),
+            ("-7", "-7"),
+            ("1e300", "1e+300"),
+            ("null", "null"),
+        ] {
+            let mut value: Value = serde_json::from_str(number).unwrap();
+            keep_exact(&mut value);
+            assert_eq!(value.to_string(), expected);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The key of a cached corpus: the files that it was read from, and the settings of that reading.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,8 +14,12 @@ use crate::corpus::{Corpus, Stamp};
 use crate::system::STDIN;
 use crate::vocab::Rules;
 
-/// Bytes at the start of a file whose hash identifies it, beside its path, length and time.
-const HEAD_BYTES: u64 = 1 << 16;
+/// Number of samples of a file whose hash identifies it, beside its path, length and times. They
+/// are spread evenly from its first byte to its last.
+const SAMPLES: u64 = 8;
+
+/// Bytes of a sample. A file of no more than all samples together is hashed whole.
+const SAMPLE_BYTES: u64 = 1 << 13;
 
 /// Everything that decides the result of reading a corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +37,11 @@ struct TextFile {
     bytes: u64,
     /// The time of the last write, in nanoseconds since 1970.
     modified: Option<i64>,
-    head: u64,
+    /// The time of the last change of content, name or permissions, in nanoseconds since 1970. No
+    /// program can set it. `None` on systems that do not record it.
+    changed: Option<i64>,
+    /// A hash of the path and the samples.
+    samples: u64,
 }
 
 impl Key {
@@ -85,17 +93,46 @@ impl TextFile {
         let mut hash = Xxh3::new();
         // Two different paths may look alike where they are not UTF-8.
         hash.update(place.as_os_str().as_encoded_bytes());
-        let mut head = Vec::new();
-        File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
-        hash.update(&head);
-        let modified = modified.and_then(nanoseconds);
+        let file = File::open(path)?;
+        for_each_sample(&file, bytes, |sample| hash.update(sample))?;
         Ok(Self {
             path: place.to_string_lossy().into_owned(),
             bytes,
-            modified,
-            head: hash.digest(),
+            modified: modified.and_then(nanoseconds),
+            changed: changed(&file.metadata()?),
+            samples: hash.digest(),
         })
     }
+}
+
+/// Hands out samples of a file of `bytes` bytes, or all of a small file.
+fn for_each_sample(mut file: &File, bytes: u64, mut visit: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut sample = Vec::new();
+    let mut read = |start, bytes| {
+        sample.clear();
+        file.seek(SeekFrom::Start(start))?;
+        file.take(bytes).read_to_end(&mut sample)?;
+        visit(&sample);
+        Ok(())
+    };
+    if bytes <= SAMPLES * SAMPLE_BYTES {
+        return read(0, bytes);
+    }
+    // The last sample ends with the file. Every product fits into 64 bits for files up to 2^61 bytes.
+    let last = bytes - SAMPLE_BYTES;
+    (0..SAMPLES).try_for_each(|index| read(last * index / (SAMPLES - 1), SAMPLE_BYTES))
+}
+
+#[cfg(unix)]
+fn changed(file: &Metadata) -> Option<i64> {
+    use std::os::unix::fs::MetadataExt;
+    let nanoseconds = file.ctime().checked_mul(1_000_000_000)?;
+    nanoseconds.checked_add(file.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<i64> {
+    None
 }
 
 /// The settings that decide the result of reading a text: the settings of the vocabulary, and which
@@ -160,7 +197,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> String {
 mod tests {
     use super::*;
     use crate::config::Loss;
-    use crate::vocab::WordOptions;
+    use crate::vocab::{Counting, WordOptions};
 
     fn key(corpus: &Corpus, config: &Config) -> Key {
         Key::new(
@@ -246,7 +283,9 @@ mod tests {
                 ..WordOptions::default()
             }),
             words(WordOptions {
-                vocab_memory: Some(1 << 30),
+                counting: Counting {
+                    vocab_memory: Some(1 << 30),
+                },
                 ..WordOptions::default()
             }),
             words(WordOptions {
@@ -286,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_known_by_path_length_time_and_head() {
+    fn files_are_known_by_path_length_times_and_samples() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let written = UNIX_EPOCH + std::time::Duration::from_nanos(1_700_000_000_123_456_789);
@@ -301,7 +340,7 @@ mod tests {
             key(&open(&[&path(name)]), &Config::default())
         };
         let base = write("a", "a b", written);
-        assert_eq!(write("a", "a b", written), base);
+        assert_eq!(key(&open(&[&path("a")]), &Config::default()), base);
         let second = std::time::Duration::from_secs(1);
         for other in [
             write("a", "a c", written),
@@ -315,7 +354,7 @@ mod tests {
                 format!("{} has changed", base.files[0].path)
             );
         }
-        assert_eq!(write("a", "a b", written), base);
+        let base = write("a", "a b", written);
         let other = write("b", "a b", written);
         assert_ne!(other.file_name(), base.file_name());
         let (ab, ba) = ([path("a"), path("b")], [path("b"), path("a")]);
@@ -330,5 +369,37 @@ mod tests {
         );
         assert!(base.difference(&other).unwrap().contains("another corpus"));
         assert_eq!(base.difference(&base), None);
+    }
+
+    /// A byte changes, while length and time stay as they are.
+    #[test]
+    fn a_text_with_another_byte_is_noticed_wherever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let written = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        let bytes = (3 * SAMPLES * SAMPLE_BYTES) as usize;
+        let write = |changed: Option<usize>| {
+            let mut text = vec![b'a'; bytes];
+            changed.into_iter().for_each(|byte| text[byte] = b'b');
+            // The clock of a file system may tick as seldom as once in 10 ms.
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            fs::write(&path, text).unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(written).unwrap();
+            let Key { files, .. } = key(&open(&[&path]), &Config::default());
+            files.into_iter().next().unwrap()
+        };
+        let base = write(None);
+        for byte in [0, bytes - 1] {
+            let other = write(Some(byte));
+            assert_eq!((other.bytes, other.modified), (base.bytes, base.modified));
+            assert_ne!(other.samples, base.samples, "byte {byte}");
+        }
+        // This byte is in no sample, so the time of the last change is what tells of it.
+        let other = write(Some(2 * SAMPLE_BYTES as usize));
+        assert_eq!(other.samples, base.samples);
+        if cfg!(unix) {
+            assert_ne!(other, base);
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::output::{Output, VectorTable};
 use super::rows::{Checked, Rows, cut_short, fits_field, or_take, runs_on, word2vec_header};
 use super::text::is_text;
 use super::word::{MAX_WORD_BYTES, quoted};
-use super::{Abilities, Dtype, FormatSpec, LoadedVectors};
+use super::{Abilities, Dtype, FormatSpec, LoadedVectors, SEPARATOR_BYTES};
 use crate::error::Result;
 use crate::text::unmarked;
 
@@ -23,6 +23,7 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     holds: Abilities::WORDS,
     fits: fits_field,
     value_bytes: 4,
+    word_bytes: SEPARATOR_BYTES,
     read,
     write,
 };

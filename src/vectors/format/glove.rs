@@ -7,9 +7,9 @@ use super::output::{Output, VectorTable};
 use super::rows::{Checked, Rows, SEPARATORS, Words, fits_field, word2vec_header};
 use super::text::{next_row, push_line, usual_dim};
 use super::word::quoted;
-use super::{Abilities, FormatSpec, LoadedVectors, MARK, TEXT_VALUE_BYTES};
+use super::{Abilities, FormatSpec, LoadedVectors, SEPARATOR_BYTES, TEXT_VALUE_BYTES};
 use crate::error::Result;
-use crate::text::BYTE_ORDER_MARK;
+use crate::text::{BYTE_ORDER_MARK, MARK};
 
 pub(super) static FORMAT: FormatSpec = FormatSpec {
     extensions: &["glove"],
@@ -18,6 +18,7 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     holds: Abilities::WORDS,
     fits: fits_field,
     value_bytes: TEXT_VALUE_BYTES,
+    word_bytes: SEPARATOR_BYTES,
     read,
     write,
 };

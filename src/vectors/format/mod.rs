@@ -120,18 +120,21 @@ struct FormatSpec {
     holds: Abilities,
     /// Whether the format can hold a word unchanged.
     fits: fn(&str) -> bool,
-    /// Bytes of an f32 value with its separator; for text, on average.
+    /// Bytes of an f32 value with its separator; for text, those of a small one.
     value_bytes: u64,
+    /// Bytes that each word takes beside its text, its count and its values.
+    word_bytes: u64,
     read: fn(&mut Input<'_>) -> Result<LoadedVectors>,
     write: fn(&VectorTable<'_>, &mut Output<'_>) -> io::Result<()>,
 }
 
-/// Average bytes of a trained value as text: a sign for half of the values, a zero, a point, eight
-/// digits and a separator.
-const TEXT_VALUE_BYTES: u64 = 12;
+/// Bytes of a small value as text, such as 0.001: a sign for half of the values, a zero, a point, two
+/// zeros, some nine digits and a separator. Larger values take up to two bytes less, so an estimate
+/// by this number is seldom too low.
+const TEXT_VALUE_BYTES: u64 = 14;
 
-/// The byte order mark. Only at the start of a text is it one; elsewhere it is a character.
-const MARK: char = '\u{feff}';
+/// Bytes of the two separators that a word has in most formats.
+const SEPARATOR_BYTES: u64 = 2;
 
 /// A format of vectors files.
 #[derive(Clone, Copy)]
@@ -212,11 +215,16 @@ impl Format {
         self.0.holds
     }
 
-    /// Size in bytes of the files for `rows` words with vectors of `dim` f32 values, where the
-    /// words have `text` bytes in all. For text formats it is an estimate.
-    pub fn estimated_bytes(self, rows: u64, dim: u64, text: u64) -> u64 {
-        // Two separators a row: one after the word and one after the vector.
-        rows * (dim * self.0.value_bytes + 2) + text
+    /// Size in bytes of the files for `rows` vectors of `dim` f32 values, named as the words of
+    /// `vocab` are. The headers are left out. For text formats it is an estimate.
+    pub fn estimated_bytes(self, vocab: &Vocab, rows: u64, dim: u64) -> u64 {
+        let digits = |count: &u64| u64::from(count.checked_ilog10().unwrap_or(0)) + 1;
+        let text: u64 = vocab.words().map(|word| word.len() as u64).sum();
+        let counts = match self.holds().counts {
+            true => vocab.counts().iter().map(digits).sum(),
+            false => 0,
+        };
+        rows * (dim * self.0.value_bytes + self.0.word_bytes) + text + counts
     }
 
     /// Checks that this format can hold values of a type.

@@ -8,7 +8,7 @@ use super::output::{Output, VectorTable};
 use super::rows::{Checked, fits_line, other_size};
 use super::word::quoted;
 use super::words::WordsFile;
-use super::{Abilities, Dtype, FormatSpec, LoadedVectors};
+use super::{Abilities, Dtype, FormatSpec, LoadedVectors, SEPARATOR_BYTES};
 use crate::error::Result;
 use crate::quantity::plural;
 
@@ -23,6 +23,7 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     },
     fits: fits_line,
     value_bytes: 4,
+    word_bytes: SEPARATOR_BYTES,
     read,
     write,
 };

@@ -9,7 +9,7 @@ use super::rows::Listed;
 use super::rows::{Rows, fits_line};
 use super::word::quoted;
 use super::words::WordsFile;
-use super::{Abilities, FormatSpec, LoadedVectors, TEXT_VALUE_BYTES};
+use super::{Abilities, FormatSpec, LoadedVectors, SEPARATOR_BYTES, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::quantity::plural;
 
@@ -20,6 +20,7 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     holds: Abilities::WORDS,
     fits: fits_line,
     value_bytes: TEXT_VALUE_BYTES,
+    word_bytes: SEPARATOR_BYTES,
     read,
     write,
 };

@@ -2,9 +2,10 @@
 
 use super::odd::{Oddities, Oddity};
 use super::word::{MAX_WORD_BYTES, quoted, unfit};
-use super::{Dtype, LoadedVectors, MARK, Reading};
+use super::{Dtype, LoadedVectors, Reading};
 use crate::model::Matrix;
 use crate::quantity::{count, plural};
+use crate::text::MARK;
 use crate::vectors::Vectors;
 use crate::vocab::{MAX_WORDS, Vocab};
 

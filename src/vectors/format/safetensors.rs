@@ -30,6 +30,8 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     },
     fits: fits_header,
     value_bytes: 4,
+    // In JSON within JSON, a word has two escaped quotes and a comma; its count has a comma.
+    word_bytes: 6,
     read,
     write,
 };
@@ -106,51 +108,8 @@ impl Contents {
         // contiguous.
         let header: Metadata =
             serde_json::from_slice(header).map_err(|error| format!("the header: {error}"))?;
-        let (Some(tensor), 1) = (header.info(TENSOR), header.tensors().len()) else {
-            let mut names = header.offset_keys();
-            names.truncate(5);
-            return Err(format!(
-                "expected one tensor, {TENSOR:?}, and found {}",
-                quoted(&names.join(", "))
-            ));
-        };
-        let dtype = match tensor.dtype {
-            TensorType::F32 => Dtype::F32,
-            TensorType::F16 => Dtype::F16,
-            other => {
-                return Err(format!(
-                    "the tensor {TENSOR:?} is of type {other}; take F32 or F16"
-                ));
-            }
-        };
-        let (&[rows, dim], false) = (&tensor.shape[..], tensor.shape.contains(&0)) else {
-            let shape = &tensor.shape;
-            return Err(format!(
-                "the shape of {TENSOR:?} is {shape:?}; there are two dimensions, neither of them 0"
-            ));
-        };
-        let metadata = |key| {
-            header
-                .metadata()
-                .as_ref()
-                .and_then(|metadata| metadata.get(key))
-        };
-        let Some(words) = metadata("words") else {
-            return Err(
-                "the metadata lack \"words\", a JSON array of the word of each row".to_owned(),
-            );
-        };
-        let words: Vec<String> = array("words", words)?;
-        let counts: Vec<u64> = metadata("counts")
-            .map_or(Ok(vec![0; words.len()]), |counts| array("counts", counts))?;
-        if words.len() != rows || counts.len() != rows {
-            let number = |number: usize, noun| plural(number as u64, noun);
-            let (rows, words) = (number(rows, "row"), number(words.len(), "word"));
-            return Err(format!(
-                "the tensor has {rows}, the metadata {words} and {}",
-                number(counts.len(), "count")
-            ));
-        }
+        let (dtype, rows, dim) = tensor(&header)?;
+        let (words, counts) = words(&header, rows)?;
         let mut listed = Listed::new(reading);
         for (id, (word, &count)) in words.iter().zip(&counts).enumerate() {
             if listed.words.is_full() {
@@ -166,9 +125,61 @@ impl Contents {
             rows,
             dtype,
             dim,
-            configuration: metadata("configuration").cloned(),
+            configuration: metadata(&header, "configuration").cloned(),
         })
     }
+}
+
+/// The type of the tensor's values, its number of rows, and their length.
+fn tensor(header: &Metadata) -> Checked<(Dtype, usize, usize)> {
+    let (Some(tensor), 1) = (header.info(TENSOR), header.tensors().len()) else {
+        let mut names = header.offset_keys();
+        names.truncate(5);
+        return Err(format!(
+            "expected one tensor, {TENSOR:?}, and found {}",
+            quoted(&names.join(", "))
+        ));
+    };
+    let dtype = match tensor.dtype {
+        TensorType::F32 => Dtype::F32,
+        TensorType::F16 => Dtype::F16,
+        other => {
+            return Err(format!(
+                "the tensor {TENSOR:?} is of type {other}; take F32 or F16"
+            ));
+        }
+    };
+    let (&[rows, dim], false) = (&tensor.shape[..], tensor.shape.contains(&0)) else {
+        let shape = &tensor.shape;
+        return Err(format!(
+            "the shape of {TENSOR:?} is {shape:?}; there are two dimensions, neither of them 0"
+        ));
+    };
+    Ok((dtype, rows, dim))
+}
+
+/// The words of the rows, and their counts, which are 0 where they are not known.
+fn words(header: &Metadata, rows: usize) -> Checked<(Vec<String>, Vec<u64>)> {
+    let Some(words) = metadata(header, "words") else {
+        return Err("the metadata lack \"words\", a JSON array of the word of each row".to_owned());
+    };
+    let words: Vec<String> = array("words", words)?;
+    let counts: Vec<u64> = metadata(header, "counts")
+        .map_or(Ok(vec![0; words.len()]), |counts| array("counts", counts))?;
+    if words.len() != rows || counts.len() != rows {
+        let number = |number: usize, noun| plural(number as u64, noun);
+        let (rows, words) = (number(rows, "row"), number(words.len(), "word"));
+        return Err(format!(
+            "the tensor has {rows}, the metadata {words} and {}",
+            number(counts.len(), "count")
+        ));
+    }
+    Ok((words, counts))
+}
+
+/// A text of the header's metadata.
+fn metadata<'a>(header: &'a Metadata, key: &str) -> Option<&'a String> {
+    header.metadata().as_ref()?.get(key)
 }
 
 fn array<T: DeserializeOwned>(name: &str, json: &str) -> Checked<Vec<T>> {

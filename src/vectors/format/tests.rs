@@ -45,6 +45,31 @@ fn files(name: &str, vectors: &Vectors) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
+/// The plan of a run refuses what does not fit on the disk, by this size.
+#[test]
+fn the_size_of_the_files_is_known_before_they_are_written() {
+    let words: Vec<(String, u64)> = (0..2000u64)
+        .map(|i| (format!("word{}", i * i), 1_000_000 / (i + 1)))
+        .collect();
+    let vocab = Vocab::from_words(words.iter().map(|(word, count)| (&**word, *count))).unwrap();
+    let dim = 20;
+    // From 0.3 down to 0.0006, with either sign, and with digits to the last bit.
+    let value = |i: usize| [1.0, -1.0][i % 2] * 0.3 * (-((i % 1009) as f32) / 160.0).exp();
+    let values = (0..words.len() * dim).map(value).collect();
+    let matrix = Matrix::from_values(dim, values);
+    let vectors = Vectors { vocab, matrix };
+    for name in NAMES {
+        let format = Format::from_path(Path::new(name)).unwrap();
+        let planned = format.estimated_bytes(&vectors.vocab, words.len() as u64, dim as u64);
+        let files = files(name, &vectors);
+        let written: usize = files.values().map(Vec::len).sum();
+        let ratio = planned as f64 / written as f64;
+        let is_text = format.0.value_bytes == TEXT_VALUE_BYTES;
+        let most = if is_text { 1.25 } else { 1.01 };
+        assert!((0.99..most).contains(&ratio), "{name} {planned} {written}");
+    }
+}
+
 fn folder_of(files: &BTreeMap<String, Vec<u8>>) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {

@@ -8,7 +8,7 @@ use super::rows::{
     Checked, Rows, SEPARATORS, cut_short, fields, fits_field, or_take, runs_on, word2vec_header,
 };
 use super::word::quoted;
-use super::{Abilities, FormatSpec, LoadedVectors, TEXT_VALUE_BYTES};
+use super::{Abilities, FormatSpec, LoadedVectors, SEPARATOR_BYTES, TEXT_VALUE_BYTES};
 use crate::error::Result;
 use crate::quantity::plural;
 use crate::text::unmarked;
@@ -20,6 +20,7 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     holds: Abilities::WORDS,
     fits: fits_field,
     value_bytes: TEXT_VALUE_BYTES,
+    word_bytes: SEPARATOR_BYTES,
     read,
     write,
 };

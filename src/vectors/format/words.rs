@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::Reading;
 use super::input::Input;
 use super::output::VectorTable;
 use super::rows::{Checked, Listed, SEPARATORS};
 use super::word::quoted;
-use super::{MARK, Reading};
 use crate::error::Result;
-use crate::text::without_packing;
+use crate::text::{MARK, without_packing};
 
 /// The second file of a format.
 pub(super) struct WordsFile {
@@ -87,15 +87,13 @@ impl WordsFile {
         for (row, (word, count)) in table.words().enumerate() {
             // If the first word begins with U+FEFF, a byte order mark goes before it. Readers drop
             // only that.
-            let mark = if row == 0 && word.starts_with(MARK) {
-                "\u{feff}"
-            } else {
-                ""
-            };
+            if row == 0 && word.starts_with(MARK) {
+                write!(out, "{MARK}")?;
+            }
             // A count shows where a word with spaces ends.
             match count > 0 || word.contains(' ') {
-                true if self.counts => writeln!(out, "{mark}{word} {count}")?,
-                _ => writeln!(out, "{mark}{word}")?,
+                true if self.counts => writeln!(out, "{word} {count}")?,
+                _ => writeln!(out, "{word}")?,
             }
         }
         Ok(())
