@@ -41,14 +41,14 @@ install_npm_packages() {
     npm ci --loglevel=error --no-audit --no-fund --ignore-scripts --prefix "$2" || skip "the packages could not be installed"
 }
 
-# install_python_tools: installs the programs of tests/tools.txt below target/tools, and puts them on the path, or skips.
+# install_python_tools: installs the programs of tests/requirements.txt below target/tools, and puts them on the path, or skips.
 install_python_tools() {
     local venv=$PWD/target/tools
-    if ! cmp -s tests/tools.txt "$venv/installed.txt"; then
+    if ! cmp -s tests/requirements.txt "$venv/installed.txt"; then
         command -v python3 >/dev/null || skip "python3 was not found"
         python3 -m venv "$venv" || skip "python3 has no venv module (on Debian: python3-venv)"
-        "$venv/bin/pip" install --quiet --requirement tests/tools.txt || skip "the packages could not be installed"
-        cp tests/tools.txt "$venv/installed.txt"
+        "$venv/bin/pip" install --quiet --requirement tests/requirements.txt || skip "the packages could not be installed"
+        cp tests/requirements.txt "$venv/installed.txt"
     fi
     PATH=$venv/bin:$PATH
 }
