@@ -8,6 +8,13 @@ source tests/common.sh
 
 install_python_tools
 typos
+for page in docs/*.md; do
+    page=$(basename "$page")
+    if [ "$page" != SUMMARY.md ] && ! grep -qF "($page)" docs/SUMMARY.md; then
+        echo "error: docs/SUMMARY.md does not list $page, so the site has no such page" >&2
+        exit 1
+    fi
+done
 mdbook build
 check_links() { lychee --offline --include-fragments --no-progress "$@"; }
 check_links -- *.md docs/*.md data/*.md .github/**/*.md

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures of README.md from real runs on the bundled corpus: map.png, the map of words of a report's page in
-# light and dark, and session.svg, a terminal. Needs a browser, Node.js 20 or later and Python 3.
+# Makes the pictures of README.md from real runs on the bundled corpus: map-light.png and map-dark.png, the map of words of
+# a report's page, and session.svg, a terminal. Needs a browser, Node.js 20 or later and Python 3.
 #
 #   docs/pictures/make.sh [BINARY]
 #
