@@ -1,4 +1,4 @@
-# Untried: it was written where no Docker is. Docker and Podman read it.
+# Untried: nobody has built it yet. Docker and Podman read it.
 #
 #   docker build -t w2v-gpu .
 #   docker run --rm -v "$PWD:/work" w2v-gpu train text.txt -o vectors.bin
