@@ -15,6 +15,7 @@ COPY . .
 RUN cargo build --release --locked
 
 FROM debian:bookworm-slim
+# hadolint ignore=DL3008 # Drivers are best the newest that Debian has.
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends libvulkan1 mesa-vulkan-drivers \
     && rm -rf /var/lib/apt/lists/*

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the proofs share. They read it by `source` in the root of the repository.
 
 # skip WHY: ends a proof whose tools cannot be had.

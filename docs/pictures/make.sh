@@ -27,5 +27,5 @@ cp data/corpus.txt "$out"
 session=$PWD/docs/pictures/session.sh
 svg=$PWD/docs/pictures/session.svg
 # The recorder stops where its standard input ends; this one lasts longer than the session.
-(cd "$out" && sleep 20 | PATH=$out/bin:$PATH termtosvg "$svg" --command "bash $session" --screen-geometry 112x28 \
+(cd "$out" && sleep 20 | PATH=$out/bin:$PATH termtosvg "$svg" --command "bash $session" --screen-geometry 112x32 \
     --template window_frame --min-frame-duration 60 --loop-delay 8000)

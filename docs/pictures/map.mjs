@@ -13,6 +13,8 @@ for (const scheme of ["light", "dark"]) {
   await tab.setViewport({ width: 1100, height: 900, deviceScaleFactor: 1.5 });
   await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await tab.goto(pathToFileURL(resolve(page)).href);
+  // A blinking caret would make another picture each time.
+  await tab.addStyleTag({ content: "input { caret-color: transparent }" });
   await tab.type("#query", "guitar");
   await tab.keyboard.press("Enter");
   await new Promise((done) => setTimeout(done, 1000));
