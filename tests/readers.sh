@@ -25,6 +25,7 @@ trap 'rm -rf "$folder"' EXIT
 
 # The bundled text is ASCII; some words are not.
 cat data/corpus.txt > "$folder/corpus.txt"
+# shellcheck disable=SC1112 # The apostrophe belongs to the text.
 for _ in 1 2 3 4 5 6 7; do echo 'été naïve 東京 🦀 "quoted" #hash l’eau'; done >> "$folder/corpus.txt"
 "$binary" train "$folder/corpus.txt" -o "$folder/v.txt" --engine cpu --dim 25 --epochs 1 --quiet
 for name in v.bin v.glove v.npy v.safetensors v.tsv; do

@@ -6,17 +6,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/common.sh
 
-command -v npm >/dev/null || skip "npm was not found"
-find_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
-if ! find_browser >/dev/null; then
-    install_packages chromium || skip "Chromium could not be installed"
-fi
-
+need_browser
 out=$PWD/target/report
 rm -rf "$out"
-mkdir -p "$out"
-cp tests/report/package.json tests/report/package-lock.json tests/report/browser.test.mjs "$out"
-npm ci --loglevel=error --no-audit --no-fund --ignore-scripts --prefix "$out" || skip "the packages could not be installed"
+install_npm_packages tests/report "$out"
+cp tests/report/browser.test.mjs "$out"
 
 cargo build --quiet
 w2v() { target/debug/w2v-gpu "$@"; }

@@ -17,6 +17,8 @@ mod man;
 mod metrics;
 mod neighbors;
 mod options;
+#[cfg(test)]
+mod options_page;
 mod outputs;
 mod parse;
 mod phrases;
