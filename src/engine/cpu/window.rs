@@ -578,10 +578,11 @@ impl Total {
 fn add_to_totals<const T: usize>(scores: &[f32], totals: &mut [Total]) {
     for (scores, total) in scores.chunks_exact(TARGET_BLOCK).zip(totals) {
         let largest = scores[..T].iter().copied().fold(total.largest, f32::max);
-        let mut sum = total.sum * exp_of_negative(total.largest - largest);
-        for j in 0..T {
-            sum += exp_of_negative(scores[j] - largest);
-        }
+        let before = total.sum * exp_of_negative(total.largest - largest);
+        let terms = scores[..T]
+            .iter()
+            .map(|score| exp_of_negative(score - largest));
+        let sum = terms.fold(before, |sum, term| sum + term);
         *total = Total { largest, sum };
     }
 }
@@ -594,19 +595,17 @@ fn errors_of_choice<const T: usize>(
     totals: &[Total],
     errors: &mut [f32],
 ) -> f32 {
-    let mut wanted = [0.0; T];
-    for j in 0..T {
-        wanted[j] = f32::from(u8::from(targets[j].label()));
-    }
     let mut loss = 0.0;
     for (errors, total) in errors.chunks_exact_mut(TARGET_BLOCK).zip(totals) {
         let of_all = 1.0 / total.sum;
-        for j in 0..T {
-            if targets[j].label() {
-                let total = f64::from(total.largest) + f64::from(total.sum).ln();
-                loss += total - f64::from(errors[j]);
+        for (error, target) in errors.iter_mut().zip(targets) {
+            let score = *error;
+            if target.label() {
+                let log_total = f64::from(total.largest) + f64::from(total.sum).ln();
+                loss += log_total - f64::from(score);
             }
-            errors[j] = wanted[j] - exp_of_negative(errors[j] - total.largest) * of_all;
+            let wanted = f32::from(u8::from(target.label()));
+            *error = wanted - exp_of_negative(score - total.largest) * of_all;
         }
     }
     loss as f32
