@@ -16,6 +16,18 @@
 //! -dloss/dW[x]  = sum over v of e(v) W'[v]        -dloss/dW'[v] = e(v) W[x]
 //! ```
 //!
+//! In a tree whose nodes have more than two branches, a path is such a choice at each of its nodes,
+//! among the rows of the node's branches alone (Goodman 2001; Morin and Bengio 2005).
+//!
+//! In CBOW the mean h of a window's m centers takes the place of W\[x\]:
+//!
+//! ```text
+//! h = 1/m sum of W[x]        -dloss/dh = sum over targets of e W'[t]        -dloss/dW'[t] = e h
+//! ```
+//!
+//! By the chain rule each center gets 1/m of the gradient by h. word2vec.c gives it the whole
+//! ([`CbowGradient`](crate::batch::CbowGradient)).
+//!
 //! A batch is one synchronous step: all errors are computed from the same W and W', each touched
 //! row gets the sum of its contributions, and moves by `lr` times this sum, but never further than
 //! `clip` (the **row limit**). Frequent rows are touched hundreds of times by equally stale
