@@ -201,7 +201,9 @@ impl<'a> Measurement<'a> {
     /// Trains on batches while the batcher makes them, for about `time` or until `most` batches are
     /// done.
     fn train_end_to_end(&mut self, threads: usize, most: u64, time: Duration) -> Result<EndToEnd> {
-        let mut batches = self.bench.data().batcher.batches(threads);
+        let packer = self.engine.packer();
+        let batcher = &self.bench.data().batcher;
+        let mut batches = batcher.batches_packed(threads, 0, packer);
         let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
         while work.batches < most && (work.batches == 0 || started.elapsed() < time) {
             let asked = Instant::now();

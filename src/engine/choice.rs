@@ -220,8 +220,9 @@ impl Choice {
     pub fn batcher_threads(&self) -> usize {
         match self {
             Self::Cpu { threads } => cpu::batcher_threads(*threads),
+            // The thread that feeds the device has a core for itself, and so has the driver.
             #[cfg(feature = "gpu")]
-            Self::Gpu { threads, .. } => *threads,
+            Self::Gpu { threads, .. } => threads.saturating_sub(2).max(2).min(*threads),
         }
     }
 

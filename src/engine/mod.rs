@@ -54,7 +54,7 @@ use std::time::Duration;
 
 pub use self::objective::{LossFunction, Objective};
 use self::sums::{BatchSums, sums_are_floats};
-use crate::batch::Batch;
+use crate::batch::{Batch, Packer};
 use crate::error::Result;
 use crate::model::Model;
 
@@ -121,7 +121,14 @@ pub trait Engine {
         Err(sums_are_floats())
     }
 
-    /// The loss summed over all pairs since the last call; waits until every queued batch is done.
+    /// What the threads that make batches should do for this engine with each of them, so that a
+    /// step takes less time on the thread that calls [`step`](Self::step). The engine takes batches
+    /// that were not packed all the same.
+    fn packer(&self) -> Option<Packer> {
+        None
+    }
+
+    /// The loss summed over all examples since the last call; waits until every queued batch is done.
     ///
     /// # Errors
     /// When the device fails.

@@ -19,13 +19,15 @@ mod tables;
 mod timing;
 mod upload;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 pub use adapter::{GpuAdapter, adapters, hardware, select};
 pub use copy::copy_bandwidth;
 pub use memory::{bindings, buffers};
 pub use options::GpuOptions;
-use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
+use wgpu::{BindGroup, Buffer, BufferSize, CommandEncoder, ComputePassDescriptor, Features};
 
 use self::device::{Device, Needed};
 use self::layout::Layout;
@@ -37,16 +39,22 @@ use self::program::{
 use self::shards::Shards;
 use self::tables::{DeviceTable, read_rows};
 use self::timing::{HostStage, Timing};
-use self::upload::{HeldRows, StepNumbers, UPLOADS, pack, pack_centers, pack_rows};
+use self::upload::{
+    HEADER_WORDS, HeldRows, StepNumbers, UPLOADS, counts, header, pack, pack_centers, pack_rows,
+};
 use super::fixed_point::{Scales, least_room};
 use super::sums::{BatchSums, SumRows, TableSums, halves, no_sums, sums_are_floats, sums_wait};
 use super::{Engine, LossFunction, Objective, StageTime, half};
-use crate::batch::{Batch, Row};
+use crate::batch::{Batch, Packer, Row};
 use crate::error::{Error, Result};
 use crate::model::Model;
 
 /// Windows after which a submission goes out even with fewer uploads: enough to keep a device busy.
 const SUBMIT_WINDOWS: usize = 1 << 16;
+
+/// The number of engines so far. A batch that was checked for one engine is not taken by another,
+/// whose matrices may have fewer rows.
+static ENGINES: AtomicU64 = AtomicU64::new(0);
 
 /// Trains on a GPU.
 #[derive(Debug)]
@@ -59,6 +67,7 @@ pub struct GpuEngine {
     layout: Layout,
     input_rows: usize,
     output_rows: usize,
+    checks: Checks,
     program: Program,
     input: DeviceTable,
     output: DeviceTable,
@@ -147,6 +156,13 @@ impl GpuEngine {
             layout,
             input_rows,
             output_rows,
+            checks: Checks {
+                engine: ENGINES.fetch_add(1, Ordering::Relaxed) + 1,
+                objective,
+                input_rows,
+                output_rows,
+                by_shaders: options.shader_checks,
+            },
             program,
             input,
             output,
@@ -245,14 +261,30 @@ impl GpuEngine {
     }
 
     /// Records the stages of a step, or of a part of it, on what is packed in `words`.
-    fn record(&mut self, size: &StepSize, windows: usize) -> Result<()> {
+    fn record(
+        &mut self,
+        words: &[u32],
+        numbers: StepNumbers,
+        size: &StepSize,
+        windows: usize,
+    ) -> Result<()> {
         let started = Instant::now();
         self.fit(size)?;
-        self.fit_slot(self.words.len() as u64 * 4)?;
+        let bytes = words.len() as u64 * 4;
+        self.fit_slot(bytes)?;
         let slot = &self.slots[self.recorded];
-        self.device
-            .queue
-            .write_buffer(&slot.upload, 0, bytemuck::cast_slice(&self.words));
+        let whole = BufferSize::new(bytes).expect("the header is a part of each upload");
+        let view = self.device.queue.write_buffer_with(&slot.upload, 0, whole);
+        let mut view = view.ok_or_else(|| Error::Device {
+            doing: "uploading a batch".to_owned(),
+            why: "the device gave no memory for it".to_owned(),
+        })?;
+        let (header, arrays) = (header(words, numbers), &words[HEADER_WORDS..]);
+        view.slice(..HEADER_WORDS * 4)
+            .copy_from_slice(bytemuck::cast_slice(&header));
+        view.slice(HEADER_WORDS * 4..)
+            .copy_from_slice(bytemuck::cast_slice(arrays));
+        drop(view);
         if let Some(timing) = &mut self.timing {
             timing.add(HostStage::Upload, started);
         }
@@ -311,40 +343,44 @@ impl GpuEngine {
         })
     }
 
-    /// Checks a batch, where the shaders do not check what they read.
-    fn validate(&mut self, batch: &Batch) -> Result<()> {
-        self.objective.check(batch);
-        let started = Instant::now();
-        if !self.options.shader_checks {
-            batch
-                .validate(self.input_rows, self.output_rows)
-                .map_err(|why| Error::Device {
-                    doing: "checking a batch".to_owned(),
-                    why,
-                })?;
+    /// Checks a batch, and packs it where it was not packed for this engine; calls `then` with
+    /// what is packed.
+    fn with_packed(
+        &mut self,
+        batch: &Batch,
+        then: impl FnOnce(&mut Self, &[u32]) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(words) = batch.packed.of(self.checks.engine) {
+            return then(self, words);
         }
+        let started = Instant::now();
+        self.checks.validate(batch)?;
+        let mut words = std::mem::take(&mut self.words);
+        pack(batch, &mut words);
         self.note(HostStage::Pack, started);
-        Ok(())
+        let done = then(self, &words);
+        self.words = words;
+        done
     }
 
     /// Records a whole step, or with `lr` none its first half.
     fn add_up(&mut self, batch: &Batch, lr: Option<f32>) -> Result<()> {
         let numbers = self.next_numbers(batch.words_before, lr.unwrap_or(0.0))?;
-        let started = Instant::now();
-        pack(batch, numbers, &mut self.words);
-        self.note(HostStage::Pack, started);
-        let (layout, spans) = (self.layout, batch.spans() as u64);
-        let (width, most) = (u64::from(layout.width), layout.groups as u64);
-        let size = StepSize {
-            spans,
-            span_groups: span_groups(spans, width, most, layout.span_sums_fit),
-            centers: batch.center_rows.len() as u64,
-            targets: batch.target_rows.len() as u64,
-            moves_input: lr.is_some(),
-            moves_output: lr.is_some(),
-            ..StepSize::on(&layout, self.output_rows)
-        };
-        self.record(&size, batch.windows())
+        self.with_packed(batch, |engine, words| {
+            let [spans, centers, targets] = counts(words);
+            let layout = engine.layout;
+            let (width, most) = (u64::from(layout.width), layout.groups as u64);
+            let size = StepSize {
+                spans,
+                span_groups: span_groups(spans, width, most, layout.span_sums_fit),
+                centers,
+                targets,
+                moves_input: lr.is_some(),
+                moves_output: lr.is_some(),
+                ..StepSize::on(&layout, engine.output_rows)
+            };
+            engine.record(words, numbers, &size, batch.windows())
+        })
     }
 
     /// Takes the batch's centers in tiles, so that their scores with all words fit into
@@ -359,7 +395,8 @@ impl GpuEngine {
             let slots = first..centers.min(first + tile);
             let numbers = self.next_numbers(batch.words_before, lr)?;
             let started = Instant::now();
-            pack_centers(batch, &by_center, slots.clone(), numbers, &mut self.words);
+            let mut words = std::mem::take(&mut self.words);
+            pack_centers(batch, &by_center, slots.clone(), &mut words);
             self.note(HostStage::Pack, started);
             let size = StepSize {
                 centers: slots.len() as u64,
@@ -367,7 +404,9 @@ impl GpuEngine {
                 moves_output: slots.end == centers,
                 ..StepSize::on(&self.layout, self.output_rows)
             };
-            self.record(&size, slots.len())?;
+            let recorded = self.record(&words, numbers, &size, slots.len());
+            self.words = words;
+            recorded?;
         }
         Ok(())
     }
@@ -520,16 +559,17 @@ impl Engine for GpuEngine {
         if batch.windows() == 0 {
             return Ok(());
         }
-        self.validate(batch)?;
         match self.objective.loss {
             LossFunction::Sigmoid | LossFunction::Choice { .. } => self.add_up(batch, Some(lr)),
-            LossFunction::Softmax => self.softmax_step(batch, lr),
+            LossFunction::Softmax => {
+                self.checks.validate(batch)?;
+                self.softmax_step(batch, lr)
+            }
         }
     }
 
     fn accumulate(&mut self, batch: &Batch) -> Result<()> {
         self.begin_half()?;
-        self.validate(batch)?;
         self.add_up(batch, None)?;
         let held = |rows: &[Row], bits: &[u8], contribution_bits| HeldRows {
             rows: rows.to_vec(),
@@ -555,9 +595,12 @@ impl Engine for GpuEngine {
     fn apply(&mut self, lr: f32) -> Result<()> {
         let held = self.take_held()?;
         let numbers = self.next_numbers(held.words_before, lr)?;
-        pack_rows(&held.centers, &held.targets, numbers, &mut self.words);
+        let mut words = std::mem::take(&mut self.words);
+        pack_rows(&held.centers, &held.targets, &mut words);
         let size = self.half_size(&held.centers, &held.targets);
-        self.record(&size, 0)
+        let recorded = self.record(&words, numbers, &size, 0);
+        self.words = words;
+        recorded
     }
 
     fn sums(&mut self) -> Result<BatchSums> {
@@ -626,8 +669,50 @@ impl Engine for GpuEngine {
         Ok(timing.take(&self.program.stages))
     }
 
+    /// Checks and packs each batch. A softmax packs tiles of centers instead, one after the other.
+    fn packer(&self) -> Option<Packer> {
+        if self.objective.loss == LossFunction::Softmax {
+            return None;
+        }
+        let checks = self.checks;
+        Some(Arc::new(move |batch| {
+            checks.validate(batch)?;
+            let mut words = batch.packed.take();
+            pack(batch, &mut words);
+            batch.packed.set(checks.engine, words);
+            Ok(())
+        }))
+    }
+
     fn describe(&self) -> String {
         self.description.clone()
+    }
+}
+
+/// What a batch must satisfy before it is packed for an engine.
+#[derive(Clone, Copy, Debug)]
+struct Checks {
+    /// The number of the engine among all of the process, above 0.
+    engine: u64,
+    objective: Objective,
+    input_rows: usize,
+    output_rows: usize,
+    /// Whether the shaders check what they read.
+    by_shaders: bool,
+}
+
+impl Checks {
+    /// Checks a batch, where the shaders do not.
+    fn validate(&self, batch: &Batch) -> Result<()> {
+        self.objective.check(batch);
+        if self.by_shaders {
+            return Ok(());
+        }
+        let checked = batch.validate(self.input_rows, self.output_rows);
+        checked.map_err(|why| Error::Device {
+            doing: "checking a batch".to_owned(),
+            why,
+        })
     }
 }
 

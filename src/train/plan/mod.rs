@@ -298,8 +298,12 @@ impl HostMemory {
             buffers.extend(cpu::buffers(sizes, setup.choice.threads()));
         }
         buffers.extend([
-            // One batch is at the engine, and the queue holds the others.
-            Allocation::new("batches in flight", (threads + 3) * sizes.batch.bytes()),
+            // One batch is at the engine, and the queue holds the others; for a device each is also
+            // packed.
+            Allocation::new(
+                "batches in flight",
+                (threads + 3) * sizes.batch.bytes() * if device.is_some() { 2 } else { 1 },
+            ),
             // Each row takes a number of 4 bytes, and one bit.
             Allocation::new(
                 "rows numbered by the batcher",
