@@ -29,6 +29,15 @@ impl Packed {
         }
     }
 
+    /// What was packed, for whichever engine.
+    pub fn words(&self) -> &[u32] {
+        #[cfg(feature = "gpu")]
+        if self.engine > 0 {
+            return &self.words;
+        }
+        &[]
+    }
+
     /// What was packed for an engine.
     #[cfg(feature = "gpu")]
     pub(crate) fn of(&self, engine: u64) -> Option<&[u32]> {
