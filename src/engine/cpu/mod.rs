@@ -224,9 +224,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::batch::tests::batch_of;
     use crate::engine::tests::{
-        ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
+        a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
         a_softmax_has_no_halves, agree_after_steps, batch_for, halves_give_the_bits_of_a_step,
         halves_keep_their_order, model_of_huge_scores, random_model, scored_one_by_one,
         small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
