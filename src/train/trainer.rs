@@ -182,7 +182,7 @@ impl PreparedTrainer {
     /// Brings the model to the engine: the first model, or the checkpoint's.
     ///
     /// # Errors
-    /// As [`init::start`] for the vectors to start from, and as [`Choice::start`].
+    /// As [`init::start`] for the vectors to start from, and as [`Choice::start_or_fall_back`].
     pub fn start(self) -> Result<StartedTrainer> {
         let Self {
             data,
@@ -190,9 +190,10 @@ impl PreparedTrainer {
             threads,
             resumed,
         } = self;
-        let start =
-            |model: &Model| choice.start(model, data.objective(), data.step_settings(), false);
-        let (engine, init, odd, resumed) = match resumed {
+        let start = |model: &Model| {
+            choice.start_or_fall_back(model, data.objective(), data.step_settings())
+        };
+        let (started, init, odd, resumed) = match resumed {
             Some(Checkpoint { run, snapshot, .. }) => (
                 start(&snapshot.model)?,
                 run.init(),
@@ -206,8 +207,9 @@ impl PreparedTrainer {
         };
         Ok(StartedTrainer {
             data,
-            engine,
-            batcher_threads: choice.batcher_threads(),
+            engine: started.engine,
+            instead: started.instead,
+            batcher_threads: started.batcher_threads,
             threads,
             init,
             odd,
@@ -220,6 +222,7 @@ impl PreparedTrainer {
 pub struct StartedTrainer {
     data: Dataset,
     engine: Box<dyn Engine>,
+    instead: Option<String>,
     batcher_threads: usize,
     threads: Arc<ThreadPool>,
     init: Init,
@@ -236,6 +239,11 @@ impl StartedTrainer {
     /// The engine.
     pub fn engine(&self) -> &dyn Engine {
         &*self.engine
+    }
+
+    /// Where another engine trains than the trainer chose: which and why, in one line.
+    pub fn instead(&self) -> Option<&str> {
+        self.instead.as_deref()
     }
 
     /// The given vectors that the model was started from.

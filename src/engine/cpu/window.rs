@@ -426,7 +426,7 @@ fn add_fixed<S: Simd>(
 ///
 /// With a = sign z, the error is sign s(-a) and the loss log(1 + e^-a). Both come from t = e^-|a|:
 /// s(-a) is t / (1 + t) for a >= 0 and 1 / (1 + t) below, and log(1 + e^-a) = max(-a, 0) + log(1 +
-/// t).
+/// t). The loss of an infinite score is no number, whatever its sign.
 #[inline(always)]
 fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
     let a = sign * score;
@@ -434,7 +434,8 @@ fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
     let share = 1.0 / (1.0 + t);
     let error = sign * if a >= 0.0 { t * share } else { share };
     let ramp = if a < 0.0 { -a } else { 0.0 };
-    (error, sign.abs() * (ramp + log_of_one_plus(t)))
+    let zero = score - score;
+    (error, sign.abs() * (ramp + log_of_one_plus(t) + zero))
 }
 
 /// e^x for x <= 0, to within 2 units in the last place, 0 below -87.
@@ -507,6 +508,9 @@ mod tests {
         assert_eq!(error_and_loss(0.0, 3.0), (0.0, 0.0));
         let (error, loss) = error_and_loss(1.0, f32::NAN);
         assert!(error.is_nan() && loss.is_nan());
+        for score in [f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(error_and_loss(1.0, score).1.is_nan());
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod adapter;
 mod bindings;
 mod copy;
 mod device;
+#[cfg(test)]
+mod fragments;
 mod kernels;
 mod layout;
 mod limits;
@@ -17,17 +19,22 @@ mod program;
 mod shards;
 mod tables;
 mod timing;
+#[cfg(test)]
+mod translation;
 mod upload;
+#[cfg(test)]
+mod variants;
 
 use std::time::Instant;
 
+pub(super) use adapter::find;
 pub use adapter::{GpuAdapter, adapters, hardware, select};
 pub use copy::copy_bandwidth;
 pub use memory::{bindings, buffers};
 pub use options::GpuOptions;
-use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
+use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, ErrorFilter, Features};
 
-use self::device::{Device, Needed};
+use self::device::{Device, Needed, adapter_name};
 use self::layout::Layout;
 use self::limits::most_buffers;
 use self::program::{
@@ -47,6 +54,10 @@ use crate::model::Model;
 
 /// Windows after which a submission goes out even with fewer uploads: enough to keep a device busy.
 const SUBMIT_WINDOWS: usize = 1 << 16;
+
+/// Floating-point operations after which a submission goes out. Windows takes a device for dead that
+/// works on a submission for 2 seconds, and a small integrated GPU makes some 50 billion a second.
+const SUBMIT_WORK: u64 = 10_000_000_000;
 
 /// Trains on a GPU.
 #[derive(Debug)]
@@ -71,12 +82,16 @@ pub struct GpuEngine {
     largest: Buffer,
     /// Scores of a softmax held at a time, unless a single center has more.
     most_scores: usize,
+    /// Work of a submission at most, unless a single stage has more: [`SUBMIT_WORK`].
+    submit_work: u64,
     /// Commands not submitted yet.
     encoder: Option<CommandEncoder>,
     /// Uploads of the commands not submitted yet.
     recorded: usize,
     /// Windows of the commands not submitted yet.
     recorded_windows: usize,
+    /// Work of the commands not submitted yet, as far as stages tell it.
+    recorded_work: u64,
     /// Losses on the device that have not been read.
     unread: usize,
     /// The loss that has been read since it was last taken.
@@ -155,9 +170,11 @@ impl GpuEngine {
             batch_losses,
             largest,
             most_scores: SCORES,
+            submit_work: SUBMIT_WORK,
             encoder: None,
             recorded: 0,
             recorded_windows: 0,
+            recorded_work: 0,
             unread: 0,
             loss: 0.0,
             words: Vec::new(),
@@ -249,43 +266,30 @@ impl GpuEngine {
         let started = Instant::now();
         self.fit(size)?;
         self.fit_slot(self.words.len() as u64 * 4)?;
-        let slot = &self.slots[self.recorded];
+        let upload = &self.slots[self.recorded].upload;
         self.device
             .queue
-            .write_buffer(&slot.upload, 0, bytemuck::cast_slice(&self.words));
+            .write_buffer(upload, 0, bytemuck::cast_slice(&self.words));
         if let Some(timing) = &mut self.timing {
             timing.add(HostStage::Upload, started);
         }
 
-        let encoder = self.encoder.get_or_insert_with(|| {
-            self.device
-                .device
-                .create_command_encoder(&Default::default())
-        });
-        let groups = |stage: usize| (self.program.stages[stage].stage.groups)(size);
         let stages: Vec<usize> = (0..self.program.stages.len())
-            .filter(|&stage| !groups(stage).contains(&0))
+            .filter(|&stage| !(self.program.stages[stage].stage.groups)(size).contains(&0))
             .collect();
-        // One pass for all kernels, or for each its own when they are timed.
-        let passes = stages.chunks(if self.timing.is_some() {
+        // One pass for as many kernels as a submission may hold, or for each its own when they are
+        // timed.
+        let most = if self.timing.is_some() {
             1
         } else {
-            stages.len().max(1)
-        });
-        for stages in passes {
-            let timestamp_writes = self
-                .timing
-                .as_mut()
-                .and_then(|timing| timing.writes(stages[0]));
-            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
-                label: Some("step"),
-                timestamp_writes,
-            });
-            for &stage in stages {
-                let [x, y] = groups(stage).map(|count| count as u32);
-                pass.set_pipeline(&self.program.stages[stage].pipeline.pipeline);
-                pass.set_bind_group(0, &slot.bound[stage], &[]);
-                pass.dispatch_workgroups(x, y, 1);
+            (self.submit_work / size.stage_work.max(1)).clamp(1, stages.len().max(1) as u64)
+                as usize
+        };
+        for stages in stages.chunks(most) {
+            self.record_pass(stages, size);
+            self.recorded_work += size.stage_work * stages.len() as u64;
+            if self.recorded_work >= self.submit_work {
+                self.submit()?;
             }
         }
         self.unread += 1;
@@ -295,6 +299,30 @@ impl GpuEngine {
             self.flush()
         } else {
             Ok(())
+        }
+    }
+
+    /// Records a pass of some stages on the next upload's slot.
+    fn record_pass(&mut self, stages: &[usize], size: &StepSize) {
+        let encoder = self.encoder.get_or_insert_with(|| {
+            self.device
+                .device
+                .create_command_encoder(&Default::default())
+        });
+        let timestamp_writes = self
+            .timing
+            .as_mut()
+            .and_then(|timing| timing.writes(stages[0]));
+        let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
+            label: Some("step"),
+            timestamp_writes,
+        });
+        for &stage in stages {
+            let compiled = &self.program.stages[stage];
+            let [x, y] = (compiled.stage.groups)(size).map(|count| count as u32);
+            pass.set_pipeline(&compiled.pipeline.pipeline);
+            pass.set_bind_group(0, &self.slots[self.recorded].bound[stage], &[]);
+            pass.dispatch_workgroups(x, y, 1);
         }
     }
 
@@ -317,10 +345,7 @@ impl GpuEngine {
         if !self.options.shader_checks {
             batch
                 .validate(self.input_rows, self.output_rows)
-                .map_err(|why| Error::Device {
-                    doing: "checking a batch".to_owned(),
-                    why,
-                })?;
+                .map_err(|why| self.device.failed("checking a batch", why))?;
         }
         self.note(HostStage::Pack, started);
         Ok(())
@@ -366,7 +391,7 @@ impl GpuEngine {
                 moves_output: slots.end == centers,
                 ..StepSize::on(&self.layout, self.output_rows)
             };
-            self.record(&size, slots.len())?;
+            self.record(&size.with_products(), slots.len())?;
         }
         Ok(())
     }
@@ -463,10 +488,16 @@ impl GpuEngine {
         }
     }
 
-    /// Submits what is recorded.
+    /// Submits what is recorded, and begins with the first slot again.
     fn flush(&mut self) -> Result<()> {
         self.recorded = 0;
         self.recorded_windows = 0;
+        self.submit()
+    }
+
+    /// Submits what is recorded; the slots stay taken.
+    fn submit(&mut self) -> Result<()> {
+        self.recorded_work = 0;
         let Some(mut encoder) = self.encoder.take() else {
             return Ok(());
         };
@@ -633,13 +664,13 @@ fn open(
     objective: Objective,
     options: GpuOptions,
 ) -> Result<(Device, Layout)> {
-    let adapter = selected.summary().name;
+    let adapter = adapter_name(&selected.adapter);
     let (input_rows, output_rows) = (model.input.rows(), model.output.rows());
     let rows = input_rows.max(output_rows);
     let width = model.input.dim().div_ceil(4) as u32;
     let limits = selected.adapter.limits();
     let shards = Shards::for_adapter(rows, width, &limits, options.max_shard, &adapter)?;
-    let layout = Layout::choose(selected, options, width, shards);
+    let layout = Layout::choose(selected.traits(), options, width, shards);
     let mut features = Features::empty();
     features.set(Features::SUBGROUP, layout.subgroups);
     features.set(
@@ -671,16 +702,22 @@ fn compile(
     layout: Layout,
     output_rows: usize,
 ) -> Result<Program> {
-    let scope = device
-        .device
-        .push_error_scope(wgpu::ErrorFilter::Validation);
+    // A driver's own refusal is an internal error.
+    let refusals = [
+        ErrorFilter::OutOfMemory,
+        ErrorFilter::Internal,
+        ErrorFilter::Validation,
+    ];
+    let scopes = refusals.map(|refusal| device.device.push_error_scope(refusal));
     let program = Program::new(objective, device, layout, output_rows);
-    match pollster::block_on(scope.pop()) {
+    // The last scope that was opened is the first to be closed.
+    let closed = scopes.into_iter().rev();
+    let errors: Vec<_> = closed
+        .filter_map(|scope| pollster::block_on(scope.pop()))
+        .collect();
+    match errors.into_iter().next() {
         None => Ok(program),
-        Some(error) => Err(Error::Device {
-            doing: "compiling the kernels".to_owned(),
-            why: error.to_string(),
-        }),
+        Some(error) => Err(device.failed("compiling the kernels", error)),
     }
 }
 
@@ -698,7 +735,8 @@ mod tests {
         ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
         a_softmax_has_no_halves, agree_after_steps, halves_give_the_bits_of_a_step,
         halves_keep_their_order, model_of_huge_scores, random_model,
-        small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
+        scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
+        window_strategy, with_few_targets,
     };
     use crate::model::{Matrix, Storage};
 
@@ -942,7 +980,7 @@ mod tests {
         }
     }
 
-    /// A workgroup of several subgroups, and of lanes beyond the row's width.
+    /// A workgroup of several subgroups or of less than one, and lanes beyond the row's width.
     #[test]
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn any_width_of_workgroups_agrees() {
@@ -950,13 +988,13 @@ mod tests {
             .new_tree(&mut TestRunner::deterministic())
             .unwrap()
             .current();
-        for (subgroups, objective) in [true, false]
+        let forms = [(4, true), (4, false), (64, true), (64, false)];
+        for ((lanes, subgroups), objective) in forms
             .into_iter()
-            .flat_map(|s| OBJECTIVES.map(|objective| (s, objective)))
+            .flat_map(|form| OBJECTIVES.map(|objective| (form, objective)))
         {
             let mut engine = engine(&random_model(50, 2), objective, |options| {
-                options.subgroups = subgroups;
-                options.lanes = Some(64);
+                (options.lanes, options.subgroups) = (Some(lanes), subgroups);
             });
             agree_after_steps(&mut engine, objective, &with_few_targets(&windows), 0.25);
         }
@@ -1008,6 +1046,34 @@ mod tests {
             let mut engine = engine(&random_model(20, 7), Objective::SOFTMAX, |_| ());
             engine.most_scores = most_scores;
             agree_after_steps(&mut engine, Objective::SOFTMAX, &windows, 0.25);
+        }
+    }
+
+    /// A softmax of much work goes out stage by stage, with the bits of one that goes out whole.
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn submissions_are_bounded_by_work() {
+        let windows = [
+            ((0..30).collect(), vec![1, 33]),
+            ((5..22).collect(), vec![7]),
+        ];
+        let batch = batch_of(ROWS, &windows);
+        let run = |submit_work, measure| {
+            let mut engine = engine(&random_model(20, 7), Objective::SOFTMAX, |options| {
+                options.measure = measure;
+            });
+            (engine.most_scores, engine.submit_work) = (150, submit_work);
+            (0..3).for_each(|_| engine.step(&batch, 0.05).unwrap());
+            let waiting = engine.encoder.is_some();
+            let loss = engine.take_loss().unwrap().to_bits();
+            (engine.model().unwrap(), loss, waiting)
+        };
+        let (model, loss, waiting) = run(SUBMIT_WORK, false);
+        assert!(waiting);
+        for (submit_work, measure) in [(1, false), (1, true), (50_000, false)] {
+            let own = run(submit_work, measure);
+            assert!(own.0 == model && own.1 == loss, "{submit_work}");
+            assert!(submit_work > 1 || !own.2);
         }
     }
 
@@ -1170,15 +1236,13 @@ mod tests {
     #[test]
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_loss_that_is_no_number_is_not_hidden() {
-        let mut model = random_model(20, 7);
-        model.input.row_mut(0)[3] = f32::NAN;
         for objective in OBJECTIVES {
             for storage in [Storage::F32, Storage::F16] {
-                let mut engine = engine(&model, objective, |options| options.storage = storage);
-                engine
-                    .step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05)
-                    .unwrap();
-                assert!(engine.take_loss().unwrap().is_nan());
+                scores_that_are_not_finite_show(objective, |model| {
+                    Box::new(engine(model, objective, |options| {
+                        options.storage = storage
+                    }))
+                });
             }
         }
     }
@@ -1198,6 +1262,25 @@ mod tests {
         );
     }
 
+    /// A kernel that cannot be compiled is an error with its name and the adapter's.
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn a_kernel_that_is_refused_is_an_error() {
+        let (adapter, options) = (adapter(), GpuOptions::default());
+        let model = random_model(8, 1);
+        let (device, layout) = open(&adapter, &model, Objective::SIGMOID, options).unwrap();
+        // More lanes than any device was asked for.
+        let layout = Layout {
+            lanes: 1024,
+            ..layout
+        };
+        let refused = compile(Objective::SIGMOID, &device, layout, ROWS);
+        let error = refused.unwrap_err().to_string();
+        for part in [&adapter.summary().name, "compiling the kernels", "window"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
     /// A device that goes away becomes an error, not an abort.
     #[test]
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
@@ -1208,7 +1291,9 @@ mod tests {
         engine.device.device.destroy();
         let error = engine.take_loss().unwrap_err();
         assert!(matches!(error, Error::Device { .. }), "{error}");
-        assert!(error.to_string().contains("`engine = cpu`"), "{error}");
+        for part in [&adapter().summary().name, "`engine = cpu`"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
 
     #[test]

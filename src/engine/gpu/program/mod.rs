@@ -11,9 +11,9 @@ mod stage;
 
 pub(super) use sigmoid::span_groups;
 pub(super) use softmax::{SCORES, most_words, tile_centers};
-pub(super) use stage::{BATCH_LOSSES, BufferRole, LARGEST, LOSSES, ScratchBuffer, StepSize};
+pub(super) use stage::{BATCH_LOSSES, BufferRole, LARGEST, LOSSES, ScratchBuffer, Stage, StepSize};
 
-use self::stage::{MovedTable, Stage};
+use self::stage::MovedTable;
 use super::device::Device;
 use super::layout::Layout;
 use super::pipeline::Pipeline;
@@ -69,12 +69,7 @@ impl Program {
         let stages = stages(objective, layout.span_sums_fit);
         let scratch = scratch_buffers(&stages);
         let compile = |stage: Stage| {
-            let is_output = stage.moves.map(|table| table == MovedTable::Output);
-            let mut constants = Vec::new();
-            constants.extend(is_output.map(|output| ("IS_OUTPUT", f64::from(u8::from(output)))));
-            if stage.kernel.knows("ROWS") {
-                constants.push(("ROWS", output_rows as f64));
-            }
+            let constants = stage.constants(output_rows);
             let table = match stage.moves {
                 None => "",
                 Some(MovedTable::Input) => ": W",
@@ -117,6 +112,7 @@ mod tests {
                 width: 1,
                 row_bytes: 16,
                 most_groups: 1,
+                stage_work: 0,
             };
             for stage in stages(objective, fit) {
                 let is_matrix = |role: &&BufferRole| match role {
