@@ -434,7 +434,7 @@ fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
     let share = 1.0 / (1.0 + t);
     let error = sign * if a >= 0.0 { t * share } else { share };
     let ramp = if a < 0.0 { -a } else { 0.0 };
-    let zero = score - score;
+    let zero = 0.0 * score;
     (error, sign.abs() * (ramp + log_of_one_plus(t) + zero))
 }
 

@@ -28,7 +28,7 @@ pub fn adapters() -> Vec<GpuAdapter> {
 }
 
 /// DX12's shader compiler: DXC, be it linked into the program or a library beside it. The older FXC,
-/// which every Windows has, knows no subgroups, and refuses barriers in loops whose bounds it does
+/// which every Windows has, knows no subgroups and may refuse barriers in loops whose bounds it does
 /// not know. Without DXC there are no DX12 adapters, and Vulkan's remain.
 fn shader_compiler() -> Dx12Compiler {
     let linked = cfg!(all(

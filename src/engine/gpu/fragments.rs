@@ -205,7 +205,7 @@ fn workgroups_of_any_width_reduce() {
 fn every_half_widens_exactly() {
     const HALVES: usize = 1 << 16;
     let given: Vec<u32> = (0..HALVES as u32 / 2)
-        .map(|i| 2 * i | (2 * i + 1) << 16)
+        .map(|i| (2 * i) | ((2 * i + 1) << 16))
         .collect();
     let main = "
 @compute @workgroup_size(LANES)

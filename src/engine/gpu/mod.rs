@@ -1269,13 +1269,11 @@ mod tests {
         let (adapter, options) = (adapter(), GpuOptions::default());
         let model = random_model(8, 1);
         let (device, layout) = open(&adapter, &model, Objective::SIGMOID, options).unwrap();
-        // More lanes than any device was asked for.
-        let layout = Layout {
-            lanes: 1024,
-            ..layout
-        };
+        // More bindings than the device was asked for.
+        let shards = Shards { count: 3, width: 1 };
+        let layout = Layout { shards, ..layout };
         let refused = compile(Objective::SIGMOID, &device, layout, ROWS);
-        let error = refused.unwrap_err().to_string();
+        let error = refused.err().unwrap().to_string();
         for part in [&adapter.summary().name, "compiling the kernels", "window"] {
             assert!(error.contains(part), "{error}");
         }
