@@ -134,7 +134,6 @@ fn every_variant_becomes_hlsl() {
             };
             let target = BindTarget {
                 register: *next,
-                restrict_indexing: true,
                 ..BindTarget::default()
             };
             *next += 1;
