@@ -310,6 +310,32 @@ pub(crate) mod tests {
         Model { input, output }
     }
 
+    /// A score that is no finite number makes the loss no number, even where the score itself would
+    /// leave no trace in it: a positive target with a score of infinity, and a negative one of
+    /// minus infinity, have no loss.
+    pub(crate) fn scores_that_are_not_finite_show(
+        objective: Objective,
+        start: impl Fn(&Model) -> Box<dyn Engine>,
+    ) {
+        for (element, facing) in [
+            (f32::NAN, [1.0, 1.0]),
+            (f32::INFINITY, [1.0, 0.5]),
+            (f32::INFINITY, [1.0, -1.0]),
+            (f32::NEG_INFINITY, [1.0, 1.0]),
+        ] {
+            let mut model = random_model(20, 7);
+            model.input.row_mut(0)[3] = element;
+            for row in 0..ROWS {
+                model.output.row_mut(row)[3] = facing[usize::from(row != 1)];
+            }
+            let mut engine = start(&model);
+            let windows = [(vec![4], vec![5, 6]), (vec![0, 3], vec![1, 2])];
+            engine.step(&batch_for(objective, &windows), 0.05).unwrap();
+            let loss = engine.take_loss().unwrap();
+            assert!(loss.is_nan(), "{objective:?}, {element}: {loss}");
+        }
+    }
+
     /// A step with a learning rate of 0 gives the loss and changes no bit of the model.
     pub(crate) fn a_rate_of_zero_changes_nothing(engine: &mut dyn Engine, objective: Objective) {
         let before = engine.model().unwrap();
