@@ -21,7 +21,8 @@ const ROUNDS: usize = 60;
 /// Number of words that name a cluster: the most frequent ones among its [`CENTRAL`] words.
 const NAMED: usize = 3;
 
-/// Number of words nearest to the mean of a cluster among which its name is looked for.
+/// Number of words nearest to the mean of a cluster among which its name is looked for; of a larger
+/// cluster it is an eighth of the words.
 const CENTRAL: usize = 12;
 
 /// Rows that a thread takes at once.
@@ -84,7 +85,7 @@ impl Clusters {
                 of[row as usize] = cluster as u32;
             }
             members.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            members.truncate(CENTRAL);
+            members.truncate(CENTRAL.max(members.len() / 8));
             members.sort_by_key(|&(_, row)| row);
             members.truncate(NAMED);
         }

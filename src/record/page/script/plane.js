@@ -17,9 +17,9 @@ const MARGIN = { left: 14, right: 64, top: 16, bottom: 14 };
 
 /**
  * Draws dots into a canvas that fills `box`. `at(id)` is a dot's place, each coordinate from -1 to 1, and `look()` says
- * how dots look: `{ radius(id), colour(id), dim(id), faint, order, lines, strong(id) }`, where dots and names are drawn for
- * the ids of `order`, the more important first; `lines` are pairs of ids; strong dots have a ring and a bold name; `faint` is how
- * much of a dim dot is seen.
+ * how dots look: `{ radius(id), colour(id), dim(id), faint, order, strong, lines, main }`. Dots and names are drawn for
+ * the ids of `order`, the more important first. Those of `strong` have a ring and a bold name, that of `main` a larger
+ * one. `lines` are pairs of ids, and `faint` is how much of a dim dot is seen.
  * `chosen(id)` is called when a dot is clicked, `pointed(id or null)` when the pointer comes to one.
  */
 const plane = (box, { name, at, look, chosen, pointed }) => {
@@ -100,9 +100,8 @@ const plane = (box, { name, at, look, chosen, pointed }) => {
     const looks = look();
     const inView = paintDots(looks);
     paintLines(looks);
-    const strong = looks.order.filter(looks.strong);
-    strong.forEach((id) => paintRing(id, looks));
-    paintNames([...strong, ...inView], looks);
+    looks.strong.toReversed().forEach((id) => paintRing(id, looks));
+    paintNames([...looks.strong, ...inView], looks);
     context.globalAlpha = 1;
     // For whoever wants to know where a dot is.
     const [by, center] = [scale(), middle()];
@@ -191,7 +190,8 @@ const plane = (box, { name, at, look, chosen, pointed }) => {
   };
   /** Draws names where they cover no other name; the first ones come first. */
   const paintNames = (candidates, looks) => {
-    const { strong, dim, faint, radius, main } = looks;
+    const { dim, faint, radius, main } = looks;
+    const strong = new Set(looks.strong);
     const boxes = [];
     const done = new Set();
     let tried = 0;
@@ -199,9 +199,9 @@ const plane = (box, { name, at, look, chosen, pointed }) => {
       if (done.size >= MOST_NAMES || tried >= MOST_TRIED) break;
       if (done.has(id)) continue;
       tried += 1;
-      const font = id === main ? "bold 15px system-ui, sans-serif" : strong(id) ? `bold ${FONT}` : FONT;
+      const font = id === main ? "bold 15px system-ui, sans-serif" : strong.has(id) ? `bold ${FONT}` : FONT;
       const [x, y] = place(id);
-      const left = x + radius(id) + (strong(id) ? 6 : 3);
+      const left = x + radius(id) + (strong.has(id) ? 6 : 3);
       const box = [left - 2, y - 8, left + widthOf(id, font) + 6, y + 8];
       if (boxes.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
       boxes.push(box);
@@ -226,7 +226,8 @@ const plane = (box, { name, at, look, chosen, pointed }) => {
 
   const clamp = () => {
     view.zoom = Math.min(MOST_ZOOM, Math.max(1, view.zoom));
-    const free = 1 - 1 / view.zoom;
+    // The nearer the view, the more of its box may be empty, so that dots at the rim can come to the middle.
+    const free = Math.min(1, 2 * (1 - 1 / view.zoom));
     view.x = Math.min(free, Math.max(-free, view.x));
     view.y = Math.min(free, Math.max(-free, view.y));
     // A finger on the whole plane scrolls the page.
@@ -336,16 +337,11 @@ const plane = (box, { name, at, look, chosen, pointed }) => {
     place,
     zoomBy: (factor) => fly(zoomed(factor)),
     whole: () => fly({ x: 0, y: 0, zoom: 1 }),
-    /** Flies to where all of these dots are in view, the first in the middle; no nearer than a few times the whole. */
+    /** Flies to the first of these dots, and so near that the others are in view too if they can be. */
     flyTo: (ids) => {
       const [x, y] = at(ids[0]);
-      const far = Math.max(...ids.map((id) => Math.max(Math.abs(at(id)[0] - x), Math.abs(at(id)[1] - y))), 0.08);
-      fly({ x, y, zoom: Math.min(8, Math.max(1, 0.75 / far)) });
-    },
-    /** Whether a dot is well within the view. */
-    sees: (id) => {
-      const [x, y] = place(id);
-      return x > 10 && y > 10 && x < size.width - 60 && y < size.height - 10;
+      const far = Math.max(...ids.map((id) => Math.max(Math.abs(at(id)[0] - x), Math.abs(at(id)[1] - y))), 0.001);
+      fly({ x, y, zoom: Math.min(6, Math.max(2.5, 0.6 / far)) });
     },
   };
 };

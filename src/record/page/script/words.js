@@ -57,10 +57,11 @@ const explore = () => {
   const radiusOf = (id) => Math.round((1.6 + 3 / (1 + id / 150)) * 2) / 2;
   let colours = [];
   const look = () => {
-    const near = new Set(focus.near.map(([id]) => id).filter((id) => id < mapped));
     const asked = new Set(focus.asked);
+    const near = new Set(focus.near.map(([id]) => id).filter((id) => id < mapped));
     const strong = new Set([...asked, ...near]);
     const [from] = focus.asked;
+    const standsOut = (id) => shown === null || map.cluster[id] === shown || asked.has(id);
     return {
       order,
       text: colours.text,
@@ -69,7 +70,7 @@ const explore = () => {
       radius: (id) => (asked.has(id) ? 6 : near.has(id) ? 4.5 : radiusOf(id)),
       faint: shown === null ? 0.45 : 0.12,
       dim: (id) => (shown !== null ? map.cluster[id] !== shown : strong.size > 0 && !strong.has(id)),
-      strong: (id) => strong.has(id) && (shown === null || map.cluster[id] === shown || asked.has(id)),
+      strong: [...strong].filter(standsOut),
       lines: shown === null && focus.asked.length === 1 ? [...near].map((id) => [from, id]) : [],
       main: focus.asked.length === 1 ? from : null,
     };
