@@ -32,7 +32,7 @@ const BLOCK: usize = 256;
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Clusters {
     /// The cluster of each row.
-    pub(super) of: Vec<u32>,
+    pub(super) cluster: Vec<u32>,
     /// The rows that name each cluster: near to its mean, the more frequent words first. Empty if
     /// there is one cluster only.
     pub(super) named: Vec<Vec<u32>>,
@@ -63,7 +63,7 @@ impl Clusters {
 
     fn none(rows: usize) -> Self {
         Self {
-            of: vec![0; rows],
+            cluster: vec![0; rows],
             named: Vec::new(),
         }
     }
@@ -79,10 +79,10 @@ impl Clusters {
             return Self::none(rows);
         }
         members.sort_by_key(|members| (usize::MAX - members.len(), members[0].1));
-        let mut of = vec![0; rows];
-        for (cluster, members) in members.iter_mut().enumerate() {
+        let mut cluster = vec![0; rows];
+        for (index, members) in members.iter_mut().enumerate() {
             for &(_, row) in &*members {
-                of[row as usize] = cluster as u32;
+                cluster[row as usize] = index as u32;
             }
             members.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             members.truncate(CENTRAL.max(members.len() / 8));
@@ -92,7 +92,7 @@ impl Clusters {
         let row = |(_, row): (f32, u32)| row;
         let named = members.into_iter();
         Self {
-            of,
+            cluster,
             named: named
                 .map(|members| members.into_iter().map(row).collect())
                 .collect(),
@@ -223,11 +223,11 @@ mod tests {
         let found = Clusters::of(&at(angles), 2);
         assert_eq!(found.named.len(), 2);
         let expected: Vec<u32> = (0..40).map(|row| u32::from(row % 5 < 2)).collect();
-        assert_eq!(found.of, expected);
+        assert_eq!(found.cluster, expected);
         for (cluster, named) in found.named.iter().enumerate() {
             assert_eq!(named.len(), NAMED);
             assert!(named.is_sorted());
-            let is_member = |&row: &u32| found.of[row as usize] == cluster as u32;
+            let is_member = |&row: &u32| found.cluster[row as usize] == cluster as u32;
             assert!(named.iter().all(is_member));
             // The rows turn with their numbers, so that the first ones are far from the mean.
             assert!(named[0] >= 5, "{named:?}");
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(alone.named.len(), MOST);
         assert_eq!(Clusters::of(&rows, 2), alone);
         let sizes: Vec<usize> = (0..MOST as u32)
-            .map(|cluster| alone.of.iter().filter(|&&of| of == cluster).count())
+            .map(|cluster| alone.cluster.iter().filter(|&&of| of == cluster).count())
             .collect();
         assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
     }

@@ -77,7 +77,7 @@ impl WordMap {
             tsne,
             neighbors: Vec::new(),
             cosines: Vec::new(),
-            cluster: clusters.of,
+            cluster: clusters.cluster,
             clusters: clusters.named,
             directions: STANDARD.encode(directions(&units)),
         };
