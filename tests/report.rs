@@ -387,7 +387,7 @@ fn unusable_records_are_named() {
     write("own.html", &run);
     write("three.txt", "2 3\nx 1 2 3\ny 3 2 1\n");
     write("another.jsonl", &run.replace("v.txt", "three.txt"));
-    let attempts: [(&[&str], i32, &str); 15] = [
+    let attempts: [(&[&str], i32, &str); 16] = [
         (
             &["none.jsonl", "-o", "precious.html"],
             1,
@@ -453,6 +453,11 @@ fn unusable_records_are_named() {
             &[&["run.jsonl"; 13][..], &["-o", "run.html"]].concat(),
             2,
             "a page shows at most 12 runs",
+        ),
+        (
+            &["run.jsonl", "./run.jsonl", "-o", "run.html"],
+            2,
+            "./run.jsonl: is named twice",
         ),
         (&["run.jsonl"], 2, "--output"),
     ];

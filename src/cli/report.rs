@@ -64,12 +64,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut runs = read(args)?;
     while args.follow && runs.iter().any(|run| run.log.end.is_none()) {
         let reload = Some(PERIOD.as_secs());
-        write(args, &runs, None, reload)?;
+        write(args, &runs, &Drawn::default(), reload)?;
         thread::sleep(PERIOD);
         runs = read(args)?;
     }
-    let map = map(args, &runs)?;
-    write(args, &runs, map.as_ref(), None)
+    let drawn = draw(args, &runs)?;
+    write(args, &runs, &drawn, None)
+}
+
+/// The map of a page, if there is one.
+#[derive(Default)]
+struct Drawn {
+    map: Option<WordMap>,
+    /// The index of the run that wrote the vectors.
+    of: Option<usize>,
 }
 
 /// Reads the records of the runs.
@@ -83,15 +91,11 @@ fn read(args: &Args) -> Result<Vec<Shown>> {
     args.runs.iter().zip(names).map(shown).collect()
 }
 
-fn write(
-    args: &Args,
-    runs: &[Shown],
-    map: Option<&(usize, WordMap)>,
-    reload: Option<u64>,
-) -> Result<()> {
+fn write(args: &Args, runs: &[Shown], drawn: &Drawn, reload: Option<u64>) -> Result<()> {
     let contents = Contents {
         runs,
-        map: map.map(|(run, map)| (*run, map)),
+        map: drawn.map.as_ref(),
+        map_of: drawn.of,
         reload,
     };
     Ok(system::write_atomically(&args.output, |out| {
@@ -159,6 +163,15 @@ fn check(args: &Args) -> Result<(), Error> {
              pages",
         );
     }
+    let is_again = |(index, run): &(usize, &PathBuf)| {
+        args.runs[..*index]
+            .iter()
+            .any(|other| is_same_file(other, run))
+    };
+    if let Some((_, run)) = args.runs.iter().enumerate().find(is_again) {
+        let why = "is named twice; a page shows a run once";
+        return setting("RUN", run.display().to_string(), why);
+    }
     system::check_writable(&args.output, "output")?;
     let extension = args.output.extension().and_then(OsStr::to_str);
     let extension = extension.map(str::to_ascii_lowercase);
@@ -187,18 +200,23 @@ fn check(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The map, with the index of the run whose words it shows: of the vectors that are named, or of the
-/// first run that wrote some. Without vectors there is no map, and a line says so.
-fn map(args: &Args, runs: &[Shown]) -> Result<Option<(usize, WordMap)>> {
-    let mut found = None;
-    for (index, run) in runs.iter().enumerate() {
-        found = vectors(args, &run.log)?.map(|vectors| (index, vectors));
-        if found.is_some() {
-            break;
-        }
+/// Draws the map: of the vectors that are named, or of the first run that wrote some. Without vectors
+/// there is no map, and a line says so.
+fn draw(args: &Args, runs: &[Shown]) -> Result<Drawn> {
+    if let Some(path) = &args.vectors {
+        let vectors = vectors::read(path, args.reading)?;
+        return Ok(Drawn {
+            map: Some(WordMap::new(&vectors, args.words)?),
+            of: None,
+        });
     }
-    if let Some((run, vectors)) = found {
-        return Ok(Some((run, WordMap::new(&vectors, args.words)?)));
+    for (index, run) in runs.iter().enumerate() {
+        if let Some(vectors) = vectors_of(args, &run.log)? {
+            return Ok(Drawn {
+                map: Some(WordMap::new(&vectors, args.words)?),
+                of: Some(index),
+            });
+        }
     }
     let why = match runs {
         [Shown { log, .. }] if log.end.is_some() => "the run wrote its vectors to standard output",
@@ -209,14 +227,11 @@ fn map(args: &Args, runs: &[Shown]) -> Result<Option<(usize, WordMap)>> {
         io::stderr(),
         "{why}, so there is no map; --vectors FILE gives it one"
     )?;
-    Ok(None)
+    Ok(Drawn::default())
 }
 
-/// The vectors to map: from the file named, or else from the file that the run wrote.
-fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
-    if let Some(path) = &args.vectors {
-        return Ok(Some(vectors::read(path, args.reading)?));
-    }
+/// The vectors that a run wrote to a file; `None` if it wrote none.
+fn vectors_of(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     let Some(end) = &log.end else { return Ok(None) };
     let path = Path::new(end.output.as_ref().unwrap_or(&log.start.output));
     if path.as_os_str() == STDOUT {

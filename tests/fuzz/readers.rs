@@ -320,6 +320,7 @@ fn records_of_runs_make_a_page_or_an_error() {
                 let contents = Contents {
                     runs: &runs,
                     map: None,
+                    map_of: None,
                     reload: None,
                 };
                 write_page(&contents, &mut page).unwrap();

@@ -31,8 +31,10 @@ const CHARTS: &str = include_str!("../../../assets/echarts/echarts.min.js");
 pub struct Contents<'a> {
     /// The runs. There is at least one.
     pub runs: &'a [Shown],
-    /// The map of words, with the index of the run whose words they are.
-    pub map: Option<(usize, &'a WordMap)>,
+    /// The map of words.
+    pub map: Option<&'a WordMap>,
+    /// The index of the run that wrote the vectors of the map; `None` if they are others.
+    pub map_of: Option<usize>,
     /// The number of seconds after which an open page loads itself again, as it is being made anew
     /// while a run goes on.
     pub reload: Option<u64>,
@@ -54,7 +56,6 @@ pub struct Shown {
 struct Page<'a> {
     runs: Vec<Run<'a>>,
     map: Option<&'a WordMap>,
-    /// The index of the run whose words the map shows.
     map_of: Option<usize>,
     reload: Option<u64>,
 }
@@ -103,8 +104,8 @@ struct EpochPoint<'a> {
 pub fn write_page(contents: &Contents<'_>, out: &mut dyn Write) -> io::Result<()> {
     let page = Page {
         runs: contents.runs.iter().map(run).collect(),
-        map: contents.map.map(|(_, map)| map),
-        map_of: contents.map.map(|(run, _)| run),
+        map: contents.map,
+        map_of: contents.map_of,
         reload: contents.reload,
     };
     let data = escaped(&serde_json::to_string(&page)?);

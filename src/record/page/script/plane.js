@@ -334,7 +334,6 @@ const plane = (box, { name, at, look, chosen, pointed }) => {
   return {
     canvas,
     again,
-    place,
     zoomBy: (factor) => fly(zoomed(factor)),
     whole: () => fly({ x: 0, y: 0, zoom: 1 }),
     /** Flies to the first of these dots, and so near that the others are in view too if they can be. */

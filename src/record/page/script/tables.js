@@ -137,7 +137,7 @@ const anything = (value) => {
   if (value === null) return "not set";
   if (value === true) return "on";
   if (value === false) return "off";
-  if (typeof value === "number") return Number.isInteger(value) ? plain.format(value) : significant.format(value) === "0" ? String(value) : String(Number(value.toPrecision(6)));
+  if (typeof value === "number") return Number.isInteger(value) ? plain.format(value) : String(Number(value.toPrecision(6)));
   return typeof value === "string" ? value : JSON.stringify(value);
 };
 

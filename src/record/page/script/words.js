@@ -105,14 +105,13 @@ const explore = () => {
 
   // -- The list of nearest words --
 
-  const SHARE = 100;
   const entry = ([id, cosine], digits) => {
     const label = [element("bdi", {}, spelt(id)), element("span", { className: "cosine" }, cosine.toFixed(digits))];
     const made =
       id < mapped
         ? element("button", { type: "button" }, ...label)
         : element("div", { className: "beyond", title: "not among the words of the map" }, ...label);
-    made.style.setProperty("--share", `${Math.max(0, cosine) * SHARE}%`);
+    made.style.setProperty("--share", `${Math.max(0, cosine) * 100}%`);
     if (id < mapped)
       made.addEventListener("click", () => {
         go(id);
@@ -190,7 +189,7 @@ const explore = () => {
       drawn.again();
     });
   }
-  const whose = several ? ` of ${runs[data.map_of].name}` : "";
+  const whose = several && data.map_of !== null ? ` of ${runs[data.map_of].name}` : "";
   const among = map.vocabulary > mapped ? `all ${plain.format(map.vocabulary)} words of the vocabulary` : "these";
   $("about-map").textContent =
     `The ${plain.format(mapped)} most frequent words${whose}, larger dots for more frequent ones; nearest words are among ${among}, ` +
