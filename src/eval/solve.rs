@@ -14,7 +14,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::EvalOptions;
-use crate::model::Matrix;
+use super::words::Table;
 use crate::vectors::similarity::to_unit;
 
 /// Candidates in a block. The cosines of a block with the 905 words of Google's set stay in a
@@ -27,7 +27,7 @@ const QUESTIONS: usize = 1 << 14;
 /// A question "a is to b as c is to ?".
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
-    /// The rows of a, b and c.
+    /// The rows of a, b and c, in the table of vectors.
     pub(super) rows: [u32; 3],
     /// Candidates that are not allowed as answers.
     pub(super) excluded: [&'a [u32]; 3],
@@ -43,7 +43,7 @@ pub(super) struct Best {
 
 /// Answers each question with one of the first `candidates` rows.
 pub(super) fn solve(
-    matrix: &Matrix,
+    table: Table<'_>,
     candidates: usize,
     questions: &[Asked],
     options: &EvalOptions,
@@ -51,7 +51,7 @@ pub(super) fn solve(
     questions
         .chunks(QUESTIONS)
         .flat_map(|questions| {
-            let chunk = Chunk::new(matrix, questions, options);
+            let chunk = Chunk::new(table, questions, options);
             let leaders = (0..candidates.div_ceil(BLOCK))
                 .into_par_iter()
                 .fold(
@@ -109,7 +109,7 @@ fn merged(mut a: Leaders, b: Leaders) -> Leaders {
 
 /// Questions that are worked on together.
 struct Chunk<'a> {
-    matrix: &'a Matrix,
+    table: Table<'a>,
     questions: &'a [Asked<'a>],
     options: &'a EvalOptions,
     /// The unit vectors of the different words of these questions.
@@ -130,7 +130,7 @@ struct Scratch {
 
 impl Scratch {
     fn new(chunk: &Chunk) -> Self {
-        let dim = chunk.matrix.dim();
+        let dim = chunk.table.dim();
         Self {
             leaders: chunk.no_leaders(),
             block: vec![0.0; BLOCK * dim],
@@ -141,16 +141,16 @@ impl Scratch {
 }
 
 impl<'a> Chunk<'a> {
-    fn new(matrix: &'a Matrix, questions: &'a [Asked<'a>], options: &'a EvalOptions) -> Self {
+    fn new(table: Table<'a>, questions: &'a [Asked<'a>], options: &'a EvalOptions) -> Self {
         let mut rows: Vec<u32> = questions
             .iter()
             .flat_map(|question| question.rows)
             .collect();
         rows.sort_unstable();
         rows.dedup();
-        let mut units = vec![0.0; rows.len() * matrix.dim()];
-        for (unit, &row) in units.chunks_exact_mut(matrix.dim()).zip(&rows) {
-            to_unit(matrix.row(row as usize), unit);
+        let mut units = vec![0.0; rows.len() * table.dim()];
+        for (unit, &row) in units.chunks_exact_mut(table.dim()).zip(&rows) {
+            to_unit(table.row(row), unit);
         }
         let place = |row| rows.partition_point(|&other| other < row);
         let places = questions
@@ -158,7 +158,7 @@ impl<'a> Chunk<'a> {
             .map(|question| question.rows.map(place))
             .collect();
         Self {
-            matrix,
+            table,
             questions,
             options,
             units,
@@ -178,10 +178,10 @@ impl<'a> Chunk<'a> {
             cosines,
             scores,
         } = scratch;
-        let (dim, width) = (self.matrix.dim(), rows.len());
+        let (dim, width) = (self.table.dim(), rows.len());
         let block = &mut block[..width * dim];
         for (unit, row) in block.chunks_exact_mut(dim).zip(rows.clone()) {
-            to_unit(self.matrix.row(row), unit);
+            to_unit(self.table.row(row as u32), unit);
         }
         let cosines = &mut cosines[..self.units.len() / dim * width];
         product(&self.units, block, dim, cosines);
@@ -259,8 +259,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::eval::words::Found;
     use crate::eval::{Method, Protocol};
-    use crate::model::Model;
+    use crate::model::{Matrix, Model};
 
     fn solved(
         matrix: &Matrix,
@@ -269,7 +270,7 @@ mod tests {
         protocol: Protocol,
     ) -> Vec<Best> {
         solve(
-            matrix,
+            Found::default().table(matrix),
             candidates,
             questions,
             &EvalOptions {

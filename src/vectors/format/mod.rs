@@ -8,6 +8,7 @@
 //! | `.npy` | NumPy; the words in `NAME.vocab` | f16, counts |
 //! | `.safetensors` | safetensors: the tensor `vectors`, the words in the metadata | f16, counts, the configuration |
 //! | `.tsv` | Embedding Projector; the words in `NAME.metadata.tsv` | |
+//! | any | a model of fastText, told by its first bytes; [`write_fasttext`] writes one | n-grams, W' |
 //!
 //! Values are read back bit for bit. Readers trust nothing in a file: they allocate no more than it
 //! can hold, and name the position of an error. Published files have oddities. Those that leave no
@@ -29,6 +30,7 @@
 //! ```
 
 mod binary;
+mod fasttext;
 mod glove;
 mod input;
 mod npy;
@@ -46,6 +48,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use fasttext::{FastTextModel, write_fasttext};
 use input::Input;
 pub use odd::Oddities;
 use output::Output;
@@ -143,6 +146,8 @@ pub struct Format(&'static FormatSpec);
 impl Format {
     /// word2vec text.
     pub const TEXT: Self = Self(&text::FORMAT);
+    /// word2vec binary.
+    pub const BINARY: Self = Self(&binary::FORMAT);
     /// GloVe text: word2vec text without its header.
     pub const GLOVE: Self = Self(&glove::FORMAT);
 

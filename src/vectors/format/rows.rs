@@ -197,10 +197,7 @@ impl Rows {
             }
         }
         let Words { vocab, odd, .. } = self.words;
-        let vectors = Vectors {
-            vocab,
-            matrix: Matrix::from_values(self.dim, self.values),
-        };
+        let vectors = Vectors::new(vocab, Matrix::from_values(self.dim, self.values));
         Ok(LoadedVectors {
             vectors,
             configuration: None,
