@@ -44,26 +44,33 @@ impl Vectors {
         }
     }
 
-    /// The vector of a word, composed of its n-grams if it is not in the vocabulary.
+    /// The id of a word.
+    ///
+    /// # Errors
+    /// [`Error::UnknownWord`] when the vocabulary lacks the word.
+    pub fn id(&self, word: &str) -> Result<u32> {
+        self.vocab
+            .id(word.as_bytes())
+            .ok_or_else(|| Error::UnknownWord {
+                word: word.to_owned(),
+                words: self.vocab.len(),
+            })
+    }
+
+    /// The vector of a word, composed of its n-grams if the vocabulary lacks the word.
     ///
     /// # Errors
     /// [`Error::UnknownWord`] when the vocabulary lacks the word, and there is no composer or the
     /// word has no n-grams.
     pub fn vector(&self, word: &str) -> Result<WordVector<'_>> {
-        if let Some(id) = self.vocab.id(word.as_bytes()) {
-            return Ok(WordVector {
-                id: Some(id),
-                values: self.matrix.row(id as usize).into(),
-            });
-        }
-        let composed = self.composer.as_ref().and_then(|it| it.compose(word));
-        let values = composed.ok_or_else(|| Error::UnknownWord {
-            word: word.to_owned(),
-            words: self.vocab.len(),
-        })?;
-        Ok(WordVector {
-            id: None,
-            values: values.into(),
-        })
+        let compose = || self.composer.as_ref()?.compose(word);
+        let (id, values) = match self.id(word) {
+            Ok(id) => (Some(id), self.matrix.row(id as usize).into()),
+            Err(unknown) => match compose() {
+                Some(values) => (None, values.into()),
+                None => return Err(unknown),
+            },
+        };
+        Ok(WordVector { id, values })
     }
 }

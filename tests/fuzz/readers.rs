@@ -20,6 +20,7 @@ use w2v_gpu::vectors::Vectors;
 use w2v_gpu::vectors::format::{self, Dtype, Format, Reading, VectorTable};
 use w2v_gpu::vocab::{Rules, Vocab, WordOptions, read_counts};
 
+use crate::common::fasttext::FastText;
 use crate::driver::{fuzz, put};
 
 fn vectors() -> Vectors {
@@ -142,6 +143,34 @@ fn vectors_of_every_format_are_whole_or_an_error() {
             },
         );
     }
+}
+
+#[test]
+fn models_of_fasttext_are_whole_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.bin");
+    let seeds = [
+        FastText::plain().bytes(),
+        FastText::with_subwords([3, 6], 9).bytes(),
+        FastText::with_subwords([1, 2], 2).bytes(),
+    ];
+    fuzz(
+        "fasttext",
+        |draw| draw.damaged(&seeds),
+        |bytes, draw| {
+            put(&path, bytes);
+            let reading = Reading {
+                fit: Format::from_extension("safetensors"),
+                strict: draw.one_in(4),
+                compose: draw.one_in(2),
+                ..Reading::default()
+            };
+            match reading.read(&path, &mut |_, _| ()) {
+                Ok(read) => check_vectors(&read, reading.fit.unwrap(), None),
+                Err(error) => assert!(error.to_string().contains("v.bin"), "{error}"),
+            }
+        },
+    );
 }
 
 /// The length of the header and the checksum keep damage out, so most inputs get the right ones.

@@ -80,51 +80,51 @@ pub(super) fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
         listed,
         broken,
     } = Dictionary::read(input)?;
-    let rows = entries + u64::from(settings.buckets);
-    matrix_header(input, "the matrix of words and n-grams", rows, settings.dim)?;
+    let all = entries + u64::from(settings.buckets);
+    matrix_header(input, "the matrix of words and n-grams", all, settings.dim)?;
     check_size(input, &settings, entries)?;
 
     let start = input.at;
     // Rows are handed on when they are complete.
     let each = input.each.take();
-    let seen = listed.words.seen;
+    let unwanted = entries - listed.words.seen;
     let mut rows = input.read_rows_of(listed, settings.dim, Dtype::F32)?;
-    skip(input, (entries - seen) * settings.row_bytes())?;
-    let word = |id: usize| match broken.get(&(id as u32)) {
-        Some(bytes) => bytes,
-        None => rows.words.vocab.word(id as u32).as_bytes(),
-    };
-    let composer = match settings.subwords() {
-        Some(subwords) => {
-            let kept =
-                (!input.reading.compose).then(|| used_buckets(subwords, (0..rows.ended).map(word)));
-            Some(read_composer(input, &settings, subwords, kept)?)
-        }
-        None => {
-            skip(input, u64::from(settings.buckets) * settings.row_bytes())?;
-            None
-        }
-    };
+    skip(input, unwanted * settings.row_bytes())?;
+    let composer = read_composer(input, &settings, &rows, &broken)?;
     read_to_the_end(input, &settings, entries)?;
     if let Some(composer) = &composer {
-        let mut values = std::mem::take(&mut rows.values);
-        let complete = |(id, row): (usize, &mut [f32])| composer.complete(word(id), row);
-        values
-            .par_chunks_mut(settings.dim)
-            .enumerate()
-            .for_each(complete);
-        rows.values = values;
+        complete(&mut rows, &broken, composer);
     }
     if let Some(value) = rows.values.iter().find(|value| !value.is_finite()) {
-        let why = format!("the sum of a word's n-grams is {value}, not a finite number");
+        let why = format!("the sum of the rows of a word is {value}, not a finite number");
         return Err(input.wrong_byte(start, why));
     }
     hand_on(&mut rows, each)?;
     let mut loaded = rows
         .finish(Some(entries))
         .map_err(|why| input.wrong_byte(0, why))?;
+    loaded.has_subwords = composer.is_some();
     loaded.vectors.composer = composer.filter(|_| input.reading.compose);
     Ok(loaded)
+}
+
+/// The bytes of a word as they stand in the file.
+fn word<'a>(words: &'a Vocab, broken: &'a Broken, id: usize) -> &'a [u8] {
+    match broken.get(&(id as u32)) {
+        Some(bytes) => bytes,
+        None => words.word(id as u32).as_bytes(),
+    }
+}
+
+/// Makes the row of each word its vector.
+fn complete(rows: &mut Rows, broken: &Broken, composer: &Composer) {
+    let Rows {
+        dim, words, values, ..
+    } = rows;
+    let complete = |(id, row): (usize, &mut [f32])| {
+        composer.complete(word(&words.vocab, broken, id), row);
+    };
+    values.par_chunks_mut(*dim).enumerate().for_each(complete);
 }
 
 /// Hands each word with its vector to `each`, if that is asked for. The vectors are then not kept.
@@ -177,8 +177,11 @@ impl Number {
         {
             return Ok(value);
         }
-        let (least, most) = (range.start(), range.end());
-        let why = format!("from {least} to {most} is possible; the file is damaged: {AGAIN}");
+        let possible = match (range.start(), range.end()) {
+            (least, most) if least == most => format!("only {least} is possible"),
+            (least, most) => format!("from {least} to {most} is possible"),
+        };
+        let why = format!("{possible}; the file is damaged: {AGAIN}");
         Err(self.wrong(input, &why))
     }
 }
@@ -246,14 +249,16 @@ impl Settings {
 /// The number of a classifier among the models.
 const SUPERVISED: i64 = 3;
 
+/// The bytes of kept words that are no UTF-8, by id. The n-grams of a word are those of its bytes.
+type Broken = HashMap<u32, Vec<u8>>;
+
 /// The words of a model.
 struct Dictionary {
     /// Number of words in the file.
     entries: u64,
     /// The words that are kept.
     listed: Listed,
-    /// The bytes of kept words that are no UTF-8, by id. Their n-grams are those of these bytes.
-    broken: HashMap<u32, Vec<u8>>,
+    broken: Broken,
 }
 
 impl Dictionary {
@@ -386,48 +391,58 @@ fn cut_in_matrix(input: &Input<'_>) -> Error {
     input.wrong_byte(input.at, why)
 }
 
-/// The buckets of the n-grams of all words, ascending.
-fn used_buckets<'a>(subwords: Subwords, words: impl Iterator<Item = &'a [u8]>) -> Vec<u32> {
-    let mut used: Vec<u32> = words.flat_map(|word| subwords.buckets_of(word)).collect();
-    used.sort_unstable();
-    used.dedup();
-    used
-}
-
-/// Reads the rows of the buckets `kept`, or all rows, and moves behind the last bucket.
+/// Reads the rows of the buckets, and moves behind the last one. All are kept to compose any word,
+/// and otherwise those of the words in `rows`.
 fn read_composer(
     input: &mut Input<'_>,
     settings: &Settings,
-    subwords: Subwords,
-    kept: Option<Vec<u32>>,
-) -> Result<Composer> {
-    let rows = kept.as_ref().map_or(subwords.buckets() as usize, Vec::len);
+    rows: &Rows,
+    broken: &Broken,
+) -> Result<Option<Composer>> {
+    let Some(subwords) = settings.subwords() else {
+        skip(input, u64::from(settings.buckets) * settings.row_bytes())?;
+        return Ok(None);
+    };
+    if input.reading.compose {
+        let rows = read_buckets(input, settings, 0..settings.buckets)?;
+        return Ok(Some(Composer::new(subwords, rows)));
+    }
+    let words = (0..rows.ended).map(|id| word(&rows.words.vocab, broken, id));
+    let mut used: Vec<u32> = words.flat_map(|word| subwords.buckets_of(word)).collect();
+    used.sort_unstable();
+    used.dedup();
+    let rows = read_buckets(input, settings, used.iter().copied())?;
+    Ok(Some(Composer::of_some(subwords, used, rows)))
+}
+
+/// Reads the rows of some buckets, which ascend, and skips the others.
+fn read_buckets(
+    input: &mut Input<'_>,
+    settings: &Settings,
+    wanted: impl ExactSizeIterator<Item = u32>,
+) -> Result<Matrix> {
     let mut values = Vec::new();
-    let wanted = (rows as u64).saturating_mul(settings.dim as u64);
+    let most = (wanted.len() as u64).saturating_mul(settings.dim as u64);
     // If that fails, memory grows as rows arrive.
-    let _ = values.try_reserve_exact(wanted.min(input.most_values(4)) as usize);
+    let _ = values.try_reserve_exact(most.min(input.most_values(4)) as usize);
     let mut next = 0;
-    for row in 0..rows {
-        let bucket = kept.as_ref().map_or(row as u32, |kept| kept[row]);
+    for bucket in wanted {
         skip(input, u64::from(bucket - next) * settings.row_bytes())?;
+        let start = values.len();
         if let Some((at, value)) = input.read_values(&mut values, settings.dim, Dtype::F32)? {
             let why = format!("the row of bucket {bucket} holds {value}, not a finite number");
             return Err(input.wrong_byte(at, why));
         }
-        if values.len() < (row + 1) * settings.dim {
+        if values.len() - start < settings.dim {
             return Err(cut_in_matrix(input));
         }
         next = bucket + 1;
     }
     skip(
         input,
-        u64::from(subwords.buckets() - next) * settings.row_bytes(),
+        u64::from(settings.buckets - next) * settings.row_bytes(),
     )?;
-    let rows = Matrix::from_values(settings.dim, values);
-    Ok(match kept {
-        None => Composer::new(subwords, rows),
-        Some(kept) => Composer::of_some(subwords, kept, rows),
-    })
+    Ok(Matrix::from_values(settings.dim, values))
 }
 
 /// Reads W', of which nothing is kept, to see whether the file is whole. If its size is known, that

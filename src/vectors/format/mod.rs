@@ -85,6 +85,9 @@ pub struct LoadedVectors {
     /// The configuration of the run that made the vectors, if the file has it: the text that was
     /// given as [`VectorTable::configuration`].
     pub configuration: Option<String>,
+    /// Whether the file is a model that composes vectors for words outside its vocabulary. It is
+    /// kept only if that is asked for ([`Reading::compose`]).
+    pub has_subwords: bool,
     /// Number of rows in the file, including those left out. If only some rows were asked for, this
     /// is the number that the header promises, which may be more than were read.
     pub rows: u64,

@@ -201,6 +201,7 @@ impl Rows {
         Ok(LoadedVectors {
             vectors,
             configuration: None,
+            has_subwords: false,
             rows,
             odd,
         })
