@@ -514,18 +514,13 @@ fn saved_models_hold_the_run() {
 #[test]
 fn the_least_count_of_a_saved_model_is_no_more_than_that_of_its_words() {
     let dir = Dir::with_text();
-    dir.file("words", "the 1200\ncat 3\n");
-    dir.train(&[
-        "text.txt",
-        "-o",
-        "v.txt",
-        "--vocab",
-        "words",
-        "--save-model",
-        "m.bin",
-    ])
-    .assert()
-    .success();
+    dir.file("rare.txt", "rare the rare cat rare\n");
+    dir.file("keep", "rare\n");
+    let texts = ["text.txt", "rare.txt", "-o", "v.txt", "--min-count", "5"];
+    dir.train(&texts)
+        .args(["--keep-words", "keep", "--save-model", "m.bin"])
+        .assert()
+        .success();
     assert_eq!(number(&dir.bytes("m.bin"), 20), 3);
 }
 

@@ -139,7 +139,9 @@ def load_crime_and_punishment(binary, folder):
         assert answer["composed"] is True, answer
         cosines = {neighbor["word"]: neighbor["cosine"] for neighbor in answer["neighbors"]}
         assert cosines.keys() == set(words)
-        assert max(abs(cosines[other] - cosine) for other, cosine in expected) < 1e-5, word
+        # gensim adds n-grams to the line end, to which fastText gives none.
+        others = [(other, cosine) for other, cosine in expected if other != "</s>"]
+        assert max(abs(cosines[other] - cosine) for other, cosine in others) < 1e-5, word
     print(f"crime-and-punishment.bin: {len(unknown)} unknown words have gensim's cosines with all words")
 
 
