@@ -43,6 +43,9 @@ const MAGIC: [u8; 4] = 793_712_314i32.to_le_bytes();
 /// The versions that are read. They differ for classifiers alone.
 const VERSIONS: [i64; 2] = [11, 12];
 
+/// The number of a classifier among the models.
+const SUPERVISED: i64 = 3;
+
 /// The longest n-grams that are read, in characters. Models in use have at most 6. A damaged header
 /// could ask for as many n-grams as a word has pairs of characters.
 const MOST_CHARS: i64 = 64;
@@ -245,9 +248,6 @@ impl Settings {
         4 * self.dim as u64
     }
 }
-
-/// The number of a classifier among the models.
-const SUPERVISED: i64 = 3;
 
 /// The bytes of kept words that are no UTF-8, by id. The n-grams of a word are those of its bytes.
 type Broken = HashMap<u32, Vec<u8>>;
@@ -494,8 +494,8 @@ impl FastTextModel<'_> {
             return Ok(());
         }
         let why = "a file of fastText does not hold the tree: fastText builds another one when it \
-                   loads the file, whose nodes are not those of W'; `save_output` writes W' with \
-                   the names of its nodes";
+                   loads the file, whose nodes are not those of W'; leave `save_model` out, and \
+                   take `save_output` for W' with the names of its nodes";
         Err(Error::setting("loss", "hs", why))
     }
 
