@@ -88,7 +88,7 @@ fn analogies(data: &Dataset, matrix: &Matrix) -> Result<f64> {
         &[bundled("analogies.txt")],
         eval::EvalOptions::default(),
     )?;
-    let evaluation = sets.evaluate(&data.vocab, matrix);
+    let evaluation = sets.evaluate(&data.vocab, matrix, None);
     let json = serde_json::to_value(&evaluation)?;
     json["analogies"][0]["total"]["3cosadd"]["accuracy"]
         .as_f64()

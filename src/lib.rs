@@ -6,6 +6,7 @@
 //! | room | does |
 //! |---|---|
 //! | [`text`] | bytes of a file to words |
+//! | [`subwords`] | the n-grams of a word, as fastText has them |
 //! | [`vocab`] | which words there are, in which order, how often |
 //! | [`corpus`] | files and sentences to a token store on disk; phrases |
 //! | [`sampling`] | the counter-based generator, noise words, subsampling |
@@ -52,6 +53,7 @@ pub mod quantity;
 pub mod record;
 pub mod sampling;
 pub mod setting;
+pub mod subwords;
 pub mod system;
 pub mod text;
 pub mod train;

@@ -1,15 +1,18 @@
 """Loads what tests/readers.sh made with the tools people use, and compares every value with the word2vec text file."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import gensim
 import numpy as np
 import safetensors
 import safetensors.numpy
 import spacy
 from gensim.models import KeyedVectors
+from gensim.models.fasttext import load_facebook_model, load_facebook_vectors
 
 
 def read_text(path):
@@ -91,11 +94,64 @@ def load_odd(binary, folder):
         compare(f"gensim, {name}", vectors.index_to_key, vectors.vectors, [words[row] for row in kept], matrix[kept])
 
 
+def convert(binary, source, target):
+    subprocess.run([binary, "convert", source, target], check=True, stderr=subprocess.DEVNULL)
+
+
+def load_saved_model(folder):
+    """The model that the binary wrote: gensim has its words, counts and vectors, and can train on."""
+    words, matrix = lines(folder / "saved.vocab"), np.load(folder / "saved.npy")
+    words, counts = zip(*(line.rsplit(" ", 1) for line in words))
+    vectors = load_facebook_vectors(str(folder / "saved.bin"))
+    compare("gensim, saved.bin", vectors.index_to_key, np.stack([vectors[word] for word in words]), words, matrix)
+    model = load_facebook_model(str(folder / "saved.bin"))
+    assert [model.wv.get_vecattr(word, "count") for word in words] == [int(count) for count in counts]
+    assert (model.sg, model.cbow_mean, model.window, model.negative, model.epochs) == (0, 1, 5, 5, 1), vars(model)
+    before = model.wv.vectors_vocab.copy()
+    model.train([["japan", "tokyo", "storm"]] * 20, total_examples=20, epochs=1)
+    assert (model.wv.vectors_vocab != before).any(), "gensim could not train on"
+
+
+def load_crime_and_punishment(binary, folder):
+    """A model that fastText trained: the vectors of its words, and of words that it never saw."""
+    data = Path(gensim.__file__).parent / "test" / "test_data"
+    # The copy has a name that does not tell the format.
+    shutil.copy(data / "crime-and-punishment.bin", folder / "crime.bin")
+    convert(binary, folder / "crime.bin", folder / "crime.npy")
+    found = np.load(folder / "crime.npy")
+    header, *rows = (data / "crime-and-punishment.vec").read_text(encoding="utf-8").splitlines()
+    rows = [row.rstrip().split(" ") for row in rows]
+    words = [row[0] for row in rows]
+    assert header == f"{len(words)} {found.shape[1]}" and not "".join(words).isascii(), header
+    written = np.array([row[1:] for row in rows], dtype="<f4")
+    listed = [line.rsplit(" ", 1)[0] for line in lines(folder / "crime.vocab")]
+    assert listed == words, "the words differ"
+    assert np.abs(found - written).max() < 5e-6, np.abs(found - written).max()
+    print(f"crime-and-punishment.bin: {len(words)} vectors are those of fastText's .vec")
+
+    model = load_facebook_vectors(str(data / "crime-and-punishment.bin"))
+    unknown = ["преступник", "наказания", "Петербурге", "punishment", "日本人", "x"]
+    assert not set(unknown) & set(words)
+    for word in unknown:
+        expected = model.most_similar(positive=[model.get_vector(word)], topn=len(words))
+        command = [binary, "neighbors", folder / "crime.bin", word, "--json", "-n", str(len(words))]
+        answer = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        assert answer["composed"] is True, answer
+        cosines = {neighbor["word"]: neighbor["cosine"] for neighbor in answer["neighbors"]}
+        assert cosines.keys() == set(words)
+        # gensim adds n-grams to the line end, to which fastText gives none.
+        others = [(other, cosine) for other, cosine in expected if other != "</s>"]
+        assert max(abs(cosines[other] - cosine) for other, cosine in others) < 1e-5, word
+    print(f"crime-and-punishment.bin: {len(unknown)} unknown words have gensim's cosines with all words")
+
+
 def main():
     binary, folder = sys.argv[1], Path(sys.argv[2])
     words, matrix = read_text(folder / "v.txt")
     load_all(folder, words, matrix)
     load_odd(binary, folder)
+    load_saved_model(folder)
+    load_crime_and_punishment(binary, folder)
     for name in write_all(folder, words, matrix):
         subprocess.run([binary, "convert", folder / name, folder / "back.txt"], check=True, stderr=subprocess.DEVNULL)
         compare(f"written elsewhere, {name}", *read_text(folder / "back.txt"), words, matrix)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proof with the readers people use: trains a small model, converts it to every format, and lets gensim, NumPy,
-# safetensors and spaCy load each and compare every value; then reads back what these tools write.
+# safetensors and spaCy load each and compare every value; then reads back what these tools write. Models of fastText are
+# compared with gensim and, where its wheel can be installed, with fastText itself.
 #
 #   tests/readers.sh [BINARY]
 #
@@ -20,6 +21,12 @@ fi
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
     gensim==4.4.0 numpy==2.4.6 safetensors==0.8.0 spacy==3.8.18 || skip "the packages could not be installed"
 
+# fastText needs an older NumPy than the others, so it has a place of its own.
+fasttext=target/readers/fasttext
+if [ ! -x "$fasttext/bin/pip" ]; then python3 -m venv "$fasttext"; fi
+"$fasttext/bin/pip" install --quiet --disable-pip-version-check fasttext-wheel==0.9.2 numpy==1.26.4 ||
+    fasttext=
+
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -38,4 +45,14 @@ done
     cat "$folder/spacy.log" >&2
     exit 1
 }
+"$binary" train "$folder/corpus.txt" -o "$folder/saved.npy" --save-model "$folder/saved.bin" --engine cpu --dim 25 \
+    --epochs 1 --model cbow --quiet
 "$venv/bin/python" tests/readers.py "$binary" "$folder"
+
+if [ -n "$fasttext" ]; then
+    models=("$folder/saved.bin" "$folder/crime.bin")
+    for model in "${models[@]}"; do "$binary" convert "$model" "$model.txt" 2>/dev/null; done
+    "$fasttext/bin/python" tests/read_fasttext.py "$binary" "${models[@]}"
+else
+    echo "fastText itself could not be installed: only gensim has read its models" >&2
+fi

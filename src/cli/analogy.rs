@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Err(Error::setting("A B C", args.words.join(" "), why).into());
     }
     vectors::check_stdin(&args.vectors, &args.words)?;
-    let vectors = vectors::read(&args.vectors, args.reading)?;
+    let vectors = vectors::read_to_ask(&args.vectors, args.reading)?;
     query::ask(&args.words, "A B C> ", |words, mut out| {
         match not_threes(words) {
             Some(why) => Ok(vec![format!("{:?}: {why}", words.join(" "))]),
@@ -59,6 +59,9 @@ struct Answer<'a> {
     a: &'a str,
     b: &'a str,
     c: &'a str,
+    /// The words whose vectors were composed of their n-grams; left out if there are none.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    composed: &'a [&'a str],
     answers: &'a [Neighbor<'a>],
 }
 
@@ -80,14 +83,16 @@ fn print(
         match similarity::analogy(vectors, [a, b, c], display.top.get()) {
             Ok(found) => {
                 let answers = query::neighbors(vectors, found);
+                let composed = query::composed(vectors, [a, b, c]);
                 display.print(
                     &Answer {
                         a,
                         b,
                         c,
+                        composed: &composed,
                         answers: &answers,
                     },
-                    &format!("{b} - {a} + {c}"),
+                    &query::title(&format!("{b} - {a} + {c}"), &composed),
                     &answers,
                     out,
                 )?;

@@ -53,6 +53,7 @@ pub(crate) struct Args {
 fn formats_help() -> String {
     let formats: String = Format::all()
         .map(|format| format!("\n  {format}"))
+        .chain(["\n  a model of fastText (.bin, told by its first bytes), read only".to_owned()])
         .collect();
     format!(
         "Formats:{formats}\n\nExamples:\n  w2v-gpu convert vectors.bin vectors.npy --dtype f16 \
@@ -90,6 +91,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })?;
 
     lines.extend(left_out(&table, to));
+    lines.extend(loaded.has_subwords.then(|| {
+        "left out: the n-grams of the model, of which vectors of other words are composed"
+            .to_owned()
+    }));
     lines.push(summary(&table, loaded.rows, &to.files(&args.output)?));
     tell(lines);
     Ok(())

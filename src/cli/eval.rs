@@ -22,7 +22,8 @@ use super::vectors;
 /// For pairs the score is the correlation of cosines with people's judgements, by rank (Spearman)
 /// and by value (Pearson), from -1 to 1. For analogies it is the share of right answers. How many
 /// pairs and questions have all of their words among the vectors is always shown. The words of
-/// VECTORS are taken to be in the order of their frequency.
+/// VECTORS are taken to be in the order of their frequency. A fastText model with subwords answers
+/// for other words too; the pairs and questions that need it are counted apart, as composed.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "w2v-gpu eval <VECTORS> [--pairs <FILE>...] [--analogies <FILE|FOLDER>...] \
@@ -95,9 +96,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let threads = args.threads.count()?;
     let sets = Sets::read(&args.pairs, &args.analogies, options(args))?;
     vectors::tell(sets.notes());
-    let vectors = vectors::read(&args.vectors, args.reading)?;
+    let vectors = vectors::read_to_ask(&args.vectors, args.reading)?;
     let pool = thread_pool(threads, "scoring vectors")?;
-    let evaluation = pool.install(|| sets.evaluate(&vectors.vocab, &vectors.matrix));
+    let evaluation = pool.install(|| {
+        let composer = vectors.composer.as_ref();
+        sets.evaluate(&vectors.vocab, &vectors.matrix, composer)
+    });
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let (words, dim) = (vectors.vocab.len(), vectors.matrix.dim());
@@ -112,6 +116,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         print(&evaluation, &mut out)?;
     }
     out.flush()?;
+    vectors::tell(composed_line(&evaluation));
     vectors::tell(
         thin(&evaluation)
             .iter()
@@ -140,19 +145,37 @@ fn options(args: &Args) -> EvalOptions {
     }
 }
 
+/// A line with the words that were composed, or the first of them.
+fn composed_line(evaluation: &Evaluation) -> Option<String> {
+    const SHOWN: usize = 10;
+    let words = &evaluation.composed;
+    let shown: Vec<String> = words.iter().take(SHOWN).map(|word| escaped(word)).collect();
+    let more = match words.len().checked_sub(SHOWN) {
+        None | Some(0) => String::new(),
+        Some(more) => format!(" and {} more, which --json lists", count(more as u64)),
+    };
+    (!words.is_empty()).then(|| format!("composed of their n-grams: {}{more}", shown.join(", ")))
+}
+
 /// Warnings about the files of which less than half was found.
 fn thin(evaluation: &Evaluation) -> Vec<String> {
     let Evaluation {
         pairs, analogies, ..
     } = evaluation;
-    let pairs = pairs
-        .iter()
-        .map(|set| (&set.file, "pairs", set.found, set.total, set.among));
+    let pairs = pairs.iter().map(|set| {
+        (
+            &set.file,
+            "pairs",
+            set.found + set.composed,
+            set.total,
+            set.among,
+        )
+    });
     let analogies = analogies.iter().map(|set| {
         (
             &set.file,
             "questions",
-            set.total.found,
+            set.total.found + set.total.composed,
             set.total.total,
             set.among,
         )
@@ -176,11 +199,12 @@ fn thin(evaluation: &Evaluation) -> Vec<String> {
 
 /// The reason why there is no score.
 fn nothing_scored(args: &Args, vectors: &Vectors, evaluation: &Evaluation) -> String {
-    match evaluation.pairs.iter().find(|set| set.found >= 2) {
+    let pairs = |set: &PairScore| set.found + set.composed;
+    match evaluation.pairs.iter().find(|set| pairs(set) >= 2) {
         Some(set) => format!(
             "nothing could be evaluated: of the {} pairs found of {}, either the scores or the \
              cosines are all the same",
-            set.found,
+            pairs(set),
             shown(&set.file)
         ),
         None => nothing_found(args, vectors),
@@ -218,15 +242,18 @@ fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
         options,
         pairs,
         analogies,
+        composed,
     } = evaluation;
+    let with_composed = !composed.is_empty();
     let among = |what: &str, words: usize| format!("{what} among {}", plural(words as u64, "word"));
     if let Some(PairScore { among: words, .. }) = pairs.first() {
-        let mut header = vec![among("pairs", *words)];
-        header.extend(["found", "Spearman", "Pearson"].map(str::to_owned));
+        let mut header = vec![among("pairs", *words), "found".to_owned()];
+        header.extend(with_composed.then(|| "composed".to_owned()));
+        header.extend(["Spearman", "Pearson"].map(str::to_owned));
         table(
             &[header]
                 .into_iter()
-                .chain(pairs.iter().map(pair_row))
+                .chain(pairs.iter().map(|set| pair_row(set, with_composed)))
                 .collect::<Vec<_>>(),
             out,
         )?;
@@ -236,12 +263,17 @@ fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
     }
     if let Some(AnalogyScore { among: words, .. }) = analogies.first() {
         let mut header = vec![among("analogies", *words), "found".to_owned()];
+        header.extend(with_composed.then(|| "composed".to_owned()));
         header.extend((options.method != Method::CosMul).then(|| "3CosAdd".to_owned()));
         header.extend((options.method != Method::CosAdd).then(|| "3CosMul".to_owned()));
         table(
             &[header]
                 .into_iter()
-                .chain(analogies.iter().flat_map(analogy_rows))
+                .chain(
+                    analogies
+                        .iter()
+                        .flat_map(|set| analogy_rows(set, with_composed)),
+                )
                 .collect::<Vec<_>>(),
             out,
         )?;
@@ -249,22 +281,21 @@ fn print(evaluation: &Evaluation, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn pair_row(set: &PairScore) -> Vec<String> {
-    vec![
-        shown(&set.file),
-        part(set.found, set.total),
-        four(set.spearman),
-        four(set.pearson),
-    ]
+fn pair_row(set: &PairScore, with_composed: bool) -> Vec<String> {
+    let mut row = vec![shown(&set.file), part(set.found, set.total)];
+    row.extend(with_composed.then(|| set.composed.to_string()));
+    row.extend([set.spearman, set.pearson].map(four));
+    row
 }
 
 /// The rows of a table: the sections, the two kinds of sections, then the whole set.
-fn analogy_rows(set: &AnalogyScore) -> Vec<Vec<String>> {
+fn analogy_rows(set: &AnalogyScore, with_composed: bool) -> Vec<Vec<String>> {
     let row = |name: String, score: &Score| {
         let answers = |Answers { correct, accuracy }| {
             format!("{} ({})", four(accuracy), part(correct, score.counted))
         };
         let mut row = vec![name, part(score.found, score.total)];
+        row.extend(with_composed.then(|| score.composed.to_string()));
         row.extend(
             [score.add, score.multiply]
                 .into_iter()

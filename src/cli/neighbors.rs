@@ -14,7 +14,8 @@ use super::vectors;
 /// Prints the words nearest to given ones, by the cosine of their vectors
 ///
 /// Without a WORD it asks for words on a terminal, and elsewhere reads them from stdin and answers
-/// line by line. A word that has no vector is answered with those that are spelt alike.
+/// line by line. A word that has no vector is answered with those that are spelt alike, or, in a
+/// fastText model with subwords, by a vector composed of its n-grams.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   w2v-gpu neighbors vectors.bin paris berlin --top 5
@@ -36,7 +37,7 @@ pub(crate) struct Args {
 /// Prints the nearest words of every word that has a vector, then fails if some have none.
 pub(crate) fn run(args: &Args) -> Result<()> {
     vectors::check_stdin(&args.vectors, &args.words)?;
-    let vectors = vectors::read(&args.vectors, args.reading)?;
+    let vectors = vectors::read_to_ask(&args.vectors, args.reading)?;
     query::ask(&args.words, "word> ", |words, mut out| {
         print(words, &args.display, &vectors, &mut out)
     })
@@ -46,6 +47,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 #[derive(Serialize)]
 struct Answer<'a> {
     word: &'a str,
+    /// Whether the vector of the word was composed of its n-grams; left out if it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    composed: bool,
     neighbors: &'a [Neighbor<'a>],
 }
 
@@ -61,12 +65,14 @@ fn print(
         match similarity::nearest(vectors, word, display.top.get()) {
             Ok(found) => {
                 let neighbors = query::neighbors(vectors, found);
+                let composed = query::composed(vectors, [word]);
                 display.print(
                     &Answer {
                         word,
+                        composed: !composed.is_empty(),
                         neighbors: &neighbors,
                     },
-                    word,
+                    &query::title(word, &composed),
                     &neighbors,
                     out,
                 )?;

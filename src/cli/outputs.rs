@@ -15,7 +15,7 @@ use crate::model::{Embedding, Matrix, Model};
 use crate::system::{self, STDOUT, is_same_file};
 use crate::train::dataset::Dataset;
 use crate::train::{Ending, Summary};
-use crate::vectors::format::{Format, VectorTable, format_parser};
+use crate::vectors::format::{FastTextModel, Format, VectorTable, format_parser, write_fasttext};
 use crate::vocab::{self, Vocab};
 
 /// The options about the files that a run writes.
@@ -34,6 +34,10 @@ pub(super) struct OutputArgs {
     /// Also write the context vectors (W') to FILE; with --loss hs those of the tree's nodes
     #[arg(long, value_name = "FILE")]
     pub(super) save_output: Option<PathBuf>,
+    /// Also write a model in fastText's format (.bin) to FILE, with W and W', for gensim and
+    /// fastText; not with --loss hs
+    #[arg(long, value_name = "FILE")]
+    pub(super) save_model: Option<PathBuf>,
     /// Also write the words and their counts to FILE, for --vocab
     #[arg(long, value_name = "FILE", help_heading = "Vocabulary")]
     pub(super) save_vocab: Option<PathBuf>,
@@ -92,6 +96,11 @@ impl OutputArgs {
                 .into_iter()
                 .map(|file| ("output", file)),
         );
+        files.extend(
+            self.save_model
+                .as_deref()
+                .map(|path| ("save_model", tagged(path, tag))),
+        );
         if let Some(path) = &self.save_output {
             let path = tagged(path, tag);
             files.extend(
@@ -127,7 +136,10 @@ impl OutputArgs {
 
     /// Refuses to write rows of W' as words' vectors in hierarchical softmax, where W' has no such
     /// rows.
-    pub(super) fn check_embedding(&self, loss: Loss) -> Result<(), Error> {
+    pub(super) fn check_loss(&self, loss: Loss) -> Result<(), Error> {
+        if self.save_model.is_some() {
+            FastTextModel::check(loss)?;
+        }
         let Some(which) = self.embedding.to_possible_value() else {
             return Ok(());
         };
@@ -184,6 +196,9 @@ impl OutputArgs {
                 &model.output,
                 &settings,
             )?;
+        }
+        if let Some(path) = &self.save_model {
+            write_fasttext(&tagged(path, &tag), &fasttext_model(data, &model))?;
         }
         write_vectors(
             (&output, self.format()?),
@@ -277,6 +292,28 @@ fn tagged(path: &Path, tag: &str) -> PathBuf {
         name.push(extension);
     }
     path.with_file_name(name)
+}
+
+/// The model of a run, with its settings as fastText's header has them.
+fn fasttext_model<'a>(data: &'a Dataset, model: &'a Model) -> FastTextModel<'a> {
+    let Config {
+        objective,
+        schedule,
+        vocabulary,
+        ..
+    } = &data.config;
+    FastTextModel {
+        vocab: &data.vocab,
+        input: &model.input,
+        output: &model.output,
+        window: objective.window,
+        epochs: schedule.epochs,
+        min_count: vocabulary.min_count,
+        negatives: objective.negatives.negative,
+        loss: objective.loss,
+        kind: objective.model,
+        sample: objective.sample.unwrap_or(0.0),
+    }
 }
 
 /// Writes vectors, with the settings if the format has a place for them.

@@ -47,6 +47,26 @@ pub(super) fn neighbors(vectors: &Vectors, found: Vec<(u32, f32)>) -> Vec<Neighb
         .collect()
 }
 
+/// Those of the words of an answer whose vectors were composed of their n-grams.
+pub(super) fn composed<'a, const N: usize>(
+    vectors: &Vectors,
+    words: [&'a String; N],
+) -> Vec<&'a str> {
+    let words = words.into_iter().map(String::as_str);
+    words
+        .filter(|word| vectors.vocab.id(word.as_bytes()).is_none())
+        .collect()
+}
+
+/// The title of an answer, with the words whose vectors were composed.
+pub(super) fn title(question: &str, composed: &[&str]) -> String {
+    match composed {
+        [] => question.to_owned(),
+        [word] if *word == question => format!("{question} (composed of its n-grams)"),
+        words => format!("{question} (composed of n-grams: {})", words.join(", ")),
+    }
+}
+
 impl Display {
     /// Prints an answer: `object` as JSON, or `title` and the words below it.
     pub(super) fn print(

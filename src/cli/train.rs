@@ -30,7 +30,7 @@ use crate::train::plan::Plan;
 use crate::train::{
     Ended, Ending, EpochScoring, PreparedTrainer, StartedTrainer, Summary, TrainOptions, Trainer,
 };
-use crate::vectors::format::Format;
+use crate::vectors::format::{FastTextModel, Format};
 
 /// Trains word vectors on text
 ///
@@ -196,7 +196,7 @@ struct Opened {
 
 /// Finds, before any work, mistakes that would otherwise be found only after it.
 fn open(args: &Args, display: &mut Display) -> Result<Opened> {
-    args.outputs.check_embedding(args.config.objective.loss)?;
+    args.outputs.check_loss(args.config.objective.loss)?;
     args.hardware.threads()?;
     let paths = args.corpus.paths()?;
     check_streams(args, &paths)?;
@@ -432,11 +432,13 @@ fn check_streams(args: &Args, corpus: &[PathBuf]) -> Result<(), Error> {
             );
         }
     }
-    if args.outputs.save_output.as_deref().is_some_and(is_stdout) {
-        return refuse(
-            "save_output",
-            "standard output is for -o alone; name a file",
-        );
+    for (setting, path) in [
+        ("save_output", &args.outputs.save_output),
+        ("save_model", &args.outputs.save_model),
+    ] {
+        if path.as_deref().is_some_and(is_stdout) {
+            return refuse(setting, "standard output is for -o alone; name a file");
+        }
     }
     if args.recording.metrics().is_some_and(is_stdout) {
         return refuse(
@@ -536,6 +538,9 @@ fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
     let mut files = vec![(outputs.output.clone(), bytes(outputs.format()?, rows))];
     if let Some(path) = &outputs.save_output {
         files.push((path.clone(), bytes(Format::from_path(path)?, output_rows)));
+    }
+    if let Some(path) = &outputs.save_model {
+        files.push((path.clone(), FastTextModel::bytes(&data.vocab, dim)));
     }
     Ok(trainer.plan(files, args.checkpoints.folder()))
 }

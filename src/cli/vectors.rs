@@ -10,6 +10,16 @@ use crate::vectors::format::Reading;
 
 use super::terminal::message;
 
+/// Reads vectors with what composes those of other words, if the file has it; otherwise like
+/// [`read`].
+pub(super) fn read_to_ask(path: &Path, reading: Reading) -> Result<Vectors, Error> {
+    let reading = Reading {
+        compose: true,
+        ..reading
+    };
+    read(path, reading)
+}
+
 /// Reads vectors, and prints a line on stderr about oddities in them.
 pub(super) fn read(path: &Path, reading: Reading) -> Result<Vectors, Error> {
     let loaded = reading.read(path, &mut |_, _| ())?;

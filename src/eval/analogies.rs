@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::solve::{Asked, solve};
-use super::words::{Found, Words};
+use super::words::{Found, Table, Words};
 use super::{EvalOptions, input};
 use crate::error::{Error, Result};
 use crate::model::Matrix;
@@ -81,10 +81,13 @@ pub struct SectionScore {
 pub struct Score {
     /// Number of questions.
     pub total: usize,
-    /// Questions whose three words and at least one answer have vectors.
+    /// Questions whose three words and at least one answer are among the vectors.
     pub found: usize,
-    /// Questions that count for the accuracy: those found, or all under a protocol that counts
-    /// unknown words.
+    /// Further questions that count, because some of their three words are not among the vectors
+    /// and were composed of their n-grams. At least one answer is among the vectors.
+    pub composed: usize,
+    /// Questions that count for the accuracy: those found and composed, or all under a protocol
+    /// that counts unknown words.
     pub counted: usize,
     /// Answers by 3CosAdd; `None` when that was not asked for.
     #[serde(rename = "3cosadd")]
@@ -269,16 +272,40 @@ impl AnalogySet {
         }
     }
 
+    /// The words of the questions that count because these words were composed.
+    pub(super) fn composed<'a>(
+        &'a self,
+        found: &'a Found,
+        table: Table<'a>,
+    ) -> impl Iterator<Item = u32> + 'a {
+        self.questions
+            .iter()
+            .filter(move |question| self.can_be_asked(question, found, table))
+            .flat_map(|question| question.words)
+            .filter(move |&word| table.has_composed(word))
+    }
+
+    /// Whether the three words of a question have vectors, and an answer is among those searched.
+    fn can_be_asked(&self, question: &Question, found: &Found, table: Table<'_>) -> bool {
+        let answers = &self.answers[question.answers.clone()];
+        question
+            .words
+            .iter()
+            .all(|&word| table.place(word).is_some())
+            && answers.iter().any(|&word| found.row(word).is_some())
+    }
+
     /// Answers every question.
     fn verdicts(&self, matrix: &Matrix, found: &Found, options: &EvalOptions) -> Vec<Verdict> {
         let EvalOptions { protocol, .. } = options;
+        let table = found.table(matrix);
         let verdict = |question: &Question| {
-            let answers = &self.answers[question.answers.clone()];
-            let is_known = |word: &u32| found.row(*word).is_some();
-            let found_all = question.words.iter().all(is_known) && answers.iter().any(is_known);
-            let counts = found_all || (protocol.counts_unknown() && found.searched() > 0);
+            let is_asked = self.can_be_asked(question, found, table);
+            let is_composed = question.words.iter().any(|&word| table.has_composed(word));
+            let counts = is_asked || (protocol.counts_unknown() && found.searched() > 0);
             Verdict {
-                found: found_all,
+                found: is_asked && !is_composed,
+                composed: is_asked && is_composed,
                 counts,
                 add: false,
                 multiply: false,
@@ -301,14 +328,14 @@ impl AnalogySet {
                     }
                 });
                 Asked {
-                    rows: words.map(|word| found.row(word).unwrap_or(0)),
+                    rows: words.map(|word| table.place(word).unwrap_or(0)),
                     excluded,
                 }
             })
             .collect();
         for (&index, best) in counted
             .iter()
-            .zip(solve(matrix, found.searched(), &asked, options))
+            .zip(solve(table, found.searched(), &asked, options))
         {
             let answers = &self.answers[self.questions[index].answers.clone()];
             let is_right = |row: u32| found.word(row).is_some_and(|word| answers.contains(&word));
@@ -323,6 +350,7 @@ impl AnalogySet {
 #[derive(Clone, Copy, Debug)]
 struct Verdict {
     found: bool,
+    composed: bool,
     counts: bool,
     /// Whether the answer by 3CosAdd was correct.
     add: bool,
@@ -332,10 +360,12 @@ struct Verdict {
 
 impl Score {
     fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>, options: &EvalOptions) -> Self {
-        let (mut total, mut found, mut counted, mut add, mut multiply) = (0, 0, 0, 0, 0);
+        let (mut total, mut found, mut composed, mut counted) = (0, 0, 0, 0);
+        let (mut add, mut multiply) = (0, 0);
         for verdict in verdicts {
             total += 1;
             found += usize::from(verdict.found);
+            composed += usize::from(verdict.composed);
             counted += usize::from(verdict.counts);
             add += usize::from(verdict.add);
             multiply += usize::from(verdict.multiply);
@@ -347,6 +377,7 @@ impl Score {
         Self {
             total,
             found,
+            composed,
             counted,
             add: options.method.adds().then(|| answers(add)),
             multiply: options.method.multiplies().then(|| answers(multiply)),

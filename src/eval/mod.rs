@@ -15,7 +15,7 @@
 //! let sets = Sets::read(&[path], &[], EvalOptions::of(Protocol::Gensim))?;
 //! let vocab = Vocab::from_words([("cat", 9), ("dog", 8), ("car", 7)])?;
 //! let matrix = Matrix::from_values(2, vec![1.0, 0.1, 1.0, 0.2, -1.0, 1.0]);
-//! let evaluation = sets.evaluate(&vocab, &matrix);
+//! let evaluation = sets.evaluate(&vocab, &matrix, None);
 //! assert_eq!(evaluation.pairs[0].found, 3);
 //! assert!(evaluation.scores()[0].score.is_some_and(|rho| rho > 0.99));
 //! # Ok(())
@@ -31,6 +31,7 @@ mod protocol;
 mod solve;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -42,6 +43,7 @@ pub use self::protocol::{EvalOptions, Method, Protocol};
 use crate::error::Result;
 use crate::event::{NamedScore, NamedSection};
 use crate::model::Matrix;
+use crate::vectors::Composer;
 use crate::vocab::Vocab;
 
 /// Evaluation files, read and checked.
@@ -99,20 +101,36 @@ impl Sets {
     }
 
     /// Scores vectors. Row `id` of the matrix belongs to word `id`, and the most frequent word
-    /// comes first.
+    /// comes first. With a composer, words of the files that the vocabulary lacks get composed
+    /// vectors; they are no answers to analogies.
     ///
     /// The work is done by rayon's current pool. The result does not depend on the number of
     /// threads.
     ///
     /// # Panics
     /// When the numbers of words and rows differ.
-    pub fn evaluate(&self, vocab: &Vocab, matrix: &Matrix) -> Evaluation {
+    pub fn evaluate(
+        &self,
+        vocab: &Vocab,
+        matrix: &Matrix,
+        composer: Option<&Composer>,
+    ) -> Evaluation {
         assert_eq!(vocab.len(), matrix.rows(), "every row has a word");
         let protocol = self.options.protocol;
+        let find = |limit| {
+            let mut found = self.words.find(vocab, limit);
+            if let Some(composer) = composer {
+                self.words.compose(&mut found, vocab, composer);
+            }
+            found
+        };
+        let mut composed = BTreeSet::new();
         let pairs = if self.pairs.is_empty() {
             Vec::new()
         } else {
-            let found = self.words.find(vocab, protocol.pair_words());
+            let found = find(protocol.pair_words());
+            let table = found.table(matrix);
+            composed.extend(self.pairs.iter().flat_map(|set| set.composed(table)));
             self.pairs
                 .iter()
                 .map(|set| set.score(matrix, &found, protocol))
@@ -121,16 +139,26 @@ impl Sets {
         let analogies = if self.analogies.is_empty() {
             Vec::new()
         } else {
-            let found = self.words.find(vocab, self.options.restrict_vocab);
+            let found = find(self.options.restrict_vocab);
+            let table = found.table(matrix);
+            composed.extend(
+                self.analogies
+                    .iter()
+                    .flat_map(|set| set.composed(&found, table)),
+            );
             self.analogies
                 .iter()
                 .map(|set| set.score(matrix, &found, &self.options))
                 .collect()
         };
+        let composed = composed
+            .into_iter()
+            .map(|word| self.words.composed_form(word));
         Evaluation {
             options: self.options.clone(),
             pairs,
             analogies,
+            composed: composed.map(str::to_owned).collect(),
         }
     }
 }
@@ -145,6 +173,9 @@ pub struct Evaluation {
     pub pairs: Vec<PairScore>,
     /// One score for each file or folder of analogies.
     pub analogies: Vec<AnalogyScore>,
+    /// The words that count although the vocabulary lacks them, as their vectors were composed of
+    /// their n-grams; in the order in which the files have them.
+    pub composed: Vec<String>,
 }
 
 impl Evaluation {
@@ -190,7 +221,10 @@ impl Evaluation {
     /// words.
     pub fn is_empty(&self) -> bool {
         self.pairs.iter().all(|set| set.spearman.is_none())
-            && self.analogies.iter().all(|set| set.total.found == 0)
+            && self
+                .analogies
+                .iter()
+                .all(|set| set.total.found + set.total.composed == 0)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::columns::{Columns, Row, number};
 use super::correlation::{pearson, spearman};
-use super::words::{Found, Words};
+use super::words::{Found, Table, Words};
 use super::{Protocol, input};
 use crate::error::Error;
 use crate::model::Matrix;
@@ -35,8 +35,11 @@ pub struct PairScore {
     pub among: usize,
     /// Pairs in the file.
     pub total: usize,
-    /// Pairs with vectors for both words.
+    /// Pairs of which both words are among the vectors.
     pub found: usize,
+    /// Further pairs that count, because words that are not among the vectors were composed of
+    /// their n-grams.
+    pub composed: usize,
     /// Spearman's rank correlation, from -1 to 1; `None` if one side has fewer than two different
     /// values.
     pub spearman: Option<f64>,
@@ -106,14 +109,28 @@ impl PairSet {
             .map(|note| format!("{}: {note}", self.file.display()))
     }
 
+    /// The words of the pairs that count because these words were composed.
+    pub(super) fn composed<'a>(&'a self, table: Table<'a>) -> impl Iterator<Item = u32> + 'a {
+        let pairs = self.pairs.iter().map(|(words, _)| words);
+        pairs
+            .filter(move |words| words.iter().all(|&word| table.place(word).is_some()))
+            .flatten()
+            .copied()
+            .filter(move |&word| table.has_composed(word))
+    }
+
     pub(super) fn score(&self, matrix: &Matrix, found: &Found, protocol: Protocol) -> PairScore {
         let (mut people, mut vectors) = (Vec::new(), Vec::new());
-        let mut known = 0;
+        let table = found.table(matrix);
+        let (mut known, mut composed) = (0, 0);
         for &(words, score) in &self.pairs {
-            let similarity = match words.map(|word| found.row(word)) {
+            let similarity = match words.map(|word| table.place(word)) {
                 [Some(a), Some(b)] => {
-                    known += 1;
-                    cosine(matrix.row(a as usize), matrix.row(b as usize))
+                    match table.is_composed(a) || table.is_composed(b) {
+                        true => composed += 1,
+                        false => known += 1,
+                    }
+                    cosine(table.row(a), table.row(b))
                 }
                 _ if protocol.counts_unknown() => 0.0,
                 _ => continue,
@@ -127,6 +144,7 @@ impl PairSet {
             among: found.searched(),
             total: self.pairs.len(),
             found: known,
+            composed,
             spearman: spearman(&people, &vectors),
             pearson: pearson(&people, &vectors),
         }

@@ -12,7 +12,7 @@
 use rayon::prelude::*;
 
 use super::EvalOptions;
-use crate::model::Matrix;
+use super::words::Table;
 use crate::vectors::similarity::{product, to_unit};
 
 /// Candidates in a block. The cosines of a block with the 905 words of Google's set stay in a
@@ -25,7 +25,7 @@ const QUESTIONS: usize = 1 << 14;
 /// A question "a is to b as c is to ?".
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
-    /// The rows of a, b and c.
+    /// The rows of a, b and c, in the table of vectors.
     pub(super) rows: [u32; 3],
     /// Candidates that are not allowed as answers.
     pub(super) excluded: [&'a [u32]; 3],
@@ -41,7 +41,7 @@ pub(super) struct Best {
 
 /// Answers each question with one of the first `candidates` rows.
 pub(super) fn solve(
-    matrix: &Matrix,
+    table: Table<'_>,
     candidates: usize,
     questions: &[Asked],
     options: &EvalOptions,
@@ -49,7 +49,7 @@ pub(super) fn solve(
     questions
         .chunks(QUESTIONS)
         .flat_map(|questions| {
-            let chunk = Chunk::new(matrix, questions, options);
+            let chunk = Chunk::new(table, questions, options);
             let leaders = (0..candidates.div_ceil(BLOCK))
                 .into_par_iter()
                 .fold(
@@ -107,7 +107,7 @@ fn merged(mut a: Leaders, b: Leaders) -> Leaders {
 
 /// Questions that are worked on together.
 struct Chunk<'a> {
-    matrix: &'a Matrix,
+    table: Table<'a>,
     questions: &'a [Asked<'a>],
     options: &'a EvalOptions,
     /// The unit vectors of the different words of these questions.
@@ -128,7 +128,7 @@ struct Scratch {
 
 impl Scratch {
     fn new(chunk: &Chunk) -> Self {
-        let dim = chunk.matrix.dim();
+        let dim = chunk.table.dim();
         Self {
             leaders: chunk.no_leaders(),
             block: vec![0.0; BLOCK * dim],
@@ -139,16 +139,16 @@ impl Scratch {
 }
 
 impl<'a> Chunk<'a> {
-    fn new(matrix: &'a Matrix, questions: &'a [Asked<'a>], options: &'a EvalOptions) -> Self {
+    fn new(table: Table<'a>, questions: &'a [Asked<'a>], options: &'a EvalOptions) -> Self {
         let mut rows: Vec<u32> = questions
             .iter()
             .flat_map(|question| question.rows)
             .collect();
         rows.sort_unstable();
         rows.dedup();
-        let mut units = vec![0.0; rows.len() * matrix.dim()];
-        for (unit, &row) in units.chunks_exact_mut(matrix.dim()).zip(&rows) {
-            to_unit(matrix.row(row as usize), unit);
+        let mut units = vec![0.0; rows.len() * table.dim()];
+        for (unit, &row) in units.chunks_exact_mut(table.dim()).zip(&rows) {
+            to_unit(table.row(row), unit);
         }
         let place = |row| rows.partition_point(|&other| other < row);
         let places = questions
@@ -156,7 +156,7 @@ impl<'a> Chunk<'a> {
             .map(|question| question.rows.map(place))
             .collect();
         Self {
-            matrix,
+            table,
             questions,
             options,
             units,
@@ -176,10 +176,10 @@ impl<'a> Chunk<'a> {
             cosines,
             scores,
         } = scratch;
-        let (dim, width) = (self.matrix.dim(), rows.len());
+        let (dim, width) = (self.table.dim(), rows.len());
         let block = &mut block[..width * dim];
         for (unit, row) in block.chunks_exact_mut(dim).zip(rows.clone()) {
-            to_unit(self.matrix.row(row), unit);
+            to_unit(self.table.row(row as u32), unit);
         }
         let cosines = &mut cosines[..self.units.len() / dim * width];
         product(&self.units, block, dim, cosines);
@@ -246,8 +246,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::eval::words::Found;
     use crate::eval::{Method, Protocol};
-    use crate::model::Model;
+    use crate::model::{Matrix, Model};
 
     fn solved(
         matrix: &Matrix,
@@ -256,7 +257,7 @@ mod tests {
         protocol: Protocol,
     ) -> Vec<Best> {
         solve(
-            matrix,
+            Found::default().table(matrix),
             candidates,
             questions,
             &EvalOptions {

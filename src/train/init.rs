@@ -85,7 +85,8 @@ pub fn check(config: &Config) -> Result<()> {
 /// The model that a run starts from, the vectors that were given for it, and a line about each file
 /// with an oddity. Words without a given vector start as in [`Dataset::model`].
 ///
-/// Files are streamed: only their words are held in memory.
+/// Files are streamed: only their words are held in memory. Of a fastText model the vectors and the
+/// rows of n-grams are held while it is read.
 ///
 /// # Errors
 /// [`Error::Setting`] when a file's vectors have another number of dimensions, or none of its words

@@ -401,7 +401,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             return Ok(());
         };
         let vectors = self.engine.model()?.embedding(embedding);
-        let score = || sets.evaluate(&self.data.vocab, &vectors).scores();
+        let score = || sets.evaluate(&self.data.vocab, &vectors, None).scores();
         let scores = match self.threads {
             Some(threads) => threads.install(score),
             None => score(),

@@ -357,10 +357,8 @@ impl StartedTrainer {
     /// As [`train`](super::train).
     pub fn vectors(mut self) -> Result<Vectors> {
         let (model, _) = self.train(TrainOptions::default(), |_| ())?;
-        Ok(Vectors {
-            matrix: model.embedding(Embedding::Input),
-            vocab: self.data.vocab,
-        })
+        let matrix = model.embedding(Embedding::Input);
+        Ok(Vectors::new(self.data.vocab, matrix))
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! let vocab = Vocab::from_words([("cat", 3), ("dog", 2), ("car", 1)]).expect("different words");
 //! let matrix = Matrix::from_values(2, vec![1.0, 0.0, 0.8, 0.6, 0.0, 1.0]);
-//! let found = nearest(&Vectors { vocab, matrix }, "cat", 2)?;
+//! let found = nearest(&Vectors::new(vocab, matrix), "cat", 2)?;
 //! assert_eq!(found, [(1, 0.8), (2, 0.0)]);
 //! # Ok::<(), w2v_gpu::Error>(())
 //! ```
@@ -17,7 +17,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
-use super::Vectors;
+use super::{Vectors, WordVector};
 use crate::error::{Error, Result};
 use crate::model::Matrix;
 
@@ -32,19 +32,15 @@ const QUESTIONS: usize = 128;
 const SPARE: usize = 8;
 
 /// The `top` words nearest to a word: ids with their cosine from -1 to 1, nearest first. The word
-/// itself is left out.
+/// itself is left out. A word outside the vocabulary may have a composed vector
+/// ([`Vectors::vector`]).
 ///
 /// # Errors
 /// [`Error::UnknownWord`] when the word has no vector; [`Error::ZeroVector`] when its vector is
 /// zero and has no direction.
 pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f32)>> {
-    let id = with_direction(vectors, word)?;
-    Ok(nearest_to(
-        vectors,
-        vectors.matrix.row(id as usize),
-        &[id],
-        top,
-    ))
+    let WordVector { id, values } = with_direction(vectors, word)?;
+    Ok(nearest_to(vectors, &values, id.as_slice(), top))
 }
 
 /// The `top` best answers to "a is to b as c is to ?": ids with their cosine, nearest first.
@@ -57,32 +53,28 @@ pub fn nearest(vectors: &Vectors, word: &str, top: usize) -> Result<Vec<(u32, f3
 /// the first whose vector is zero.
 pub fn analogy(vectors: &Vectors, words: [&str; 3], top: usize) -> Result<Vec<(u32, f32)>> {
     let [a, b, c] = words.map(|word| with_direction(vectors, word));
-    let ids = [a?, b?, c?];
+    let found = [a?, b?, c?];
     let mut query = vec![0.0; vectors.matrix.dim()];
     let mut unit = query.clone();
-    for (id, sign) in ids.into_iter().zip([-1.0, 1.0, 1.0]) {
-        to_unit(vectors.matrix.row(id as usize), &mut unit);
+    for (vector, sign) in found.iter().zip([-1.0, 1.0, 1.0]) {
+        to_unit(&vector.values, &mut unit);
         query
             .iter_mut()
             .zip(&unit)
             .for_each(|(sum, value)| *sum += sign * value);
     }
+    let ids: Vec<u32> = found.iter().filter_map(|vector| vector.id).collect();
     Ok(nearest_to(vectors, &query, &ids, top))
 }
 
-/// The id of a word whose vector is not zero.
-fn with_direction(vectors: &Vectors, word: &str) -> Result<u32> {
-    let id = vectors.id(word)?;
-    match vectors
-        .matrix
-        .row(id as usize)
-        .iter()
-        .all(|&value| value == 0.0)
-    {
+/// The vector of a word, which must not be zero.
+fn with_direction<'a>(vectors: &'a Vectors, word: &str) -> Result<WordVector<'a>> {
+    let vector = vectors.vector(word)?;
+    match vector.values.iter().all(|&value| value == 0.0) {
         true => Err(Error::ZeroVector {
             word: word.to_owned(),
         }),
-        false => Ok(id),
+        false => Ok(vector),
     }
 }
 
@@ -297,10 +289,10 @@ mod tests {
     use crate::vocab::Vocab;
 
     fn vectors(rows: &[(&str, [f32; 2])]) -> Vectors {
-        Vectors {
-            vocab: Vocab::from_words(rows.iter().map(|(word, _)| (*word, 0))).unwrap(),
-            matrix: Matrix::from_values(2, rows.iter().flat_map(|(_, row)| *row).collect()),
-        }
+        Vectors::new(
+            Vocab::from_words(rows.iter().map(|(word, _)| (*word, 0))).unwrap(),
+            Matrix::from_values(2, rows.iter().flat_map(|(_, row)| *row).collect()),
+        )
     }
 
     #[test]
@@ -429,7 +421,7 @@ mod tests {
                 .collect();
             expected.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap().then(a.0.cmp(&b.0)));
             expected.truncate(top);
-            prop_assert_eq!(nearest_to(&Vectors { vocab, matrix }, &query, &[3], top), expected);
+            prop_assert_eq!(nearest_to(&Vectors::new(vocab, matrix), &query, &[3], top), expected);
         }
 
         #[test]
@@ -442,7 +434,7 @@ mod tests {
             let matrix = Matrix::from_values(dim, values[..values.len() / dim * dim].to_vec());
             let words_of: Vec<String> = (0..matrix.rows()).map(|id| id.to_string()).collect();
             let vocab = Vocab::from_words(words_of.iter().map(|word| (word.as_str(), 0))).unwrap();
-            let vectors = Vectors { vocab, matrix };
+            let vectors = Vectors::new(vocab, matrix);
             let found = nearest_to_each(&vectors.matrix, words, top);
             prop_assert_eq!(found.len(), words.min(vectors.matrix.rows()));
             for (id, found) in found.into_iter().enumerate() {

@@ -13,6 +13,7 @@
     reason = "each test program is a crate of its own, and none needs all of this"
 )]
 
+pub(crate) mod fasttext;
 pub(crate) mod pack;
 
 #[cfg(unix)]

@@ -20,14 +20,15 @@ use w2v_gpu::vectors::Vectors;
 use w2v_gpu::vectors::format::{self, Dtype, Format, Reading, VectorTable};
 use w2v_gpu::vocab::{Rules, Vocab, WordOptions, read_counts};
 
+use crate::common::fasttext::FastText;
 use crate::driver::{fuzz, put};
 
 fn vectors() -> Vectors {
     let words = ["the", "é", "cat", "a\"b", "e\u{301}", "日本"];
-    Vectors {
-        vocab: Vocab::from_words(words.into_iter().zip([9, 5, 5, 2, 1, 1])).unwrap(),
-        matrix: Matrix::from_values(3, (0..18).map(|i| 1.5 - i as f32 * 0.37).collect()),
-    }
+    Vectors::new(
+        Vocab::from_words(words.into_iter().zip([9, 5, 5, 2, 1, 1])).unwrap(),
+        Matrix::from_values(3, (0..18).map(|i| 1.5 - i as f32 * 0.37).collect()),
+    )
 }
 
 fn bits(matrix: &Matrix) -> Vec<u32> {
@@ -53,7 +54,7 @@ fn files_in(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// What a format's writer makes: its files, of 32 bits and of 16.
 fn written(format: Format) -> Vec<BTreeMap<String, Vec<u8>>> {
-    let Vectors { vocab, matrix } = vectors();
+    let Vectors { vocab, matrix, .. } = vectors();
     let dtypes = [Dtype::F32, Dtype::F16];
     let written = dtypes
         .into_iter()
@@ -83,7 +84,7 @@ fn written(format: Format) -> Vec<BTreeMap<String, Vec<u8>>> {
 /// Whatever is read for a format is whole, can be written to a folder, and read again to the same
 /// bits.
 fn check_vectors(read: &format::LoadedVectors, format: Format, folder: Option<&Path>) {
-    let Vectors { vocab, matrix } = &read.vectors;
+    let Vectors { vocab, matrix, .. } = &read.vectors;
     assert_eq!(vocab.len(), matrix.rows());
     assert!(matrix.dim() > 0 && matrix.values().iter().all(|value| value.is_finite()));
     assert!(vocab.words().all(|word| format.fits(word)));
@@ -142,6 +143,34 @@ fn vectors_of_every_format_are_whole_or_an_error() {
             },
         );
     }
+}
+
+#[test]
+fn models_of_fasttext_are_whole_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.bin");
+    let seeds = [
+        FastText::plain().bytes(),
+        FastText::with_subwords([3, 6], 9).bytes(),
+        FastText::with_subwords([1, 2], 2).bytes(),
+    ];
+    fuzz(
+        "fasttext",
+        |draw| draw.damaged(&seeds),
+        |bytes, draw| {
+            put(&path, bytes);
+            let reading = Reading {
+                fit: Format::from_extension("safetensors"),
+                strict: draw.one_in(4),
+                compose: draw.one_in(2),
+                ..Reading::default()
+            };
+            match reading.read(&path, &mut |_, _| ()) {
+                Ok(read) => check_vectors(&read, reading.fit.unwrap(), None),
+                Err(error) => assert!(error.to_string().contains("v.bin"), "{error}"),
+            }
+        },
+    );
 }
 
 /// The length of the header and the checksum keep damage out, so most inputs get the right ones.
@@ -281,7 +310,9 @@ fn evaluation_files_give_scores_or_an_error() {
                 _ => (&[], from_ref(&bats)),
             };
             if let Ok(sets) = Sets::read(pairs, analogies, options) {
-                let scores = sets.evaluate(&vectors.vocab, &vectors.matrix).scores();
+                let scores = sets
+                    .evaluate(&vectors.vocab, &vectors.matrix, None)
+                    .scores();
                 let within = |score: f64| (-1.000_001..=1.000_001).contains(&score);
                 assert!(
                     scores

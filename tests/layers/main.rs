@@ -9,7 +9,7 @@ use std::path::Path;
 use source::uses;
 
 /// The rooms from the lowest, and why each stands above those before it.
-const ROOMS: [(&str, &str); 21] = [
+const ROOMS: [(&str, &str); 22] = [
     ("quantity", "how numbers are shown; knows nothing else"),
     ("error", "what can go wrong; shows quantities"),
     (
@@ -18,6 +18,10 @@ const ROOMS: [(&str, &str); 21] = [
     ),
     ("system", "files, locks and disks; fails with errors"),
     ("text", "bytes to words; reads files"),
+    (
+        "subwords",
+        "the n-grams of a word; know nothing but its bytes",
+    ),
     ("sampling", "the generator and what is drawn with it"),
     ("model", "the two matrices; their start is drawn"),
     ("vocab", "which words there are; words come from text"),

@@ -270,10 +270,7 @@ mod tests {
     fn vectors(dim: usize, values: Vec<f32>) -> Vectors {
         let words: Vec<String> = (0..values.len() / dim).map(|id| format!("w{id}")).collect();
         let vocab = Vocab::from_words(words.iter().map(|word| (word.as_str(), 0))).unwrap();
-        Vectors {
-            vocab,
-            matrix: Matrix::from_values(dim, values),
-        }
+        Vectors::new(vocab, Matrix::from_values(dim, values))
     }
 
     /// Words in groups. The vectors of a group are one direction with some noise.

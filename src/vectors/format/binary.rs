@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use super::input::Input;
 use super::output::{Output, VectorTable};
-use super::rows::{Checked, Rows, cut_short, fits_field, or_take, runs_on, word2vec_header};
+use super::rows::{Rows, cut_short, fits_field, or_take, runs_on, word2vec_header};
 use super::text::is_text;
 use super::word::{MAX_WORD_BYTES, quoted};
 use super::{Abilities, Dtype, FormatSpec, LoadedVectors, SEPARATOR_BYTES};
@@ -31,14 +31,11 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
 /// The longest header, in bytes: two numbers.
 const MAX_HEADER_BYTES: u64 = 100;
 
-/// The first bytes of a fastText model, whose files have the extension `.bin` too.
-const FASTTEXT: &[u8] = &793_712_314i32.to_le_bytes();
-
 fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     input.skip_mark()?;
     let mut word = Vec::new();
     input.read_until(b'\n', MAX_HEADER_BYTES, &mut word)?;
-    let header = header(&word).and_then(|(promised, dim)| {
+    let header = word2vec_header(unmarked(&word)).and_then(|(promised, dim)| {
         Ok((
             promised,
             Rows::promised(input.reading, promised, dim, input.most_values(4))?,
@@ -91,17 +88,6 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     }
     rows.finish(Some(promised))
         .map_err(|why| input.wrong_byte(0, why))
-}
-
-fn header(line: &[u8]) -> Checked<(u64, usize)> {
-    if line.starts_with(FASTTEXT) {
-        return Err(
-            "this is a model of fastText; take the .vec file beside it, or write one with its \
-             print-word-vectors"
-                .to_owned(),
-        );
-    }
-    word2vec_header(unmarked(line))
 }
 
 /// Reads a row. `word` is a buffer for its word.

@@ -93,7 +93,8 @@ impl<'a> Input<'a> {
         self.inner.get_ref().get_ref().1
     }
 
-    fn head(&self) -> &[u8] {
+    /// The first bytes of the file, unpacked.
+    pub(super) fn head(&self) -> &[u8] {
         self.inner.get_ref().get_ref().0.get_ref()
     }
 
@@ -305,27 +306,42 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Reads the vector of a word, piece by piece, because its length is only a promise of the
-    /// header. `cut` makes the message for a file that ends within the vector.
+    /// Reads the vector of a word. `cut` makes the message for a file that ends within the vector.
     pub(super) fn read_row(
         &mut self,
         (values, dim, dtype): (&mut Vec<f32>, usize, Dtype),
         word: &str,
         cut: impl Fn() -> String,
     ) -> Result<()> {
-        let (start, whole) = (self.at, values.len() / dim);
+        let (start, before) = (self.at, values.len());
+        if let Some((at, value)) = self.read_values(values, dim, dtype)? {
+            return Err(self.wrong_byte(at, not_finite(word, value) + &or_take(before / dim)));
+        }
+        if values.len() - before < dim {
+            let why = format!("in the vector of {} {}", quoted(word), cut());
+            return Err(self.wrong_byte(start, why));
+        }
+        Ok(())
+    }
+
+    /// Appends `count` values, or fewer at the end of the file. They are read piece by piece,
+    /// because their number is only a promise of the header. Reading ends at a value that is not
+    /// finite, which is returned with its byte.
+    pub(super) fn read_values(
+        &mut self,
+        values: &mut Vec<f32>,
+        count: usize,
+        dtype: Dtype,
+    ) -> Result<Option<(u64, f32)>> {
         let mut piece = Vec::with_capacity(1024);
-        let mut left = dim;
+        let mut left = count;
         while left > 0 {
             let count = left.min(1024 / dtype.bytes());
             piece.clear();
             let piece_at = self.at;
             self.append_bytes((count * dtype.bytes()) as u64, &mut piece)?;
             if piece.len() < count * dtype.bytes() {
-                return Err(self.wrong_byte(
-                    start,
-                    format!("in the vector of {} {}", quoted(word), cut()),
-                ));
+                return Ok(None);
             }
             let before = values.len();
             match dtype {
@@ -346,17 +362,50 @@ impl<'a> Input<'a> {
             }
             let new = &values[before..];
             if let Some(index) = new.iter().position(|value| !value.is_finite()) {
-                let why = not_finite(word, new[index]) + &or_take(whole);
-                return Err(self.wrong_byte(piece_at + (index * dtype.bytes()) as u64, why));
+                let at = piece_at + (index * dtype.bytes()) as u64;
+                return Ok(Some((at, new[index])));
             }
             left -= count;
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Skips `bytes` bytes. Returns false if the file ends before.
+    pub(super) fn skip_bytes(&mut self, bytes: u64) -> Result<bool> {
+        let mut left = bytes;
+        while left > 0 {
+            let piece = (&mut self.inner).take(left.min(REPORT_BYTES));
+            let skipped = io::copy(&mut { piece }, &mut io::sink());
+            let skipped = skipped.map_err(|error| self.failure(error))?;
+            self.advance(skipped);
+            if skipped == 0 {
+                return Ok(false);
+            }
+            left -= skipped;
+        }
+        Ok(true)
     }
 
     /// Reads the vectors of words that were listed separately. The file must end after them, unless
     /// only some words are asked for.
     pub(super) fn read_listed(&mut self, listed: Listed, dim: usize, dtype: Dtype) -> Result<Rows> {
+        let promised = plural(listed.words.seen, "row");
+        let rows = self.read_rows_of(listed, dim, dtype)?;
+        if !rows.words.is_full() {
+            self.expect_end(|| {
+                format!("the file goes on after the {promised} that its header promises")
+            })?;
+        }
+        Ok(rows)
+    }
+
+    /// Reads the vectors of words that were listed separately, and leaves what follows them.
+    pub(super) fn read_rows_of(
+        &mut self,
+        listed: Listed,
+        dim: usize,
+        dtype: Dtype,
+    ) -> Result<Rows> {
         let Listed { words, left_out } = listed;
         let all = words.seen;
         let mut rows = Rows::begin(words, dim);
@@ -377,11 +426,6 @@ impl<'a> Input<'a> {
             };
             self.read_row((&mut rows.values, dim, dtype), word, cut)?;
             self.end_row(&mut rows, is_kept)?;
-        }
-        if !rows.words.is_full() {
-            self.expect_end(|| {
-                format!("the file goes on after the {promised} that its header promises")
-            })?;
         }
         Ok(rows)
     }

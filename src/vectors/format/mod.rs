@@ -8,6 +8,7 @@
 //! | `.npy` | NumPy; the words in `NAME.vocab` | f16, counts |
 //! | `.safetensors` | safetensors: the tensor `vectors`, the words in the metadata | f16, counts, the configuration |
 //! | `.tsv` | Embedding Projector; the words in `NAME.metadata.tsv` | |
+//! | any | a model of fastText, told by its first bytes; [`write_fasttext`] writes one | n-grams, W' |
 //!
 //! Values are read back bit for bit. Readers trust nothing in a file: they allocate no more than it
 //! can hold, and name the position of an error. Published files have oddities. Those that leave no
@@ -29,6 +30,7 @@
 //! ```
 
 mod binary;
+mod fasttext;
 mod glove;
 mod input;
 mod npy;
@@ -46,6 +48,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use fasttext::{FastTextModel, write_fasttext};
 use input::Input;
 pub use odd::Oddities;
 use output::Output;
@@ -82,6 +85,9 @@ pub struct LoadedVectors {
     /// The configuration of the run that made the vectors, if the file has it: the text that was
     /// given as [`VectorTable::configuration`].
     pub configuration: Option<String>,
+    /// Whether the file is a model that composes vectors for words outside its vocabulary. It is
+    /// kept only if that is asked for ([`Reading::compose`]).
+    pub has_subwords: bool,
     /// Number of rows in the file, including those left out. If only some rows were asked for, this
     /// is the number that the header promises, which may be more than were read.
     pub rows: u64,
@@ -143,6 +149,8 @@ pub struct Format(&'static FormatSpec);
 impl Format {
     /// word2vec text.
     pub const TEXT: Self = Self(&text::FORMAT);
+    /// word2vec binary.
+    pub const BINARY: Self = Self(&binary::FORMAT);
     /// GloVe text: word2vec text without its header.
     pub const GLOVE: Self = Self(&glove::FORMAT);
 

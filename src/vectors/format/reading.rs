@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::input::{Input, TakeRow};
-use super::{Format, LoadedVectors, Oddities};
+use super::{Format, LoadedVectors, Oddities, fasttext};
 use crate::error::Result;
 
 /// How to read a vectors file.
 ///
-/// The file may be compressed by gzip, zstd, bzip2 or xz, which its first bytes tell. `-` is
-/// standard input.
+/// The file may be compressed by gzip, zstd, bzip2 or xz, which its first bytes tell. They also
+/// tell a model of fastText, whatever its name or `from` say. `-` is standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[cfg_attr(feature = "cli", group(skip))]
@@ -36,6 +36,10 @@ pub struct Reading {
     /// program sets this; it has no option of its own.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub fit: Option<Format>,
+    /// Keep what composes vectors for words outside the vocabulary, if the file is a model with
+    /// subwords. The program sets this; it has no option of its own.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub compose: bool,
 }
 
 /// Parses the name of a format, which is any of its extensions.
@@ -46,12 +50,17 @@ pub fn format_parser() -> impl TypedValueParser<Value = Format> {
 }
 
 impl Reading {
-    /// The format of a file: the one asked for, or the one of its name.
+    /// The format of a file: the one asked for, or the one of its name. A model of fastText needs
+    /// no name that tells; it is read as what it is, whatever format is returned here.
     ///
     /// # Errors
     /// Those of [`Format::of_file`].
     pub fn format(&self, path: &Path) -> Result<Format> {
-        self.from.map_or_else(|| Format::of_file(path), Ok)
+        let named = self.from.map_or_else(|| Format::of_file(path), Ok);
+        named.or_else(|error| match fasttext::is_model_at(path) {
+            true => Ok(Format::BINARY),
+            false => Err(error),
+        })
     }
 
     /// The files to read for vectors at `path`.
@@ -82,8 +91,8 @@ impl Reading {
         self.run(path, on_progress, None)
     }
 
-    /// Reads word vectors and hands each word with its vector to `take`. No vector is kept. Returns
-    /// the oddities.
+    /// Reads word vectors and hands each word with its vector to `take`. No vector is kept, but for
+    /// those of a fastText model, which are composed first. Returns the oddities.
     ///
     /// # Errors
     /// Those of [`Reading::read`], and any error of `take`.
@@ -105,6 +114,9 @@ impl Reading {
         format.files_read(path)?;
         let mut input = Input::open(path, *self, on_progress)?;
         input.each = each;
-        (format.0.read)(&mut input)
+        match fasttext::is_model(input.head()) {
+            true => fasttext::read(&mut input),
+            false => (format.0.read)(&mut input),
+        }
     }
 }

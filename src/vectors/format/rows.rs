@@ -197,13 +197,11 @@ impl Rows {
             }
         }
         let Words { vocab, odd, .. } = self.words;
-        let vectors = Vectors {
-            vocab,
-            matrix: Matrix::from_values(self.dim, self.values),
-        };
+        let vectors = Vectors::new(vocab, Matrix::from_values(self.dim, self.values));
         Ok(LoadedVectors {
             vectors,
             configuration: None,
+            has_subwords: false,
             rows,
             odd,
         })
