@@ -197,7 +197,7 @@ impl Evaluation {
             sections: Vec::new(),
         });
         let analogies = self.analogies.iter().flat_map(|set| {
-            let by: [(_, fn(&Score) -> Option<Answers>); 2] = [
+            let by: [(_, AnswersOf); 2] = [
                 ("3CosAdd", |score| score.add),
                 ("3CosMul", |score| score.multiply),
             ];
@@ -228,11 +228,11 @@ impl Evaluation {
     }
 }
 
+/// Takes the answers of one method from a score.
+type AnswersOf = fn(&Score) -> Option<Answers>;
+
 /// The scores of sections by the method whose answers `answers` takes.
-fn named_sections(
-    sections: &[SectionScore],
-    answers: fn(&Score) -> Option<Answers>,
-) -> Vec<NamedSection> {
+fn named_sections(sections: &[SectionScore], answers: AnswersOf) -> Vec<NamedSection> {
     let named = |SectionScore { name, score }: &SectionScore| NamedSection {
         name: name.clone(),
         score: answers(score).and_then(|answers| answers.accuracy),
