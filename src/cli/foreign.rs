@@ -105,7 +105,7 @@ const OPTIONS: [(&[&str], Here); 28] = [
 /// Commands of other trainers, and their equivalents here.
 const COMMANDS: [(&[&str], &str); 7] = [
     (&["skipgram", "word2vec", "fit"], "train"),
-    (&["cbow"], "train --model cbow"),
+    (&["cbow"], "train, with --model cbow"),
     (
         &["supervised"],
         "train, which trains word vectors and no classifier",
