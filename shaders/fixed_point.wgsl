@@ -18,6 +18,11 @@ fn scale_of(largest: u32, bits: u32, least: u32) -> f32 {
     return bitcast<f32>((BASE - exponent - max(bits, least)) << 23u);
 }
 
+// 1 / scale, a power of two as well. A division need not give it exactly.
+fn inverse_of(scale: f32) -> f32 {
+    return bitcast<f32>((254u << 23u) - bitcast<u32>(scale));
+}
+
 // A byte of an array of bytes in the batch.
 fn byte_at(array: u32, at: u32) -> u32 {
     return (batch.data[array + at / 4u] >> (8u * (at % 4u))) & 0xffu;

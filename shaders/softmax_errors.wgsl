@@ -8,7 +8,8 @@
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
 @group(0) @binding(1) var<storage, read_write> scores: array<f32>;
-@group(0) @binding(2) var<storage, read_write> losses: array<f32>;
+// As bits.
+@group(0) @binding(2) var<storage, read_write> losses: array<u32>;
 
 // Rows of W'.
 override ROWS: u32 = 1u;
@@ -23,7 +24,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         let end_context = batch.data[batch.header.target_offsets + center + 1u];
         var highest = LOWEST;
         for (var word = lane.index; word < ROWS; word += LANES) {
-            highest = max(highest, scores[first + word]);
+            let score = scores[first + word];
+            note_scores(vec4f(score));
+            highest = max(highest, score);
         }
         let largest = reduce_max(highest, lane);
         var chosen = 0.0;
@@ -38,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             scores[first + word] = power;
             total += power;
         }
-        let sums = reduce(vec4f(total, chosen, 0.0, 0.0), lane);
+        let sums = reduce(vec4f(total, chosen, select(1.0, 0.0, noted_are_finite()), 0.0), lane);
         let contexts = f32(end_context - first_context);
         let share = -contexts / sums.x;
         for (var word = lane.index; word < ROWS; word += LANES) {
@@ -50,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             for (var i = first_context; i < end_context; i++) {
                 scores[first + batch.data[batch.header.targets + i]] += 1.0;
             }
-            losses[center] = contexts * (largest + log(sums.x)) - sums.y;
+            losses[center] = loss_bits(contexts * (largest + log(sums.x)) - sums.y, sums.z == 0.0);
         }
     }
 }

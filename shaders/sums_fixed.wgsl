@@ -25,9 +25,8 @@ fn scale_of_slot(slot: u32) -> f32 {
     return scale_of(largest.now[1], byte_at(batch.header.center_bits, slot), batch.header.least_center_room);
 }
 
-// The scale is a power of two: dividing by it is exact.
 fn sum_at(slot: u32, column: u32) -> vec4f {
-    return vec4f(sums_at(slot, column)) * (1.0 / scale_of_slot(slot));
+    return vec4f(sums_at(slot, column)) * inverse_of(scale_of_slot(slot));
 }
 
 fn clear_sum(slot: u32, column: u32) {

@@ -11,7 +11,8 @@
 // of the workgroups does not matter. Twin: engine/cpu/window.rs.
 
 @group(0) @binding(0) var<storage, read> batch: Batch;
-@group(0) @binding(1) var<storage, read_write> span_losses: array<f32>;
+// As bits.
+@group(0) @binding(1) var<storage, read_write> span_losses: array<u32>;
 // The largest elements of W and of W', as bits: two for this step, then two for the next.
 @group(0) @binding(2) var<storage, read> largest: array<u32>;
 
@@ -44,6 +45,7 @@ struct Errors {
 // error is sign / (1 + e^a) and the loss log(1 + e^-a), both from t = e^-|a|, which never
 // overflows.
 fn errors_of(score: vec4f, sign: vec4f) -> Errors {
+    note_scores(score);
     let a = sign * score;
     let t = exp(-abs(a));
     let share = 1.0 / (1.0 + t);
@@ -65,6 +67,7 @@ fn with_scores(total: vec2f, low: vec4f, high: vec4f, low_signs: vec4f, high_sig
 
 // The errors of four targets of a choice, and the loss if one of them is to be chosen.
 fn errors_of_choice(score: vec4f, sign: vec4f, total: vec2f) -> Errors {
+    note_scores(score);
     let wanted = max(sign, vec4f(0.0));
     let error = abs(sign) * (wanted - exp(score - total.x) / total.y);
     let loss = select(vec4f(0.0), total.x + log(total.y) - score, sign > vec4f(0.0));
@@ -350,7 +353,7 @@ fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(num_workgroups) groups:
             }
         }
         if lane.index == 0u {
-            span_losses[span] = loss;
+            span_losses[span] = loss_bits(loss, noted_are_finite());
         }
     }
 }

@@ -193,7 +193,7 @@ pub enum Preset {
 }
 
 /// The default `lr` of CBOW. It moves each word of a window once for all targets of the window.
-const CBOW_LR: f64 = 0.1;
+const CBOW_LR: f64 = 0.15;
 
 impl Config {
     /// The default settings after `change` was applied to them.

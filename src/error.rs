@@ -157,19 +157,23 @@ pub enum Error {
     },
     /// The device ran out of memory.
     #[error(
-        "out of memory on the device while {doing}: lower `dim`, `max_vocab` or `batch`, or use \
+        "{adapter} ran out of memory while {doing}: lower `dim`, `max_vocab` or `batch`, or use \
          `engine = cpu`"
     )]
     DeviceMemory {
+        /// The adapter's name and backend.
+        adapter: String,
         /// The work at which memory ran out.
         doing: String,
     },
     /// The device was lost or rejected work.
     #[error(
-        "the device failed while {doing}: {why}; update its driver, try another `adapter`, or use \
+        "{adapter} failed while {doing}: {why}; update its driver, try another `adapter`, or use \
          `engine = cpu`"
     )]
     Device {
+        /// The adapter's name and backend.
+        adapter: String,
         /// The work at which the device failed.
         doing: String,
         /// The driver's message.
@@ -253,12 +257,19 @@ impl Error {
     }
 }
 
+/// The way to an adapter where there is none.
+pub(crate) const DRIVER_ADVICE: &str = if cfg!(windows) {
+    // Programs of some targets hold the shader compiler that DX12 needs; others do not.
+    "install a Vulkan or DX12 driver (a program for ARM, or of GNU's tools, also needs \
+     dxcompiler.dll, 1.8.2502 or newer, beside it for DX12)"
+} else {
+    "install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software driver is `apt-get \
+     install mesa-vulkan-drivers`)"
+};
+
 fn listing(adapters: &[String]) -> String {
     if adapters.is_empty() {
-        return "no adapter was found: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu \
-                the software driver is `apt-get install mesa-vulkan-drivers`), or use `engine = \
-                cpu`"
-            .to_owned();
+        return format!("no adapter was found: {DRIVER_ADVICE}, or use `engine = cpu`");
     }
     format!("the adapters are:\n{}", adapters.join("\n"))
 }

@@ -1,4 +1,5 @@
-//! word2vec skip-gram on any GPU (Vulkan, Metal, DX12) and on the CPU, reproducible bit for bit.
+//! word2vec (skip-gram and CBOW) on any GPU (Vulkan, Metal, DX12) and on the CPU, reproducible bit
+//! for bit.
 //!
 //! Text becomes vectors in this order, a room for each station:
 //!

@@ -284,10 +284,12 @@ fn failed_device_leaves_the_last_checkpoint() {
     let expected = uninterrupted(&data, on_cpu);
     let temporary = tempfile::tempdir().unwrap();
     let lost = || Error::Device {
+        adapter: "a chip".to_owned(),
         doing: "training".to_owned(),
         why: "it is lost".to_owned(),
     };
     let full = || Error::DeviceMemory {
+        adapter: "a chip".to_owned(),
         doing: "training".to_owned(),
     };
     for (left, fail) in [(8, lost as fn() -> Error), (9, full)] {

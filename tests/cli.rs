@@ -461,8 +461,8 @@ fn options_override_the_preset() {
     // A preset and the defaults know the model, from wherever it comes.
     dir.file("cbow.toml", "model = \"cbow\"");
     for (options, lr) in [
-        (&["--model", "cbow"][..], 0.1),
-        (&["--config", "cbow.toml"], 0.1),
+        (&["--model", "cbow"][..], 0.15),
+        (&["--config", "cbow.toml"], 0.15),
         (&["--config", "cbow.toml", "--model", "skip-gram"], 0.05),
         (&["--config", "cbow.toml", "--lr", "0.03"], 0.03),
         (&["--model", "cbow", "--preset", "word2vec"], 0.05),

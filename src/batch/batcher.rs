@@ -2,8 +2,8 @@
 //! alone.
 //!
 //! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time; these blocks are
-//! a **group**. One thread reads and subsamples a group, cuts it into spans of [`SPAN`] consecutive
-//! positions, and shuffles the spans. A batch is a stretch of the shuffled spans. Any thread can
+//! a **group**. One thread, or some together, read and subsample a group, cut it into spans of [`SPAN`] consecutive
+//! positions, and shuffle the spans. A batch is a stretch of the shuffled spans. Any thread can
 //! make a batch without knowing the others, and batches leave in order.
 //!
 //! `docs/glossary.md` explains window, context, center, span, pool and group, with a drawing.
@@ -19,10 +19,14 @@ use rand_xoshiro::SplitMix64;
 use super::group::{GROUP_BLOCKS, Group, share, shuffle};
 use super::targets::{POOL_SPANS, Targets};
 use super::windows::{Places, SPAN, Window, Windows, add_window, around, as_one_span};
-use super::{Batch, BatchBuilder, Inputs, Row, RowTarget};
+use super::{Batch, BatchBuilder, Inputs, Packer, Row, RowTarget};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
 use crate::sampling::{Key, Stream, Subsampler, below};
+
+/// Threads that make batches for each that reads and subsamples: a word takes about a sixth of the
+/// time to read that it takes to become a part of a batch.
+const THREADS_OF_A_READER: usize = 4;
 
 /// The corpus and the settings that batches are made from.
 #[derive(Debug)]
@@ -78,36 +82,65 @@ impl Batcher {
         &order[share(order.len(), index, self.groups())]
     }
 
-    fn group_words(&self, index: usize, order: &[u32]) -> u64 {
-        let words = |&block: &u32| {
-            self.store.block_start(block as usize + 1) - self.store.block_start(block as usize)
-        };
-        self.group_blocks(index, order).iter().map(words).sum()
+    fn block_words(&self, block: u32) -> u64 {
+        self.store.block_start(block as usize + 1) - self.store.block_start(block as usize)
     }
 
-    fn group(&self, epoch: u32, index: usize, order: &[u32], words_before: u64) -> Result<Group> {
-        let key = Key::new(self.seed, epoch, Stream::Subsample);
+    fn group_words(&self, index: usize, order: &[u32]) -> u64 {
+        let blocks = self.group_blocks(index, order).iter();
+        blocks.map(|&block| self.block_words(block)).sum()
+    }
+
+    /// Reads and subsamples a group on `readers` threads.
+    fn group(
+        &self,
+        epoch: u32,
+        index: usize,
+        order: &[u32],
+        words_before: u64,
+        readers: usize,
+    ) -> Result<Group> {
+        let blocks = self.group_blocks(index, order);
+        let words = self.group_words(index, order);
         // Allocated at once: the memory that earlier groups gave back fits again, and does not grow
         // with the corpus.
-        let mut tokens = Vec::with_capacity(self.group_words(index, order) as usize);
-        let (mut block, mut words) = (Vec::new(), 0);
-        for &number in self.group_blocks(index, order) {
-            block.clear();
-            self.store.read_block(number as usize, &mut block)?;
-            let start = self.store.block_start(number as usize);
-            words += block.len() as u64;
-            let mut sentence = tokens.len();
-            for (position, &token) in (start..).zip(&block) {
-                let id = token & !END;
-                if self.subsampler.keeps(id, key, position) {
-                    tokens.push(id);
-                }
-                if token & END != 0 && tokens.len() > sentence {
-                    sentence = tokens.len();
-                    tokens[sentence - 1] |= END;
-                }
-            }
+        let mut tokens = vec![0; words as usize];
+        let mut kept = vec![0; blocks.len()];
+        let mut parts = Vec::with_capacity(readers);
+        let (mut tokens_left, mut kept_left) = (&mut tokens[..], &mut kept[..]);
+        for reader in 0..readers {
+            let own = &blocks[share(blocks.len(), reader, readers)];
+            let length: u64 = own.iter().map(|&block| self.block_words(block)).sum();
+            let (own_tokens, own_kept);
+            (own_tokens, tokens_left) = tokens_left.split_at_mut(length as usize);
+            (own_kept, kept_left) = kept_left.split_at_mut(own.len());
+            parts.push((own, own_tokens, own_kept));
         }
+        let subsample = |(blocks, tokens, kept)| self.subsample(epoch, blocks, tokens, kept);
+        if readers == 1 {
+            parts.into_iter().try_for_each(subsample)?;
+        } else {
+            std::thread::scope(|scope| {
+                let parts = parts
+                    .into_iter()
+                    .map(|part| scope.spawn(|| subsample(part)));
+                let threads: Vec<_> = parts.collect();
+                threads
+                    .into_iter()
+                    .try_for_each(|thread| match thread.join() {
+                        Ok(done) => done,
+                        Err(panic) => std::panic::resume_unwind(panic),
+                    })
+            })?;
+        }
+        // What is kept of each block moves up to the block before it.
+        let (mut start, mut end) = (0, 0);
+        for (&block, kept) in blocks.iter().zip(kept) {
+            tokens.copy_within(start..start + kept, end);
+            start += self.block_words(block) as usize;
+            end += kept;
+        }
+        tokens.truncate(end);
         let mut spans: Vec<u32> = (0..tokens.len().div_ceil(SPAN) as u32).collect();
         if self.shuffle {
             shuffle(
@@ -128,6 +161,40 @@ impl Batcher {
             batches,
             first: 0,
         })
+    }
+
+    /// Subsamples blocks. What is kept of each goes to the start of its place in `tokens`, and its
+    /// length to `kept`.
+    fn subsample(
+        &self,
+        epoch: u32,
+        blocks: &[u32],
+        tokens: &mut [u32],
+        kept: &mut [usize],
+    ) -> Result<()> {
+        let key = Key::new(self.seed, epoch, Stream::Subsample);
+        let (mut block, mut place) = (Vec::new(), 0);
+        for (&number, kept) in blocks.iter().zip(kept) {
+            block.clear();
+            self.store.read_block(number as usize, &mut block)?;
+            let start = self.store.block_start(number as usize);
+            let tokens = &mut tokens[place..place + block.len()];
+            place += block.len();
+            let (mut length, mut sentence) = (0, 0);
+            for (position, &token) in (start..).zip(&block) {
+                let id = token & !END;
+                if self.subsampler.keeps(id, key, position) {
+                    tokens[length] = id;
+                    length += 1;
+                }
+                if token & END != 0 && length > sentence {
+                    sentence = length;
+                    tokens[sentence - 1] |= END;
+                }
+            }
+            *kept = length;
+        }
+        Ok(())
     }
 
     /// Makes batch `number` of a group in `batch`.
@@ -228,13 +295,25 @@ impl Batcher {
     /// Like [`batches`](Self::batches), from the batch before which `words` words of the corpus
     /// were seen, counted over all epochs.
     pub fn batches_from(self: &Arc<Self>, threads: usize, words: u64) -> Batches {
+        self.batches_packed(threads, words, None)
+    }
+
+    /// Like [`batches_from`](Self::batches_from), each packed for an engine where there is a
+    /// packer.
+    pub fn batches_packed(
+        self: &Arc<Self>,
+        threads: usize,
+        words: u64,
+        packer: Option<Packer>,
+    ) -> Batches {
         let (group_sender, groups) = bounded(1);
         let (queue_sender, queue) = bounded(threads + 2);
         let (recycle, recycled) = unbounded();
         let mut handles = Vec::with_capacity(threads + 1);
         let source = Arc::clone(self);
+        let readers = threads.div_ceil(THREADS_OF_A_READER);
         handles.push(std::thread::spawn(move || {
-            source.read_groups(words, &group_sender)
+            source.read_groups(words, readers, &group_sender)
         }));
         let dispatch = Arc::new(Mutex::new(Dispatch {
             groups,
@@ -242,13 +321,14 @@ impl Batcher {
             current: None,
         }));
         for _ in 0..threads {
-            let (source, dispatch, recycled) = (
+            let (source, dispatch, recycled, packer) = (
                 Arc::clone(self),
                 Arc::clone(&dispatch),
                 Receiver::clone(&recycled),
+                packer.clone(),
             );
             handles.push(std::thread::spawn(move || {
-                source.make_batches(&dispatch, &recycled)
+                source.make_batches(&dispatch, &recycled, packer.as_ref())
             }));
         }
         Batches {
@@ -260,7 +340,7 @@ impl Batcher {
 
     /// Sends all groups from the one with word `start` on. Stops when the receiver is gone or a
     /// group cannot be read.
-    fn read_groups(&self, start: u64, groups: &Sender<Result<Group>>) {
+    fn read_groups(&self, start: u64, readers: usize, groups: &Sender<Result<Group>>) {
         let per_epoch = self.store.tokens().max(1);
         let first_epoch = u32::try_from(start / per_epoch).unwrap_or(u32::MAX);
         for epoch in first_epoch..self.epochs {
@@ -270,7 +350,7 @@ impl Batcher {
                 let words = self.group_words(index, &order);
                 if words_before + words > start {
                     let group = self
-                        .group(epoch, index, &order, words_before)
+                        .group(epoch, index, &order, words_before, readers)
                         .map(|group| group.from(start));
                     let failed = group.is_err();
                     if groups.send(group).is_err() || failed {
@@ -282,7 +362,12 @@ impl Batcher {
         }
     }
 
-    fn make_batches(&self, dispatch: &Mutex<Dispatch>, recycled: &Receiver<Batch>) {
+    fn make_batches(
+        &self,
+        dispatch: &Mutex<Dispatch>,
+        recycled: &Receiver<Batch>,
+        packer: Option<&Packer>,
+    ) {
         let mut builder = BatchBuilder::new(self.words, self.output_rows(), self.inputs);
         loop {
             let Some((group, number, reply)) = dispatch
@@ -294,8 +379,9 @@ impl Batcher {
             };
             let mut batch = recycled.try_recv().unwrap_or_default();
             self.fill(&group, number, &mut builder, &mut batch);
+            let packed = packer.map_or(Ok(()), |pack| pack(&mut batch));
             // Nobody receives it once the training has stopped.
-            let _ = reply.send(Ok(batch));
+            let _ = reply.send(packed.map(|()| batch));
         }
     }
 }

@@ -12,6 +12,7 @@ mod batcher;
 mod builder;
 mod by_center;
 mod group;
+mod packed;
 mod row;
 mod settings;
 mod targets;
@@ -24,6 +25,7 @@ pub use batcher::{Batcher, Batches};
 pub use builder::BatchBuilder;
 pub use by_center::ByCenter;
 pub use group::GROUP_BLOCKS;
+pub use packed::{Packed, Packer};
 pub use row::{Row, RowTarget, Slot, Target};
 pub use settings::{
     CbowGradient, CbowSettings, Conditional, Loss, MAX_CBOW_WINDOW, MAX_WINDOW, ModelKind,
@@ -116,6 +118,8 @@ pub struct Batch {
     pub words_before: u64,
     /// Words of the corpus that this batch stands for, including those that subsampling dropped.
     pub words: u64,
+    /// The batch as the engine's device takes it.
+    pub packed: Packed,
 }
 
 /// Windows of neighbouring positions, which share their centers.
@@ -309,6 +313,7 @@ impl Batch {
             offsets.clear();
             offsets.push(0);
         }
+        self.packed.clear();
         self.span_centers.clear();
         self.centers.clear();
         self.targets.clear();

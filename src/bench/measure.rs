@@ -1,11 +1,13 @@
 //! Measures one engine: on batches made beforehand, stage by stage, and with the batcher at work.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::{Bench, Entry, Outcome, Traffic, Work, copy_bandwidth_of, shape};
-use crate::batch::Batch;
+use crate::batch::{Batch, Packer};
 use crate::engine::choice::Choice;
 use crate::engine::{Engine, StageTime};
 use crate::error::Result;
@@ -18,6 +20,10 @@ const PLAIN_SHARE: f64 = 0.45;
 const END_TO_END_SHARE: f64 = 0.2;
 const STAGES_SHARE: f64 = 0.15;
 const CALIBRATION_SHARE: f64 = 0.04;
+const HOST_SHARE: f64 = 0.06;
+
+/// Bytes of batches that are packed beforehand, to time the stages with.
+const PACKED_BYTES: usize = 64 << 20;
 
 /// The measured figures of an engine.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +45,9 @@ pub struct Measured {
     pub loss: MeasuredLoss,
     /// The speed with the batcher at work, as in training.
     pub end_to_end: EndToEnd,
+    /// How fast the host alone is, by its threads, while the device does nothing; empty for an
+    /// engine whose batches are not packed. No device that the host feeds is faster.
+    pub host_alone: Vec<HostSpeed>,
     /// The time of each stage, from a measurement of its own.
     pub stages: Vec<StageSpeed>,
     /// Share of the time in which the device was busy, 0 to 1, on batches made beforehand. `None`
@@ -76,6 +85,16 @@ pub struct EndToEnd {
     /// Share of the time in which the device was busy, 0 to 1. It is computed from the time that
     /// the device's stages take for a word.
     pub busy: Option<f64>,
+}
+
+/// How fast batches are made, packed and handed over, without any work of the device.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct HostSpeed {
+    /// Number of threads that make and pack batches, beside those that read and the one that hands
+    /// over.
+    pub threads: usize,
+    /// Words of the corpus handed over in a second. Words dropped by subsampling are included.
+    pub words_per_second: f64,
 }
 
 /// The speed of one stage of an engine's steps.
@@ -201,7 +220,9 @@ impl<'a> Measurement<'a> {
     /// Trains on batches while the batcher makes them, for about `time` or until `most` batches are
     /// done.
     fn train_end_to_end(&mut self, threads: usize, most: u64, time: Duration) -> Result<EndToEnd> {
-        let mut batches = self.bench.data().batcher.batches(threads);
+        let packer = self.engine.packer();
+        let batcher = &self.bench.data().batcher;
+        let mut batches = batcher.batches_packed(threads, 0, packer);
         let (mut work, mut waited, started) = (Work::default(), Duration::ZERO, Instant::now());
         while work.batches < most && (work.batches == 0 || started.elapsed() < time) {
             let asked = Instant::now();
@@ -220,6 +241,47 @@ impl<'a> Measurement<'a> {
             batcher_threads: threads,
             waiting: (waited.as_secs_f64() / seconds).min(1.0),
             busy: None,
+        })
+    }
+
+    /// The speed of the host alone on 1, 2, 4 and so on up to `most` threads, in about `time`.
+    fn host_alone(&self, most: usize, time: Duration) -> Result<Vec<HostSpeed>> {
+        let Some(packer) = self.engine.packer() else {
+            return Ok(Vec::new());
+        };
+        let doubled = std::iter::successors(Some(1), |threads| Some(threads * 2));
+        let mut counts: Vec<usize> = doubled.take_while(|&threads| threads < most).collect();
+        counts.push(most);
+        let each = time.div_f64(counts.len() as f64);
+        let speed = |threads| self.host_speed(threads, &packer, each);
+        counts.into_iter().map(speed).collect()
+    }
+
+    /// The speed of the host alone on a number of threads.
+    fn host_speed(&self, threads: usize, packer: &Packer, time: Duration) -> Result<HostSpeed> {
+        let batcher = &self.bench.data().batcher;
+        let mut batches = batcher.batches_packed(threads, 0, Some(Arc::clone(packer)));
+        let mut upload: Vec<u32> = Vec::new();
+        let (mut words, mut started) = (0, None);
+        while let Some(batch) = batches.next().transpose()? {
+            upload.clear();
+            upload.extend_from_slice(batch.packed.words());
+            // The first batch waits for text to be read.
+            match started {
+                None => started = Some(Instant::now()),
+                Some(started) => {
+                    words += batch.words;
+                    if started.elapsed() > time {
+                        break;
+                    }
+                }
+            }
+            batches.recycle(batch);
+        }
+        let seconds = started.map_or(0.0, |started| started.elapsed().as_secs_f64());
+        Ok(HostSpeed {
+            threads,
+            words_per_second: words as f64 / seconds.max(1e-9),
         })
     }
 }
@@ -269,6 +331,9 @@ pub(super) fn measure(
     let time = left.mul_f64(END_TO_END_SHARE);
     let mut end_to_end =
         measurement.train_end_to_end(candidate.batcher_threads(), fitting(time, each), time)?;
+    bench.tell(format!("{name}: the host alone"), on_event);
+    let time = left.mul_f64(HOST_SHARE);
+    let host_alone = measurement.host_alone(candidate.batcher_threads(), time)?;
     let engine = measurement.engine.describe();
     drop(measurement);
 
@@ -288,6 +353,7 @@ pub(super) fn measure(
         seconds: elapsed.as_secs_f64(),
         loss: losses[losses.len() - 1],
         end_to_end,
+        host_alone,
         stages,
         busy: device.map(|(share, _)| share.min(1.0)),
         bytes_per_word,
@@ -295,6 +361,23 @@ pub(super) fn measure(
         copy_bytes_per_second,
         losses,
     })
+}
+
+/// The first batches, packed as in training where an engine has them packed.
+fn packed(batches: &[Batch], packer: Option<Packer>) -> Result<Cow<'_, [Batch]>> {
+    let Some(packer) = packer else {
+        return Ok(Cow::Borrowed(batches));
+    };
+    let (mut packed, mut bytes) = (Vec::new(), 0);
+    for batch in batches {
+        packed.push(batch.clone());
+        packer(packed.last_mut().expect("a batch was pushed"))?;
+        bytes += batch.bytes();
+        if bytes > PACKED_BYTES {
+            break;
+        }
+    }
+    Ok(Cow::Owned(packed))
 }
 
 /// Times the stages of an engine over `count` batches. Also returns the bytes that the algorithm
@@ -308,7 +391,13 @@ fn time_stages(bench: &Bench, candidate: &Choice, count: u64) -> Result<(Vec<Sta
         timed.add(batch);
         traffic += Traffic::of(batch, objective, shape);
     }
-    let (took, _) = measurement.train(count, |_| ())?;
+    let ready = packed(&bench.batches, measurement.engine.packer())?;
+    let started = Instant::now();
+    for batch in ready.iter().cycle().take(count as usize) {
+        measurement.step(batch)?;
+    }
+    measurement.engine.take_loss()?;
+    let took = started.elapsed();
     let words = timed.words as f64;
     let speed = |stage: StageTime| {
         let seconds = stage.time.as_secs_f64();

@@ -8,7 +8,7 @@
 //! everything that stays in registers.
 
 use super::Shape;
-use crate::batch::Batch;
+use crate::batch::{Batch, TARGET_BLOCK};
 use crate::engine::{LossFunction, Objective};
 
 /// Bytes of an index, of an element of a sum, and of a score.
@@ -35,9 +35,14 @@ impl Traffic {
             batch.target_rows.len() as u64,
         );
         let moved = |rows: u64| rows * 2 * (row + sums);
+        // A choice among more than a block of targets reads their rows twice.
+        let again = match objective.loss {
+            LossFunction::Choice { branches } if branches > TARGET_BLOCK => targets * row,
+            _ => 0,
+        };
         match objective.loss {
             LossFunction::Sigmoid | LossFunction::Choice { .. } => Self {
-                window: (centers + targets) * (row + 2 * sums + WORD),
+                window: (centers + targets) * (row + 2 * sums + WORD) + again,
                 apply_input: moved(center_rows),
                 apply_output: moved(target_rows),
             },

@@ -1,5 +1,6 @@
 //! `bench`: compares the engines and adapters.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -352,6 +353,13 @@ fn comparison(entries: &[Entry]) -> Vec<Vec<String>> {
         percent(m.end_to_end.waiting)
     }));
     rows.push(row("  device busy", &|m| share_or_dash(m.end_to_end.busy)));
+    for threads in host_threads(&measured) {
+        let name = format!("host alone, {}, words/s", plural(threads as u64, "thread"));
+        rows.push(row(&name, &|m| {
+            let speed = m.host_alone.iter().find(|speed| speed.threads == threads);
+            speed.map_or_else(|| "-".to_owned(), |speed| short(speed.words_per_second))
+        }));
+    }
     rows.push(row("device busy", &|m| share_or_dash(m.busy)));
     rows.push(row("bytes a word", &|m| format!("{:.0}", m.bytes_per_word)));
     rows.push(row("  bandwidth", &|m| bandwidth(m.bytes_per_second)));
@@ -388,6 +396,14 @@ fn comparison(entries: &[Entry]) -> Vec<Vec<String>> {
         ));
     }
     rows
+}
+
+/// The numbers of threads for which the host alone was measured, beside any engine.
+fn host_threads(measured: &[(&Entry, &Measured)]) -> BTreeSet<usize> {
+    let speeds = measured
+        .iter()
+        .flat_map(|(_, measured)| &measured.host_alone);
+    speeds.map(|speed| speed.threads).collect()
 }
 
 /// The names of the stages of all engines, each once.

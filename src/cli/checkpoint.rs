@@ -329,6 +329,7 @@ mod tests {
             failures: Vec::new(),
         };
         let lost = || Error::Device {
+            adapter: "a chip".to_owned(),
             doing: "training".to_owned(),
             why: "it is lost".to_owned(),
         };
@@ -341,6 +342,7 @@ mod tests {
         for error in [
             lost(),
             Error::DeviceMemory {
+                adapter: "a chip".to_owned(),
                 doing: "training".to_owned(),
             },
         ] {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::engine::adapter::AdapterSummary;
 use crate::engine::choice::{Choice, EngineKind, EngineRequest, adapters};
+use crate::error::DRIVER_ADVICE;
 use crate::quantity::bytes;
 use anyhow::Result;
 
@@ -68,8 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         )?,
         EngineKind::Cpu if adapters.is_empty() => writeln!(
             out,
-            "no adapter: install a Vulkan, Metal or DX12 driver (on Debian and Ubuntu the software \
-             driver is `apt-get install mesa-vulkan-drivers`); --engine auto takes the CPU"
+            "no adapter: {DRIVER_ADVICE}; --engine auto takes the CPU"
         )?,
         EngineKind::Cpu => writeln!(
             out,

@@ -45,7 +45,7 @@ use clap::{Parser, Subcommand};
 
 use self::signals::Interrupted;
 
-/// Train word vectors (word2vec skip-gram) on any GPU and on the CPU, reproducible bit for bit
+/// Train word vectors (word2vec: skip-gram and CBOW) on any GPU and on the CPU, reproducible bit for bit
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 #[command(

@@ -158,6 +158,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let warning = lines::softmax_warning(trainer.data());
     warning.iter().for_each(|warning| display.warn(warning));
     let mut trainer = trainer.start()?;
+    trainer.instead().iter().for_each(|line| display.warn(line));
     trainer.odd().iter().for_each(|line| display.line(line));
     if trainer.resumed().is_none() {
         let from = lines::init_lines(&trainer.init(), trainer.data());

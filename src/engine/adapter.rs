@@ -28,6 +28,20 @@ pub struct AdapterSummary {
     pub subgroup: Option<(u32, u32)>,
 }
 
+impl AdapterSummary {
+    /// Index, name, backend and kind in one line.
+    pub fn line(&self) -> String {
+        let Self {
+            index,
+            name,
+            backend,
+            kind,
+            ..
+        } = self;
+        format!("{index}: {name} ({backend}, {kind})")
+    }
+}
+
 /// The kinds of adapters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdapterKind {

@@ -87,7 +87,20 @@ pub enum Choice {
         options: GpuOptions,
         /// Threads that make batches.
         threads: usize,
+        /// Whether nobody asked for the GPU engine. The CPU engine then stands in where the adapter
+        /// cannot be trained on.
+        automatic: bool,
     },
+}
+
+/// An engine that was started.
+pub struct Started {
+    /// The engine.
+    pub engine: Box<dyn Engine>,
+    /// Threads that make batches while it trains.
+    pub batcher_threads: usize,
+    /// Where another engine than the chosen one was started: which and why, in one line.
+    pub instead: Option<String>,
 }
 
 impl Choice {
@@ -121,8 +134,12 @@ impl Choice {
     ) -> Result<(Self, String)> {
         let adapter = request.adapter.as_deref();
         if kind.is_some() || adapter.is_some() {
-            let adapter = gpu::select(adapter)?;
-            let why = format!("engine: gpu, {}, {by}", adapter.describe());
+            let (adapter, others) = gpu::find(adapter)?;
+            let mut why = format!("engine: gpu, {}, {by}", adapter.describe());
+            if !others.is_empty() {
+                let others = others.join(", ");
+                why += &format!("; the name also fits {others}: `adapter` takes an index too");
+            }
             return Ok((Self::gpu(adapter, request.shader_checks, threads), why));
         }
         Ok(match gpu::hardware() {
@@ -131,7 +148,8 @@ impl Choice {
                     "engine: gpu, {}: the fastest kind of adapter here",
                     adapter.describe()
                 );
-                (Self::gpu(adapter, request.shader_checks, threads), why)
+                let gpu = Self::gpu(adapter, request.shader_checks, threads);
+                (gpu.chosen_automatically(), why)
             }
             None => (
                 Self::Cpu { threads },
@@ -168,7 +186,17 @@ impl Choice {
             adapter: Box::new(adapter),
             options,
             threads,
+            automatic: false,
         }
+    }
+
+    /// The choice as one that nobody asked for.
+    #[cfg(feature = "gpu")]
+    fn chosen_automatically(mut self) -> Self {
+        if let Self::Gpu { automatic, .. } = &mut self {
+            *automatic = true;
+        }
+        self
     }
 
     /// The kind of the engine.
@@ -220,8 +248,9 @@ impl Choice {
     pub fn batcher_threads(&self) -> usize {
         match self {
             Self::Cpu { threads } => cpu::batcher_threads(*threads),
+            // The thread that feeds the device has a core for itself, and so has the driver.
             #[cfg(feature = "gpu")]
-            Self::Gpu { threads, .. } => *threads,
+            Self::Gpu { threads, .. } => threads.saturating_sub(2).max(2).min(*threads),
         }
     }
 
@@ -274,6 +303,61 @@ impl Choice {
                 )?))
             }
         }
+    }
+}
+
+impl Choice {
+    /// Brings a model to the engine. Where it is a GPU that nobody asked for and that cannot be
+    /// trained on, the CPU engine is started instead, unless it cannot store what is asked for.
+    ///
+    /// # Errors
+    /// As [`Choice::start`].
+    pub fn start_or_fall_back(
+        &self,
+        model: &Model,
+        objective: Objective,
+        settings: StepSettings,
+    ) -> Result<Started> {
+        let error = match self.start(model, objective, settings, false) {
+            Ok(engine) => {
+                return Ok(Started {
+                    engine,
+                    batcher_threads: self.batcher_threads(),
+                    instead: None,
+                });
+            }
+            Err(error) => error,
+        };
+        let cpu = Self::Cpu {
+            threads: self.threads(),
+        };
+        if !self.may_fall_back(&error) || cpu.check_storage(settings.storage).is_err() {
+            return Err(error);
+        }
+        Ok(Started {
+            engine: cpu.start(model, objective, settings, false)?,
+            batcher_threads: cpu.batcher_threads(),
+            instead: Some(format!(
+                "engine: cpu instead of {}, which nobody asked for: {error}",
+                self.name()
+            )),
+        })
+    }
+
+    /// Whether the CPU engine may stand in after an error.
+    #[cfg(feature = "gpu")]
+    fn may_fall_back(&self, error: &Error) -> bool {
+        let of_device = matches!(
+            error,
+            Error::Device { .. } | Error::DeviceLimit { .. } | Error::DeviceMemory { .. }
+        );
+        matches!(self, Self::Gpu { automatic, .. } if *automatic && of_device)
+    }
+
+    /// Nothing could stand in for the CPU engine.
+    #[cfg(not(feature = "gpu"))]
+    fn may_fall_back(&self, _: &Error) -> bool {
+        false
     }
 }
 
@@ -349,6 +433,41 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    /// An adapter that cannot hold the model: an error where it was asked for, else the CPU engine,
+    /// unless the matrices are to be in 16 bits.
+    #[cfg(feature = "gpu")]
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn a_gpu_that_nobody_asked_for_gives_way_to_the_cpu() {
+        let model = crate::engine::tests::random_model(8, 1);
+        let mut choice = Choice::gpu(gpu::select(None).unwrap(), None, 3);
+        if let Choice::Gpu { options, .. } = &mut choice {
+            options.max_shard = Some(16);
+        }
+        let start = |choice: &Choice, storage| {
+            let settings = StepSettings {
+                clip: 0.25,
+                storage,
+                seed: 1,
+            };
+            choice.start_or_fall_back(&model, Objective::SIGMOID, settings)
+        };
+        assert!(start(&choice, Storage::F32).is_err());
+        let automatic = choice.chosen_automatically();
+        assert!(start(&automatic, Storage::F16).is_err());
+        let started = start(&automatic, Storage::F32).unwrap();
+        let line = started.instead.unwrap();
+        for part in [
+            "engine: cpu instead of gpu 0: ",
+            "a matrix of",
+            "`max_vocab`",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+        assert!(started.engine.describe().starts_with("cpu (3 threads"));
+        assert_eq!(started.batcher_threads, 1);
     }
 
     #[test]

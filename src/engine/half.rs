@@ -5,7 +5,8 @@
 //! the probability of its share of the way there: every move counts on average. A value that 16
 //! bits can hold stays, whatever the draw.
 //!
-//! Draws are functions of seed, step, table, row and column. Twin: `shaders/round_half.wgsl`.
+//! Draws are functions of seed, step, table, row and column. Twins:
+//! `shaders/round_half.wgsl` and `shaders/widen_half.wgsl`.
 
 use half::f16;
 

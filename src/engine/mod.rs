@@ -16,6 +16,18 @@
 //! -dloss/dW[x]  = sum over v of e(v) W'[v]        -dloss/dW'[v] = e(v) W[x]
 //! ```
 //!
+//! In a tree whose nodes have more than two branches, a path is such a choice at each of its nodes,
+//! among the rows of the node's branches alone (Goodman 2001; Morin and Bengio 2005).
+//!
+//! In CBOW the mean h of a window's m centers takes the place of W\[x\]:
+//!
+//! ```text
+//! h = 1/m sum of W[x]        -dloss/dh = sum over targets of e W'[t]        -dloss/dW'[t] = e h
+//! ```
+//!
+//! By the chain rule each center gets 1/m of the gradient by h. word2vec.c gives it the whole
+//! ([`CbowGradient`](crate::batch::CbowGradient)).
+//!
 //! A batch is one synchronous step: all errors are computed from the same W and W', each touched
 //! row gets the sum of its contributions, and moves by `lr` times this sum, but never further than
 //! `clip` (the **row limit**). Frequent rows are touched hundreds of times by equally stale
@@ -42,7 +54,7 @@ use std::time::Duration;
 
 pub use self::objective::{LossFunction, Objective};
 use self::sums::{BatchSums, sums_are_floats};
-use crate::batch::Batch;
+use crate::batch::{Batch, Packer};
 use crate::error::Result;
 use crate::model::Model;
 
@@ -109,7 +121,14 @@ pub trait Engine {
         Err(sums_are_floats())
     }
 
-    /// The loss summed over all pairs since the last call; waits until every queued batch is done.
+    /// What the threads that make batches should do for this engine with each of them, so that a
+    /// step takes less time on the thread that calls [`step`](Self::step). The engine takes batches
+    /// that were not packed all the same.
+    fn packer(&self) -> Option<Packer> {
+        None
+    }
+
+    /// The loss summed over all examples since the last call; waits until every queued batch is done.
     ///
     /// # Errors
     /// When the device fails.
@@ -289,6 +308,32 @@ pub(crate) mod tests {
         (0..ROWS / 2).for_each(|row| output.row_mut(row).copy_from_slice(input.row(row)));
         (0..ROWS / 4).for_each(|row| output.row_mut(row).iter_mut().for_each(|v| *v = -*v));
         Model { input, output }
+    }
+
+    /// A score that is no finite number makes the loss no number, even where the score itself would
+    /// leave no trace in it: a positive target with a score of infinity, and a negative one of
+    /// minus infinity, have no loss.
+    pub(crate) fn scores_that_are_not_finite_show(
+        objective: Objective,
+        start: impl Fn(&Model) -> Box<dyn Engine>,
+    ) {
+        for (element, facing) in [
+            (f32::NAN, [1.0, 1.0]),
+            (f32::INFINITY, [1.0, 0.5]),
+            (f32::INFINITY, [1.0, -1.0]),
+            (f32::NEG_INFINITY, [1.0, 1.0]),
+        ] {
+            let mut model = random_model(20, 7);
+            model.input.row_mut(0)[3] = element;
+            for row in 0..ROWS {
+                model.output.row_mut(row)[3] = facing[usize::from(row != 1)];
+            }
+            let mut engine = start(&model);
+            let windows = [(vec![4], vec![5, 6]), (vec![0, 3], vec![1, 2])];
+            engine.step(&batch_for(objective, &windows), 0.05).unwrap();
+            let loss = engine.take_loss().unwrap();
+            assert!(loss.is_nan(), "{objective:?}, {element}: {loss}");
+        }
     }
 
     /// A step with a learning rate of 0 gives the loss and changes no bit of the model.

@@ -233,10 +233,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     fn train(&mut self) -> Result<()> {
-        let mut batches = self
-            .data
-            .batcher
-            .batches_from(self.batcher_threads, self.reached.words);
+        let mut batches = self.data.batcher.batches_packed(
+            self.batcher_threads,
+            self.reached.words,
+            self.engine.packer(),
+        );
         while !self.is_over() {
             self.train_epoch(&mut batches)?;
             self.end_epoch()?;
@@ -416,7 +417,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         };
         let mut unread = Unread::new(self.data);
         let (step, lr) = (self.reached.steps, self.lr);
-        let mut batches = batcher.batches(self.batcher_threads);
+        let packer = self.engine.packer();
+        let mut batches = batcher.batches_packed(self.batcher_threads, 0, packer);
         while let Some(batch) = batches.next().transpose()? {
             if self.is_stopped() {
                 // The validation loss is discarded; it is computed again when the run resumes.

@@ -235,13 +235,16 @@ impl PreparedTrainer {
     /// Brings the model to the engine: the first model, or the checkpoint's.
     ///
     /// # Errors
-    /// As [`init::start`] for the vectors to start from, and as [`Choice::start`].
+    /// As [`init::start`] for the vectors to start from, and as [`Choice::start_or_fall_back`].
     pub fn start(mut self) -> Result<StartedTrainer> {
-        let start = |model: &Model| self.start_engine(&self.choice, model, false);
-        let (engine, init, odd) = match &self.resumed {
+        let start = |model: &Model| {
+            let (objective, settings) = (self.data.objective(), self.data.step_settings());
+            self.choice.start_or_fall_back(model, objective, settings)
+        };
+        let (started, init, odd) = match &self.resumed {
             Some(checkpoint) => {
-                let engine = start(&checkpoint.snapshot.model)?;
-                (engine, checkpoint.run.init(), Vec::new())
+                let started = start(&checkpoint.snapshot.model)?;
+                (started, checkpoint.run.init(), Vec::new())
             }
             None => {
                 let (model, init, odd) = self.first_model()?;
@@ -249,16 +252,12 @@ impl PreparedTrainer {
             }
         };
         let resumed = self.resumed.take().map(|checkpoint| checkpoint.snapshot);
-        let Self {
-            data,
-            choice,
-            threads,
-            ..
-        } = self;
+        let Self { data, threads, .. } = self;
         Ok(StartedTrainer {
             data,
-            engine,
-            batcher_threads: choice.batcher_threads(),
+            engine: started.engine,
+            instead: started.instead,
+            batcher_threads: started.batcher_threads,
             threads,
             init,
             odd,
@@ -271,6 +270,7 @@ impl PreparedTrainer {
 pub struct StartedTrainer {
     data: Dataset,
     engine: Box<dyn Engine>,
+    instead: Option<String>,
     batcher_threads: usize,
     threads: Arc<ThreadPool>,
     init: Init,
@@ -287,6 +287,11 @@ impl StartedTrainer {
     /// The engine.
     pub fn engine(&self) -> &dyn Engine {
         &*self.engine
+    }
+
+    /// Where another engine trains than the trainer chose: which and why, in one line.
+    pub fn instead(&self) -> Option<&str> {
+        self.instead.as_deref()
     }
 
     /// The given vectors that the model was started from.

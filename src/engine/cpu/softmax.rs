@@ -326,6 +326,7 @@ impl WithSimd for Errors<'_> {
             .iter()
             .map(|&context| f64::from(of_words[context.index()]))
             .sum();
+        let finite = of_words[..words].iter().all(|score| score.is_finite());
         // The padding: words with no share at all.
         of_words[words..].fill(f32::NEG_INFINITY);
         let mut largest = Floats([f32::NEG_INFINITY; LANES]);
@@ -355,6 +356,10 @@ impl WithSimd for Errors<'_> {
         contexts
             .iter()
             .for_each(|&context| of_words[context.index()] += 1.0);
+        // A score of minus infinity would leave no trace.
+        if !finite {
+            return f64::NAN;
+        }
         pairs * (f64::from(largest) + total.ln()) - chosen
     }
 }

@@ -578,10 +578,11 @@ impl Total {
 fn add_to_totals<const T: usize>(scores: &[f32], totals: &mut [Total]) {
     for (scores, total) in scores.chunks_exact(TARGET_BLOCK).zip(totals) {
         let largest = scores[..T].iter().copied().fold(total.largest, f32::max);
-        let mut sum = total.sum * exp_of_negative(total.largest - largest);
-        for j in 0..T {
-            sum += exp_of_negative(scores[j] - largest);
-        }
+        let before = total.sum * exp_of_negative(total.largest - largest);
+        let terms = scores[..T]
+            .iter()
+            .map(|score| exp_of_negative(score - largest));
+        let sum = terms.fold(before, |sum, term| sum + term);
         *total = Total { largest, sum };
     }
 }
@@ -594,19 +595,19 @@ fn errors_of_choice<const T: usize>(
     totals: &[Total],
     errors: &mut [f32],
 ) -> f32 {
-    let mut wanted = [0.0; T];
-    for j in 0..T {
-        wanted[j] = f32::from(u8::from(targets[j].label()));
-    }
     let mut loss = 0.0;
     for (errors, total) in errors.chunks_exact_mut(TARGET_BLOCK).zip(totals) {
         let of_all = 1.0 / total.sum;
-        for j in 0..T {
-            if targets[j].label() {
-                let total = f64::from(total.largest) + f64::from(total.sum).ln();
-                loss += total - f64::from(errors[j]);
+        for (error, target) in errors.iter_mut().zip(targets) {
+            let score = *error;
+            // A score of minus infinity would leave no trace in the loss of another target.
+            loss += 0.0 * f64::from(score);
+            if target.label() {
+                let log_total = f64::from(total.largest) + f64::from(total.sum).ln();
+                loss += log_total - f64::from(score);
             }
-            errors[j] = wanted[j] - exp_of_negative(errors[j] - total.largest) * of_all;
+            let wanted = f32::from(u8::from(target.label()));
+            *error = wanted - exp_of_negative(score - total.largest) * of_all;
         }
     }
     loss as f32
@@ -640,7 +641,7 @@ fn add_fixed<S: Simd>(
 ///
 /// With a = sign z, the error is sign s(-a) and the loss log(1 + e^-a). Both come from t = e^-|a|:
 /// s(-a) is t / (1 + t) for a >= 0 and 1 / (1 + t) below, and log(1 + e^-a) = max(-a, 0) + log(1 +
-/// t).
+/// t). The loss of an infinite score is no number, whatever its sign.
 #[inline(always)]
 fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
     let a = sign * score;
@@ -648,7 +649,8 @@ fn error_and_loss(sign: f32, score: f32) -> (f32, f32) {
     let share = 1.0 / (1.0 + t);
     let error = sign * if a >= 0.0 { t * share } else { share };
     let ramp = if a < 0.0 { -a } else { 0.0 };
-    (error, sign.abs() * (ramp + log_of_one_plus(t)))
+    let zero = 0.0 * score;
+    (error, sign.abs() * (ramp + log_of_one_plus(t) + zero))
 }
 
 /// e^x for x <= 0, to within 2 units in the last place, 0 below -87.
@@ -721,6 +723,9 @@ mod tests {
         assert_eq!(error_and_loss(0.0, 3.0), (0.0, 0.0));
         let (error, loss) = error_and_loss(1.0, f32::NAN);
         assert!(error.is_nan() && loss.is_nan());
+        for score in [f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(error_and_loss(1.0, score).1.is_nan());
+        }
     }
 
     #[test]

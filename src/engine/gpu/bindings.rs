@@ -113,9 +113,8 @@ impl MatrixUse {
 fn statements(element: &str) -> [&'static str; 3] {
     match element {
         "vec2u" => [
-            "let four = SHARD[at]; return vec4f(unpack2x16float(four.x), \
-             unpack2x16float(four.y));",
-            "return unpack2x16float(SHARD[at][element % 4u / 2u])[element % 2u];",
+            "return unpack_four(SHARD[at]);",
+            "return unpack_one(SHARD[at][element % 4u / 2u], element % 2u);",
             "SHARD[at] = pack_four(value, row, column);",
         ],
         _ => [

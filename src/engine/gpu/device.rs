@@ -31,8 +31,17 @@ pub(super) struct Device {
     limits: Limits,
     adapter: String,
     /// The first failure that the driver reported outside of any call that could return it.
-    failure: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Option<Failure>>>,
     in_flight: VecDeque<SubmissionIndex>,
+}
+
+/// A failure that the driver reported.
+#[derive(Clone, Debug)]
+enum Failure {
+    /// Memory ran out.
+    Memory,
+    /// Anything else, in the driver's words.
+    Other(String),
 }
 
 /// The features and limits that a device is asked for.
@@ -48,26 +57,37 @@ pub(super) struct Needed {
 }
 
 /// Hears of failures that no call returns: a place where the first of them is noted.
-fn watch(device: &wgpu::Device) -> Arc<Mutex<Option<String>>> {
+fn watch(device: &wgpu::Device) -> Arc<Mutex<Option<Failure>>> {
     let failure = Arc::new(Mutex::new(None));
-    let note = |failure: &Arc<Mutex<Option<String>>>, text: String| {
+    let note = |failure: &Arc<Mutex<Option<Failure>>>, what: Failure| {
         failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(text);
+            .get_or_insert(what);
     };
     let heard = Arc::clone(&failure);
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-        note(&heard, error.to_string())
+        let what = match error {
+            wgpu::Error::OutOfMemory { .. } => Failure::Memory,
+            other => Failure::Other(other.to_string()),
+        };
+        note(&heard, what);
     }));
     let heard = Arc::clone(&failure);
     device.set_device_lost_callback(move |reason, text| {
         // A device that the engine gives back itself is no failure.
         if reason != wgpu::DeviceLostReason::Destroyed {
-            note(&heard, format!("the device was lost ({reason:?}) {text}"));
+            let what = format!("the device was lost ({reason:?}) {text}");
+            note(&heard, Failure::Other(what));
         }
     });
     failure
+}
+
+/// An adapter's name and backend, as errors give them.
+pub(super) fn adapter_name(adapter: &Adapter) -> String {
+    let info = adapter.get_info();
+    format!("{} ({})", info.name, info.backend)
 }
 
 impl Device {
@@ -79,7 +99,7 @@ impl Device {
             largest,
             workgroup_bytes,
         } = needed;
-        let name = adapter.get_info().name;
+        let name = adapter_name(adapter);
         // Batches grow while training goes on, up to the usual limit.
         let binding = largest
             .max(Limits::default().max_storage_buffer_binding_size)
@@ -102,7 +122,8 @@ impl Device {
         let (device, queue) =
             pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
                 Error::Device {
-                    doing: format!("opening {name}"),
+                    adapter: name.clone(),
+                    doing: "opening it".to_owned(),
                     why: error.to_string(),
                 }
             })?;
@@ -167,6 +188,7 @@ impl Device {
         let buffer = self.device.create_buffer(&descriptor);
         match pollster::block_on(scope.pop()) {
             Some(_) => Err(Error::DeviceMemory {
+                adapter: self.adapter.clone(),
                 doing: format!("making room for {what} ({})", quantity::bytes(bytes)),
             }),
             None => self.check(what).map(|()| buffer),
@@ -190,10 +212,7 @@ impl Device {
                 submission_index,
                 timeout: None,
             })
-            .map_err(|error| Error::Device {
-                doing: "waiting for it".to_owned(),
-                why: error.to_string(),
-            })?;
+            .map_err(|error| self.failed("waiting for it", error))?;
         self.check("waiting for it")
     }
 
@@ -205,11 +224,21 @@ impl Device {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
         {
-            Some(why) => Err(Error::Device {
+            Some(Failure::Other(why)) => Err(self.failed(doing, why)),
+            Some(Failure::Memory) => Err(Error::DeviceMemory {
+                adapter: self.adapter.clone(),
                 doing: doing.to_owned(),
-                why,
             }),
             None => Ok(()),
+        }
+    }
+
+    /// The error that the adapter failed at some work.
+    pub(super) fn failed(&self, doing: &str, why: impl ToString) -> Error {
+        Error::Device {
+            adapter: self.adapter.clone(),
+            doing: doing.to_owned(),
+            why: why.to_string(),
         }
     }
 
@@ -241,17 +270,14 @@ impl Device {
             });
             self.wait(None)?;
             self.in_flight.clear();
-            let failed = |why: String| Error::Device {
-                doing: "reading back".to_owned(),
-                why,
-            };
+            let doing = "reading back";
             mapped
                 .recv()
-                .map_err(|e| failed(e.to_string()))?
-                .map_err(|e| failed(e.to_string()))?;
+                .map_err(|error| self.failed(doing, error))?
+                .map_err(|error| self.failed(doing, error))?;
             let view = staging
                 .get_mapped_range(..size)
-                .map_err(|e| failed(e.to_string()))?;
+                .map_err(|error| self.failed(doing, error))?;
             take(bytemuck::cast_slice(&view));
             drop(view);
             staging.unmap();

@@ -35,7 +35,7 @@ macro_rules! kernels {
         $(pub(super) const $name: Kernel = $kernel;)*
 
         #[cfg(test)]
-        const KERNELS: &[&Kernel] = &[$(&$name),*];
+        pub(super) const KERNELS: &[&Kernel] = &[$(&$name),*];
     };
 }
 
@@ -45,6 +45,7 @@ kernels! {
         fragments: &[
             shader!("span_sums_workgroup"),
             FIXED_POINT,
+            FINITE,
             shader!("window"),
         ],
         bindings: &[Read, ReadWrite, Read],
@@ -53,7 +54,12 @@ kernels! {
 
     pub(super) const WINDOW_OF_WIDE_ROWS: Kernel = Kernel {
         name: "window",
-        fragments: &[shader!("span_sums_storage"), FIXED_POINT, shader!("window")],
+        fragments: &[
+            shader!("span_sums_storage"),
+            FIXED_POINT,
+            FINITE,
+            shader!("window"),
+        ],
         bindings: &[Read, ReadWrite, Read, ReadWrite],
         matrices: WINDOW_MATRICES,
     };
@@ -74,7 +80,7 @@ kernels! {
 
     pub(super) const LOSS: Kernel = Kernel {
         name: "loss",
-        fragments: &[shader!("loss")],
+        fragments: &[FINITE, shader!("loss")],
         bindings: &[Read, Read, ReadWrite, ReadWrite],
         matrices: &[],
     };
@@ -88,7 +94,7 @@ kernels! {
 
     pub(super) const SOFTMAX_ERRORS: Kernel = Kernel {
         name: "softmax errors",
-        fragments: &[shader!("softmax_errors")],
+        fragments: &[FINITE, shader!("softmax_errors")],
         bindings: &[Read, ReadWrite, ReadWrite],
         matrices: &[],
     };
@@ -116,10 +122,12 @@ const WINDOW_MATRICES: &[(&str, MatrixUse)] = &[
 ];
 
 const BATCH: &str = shader!("batch");
+const FINITE: &str = shader!("finite");
 const FIXED_POINT: &str = shader!("fixed_point");
-const REDUCE_SUBGROUP: &str = shader!("reduce_subgroup");
+pub(super) const REDUCE_SUBGROUP: &str = shader!("reduce_subgroup");
 const ROUND_HALF: &str = shader!("round_half");
-const REDUCE_WORKGROUP: &str = shader!("reduce_workgroup");
+pub(super) const REDUCE_WORKGROUP: &str = shader!("reduce_workgroup");
+pub(super) const WIDEN_HALF: &str = shader!("widen_half");
 
 impl Kernel {
     /// Whether a constant is among those that can be overridden.
@@ -128,6 +136,28 @@ impl Kernel {
         self.fragments
             .iter()
             .any(|fragment| fragment.contains(&declaration))
+    }
+
+    /// The constants that a layout gives it.
+    pub(super) fn constants(&self, layout: Layout) -> Vec<(&'static str, f64)> {
+        let mut constants = vec![
+            ("LANES", f64::from(layout.lanes)),
+            ("WIDTH", f64::from(layout.width)),
+            ("SHARD_WIDTH", f64::from(layout.shards.width)),
+        ];
+        if layout.subgroups {
+            constants.push(("ONE_SUBGROUP", f64::from(u8::from(layout.one_subgroup))));
+        }
+        if self.knows("SPAN_SUMS") {
+            constants.push(("SPAN_SUMS", f64::from(layout.span_sums())));
+        }
+        constants
+    }
+
+    /// Whether it is a kernel of the table: their names need not differ.
+    #[cfg(test)]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.fragments == other.fragments
     }
 
     /// Buffers that it binds with so many shards of each matrix.
@@ -164,102 +194,81 @@ impl Kernel {
         );
         let mut text = [BATCH, &columns, reduce].join("\n");
         text.extend(matrices);
-        let moves = self
-            .matrices
-            .iter()
-            .any(|(_, usage)| *usage == MatrixUse::Move);
-        if moves && layout.storage == Storage::F16 {
-            text += ROUND_HALF;
+        if layout.storage == Storage::F16 {
+            let has = |wanted| self.matrices.iter().any(|&(_, usage)| usage == wanted);
+            if has(MatrixUse::Read) || has(MatrixUse::Move) {
+                text += WIDEN_HALF;
+            }
+            if has(MatrixUse::Move) {
+                text += ROUND_HALF;
+            }
         }
-        text + &self.fragments.join("\n")
+        let own = self.fragments.join("\n");
+        if layout.subgroups && own.contains("lane: Lane") {
+            // The translator to HLSL looks for what it must compute of subgroups among the arguments
+            // themselves. With one there, it also finds what is in the structure `Lane`.
+            text += &own.replacen(
+                "fn main(",
+                "fn main(@builtin(subgroup_size) subgroup_size: u32, ",
+                1,
+            );
+        } else {
+            text += &own;
+        }
+        text
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use wgpu::naga;
-
     use super::*;
     use crate::batch::{SPAN_CENTERS, TARGET_BLOCK};
     use crate::engine::fixed_point::{BASE, EXPONENTS, OF_CENTERS};
     use crate::engine::gpu::limits::most_buffers;
-    use crate::engine::gpu::shards::Shards;
     use crate::engine::gpu::upload::{HEADER_OFFSETS, HEADER_WORDS};
+    use crate::engine::gpu::variants::variants;
 
-    fn parsed(kernel: &Kernel, subgroups: bool, shards: u32, storage: Storage) -> naga::Module {
-        let shards = Shards {
-            count: shards,
-            width: 32u32.div_ceil(shards),
-        };
-        let layout = Layout {
-            lanes: 32,
-            subgroups,
-            one_subgroup: false,
-            groups: 1,
-            width: 32,
-            span_sums_fit: true,
-            shards,
-            storage,
-            checks: true,
-        };
-        naga::front::wgsl::parse_str(&kernel.text(layout))
-            .unwrap_or_else(|e| panic!("{}: {e}", kernel.name))
-    }
-
-    /// Every kernel with either reduction and any number of shards is valid, and is bound as the
-    /// table says.
+    /// Every variant is bound as the table says, and asks for no more buffers than a device is
+    /// asked for.
     #[test]
-    fn kernels_are_valid_and_match_their_table() {
-        for &kernel in KERNELS {
-            for (subgroups, shards, storage) in [
-                (false, 1, Storage::F32),
-                (true, 1, Storage::F16),
-                (true, 2, Storage::F32),
-                (false, 3, Storage::F16),
-            ] {
-                let module = parsed(kernel, subgroups, shards, storage);
-                let mut validator = naga::valid::Validator::new(
-                    naga::valid::ValidationFlags::all(),
-                    naga::valid::Capabilities::all(),
-                );
-                validator
-                    .validate(&module)
-                    .unwrap_or_else(|e| panic!("{}: {e:?}", kernel.name));
-                let mut bindings: Vec<(u32, Access)> = module
-                    .global_variables
-                    .iter()
-                    .filter_map(|(_, variable)| {
-                        let naga::AddressSpace::Storage { access } = variable.space else {
-                            return None;
-                        };
-                        let writes = access.contains(naga::StorageAccess::STORE);
-                        Some((
-                            variable.binding?.binding,
-                            if writes { ReadWrite } else { Read },
-                        ))
-                    })
-                    .collect();
-                bindings.sort_by_key(|&(binding, _)| binding);
-                assert_eq!(
-                    bindings,
-                    (0..).zip(kernel.accesses(shards)).collect::<Vec<_>>(),
-                    "{}",
-                    kernel.name
-                );
-                assert_eq!(bindings.len() as u32, kernel.buffers(shards));
-                assert!(
-                    kernel.buffers(shards) <= most_buffers(shards),
-                    "{}",
-                    kernel.name
-                );
-            }
+    fn kernels_match_their_table() {
+        for variant in variants() {
+            let (kernel, shards) = (variant.stage.kernel, variant.layout.shards.count);
+            let (module, _) = variant.module();
+            let mut bindings: Vec<(u32, Access)> = module
+                .global_variables
+                .iter()
+                .filter_map(|(_, variable)| {
+                    let naga::AddressSpace::Storage { access } = variable.space else {
+                        return None;
+                    };
+                    let writes = access.contains(naga::StorageAccess::STORE);
+                    Some((
+                        variable.binding?.binding,
+                        if writes { ReadWrite } else { Read },
+                    ))
+                })
+                .collect();
+            bindings.sort_by_key(|&(binding, _)| binding);
+            assert_eq!(
+                bindings,
+                (0..).zip(kernel.accesses(shards)).collect::<Vec<_>>(),
+                "{}",
+                kernel.name
+            );
+            assert_eq!(bindings.len() as u32, kernel.buffers(shards));
+            assert!(
+                kernel.buffers(shards) <= most_buffers(shards),
+                "{}",
+                kernel.name
+            );
         }
     }
 
     /// The host's header is the shader's, member by member.
     #[test]
     fn the_header_is_laid_out_alike() {
-        let module = parsed(&WINDOW, false, 1, Storage::F32);
+        let (module, _) = variants()[0].module();
         let members = |name: &str| {
             let (_, ty) = module
                 .types
@@ -293,7 +302,7 @@ mod tests {
             format!("const TARGET_BLOCK = {TARGET_BLOCK}u;"),
             format!("const SPAN_CENTERS = {SPAN_CENTERS}u;"),
         ] {
-            assert!(WINDOW.fragments[2].lines().any(|own| own == line), "{line}");
+            assert!(shader!("window").lines().any(|own| own == line), "{line}");
         }
         let [low, high] = EXPONENTS;
         for line in [
@@ -305,9 +314,6 @@ mod tests {
             assert!(FIXED_POINT.lines().any(|own| own == line), "{line}");
         }
         let line = format!("const TILE = {PRODUCT_TILE}u;");
-        assert!(
-            SOFTMAX_SCORES.fragments[0].lines().any(|own| own == line),
-            "{line}"
-        );
+        assert!(shader!("product").lines().any(|own| own == line), "{line}");
     }
 }

@@ -1,6 +1,5 @@
 //! How the kernels are laid out on an adapter, and how that is chosen.
 
-use super::adapter::GpuAdapter;
 use super::limits::{MAX_GROUPS, MAX_LANES};
 use super::options::GpuOptions;
 use super::shards::Shards;
@@ -18,6 +17,17 @@ const SOFTWARE_GROUPS: usize = 128;
 /// Memory of a workgroup that its kernels take at most on hardware, in bytes. With more, too few
 /// workgroups run at a time.
 const WORKGROUP_BYTES: u32 = 16 << 10;
+
+/// The traits of an adapter by which a layout is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AdapterTraits {
+    /// Whether it is a program on the CPU.
+    pub(super) software: bool,
+    /// The fewest and the most lanes of its subgroups, where it has them.
+    pub(super) subgroup: Option<(u32, u32)>,
+    /// Memory that a workgroup may have, in bytes.
+    pub(super) workgroup_bytes: u32,
+}
 
 /// The shape of the kernels: the same for all of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +59,13 @@ impl Layout {
     /// on a software adapter: its registers lie in memory anyway, and barriers cost it more. Where
     /// subgroups vary or are missing, the width suits all adapters.
     pub(super) fn choose(
-        selected: &GpuAdapter,
+        adapter: AdapterTraits,
         options: GpuOptions,
         width: u32,
         shards: Shards,
     ) -> Self {
-        let software = selected.is_software();
-        let subgroup = selected.summary().subgroup.filter(|_| options.subgroups);
+        let AdapterTraits { software, .. } = adapter;
+        let subgroup = adapter.subgroup.filter(|_| options.subgroups);
         let narrowest = match subgroup {
             Some((_, max)) => max.clamp(4, 64),
             // A software adapter runs a workgroup's lanes in one SIMD register, of 8 floats on
@@ -72,11 +82,10 @@ impl Layout {
             .lanes
             .unwrap_or(narrowest.max(wide_enough))
             .min(MAX_LANES);
-        let limit = selected.adapter.limits().max_compute_workgroup_storage_size;
         let workgroup_bytes = if software {
-            limit
+            adapter.workgroup_bytes
         } else {
-            limit.min(WORKGROUP_BYTES)
+            adapter.workgroup_bytes.min(WORKGROUP_BYTES)
         };
         let mut layout = Self {
             lanes,

@@ -69,6 +69,7 @@ fn largest_step(sizes: &Sizes) -> StepSize {
         width,
         row_bytes: width * 16,
         most_groups,
+        stage_work: 0,
     }
 }
 

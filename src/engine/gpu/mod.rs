@@ -7,6 +7,8 @@ mod adapter;
 mod bindings;
 mod copy;
 mod device;
+#[cfg(test)]
+mod fragments;
 mod kernels;
 mod layout;
 mod limits;
@@ -17,17 +19,26 @@ mod program;
 mod shards;
 mod tables;
 mod timing;
+#[cfg(test)]
+mod translation;
 mod upload;
+#[cfg(test)]
+mod variants;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+pub(super) use adapter::find;
 pub use adapter::{GpuAdapter, adapters, hardware, select};
 pub use copy::copy_bandwidth;
 pub use memory::{bindings, buffers};
 pub use options::GpuOptions;
-use wgpu::{BindGroup, Buffer, CommandEncoder, ComputePassDescriptor, Features};
+use wgpu::{
+    BindGroup, Buffer, BufferSize, CommandEncoder, ComputePassDescriptor, ErrorFilter, Features,
+};
 
-use self::device::{Device, Needed};
+use self::device::{Device, Needed, adapter_name};
 use self::layout::Layout;
 use self::limits::most_buffers;
 use self::program::{
@@ -37,16 +48,26 @@ use self::program::{
 use self::shards::Shards;
 use self::tables::{DeviceTable, read_rows};
 use self::timing::{HostStage, Timing};
-use self::upload::{HeldRows, StepNumbers, UPLOADS, pack, pack_centers, pack_rows};
+use self::upload::{
+    HEADER_WORDS, HeldRows, StepNumbers, UPLOADS, counts, header, pack, pack_centers, pack_rows,
+};
 use super::fixed_point::{Scales, least_room};
 use super::sums::{BatchSums, SumRows, TableSums, halves, no_sums, sums_are_floats, sums_wait};
 use super::{Engine, LossFunction, Objective, StageTime, half};
-use crate::batch::{Batch, Row};
+use crate::batch::{Batch, Packer, Row};
 use crate::error::{Error, Result};
 use crate::model::Model;
 
 /// Windows after which a submission goes out even with fewer uploads: enough to keep a device busy.
 const SUBMIT_WINDOWS: usize = 1 << 16;
+
+/// The number of engines so far. A batch that was checked for one engine is not taken by another,
+/// whose matrices may have fewer rows.
+static ENGINES: AtomicU64 = AtomicU64::new(0);
+
+/// Floating-point operations after which a submission goes out. Windows takes a device for dead that
+/// works on a submission for 2 seconds: a device that makes 5 billion of them a second is in time.
+const SUBMIT_WORK: u64 = 10_000_000_000;
 
 /// Trains on a GPU.
 #[derive(Debug)]
@@ -59,6 +80,7 @@ pub struct GpuEngine {
     layout: Layout,
     input_rows: usize,
     output_rows: usize,
+    checks: Checks,
     program: Program,
     input: DeviceTable,
     output: DeviceTable,
@@ -71,12 +93,16 @@ pub struct GpuEngine {
     largest: Buffer,
     /// Scores of a softmax held at a time, unless a single center has more.
     most_scores: usize,
+    /// Work of a submission at most, unless a single stage has more: [`SUBMIT_WORK`].
+    submit_work: u64,
     /// Commands not submitted yet.
     encoder: Option<CommandEncoder>,
     /// Uploads of the commands not submitted yet.
     recorded: usize,
     /// Windows of the commands not submitted yet.
     recorded_windows: usize,
+    /// Work of the commands not submitted yet, as far as stages tell it.
+    recorded_work: u64,
     /// Losses on the device that have not been read.
     unread: usize,
     /// The loss that has been read since it was last taken.
@@ -147,6 +173,14 @@ impl GpuEngine {
             layout,
             input_rows,
             output_rows,
+            checks: Checks {
+                adapter: adapter_name(&selected.adapter),
+                engine: ENGINES.fetch_add(1, Ordering::Relaxed) + 1,
+                objective,
+                input_rows,
+                output_rows,
+                by_shaders: options.shader_checks,
+            },
             program,
             input,
             output,
@@ -155,9 +189,11 @@ impl GpuEngine {
             batch_losses,
             largest,
             most_scores: SCORES,
+            submit_work: SUBMIT_WORK,
             encoder: None,
             recorded: 0,
             recorded_windows: 0,
+            recorded_work: 0,
             unread: 0,
             loss: 0.0,
             words: Vec::new(),
@@ -245,47 +281,50 @@ impl GpuEngine {
     }
 
     /// Records the stages of a step, or of a part of it, on what is packed in `words`.
-    fn record(&mut self, size: &StepSize, windows: usize) -> Result<()> {
+    fn record(
+        &mut self,
+        words: &[u32],
+        numbers: StepNumbers,
+        size: &StepSize,
+        windows: usize,
+    ) -> Result<()> {
         let started = Instant::now();
         self.fit(size)?;
-        self.fit_slot(self.words.len() as u64 * 4)?;
+        let bytes = words.len() as u64 * 4;
+        self.fit_slot(bytes)?;
         let slot = &self.slots[self.recorded];
-        self.device
-            .queue
-            .write_buffer(&slot.upload, 0, bytemuck::cast_slice(&self.words));
+        let whole = BufferSize::new(bytes).expect("the header is a part of each upload");
+        let view = self.device.queue.write_buffer_with(&slot.upload, 0, whole);
+        let mut view = view.ok_or_else(|| {
+            let why = "the device gave no memory for it".to_owned();
+            self.device.failed("uploading a batch", why)
+        })?;
+        let (header, arrays) = (header(words, numbers), &words[HEADER_WORDS..]);
+        view.slice(..HEADER_WORDS * 4)
+            .copy_from_slice(bytemuck::cast_slice(&header));
+        view.slice(HEADER_WORDS * 4..)
+            .copy_from_slice(bytemuck::cast_slice(arrays));
+        drop(view);
         if let Some(timing) = &mut self.timing {
             timing.add(HostStage::Upload, started);
         }
 
-        let encoder = self.encoder.get_or_insert_with(|| {
-            self.device
-                .device
-                .create_command_encoder(&Default::default())
-        });
-        let groups = |stage: usize| (self.program.stages[stage].stage.groups)(size);
         let stages: Vec<usize> = (0..self.program.stages.len())
-            .filter(|&stage| !groups(stage).contains(&0))
+            .filter(|&stage| !(self.program.stages[stage].stage.groups)(size).contains(&0))
             .collect();
-        // One pass for all kernels, or for each its own when they are timed.
-        let passes = stages.chunks(if self.timing.is_some() {
+        // One pass for as many kernels as a submission may hold, or for each its own when they are
+        // timed.
+        let most = if self.timing.is_some() {
             1
         } else {
-            stages.len().max(1)
-        });
-        for stages in passes {
-            let timestamp_writes = self
-                .timing
-                .as_mut()
-                .and_then(|timing| timing.writes(stages[0]));
-            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
-                label: Some("step"),
-                timestamp_writes,
-            });
-            for &stage in stages {
-                let [x, y] = groups(stage).map(|count| count as u32);
-                pass.set_pipeline(&self.program.stages[stage].pipeline.pipeline);
-                pass.set_bind_group(0, &slot.bound[stage], &[]);
-                pass.dispatch_workgroups(x, y, 1);
+            (self.submit_work / size.stage_work.max(1)).clamp(1, stages.len().max(1) as u64)
+                as usize
+        };
+        for stages in stages.chunks(most) {
+            self.record_pass(stages, size);
+            self.recorded_work += size.stage_work * stages.len() as u64;
+            if self.recorded_work >= self.submit_work {
+                self.submit()?;
             }
         }
         self.unread += 1;
@@ -295,6 +334,30 @@ impl GpuEngine {
             self.flush()
         } else {
             Ok(())
+        }
+    }
+
+    /// Records a pass of some stages on the next upload's slot.
+    fn record_pass(&mut self, stages: &[usize], size: &StepSize) {
+        let encoder = self.encoder.get_or_insert_with(|| {
+            self.device
+                .device
+                .create_command_encoder(&Default::default())
+        });
+        let timestamp_writes = self
+            .timing
+            .as_mut()
+            .and_then(|timing| timing.writes(stages[0]));
+        let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor {
+            label: Some("step"),
+            timestamp_writes,
+        });
+        for &stage in stages {
+            let compiled = &self.program.stages[stage];
+            let [x, y] = (compiled.stage.groups)(size).map(|count| count as u32);
+            pass.set_pipeline(&compiled.pipeline.pipeline);
+            pass.set_bind_group(0, &self.slots[self.recorded].bound[stage], &[]);
+            pass.dispatch_workgroups(x, y, 1);
         }
     }
 
@@ -311,40 +374,44 @@ impl GpuEngine {
         })
     }
 
-    /// Checks a batch, where the shaders do not check what they read.
-    fn validate(&mut self, batch: &Batch) -> Result<()> {
-        self.objective.check(batch);
-        let started = Instant::now();
-        if !self.options.shader_checks {
-            batch
-                .validate(self.input_rows, self.output_rows)
-                .map_err(|why| Error::Device {
-                    doing: "checking a batch".to_owned(),
-                    why,
-                })?;
+    /// Checks a batch, and packs it where it was not packed for this engine; calls `then` with
+    /// what is packed.
+    fn with_packed(
+        &mut self,
+        batch: &Batch,
+        then: impl FnOnce(&mut Self, &[u32]) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(words) = batch.packed.of(self.checks.engine) {
+            return then(self, words);
         }
+        let started = Instant::now();
+        self.checks.validate(batch)?;
+        let mut words = std::mem::take(&mut self.words);
+        pack(batch, &mut words);
         self.note(HostStage::Pack, started);
-        Ok(())
+        let done = then(self, &words);
+        self.words = words;
+        done
     }
 
     /// Records a whole step, or with `lr` none its first half.
     fn add_up(&mut self, batch: &Batch, lr: Option<f32>) -> Result<()> {
         let numbers = self.next_numbers(batch.words_before, lr.unwrap_or(0.0))?;
-        let started = Instant::now();
-        pack(batch, numbers, &mut self.words);
-        self.note(HostStage::Pack, started);
-        let (layout, spans) = (self.layout, batch.spans() as u64);
-        let (width, most) = (u64::from(layout.width), layout.groups as u64);
-        let size = StepSize {
-            spans,
-            span_groups: span_groups(spans, width, most, layout.span_sums_fit),
-            centers: batch.center_rows.len() as u64,
-            targets: batch.target_rows.len() as u64,
-            moves_input: lr.is_some(),
-            moves_output: lr.is_some(),
-            ..StepSize::on(&layout, self.output_rows)
-        };
-        self.record(&size, batch.windows())
+        self.with_packed(batch, |engine, words| {
+            let [spans, centers, targets] = counts(words);
+            let layout = engine.layout;
+            let (width, most) = (u64::from(layout.width), layout.groups as u64);
+            let size = StepSize {
+                spans,
+                span_groups: span_groups(spans, width, most, layout.span_sums_fit),
+                centers,
+                targets,
+                moves_input: lr.is_some(),
+                moves_output: lr.is_some(),
+                ..StepSize::on(&layout, engine.output_rows)
+            };
+            engine.record(words, numbers, &size, batch.windows())
+        })
     }
 
     /// Takes the batch's centers in tiles, so that their scores with all words fit into
@@ -359,7 +426,8 @@ impl GpuEngine {
             let slots = first..centers.min(first + tile);
             let numbers = self.next_numbers(batch.words_before, lr)?;
             let started = Instant::now();
-            pack_centers(batch, &by_center, slots.clone(), numbers, &mut self.words);
+            let mut words = std::mem::take(&mut self.words);
+            pack_centers(batch, &by_center, slots.clone(), &mut words);
             self.note(HostStage::Pack, started);
             let size = StepSize {
                 centers: slots.len() as u64,
@@ -367,7 +435,9 @@ impl GpuEngine {
                 moves_output: slots.end == centers,
                 ..StepSize::on(&self.layout, self.output_rows)
             };
-            self.record(&size, slots.len())?;
+            let recorded = self.record(&words, numbers, &size.with_products(), slots.len());
+            self.words = words;
+            recorded?;
         }
         Ok(())
     }
@@ -468,10 +538,16 @@ impl GpuEngine {
         }
     }
 
-    /// Submits what is recorded.
+    /// Submits what is recorded, and begins with the first slot again.
     fn flush(&mut self) -> Result<()> {
         self.recorded = 0;
         self.recorded_windows = 0;
+        self.submit()
+    }
+
+    /// Submits what is recorded; the slots stay taken.
+    fn submit(&mut self) -> Result<()> {
+        self.recorded_work = 0;
         let Some(mut encoder) = self.encoder.take() else {
             return Ok(());
         };
@@ -520,16 +596,17 @@ impl Engine for GpuEngine {
         if batch.windows() == 0 {
             return Ok(());
         }
-        self.validate(batch)?;
         match self.objective.loss {
             LossFunction::Sigmoid | LossFunction::Choice { .. } => self.add_up(batch, Some(lr)),
-            LossFunction::Softmax => self.softmax_step(batch, lr),
+            LossFunction::Softmax => {
+                self.checks.validate(batch)?;
+                self.softmax_step(batch, lr)
+            }
         }
     }
 
     fn accumulate(&mut self, batch: &Batch) -> Result<()> {
         self.begin_half()?;
-        self.validate(batch)?;
         self.add_up(batch, None)?;
         let held = |rows: &[Row], bits: &[u8], contribution_bits| HeldRows {
             rows: rows.to_vec(),
@@ -555,9 +632,12 @@ impl Engine for GpuEngine {
     fn apply(&mut self, lr: f32) -> Result<()> {
         let held = self.take_held()?;
         let numbers = self.next_numbers(held.words_before, lr)?;
-        pack_rows(&held.centers, &held.targets, numbers, &mut self.words);
+        let mut words = std::mem::take(&mut self.words);
+        pack_rows(&held.centers, &held.targets, &mut words);
         let size = self.half_size(&held.centers, &held.targets);
-        self.record(&size, 0)
+        let recorded = self.record(&words, numbers, &size, 0);
+        self.words = words;
+        recorded
     }
 
     fn sums(&mut self) -> Result<BatchSums> {
@@ -626,8 +706,53 @@ impl Engine for GpuEngine {
         Ok(timing.take(&self.program.stages))
     }
 
+    /// Checks and packs each batch. A softmax packs tiles of centers instead, one after the other.
+    fn packer(&self) -> Option<Packer> {
+        if self.objective.loss == LossFunction::Softmax {
+            return None;
+        }
+        let checks = self.checks.clone();
+        Some(Arc::new(move |batch| {
+            checks.validate(batch)?;
+            let mut words = batch.packed.take();
+            pack(batch, &mut words);
+            batch.packed.set(checks.engine, words);
+            Ok(())
+        }))
+    }
+
     fn describe(&self) -> String {
         self.description.clone()
+    }
+}
+
+/// What a batch must satisfy before it is packed for an engine.
+#[derive(Clone, Debug)]
+struct Checks {
+    /// The adapter, as errors name it.
+    adapter: String,
+    /// The number of the engine among all of the process, above 0.
+    engine: u64,
+    objective: Objective,
+    input_rows: usize,
+    output_rows: usize,
+    /// Whether the shaders check what they read.
+    by_shaders: bool,
+}
+
+impl Checks {
+    /// Checks a batch, where the shaders do not.
+    fn validate(&self, batch: &Batch) -> Result<()> {
+        self.objective.check(batch);
+        if self.by_shaders {
+            return Ok(());
+        }
+        let checked = batch.validate(self.input_rows, self.output_rows);
+        checked.map_err(|why| Error::Device {
+            adapter: self.adapter.clone(),
+            doing: "checking a batch".to_owned(),
+            why,
+        })
     }
 }
 
@@ -638,13 +763,13 @@ fn open(
     objective: Objective,
     options: GpuOptions,
 ) -> Result<(Device, Layout)> {
-    let adapter = selected.summary().name;
+    let adapter = adapter_name(&selected.adapter);
     let (input_rows, output_rows) = (model.input.rows(), model.output.rows());
     let rows = input_rows.max(output_rows);
     let width = model.input.dim().div_ceil(4) as u32;
     let limits = selected.adapter.limits();
     let shards = Shards::for_adapter(rows, width, &limits, options.max_shard, &adapter)?;
-    let layout = Layout::choose(selected, options, width, shards);
+    let layout = Layout::choose(selected.traits(), options, width, shards);
     let mut features = Features::empty();
     features.set(Features::SUBGROUP, layout.subgroups);
     features.set(
@@ -676,16 +801,22 @@ fn compile(
     layout: Layout,
     output_rows: usize,
 ) -> Result<Program> {
-    let scope = device
-        .device
-        .push_error_scope(wgpu::ErrorFilter::Validation);
+    // A driver's own refusal is an internal error.
+    let refusals = [
+        ErrorFilter::OutOfMemory,
+        ErrorFilter::Internal,
+        ErrorFilter::Validation,
+    ];
+    let scopes = refusals.map(|refusal| device.device.push_error_scope(refusal));
     let program = Program::new(objective, device, layout, output_rows);
-    match pollster::block_on(scope.pop()) {
+    // The last scope that was opened is the first to be closed.
+    let closed = scopes.into_iter().rev();
+    let errors: Vec<_> = closed
+        .filter_map(|scope| pollster::block_on(scope.pop()))
+        .collect();
+    match errors.into_iter().next() {
         None => Ok(program),
-        Some(error) => Err(Error::Device {
-            doing: "compiling the kernels".to_owned(),
-            why: error.to_string(),
-        }),
+        Some(error) => Err(device.failed("compiling the kernels", error)),
     }
 }
 
@@ -704,7 +835,8 @@ mod tests {
         ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
         a_softmax_has_no_halves, agree_after_steps, halves_give_the_bits_of_a_step,
         halves_keep_their_order, model_of_huge_scores, random_model,
-        small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
+        scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
+        window_strategy, with_few_targets,
     };
     use crate::model::{Matrix, Storage};
 
@@ -967,7 +1099,7 @@ mod tests {
         }
     }
 
-    /// A workgroup of several subgroups, and of lanes beyond the row's width.
+    /// A workgroup of several subgroups or of less than one, and lanes beyond the row's width.
     #[test]
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn any_width_of_workgroups_agrees() {
@@ -975,13 +1107,13 @@ mod tests {
             .new_tree(&mut TestRunner::deterministic())
             .unwrap()
             .current();
-        for (subgroups, objective) in [true, false]
+        let forms = [(4, true), (4, false), (64, true), (64, false)];
+        for ((lanes, subgroups), objective) in forms
             .into_iter()
-            .flat_map(|s| OBJECTIVES.map(|objective| (s, objective)))
+            .flat_map(|form| OBJECTIVES.map(|objective| (form, objective)))
         {
             let mut engine = engine(&random_model(50, 2), objective, |options| {
-                options.subgroups = subgroups;
-                options.lanes = Some(64);
+                (options.lanes, options.subgroups) = (Some(lanes), subgroups);
             });
             agree_after_steps(&mut engine, objective, &with_few_targets(&windows), 0.25);
         }
@@ -1033,6 +1165,34 @@ mod tests {
             let mut engine = engine(&random_model(20, 7), Objective::SOFTMAX, |_| ());
             engine.most_scores = most_scores;
             agree_after_steps(&mut engine, Objective::SOFTMAX, &windows, 0.25);
+        }
+    }
+
+    /// A softmax of much work goes out stage by stage, with the bits of one that goes out whole.
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn submissions_are_bounded_by_work() {
+        let windows = [
+            ((0..30).collect(), vec![1, 33]),
+            ((5..22).collect(), vec![7]),
+        ];
+        let batch = batch_of(ROWS, &windows);
+        let run = |submit_work, measure| {
+            let mut engine = engine(&random_model(20, 7), Objective::SOFTMAX, |options| {
+                options.measure = measure;
+            });
+            (engine.most_scores, engine.submit_work) = (150, submit_work);
+            (0..3).for_each(|_| engine.step(&batch, 0.05).unwrap());
+            let waiting = engine.encoder.is_some();
+            let loss = engine.take_loss().unwrap().to_bits();
+            (engine.model().unwrap(), loss, waiting)
+        };
+        let (model, loss, waiting) = run(SUBMIT_WORK, false);
+        assert!(waiting);
+        for (submit_work, measure) in [(1, false), (1, true), (50_000, false)] {
+            let own = run(submit_work, measure);
+            assert!(own.0 == model && own.1 == loss, "{submit_work}");
+            assert!(submit_work > 1 || !own.2);
         }
     }
 
@@ -1195,15 +1355,13 @@ mod tests {
     #[test]
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn a_loss_that_is_no_number_is_not_hidden() {
-        let mut model = random_model(20, 7);
-        model.input.row_mut(0)[3] = f32::NAN;
         for objective in OBJECTIVES {
             for storage in [Storage::F32, Storage::F16] {
-                let mut engine = engine(&model, objective, |options| options.storage = storage);
-                engine
-                    .step(&batch_of(ROWS, &[(vec![0], vec![1, 2])]), 0.05)
-                    .unwrap();
-                assert!(engine.take_loss().unwrap().is_nan());
+                scores_that_are_not_finite_show(objective, |model| {
+                    Box::new(engine(model, objective, |options| {
+                        options.storage = storage
+                    }))
+                });
             }
         }
     }
@@ -1223,6 +1381,23 @@ mod tests {
         );
     }
 
+    /// A kernel that cannot be compiled is an error with its name and the adapter's.
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn a_kernel_that_is_refused_is_an_error() {
+        let (adapter, options) = (adapter(), GpuOptions::default());
+        let model = random_model(8, 1);
+        let (device, layout) = open(&adapter, &model, Objective::SIGMOID, options).unwrap();
+        // More bindings than the device was asked for.
+        let shards = Shards { count: 3, width: 1 };
+        let layout = Layout { shards, ..layout };
+        let refused = compile(Objective::SIGMOID, &device, layout, ROWS);
+        let error = refused.err().unwrap().to_string();
+        for part in [&adapter.summary().name, "compiling the kernels", "window"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
     /// A device that goes away becomes an error, not an abort.
     #[test]
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
@@ -1233,7 +1408,9 @@ mod tests {
         engine.device.device.destroy();
         let error = engine.take_loss().unwrap_err();
         assert!(matches!(error, Error::Device { .. }), "{error}");
-        assert!(error.to_string().contains("`engine = cpu`"), "{error}");
+        for part in [&adapter().summary().name, "`engine = cpu`"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
 
     #[test]

@@ -36,17 +36,7 @@ impl Pipeline {
             bind_group_layouts: &[Some(&bindings)],
             immediate_size: 0,
         });
-        let mut constants = vec![
-            ("LANES", f64::from(layout.lanes)),
-            ("WIDTH", f64::from(layout.width)),
-            ("SHARD_WIDTH", f64::from(layout.shards.width)),
-        ];
-        if layout.subgroups {
-            constants.push(("ONE_SUBGROUP", f64::from(u8::from(layout.one_subgroup))));
-        }
-        if kernel.knows("SPAN_SUMS") {
-            constants.push(("SPAN_SUMS", f64::from(layout.span_sums())));
-        }
+        let mut constants = kernel.constants(layout);
         constants.extend_from_slice(overrides);
         let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
             label: Some(kernel.name),

@@ -6,7 +6,7 @@
 
 use wgpu::Limits;
 
-use super::limits::{most, room};
+use super::limits::{most, most_buffers, room};
 use crate::error::{Error, Result};
 use crate::quantity::{bytes, plural};
 
@@ -39,7 +39,8 @@ impl Shards {
     /// most `largest` bytes.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] when it cannot bind that many.
+    /// [`Error::DeviceLimit`] when it cannot bind that many, and [`Error::Device`] when it cannot
+    /// even bind one of each matrix.
     pub(super) fn for_adapter(
         rows: usize,
         width: u32,
@@ -49,6 +50,17 @@ impl Shards {
     ) -> Result<Self> {
         let room = room(limits).min(largest.unwrap_or(u64::MAX));
         let most = most(limits);
+        if most == 0 {
+            let bindings = limits.max_storage_buffers_per_shader_stage;
+            return Err(Error::Device {
+                adapter: adapter.to_owned(),
+                doing: "opening it".to_owned(),
+                why: format!(
+                    "its shaders bind {bindings} buffers at most, and the kernels bind up to {}",
+                    most_buffers(1)
+                ),
+            });
+        }
         Self::new(rows as u64, width, room)
             .filter(|shards| shards.count <= most)
             .ok_or_else(|| Error::DeviceLimit {
@@ -114,6 +126,10 @@ mod tests {
                 width: 38
             }
         );
+        let error = cut(1, 7).unwrap_err().to_string();
+        for part in ["a chip", "bind 7 buffers", "up to 8", "`adapter`"] {
+            assert!(error.contains(part), "{error}");
+        }
         let error = cut(200_000, 8).unwrap_err().to_string();
         for part in [
             "a matrix of 200,000 rows needs 240 MB",

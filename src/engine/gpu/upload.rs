@@ -67,7 +67,8 @@ pub(super) struct HeldRows {
     pub(super) least_room: u32,
 }
 
-/// An upload in the making: room for the header, then arrays.
+/// An upload in the making: room for the header, then arrays. The numbers of the step join them when
+/// it is written ([`header`]).
 struct Upload<'a>(&'a mut Vec<u32>);
 
 impl<'a> Upload<'a> {
@@ -103,8 +104,25 @@ impl<'a> Upload<'a> {
     }
 }
 
+/// The header of what is packed in `words`, with the numbers of a step.
+pub(super) fn header(words: &[u32], step: StepNumbers) -> [u32; HEADER_WORDS] {
+    let mut header = [0; HEADER_WORDS];
+    header.copy_from_slice(&words[..HEADER_WORDS]);
+    let numbers: &mut Header = bytemuck::cast_mut(&mut header);
+    numbers.loss_index = step.loss_index;
+    (numbers.lr, numbers.clip) = (step.lr, step.clip);
+    [numbers.rounding_low, numbers.rounding_high] = step.rounding;
+    header
+}
+
+/// Spans, slots of W and slots of W' of what is packed in `words`.
+pub(super) fn counts(words: &[u32]) -> [u64; 3] {
+    let header: &Header = bytemuck::from_bytes(bytemuck::cast_slice(&words[..HEADER_WORDS]));
+    [header.spans, header.center_slots, header.target_slots].map(u64::from)
+}
+
 /// Writes a batch into `words`.
-pub(super) fn pack(batch: &Batch, step: StepNumbers, words: &mut Vec<u32>) {
+pub(super) fn pack(batch: &Batch, words: &mut Vec<u32>) {
     let mut upload = Upload::begin(words);
     let header = Header {
         losses: batch.spans() as u32,
@@ -120,42 +138,28 @@ pub(super) fn pack(batch: &Batch, step: StepNumbers, words: &mut Vec<u32>) {
         center_slots: batch.center_rows.len() as u32,
         target_rows: upload.append(&batch.target_rows),
         target_slots: batch.target_rows.len() as u32,
-        loss_index: step.loss_index,
         center_bits: upload.append_bytes(&batch.center_bits),
         least_center_room: least_room(batch.center_contribution_bits),
         target_bits: upload.append_bytes(&batch.target_bits),
         least_target_room: least_room(batch.target_contribution_bits),
         draw_key: fixed_point::key(batch.words_before),
-        lr: step.lr,
-        clip: step.clip,
-        rounding_low: step.rounding[0],
-        rounding_high: step.rounding[1],
+        ..Header::zeroed()
     };
     upload.finish(header);
 }
 
 /// Writes rows of W and of W' that are to be moved into `words`: no spans, and no losses.
-pub(super) fn pack_rows(
-    centers: &HeldRows,
-    targets: &HeldRows,
-    step: StepNumbers,
-    words: &mut Vec<u32>,
-) {
+pub(super) fn pack_rows(centers: &HeldRows, targets: &HeldRows, words: &mut Vec<u32>) {
     let mut upload = Upload::begin(words);
     let header = Header {
         center_rows: upload.append(&centers.rows),
         center_slots: centers.rows.len() as u32,
         target_rows: upload.append(&targets.rows),
         target_slots: targets.rows.len() as u32,
-        loss_index: step.loss_index,
         center_bits: upload.append_bytes(&centers.bits),
         least_center_room: centers.least_room,
         target_bits: upload.append_bytes(&targets.bits),
         least_target_room: targets.least_room,
-        lr: step.lr,
-        clip: step.clip,
-        rounding_low: step.rounding[0],
-        rounding_high: step.rounding[1],
         ..Header::zeroed()
     };
     upload.finish(header);
@@ -167,7 +171,6 @@ pub(super) fn pack_centers(
     batch: &Batch,
     by_center: &ByCenter,
     slots: Range<usize>,
-    step: StepNumbers,
     words: &mut Vec<u32>,
 ) {
     let mut upload = Upload::begin(words);
@@ -180,11 +183,6 @@ pub(super) fn pack_centers(
         targets: upload.append(contexts),
         center_rows: upload.append(&batch.center_rows[slots.clone()]),
         center_slots: slots.len() as u32,
-        loss_index: step.loss_index,
-        lr: step.lr,
-        clip: step.clip,
-        rounding_low: step.rounding[0],
-        rounding_high: step.rounding[1],
         ..Header::zeroed()
     };
     upload.finish(header);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub use self::probe::{Estimate, probe};
 use super::dataset::Dataset;
-use crate::batch::{GROUP_BLOCKS, SPAN, SPAN_CENTERS, Targets};
+use crate::batch::{GROUP_BLOCKS, Inputs, SPAN, SPAN_CENTERS, Targets};
 use crate::corpus::BLOCK_TOKENS;
 #[cfg(feature = "gpu")]
 use crate::engine::adapter::AdapterSummary;
@@ -222,7 +222,7 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
             window + 1
         };
     let (windows, targets) = match &*batcher.targets {
-        Targets::Negatives(negatives) if negatives.per_pair => {
+        Targets::Negatives(negatives) if negatives.per_pair && batcher.inputs == Inputs::Each => {
             (centers, centers * (1 + u64::from(negatives.count)))
         }
         Targets::Negatives(negatives) => (positions, positions * (1 + u64::from(negatives.count))),
@@ -298,8 +298,12 @@ impl HostMemory {
             buffers.extend(cpu::buffers(sizes, setup.choice.threads()));
         }
         buffers.extend([
-            // One batch is at the engine, and the queue holds the others.
-            Allocation::new("batches in flight", (threads + 3) * sizes.batch.bytes()),
+            // One batch is at the engine, and the queue holds the others; for a device each is also
+            // packed.
+            Allocation::new(
+                "batches in flight",
+                (threads + 3) * sizes.batch.bytes() * if device.is_some() { 2 } else { 1 },
+            ),
             // Each row takes a number of 4 bytes, and one bit.
             Allocation::new(
                 "rows numbered by the batcher",

@@ -30,7 +30,9 @@ pub fn probe(
     batcher_threads: usize,
     limit: Duration,
 ) -> Result<Estimate> {
-    let mut batches = data.batcher.batches(batcher_threads);
+    let mut batches = data
+        .batcher
+        .batches_packed(batcher_threads, 0, engine.packer());
     let begun = Instant::now();
     let (mut all, mut first) = (0, None);
     while let Some(batch) = batches.next().transpose()? {

@@ -11,13 +11,12 @@ mod stage;
 
 pub(super) use sigmoid::span_groups;
 pub(super) use softmax::{SCORES, most_words, tile_centers};
-pub(super) use stage::{BATCH_LOSSES, BufferRole, LARGEST, LOSSES, ScratchBuffer, StepSize};
+pub(super) use stage::{BATCH_LOSSES, BufferRole, LARGEST, LOSSES, ScratchBuffer, Stage, StepSize};
 
-use self::stage::{MovedTable, Stage};
+use self::stage::MovedTable;
 use super::device::Device;
 use super::layout::Layout;
 use super::pipeline::Pipeline;
-use crate::batch::{CbowGradient, Inputs};
 use crate::engine::{LossFunction, Objective};
 
 /// The stages of an objective's steps, in order. This is the one place where an objective chooses
@@ -29,23 +28,6 @@ pub(super) fn stages(objective: Objective, span_sums_fit: bool) -> Vec<Stage> {
         }
         LossFunction::Softmax => softmax::STAGES.to_vec(),
     }
-}
-
-/// The constants by which the window kernel follows an objective.
-fn window_constants(objective: Objective) -> [(&'static str, f64); 3] {
-    let (mean, share) = match objective.inputs {
-        Inputs::Each => (false, false),
-        Inputs::Mean(gradient) => (true, gradient == CbowGradient::Share),
-    };
-    let branches = match objective.loss {
-        LossFunction::Choice { branches } => branches,
-        LossFunction::Sigmoid | LossFunction::Softmax => 0,
-    };
-    [
-        ("MEAN", f64::from(u8::from(mean))),
-        ("SHARE", f64::from(u8::from(share))),
-        ("BRANCHES", branches as f64),
-    ]
 }
 
 /// The buffers between some stages, each once, in the order in which plans list them.
@@ -89,15 +71,7 @@ impl Program {
         let stages = stages(objective, layout.span_sums_fit);
         let scratch = scratch_buffers(&stages);
         let compile = |stage: Stage| {
-            let is_output = stage.moves.map(|table| table == MovedTable::Output);
-            let mut constants = Vec::new();
-            constants.extend(is_output.map(|output| ("IS_OUTPUT", f64::from(u8::from(output)))));
-            if stage.kernel.knows("ROWS") {
-                constants.push(("ROWS", output_rows as f64));
-            }
-            if stage.kernel.knows("MEAN") {
-                constants.extend(window_constants(objective));
-            }
+            let constants = stage.constants(objective, output_rows);
             let table = match stage.moves {
                 None => "",
                 Some(MovedTable::Input) => ": W",
@@ -140,6 +114,7 @@ mod tests {
                 width: 1,
                 row_bytes: 16,
                 most_groups: 1,
+                stage_work: 0,
             };
             for stage in stages(objective, fit) {
                 let is_matrix = |role: &&BufferRole| match role {

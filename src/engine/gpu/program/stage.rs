@@ -1,8 +1,9 @@
 //! The parts of a program: buffers by name, the size of a step, and a stage.
 
-use crate::batch::SPAN_CENTERS;
+use crate::batch::{CbowGradient, Inputs, SPAN_CENTERS};
 use crate::engine::gpu::kernels::{Kernel, PRODUCT_TILE};
 use crate::engine::gpu::layout::Layout;
+use crate::engine::{LossFunction, Objective};
 
 /// A buffer that a kernel binds, by the part it plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +128,9 @@ pub(in crate::engine::gpu) struct StepSize {
     pub(in crate::engine::gpu) row_bytes: u64,
     /// Workgroups of a dispatch at most; kernels stride over the rest.
     pub(in crate::engine::gpu) most_groups: u64,
+    /// Floating-point operations of a stage at most, where they may be too many for a submission:
+    /// in a softmax those of a product of matrices, otherwise 0.
+    pub(in crate::engine::gpu) stage_work: u64,
 }
 
 impl StepSize {
@@ -143,6 +147,15 @@ impl StepSize {
             width: u64::from(layout.width),
             row_bytes: layout.shards.row_bytes(),
             most_groups: layout.groups as u64,
+            stage_work: 0,
+        }
+    }
+
+    /// The step with the work of the products of a softmax tile.
+    pub(in crate::engine::gpu) fn with_products(self) -> Self {
+        Self {
+            stage_work: 8 * self.centers * self.words * self.width,
+            ..self
         }
     }
 
@@ -176,4 +189,43 @@ pub(in crate::engine::gpu) struct Stage {
     pub(in crate::engine::gpu) buffers: &'static [BufferRole],
     /// Workgroups; with a 0 among them the stage is left out.
     pub(in crate::engine::gpu) groups: fn(&StepSize) -> [u64; 2],
+}
+
+impl Stage {
+    /// The constants of its kernel that the stage gives, for an objective and so many rows of W'.
+    pub(in crate::engine::gpu) fn constants(
+        &self,
+        objective: Objective,
+        output_rows: usize,
+    ) -> Vec<(&'static str, f64)> {
+        let mut constants = Vec::new();
+        if let Some(table) = self.moves {
+            let is_output = table == MovedTable::Output;
+            constants.push(("IS_OUTPUT", f64::from(u8::from(is_output))));
+        }
+        if self.kernel.knows("ROWS") {
+            constants.push(("ROWS", output_rows as f64));
+        }
+        if self.kernel.knows("MEAN") {
+            constants.extend(window_constants(objective));
+        }
+        constants
+    }
+}
+
+/// The constants by which the window kernel follows an objective.
+fn window_constants(objective: Objective) -> [(&'static str, f64); 3] {
+    let (mean, share) = match objective.inputs {
+        Inputs::Each => (false, false),
+        Inputs::Mean(gradient) => (true, gradient == CbowGradient::Share),
+    };
+    let branches = match objective.loss {
+        LossFunction::Choice { branches } => branches,
+        LossFunction::Sigmoid | LossFunction::Softmax => 0,
+    };
+    [
+        ("MEAN", f64::from(u8::from(mean))),
+        ("SHARE", f64::from(u8::from(share))),
+        ("BRANCHES", branches as f64),
+    ]
 }
