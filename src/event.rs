@@ -234,6 +234,21 @@ pub struct NamedScore {
     pub total: usize,
     /// Number of words among which they were looked up.
     pub among: usize,
+    /// The scores of the file's sections; none for pairs.
+    pub sections: Vec<NamedSection>,
+}
+
+/// The score of vectors on a section of an evaluation file.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct NamedSection {
+    /// The section's name.
+    pub name: String,
+    /// The score; `None` if no question was found.
+    pub score: Option<f64>,
+    /// Questions whose words were found.
+    pub found: usize,
+    /// Questions in the section.
+    pub total: usize,
 }
 
 /// A checkpoint on disk.

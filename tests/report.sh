@@ -18,9 +18,12 @@ printf 'dog\tcat\t9\ndog\tguitar\t1\ncat\tyen\t2\nking\tqueen\t8\n' >"$out/pairs
 w2v train data/corpus.txt -o "$out/v.bin" --engine cpu --epochs 2 --quiet --metrics "$out/run.jsonl" \
     --validation 0.05 --eval-pairs "$out/pairs.tsv" --eval-analogies data/analogies.txt
 w2v report "$out/run.jsonl" -o "$out/run.html"
+w2v report "$out/run.jsonl" -o "$out/few.html" --words 200
+w2v analogy "$out/v.bin" france paris japan --json >"$out/analogy.json"
 w2v train data/corpus.txt -o "$out/early.bin" --engine cpu --epochs 40 --quiet --lr 2 --min-lr 2 --clip 1 --dim 20 \
     --validation 0.05 --patience 1 --metrics "$out/early.jsonl"
 w2v report "$out/early.jsonl" -o "$out/early.html"
+w2v report "$out/run.jsonl" "$out/early.jsonl" -o "$out/both.html"
 grep -v '"record":"end"' "$out/run.jsonl" >"$out/unfinished.jsonl"
 w2v report "$out/unfinished.jsonl" -o "$out/unfinished.html"
 {

@@ -17,6 +17,9 @@ for (const scheme of ["light", "dark"]) {
   await tab.addStyleTag({ content: "input { caret-color: transparent }" });
   await tab.type("#query", "guitar");
   await tab.keyboard.press("Enter");
+  // The map has flown to the word; the picture shows the whole.
+  await tab.click("#zoom-reset");
+  await tab.mouse.move(0, 0);
   await new Promise((done) => setTimeout(done, 1000));
   const section = await tab.$("section:has(#map)");
   await section.screenshot({ path: join(folder, `map-${scheme}.png`) });

@@ -1,5 +1,7 @@
 //! The options about engines, devices and threads.
 
+use clap::ValueEnum;
+
 use crate::engine::choice::{EngineKind, EngineRequest};
 use crate::error::Result;
 use crate::system::thread_count;
@@ -73,6 +75,18 @@ impl Hardware {
     /// As [`thread_count`].
     pub(super) fn threads(&self) -> Result<usize> {
         self.device.threads.count()
+    }
+
+    /// The options about the engine that were given, as one would type them.
+    pub(super) fn typed(&self) -> Vec<String> {
+        let engine = match self.engine {
+            EngineOption::Auto => None,
+            engine => engine.to_possible_value(),
+        };
+        let engine = engine.map(|engine| ["--engine".to_owned(), engine.get_name().to_owned()]);
+        let adapter = self.device.adapter.clone();
+        let adapter = adapter.map(|adapter| ["--adapter".to_owned(), adapter]);
+        engine.into_iter().chain(adapter).flatten().collect()
     }
 
     /// The engine that the options ask for.

@@ -13,6 +13,7 @@ use crate::system::{self, STDOUT};
 use crate::train::state::TrainState;
 use anyhow::Result;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::progress::Display;
 use crate::system::is_same_file;
@@ -38,6 +39,10 @@ pub(super) struct RecordedRun<'a> {
     pub(super) corpus: &'a [PathBuf],
     pub(super) output: &'a Path,
     pub(super) config: &'a Config,
+    /// The settings as they were given, without values for those left to the program.
+    pub(super) given: &'a Config,
+    /// Options that are no settings, as they would be typed.
+    pub(super) options: Vec<String>,
     pub(super) prepared: &'a Prepared,
     /// The state from which the run resumes; `None` if it starts anew.
     pub(super) resumed: Option<TrainState>,
@@ -156,6 +161,11 @@ pub(super) fn full_name(path: &Path) -> io::Result<String> {
 }
 
 fn start_record(run: &RecordedRun<'_>) -> Result<StartRecord> {
+    let config = log::object(run.config)?;
+    let given = run.given.settings();
+    let is_automatic =
+        |name: &&String| given.get(*name).is_some_and(Value::is_null) && !config[*name].is_null();
+    let automatic = config.keys().filter(is_automatic).cloned().collect();
     Ok(StartRecord {
         version: log::VERSION,
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -172,7 +182,9 @@ fn start_record(run: &RecordedRun<'_>) -> Result<StartRecord> {
             .map(|path| path.to_string_lossy().into_owned())
             .collect(),
         output: full_name(run.output)?,
-        config: log::object(run.config)?,
+        config,
+        automatic,
+        options: run.options.clone(),
         prepared: log::object(run.prepared)?,
     })
 }

@@ -62,12 +62,19 @@ pub(super) fn of(config: &Config) -> Vec<String> {
     let settings = config.settings();
     let options = settings.iter().filter(|(name, _)| config.matters(name));
     options
-        .filter_map(|(name, value)| match value {
-            Value::Null | Value::Bool(false) => None,
-            Value::Bool(true) => Some(option(name)),
-            value => Some(format!("{} {}", option(name), typed(value))),
-        })
+        .map(|(name, value)| words(name, value).join(" "))
+        .filter(|option| !option.is_empty())
         .collect()
+}
+
+/// A setting as a user would type it: its option, and the value of one that takes a value. A
+/// setting that is not set, or off, has no words.
+pub(super) fn words(name: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Null | Value::Bool(false) => Vec::new(),
+        Value::Bool(true) => vec![option(name)],
+        value => vec![option(name), typed(value)],
+    }
 }
 
 /// A value as a user would type it.

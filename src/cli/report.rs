@@ -1,35 +1,42 @@
-//! `report`: makes a page about a run.
+//! `report`: makes a page about one run or several.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::Error;
 use crate::quantity::plural;
-use crate::record::log::{self, RunLog};
-use crate::record::page::{WordMap, write_page};
+use crate::record::log::{self, RunLog, StartRecord};
+use crate::record::page::{Contents, Shown, WordMap, write_page};
 use crate::system::{self, STDOUT};
 use crate::vectors::Vectors;
 use crate::vectors::format::Reading;
 use anyhow::Result;
 
-use super::vectors;
+use super::{options, vectors};
 use crate::system::is_same_file;
 
-/// Makes a page about a run: loss, speed, settings and a map of its words
+/// Makes a page about a run, or several over each other: loss, speed, scores, settings and a map of
+/// words
 ///
 /// RUN is the file that `w2v-gpu train --metrics RUN` wrote. The page is one HTML file that needs
 /// no network.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   w2v-gpu train text.txt -o vectors.bin --metrics run.jsonl
-  w2v-gpu report run.jsonl -o run.html")]
+  w2v-gpu report run.jsonl -o run.html
+  w2v-gpu report small.jsonl large.jsonl -o both.html")]
 pub(crate) struct Args {
-    /// The record of the run
-    run: PathBuf,
+    /// The record of the run; of several runs, the page shows the curves over each other
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
     /// Where the page goes: .html
     #[arg(short, long, value_name = "FILE.html")]
     output: PathBuf,
-    /// The vectors of the map [default: those that the run wrote]
+    /// The vectors of the map [default: those that the run wrote; of several runs, the first that
+    /// wrote some]
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
     #[command(flatten)]
@@ -37,31 +44,105 @@ pub(crate) struct Args {
     /// How many words the map shows, the most frequent ones
     #[arg(long, value_name = "N", default_value_t = 3000)]
     words: usize,
+    /// Make the page anew every few seconds while a run goes on. An open page shows the new one by
+    /// itself
+    #[arg(long)]
+    follow: bool,
 }
 
 /// The largest number of words on the map. With more words, a map is slow to make and to look at.
 const MOST_WORDS: usize = 10_000;
 
+/// The largest number of runs on a page. More curves could not be told apart.
+const MOST_RUNS: usize = 12;
+
+/// The time after which the page about a run that goes on is made anew.
+const PERIOD: Duration = Duration::from_secs(5);
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     check(args)?;
-    let log = log::read(&args.run)?;
-    let map = match vectors(args, &log)? {
-        Some(vectors) => Some(WordMap::new(&vectors, args.words)?),
-        None => {
-            let why = match log.end {
-                Some(_) => "the run wrote its vectors to standard output",
-                None => "the run did not finish and wrote no vectors",
-            };
-            writeln!(
-                io::stderr(),
-                "{why}, so there is no map; --vectors FILE gives it one"
-            )?;
-            None
-        }
+    let mut runs = read(args)?;
+    while args.follow && runs.iter().any(|run| run.log.end.is_none()) {
+        let reload = Some(PERIOD.as_secs());
+        write(args, &runs, &Drawn::default(), reload)?;
+        thread::sleep(PERIOD);
+        runs = read(args)?;
+    }
+    let drawn = draw(args, &runs)?;
+    write(args, &runs, &drawn, None)
+}
+
+/// The map of a page, if there is one.
+#[derive(Default)]
+struct Drawn {
+    map: Option<WordMap>,
+    /// The index of the run that wrote the vectors.
+    of: Option<usize>,
+}
+
+/// Reads the records of the runs.
+fn read(args: &Args) -> Result<Vec<Shown>> {
+    let names = names(&args.runs);
+    let shown = |(path, name): (&PathBuf, String)| {
+        let log = log::read(path)?;
+        let command = command(&log.start);
+        Ok(Shown { name, log, command })
+    };
+    args.runs.iter().zip(names).map(shown).collect()
+}
+
+fn write(args: &Args, runs: &[Shown], drawn: &Drawn, reload: Option<u64>) -> Result<()> {
+    let contents = Contents {
+        runs,
+        map: drawn.map.as_ref(),
+        map_of: drawn.of,
+        reload,
     };
     Ok(system::write_atomically(&args.output, |out| {
-        write_page(&log, map.as_ref(), out)
+        write_page(&contents, out)
     })?)
+}
+
+/// The names of the runs: those of their files, or their paths where two files have one name.
+fn names(runs: &[PathBuf]) -> Vec<String> {
+    let stem = |run: &PathBuf| {
+        let name = run.file_stem().unwrap_or(run.as_os_str());
+        name.to_string_lossy().into_owned()
+    };
+    let stems: Vec<String> = runs.iter().map(stem).collect();
+    let name = |(run, name): (&PathBuf, &String)| {
+        let is_alone = stems.iter().filter(|&other| other == name).count() == 1;
+        if is_alone {
+            name.clone()
+        } else {
+            run.display().to_string()
+        }
+    };
+    runs.iter().zip(&stems).map(name).collect()
+}
+
+/// The command that trains a run again: its text, its vectors, the settings that differ from the
+/// defaults, and its other options.
+fn command(start: &StartRecord) -> String {
+    let settings = start
+        .changed()
+        .into_iter()
+        .flat_map(|name| options::words(name, &start.config[name]));
+    let words = ["w2v-gpu", "train"].map(str::to_owned).into_iter();
+    let output = ["-o".to_owned(), start.output.clone()];
+    let words = words.chain(start.corpus.iter().cloned()).chain(output);
+    let words = words.chain(settings).chain(start.options.iter().cloned());
+    words.map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as one types it in a shell.
+fn quoted(word: String) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn check(args: &Args) -> Result<(), Error> {
@@ -74,12 +155,26 @@ fn check(args: &Args) -> Result<(), Error> {
             "a map shows 2 to 10000 words; 2000 to 5000 are usual",
         );
     }
+    if args.runs.len() > MOST_RUNS {
+        return setting(
+            "RUN",
+            plural(args.runs.len() as u64, "run"),
+            "a page shows at most 12 runs, as more curves could not be told apart; make several \
+             pages",
+        );
+    }
+    let is_again = |(index, run): &(usize, &PathBuf)| {
+        args.runs[..*index]
+            .iter()
+            .any(|other| is_same_file(other, run))
+    };
+    if let Some((_, run)) = args.runs.iter().enumerate().find(is_again) {
+        let why = "is named twice; a page shows a run once";
+        return setting("RUN", run.display().to_string(), why);
+    }
     system::check_writable(&args.output, "output")?;
-    let extension = args
-        .output
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .map(str::to_ascii_lowercase);
+    let extension = args.output.extension().and_then(OsStr::to_str);
+    let extension = extension.map(str::to_ascii_lowercase);
     if !matches!(extension.as_deref(), Some("html" | "htm")) {
         return setting(
             "output",
@@ -87,18 +182,15 @@ fn check(args: &Args) -> Result<(), Error> {
             "the page is HTML; name a file that ends in .html",
         );
     }
-    if is_same_file(&args.run, &args.output) {
+    let is_output = |path: &PathBuf| is_same_file(path, &args.output);
+    if args.runs.iter().any(is_output) {
         return setting(
             "output",
             output(),
             "is the record of the run; name another file",
         );
     }
-    if args
-        .vectors
-        .as_ref()
-        .is_some_and(|vectors| is_same_file(vectors, &args.output))
-    {
+    if args.vectors.as_ref().is_some_and(is_output) {
         return setting(
             "output",
             output(),
@@ -108,11 +200,38 @@ fn check(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The vectors to map: from the file named, or else from the file that the run wrote.
-fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
+/// Draws the map: of the vectors that are named, or of the first run that wrote some. Without vectors
+/// there is no map, and a line says so.
+fn draw(args: &Args, runs: &[Shown]) -> Result<Drawn> {
     if let Some(path) = &args.vectors {
-        return Ok(Some(vectors::read(path, args.reading)?));
+        let vectors = vectors::read(path, args.reading)?;
+        return Ok(Drawn {
+            map: Some(WordMap::new(&vectors, args.words)?),
+            of: None,
+        });
     }
+    for (index, run) in runs.iter().enumerate() {
+        if let Some(vectors) = vectors_of(args, &run.log)? {
+            return Ok(Drawn {
+                map: Some(WordMap::new(&vectors, args.words)?),
+                of: Some(index),
+            });
+        }
+    }
+    let why = match runs {
+        [Shown { log, .. }] if log.end.is_some() => "the run wrote its vectors to standard output",
+        [_] => "the run did not finish and wrote no vectors",
+        _ => "none of the runs wrote vectors to a file",
+    };
+    writeln!(
+        io::stderr(),
+        "{why}, so there is no map; --vectors FILE gives it one"
+    )?;
+    Ok(Drawn::default())
+}
+
+/// The vectors that a run wrote to a file; `None` if it wrote none.
+fn vectors_of(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     let Some(end) = &log.end else { return Ok(None) };
     let path = Path::new(end.output.as_ref().unwrap_or(&log.start.output));
     if path.as_os_str() == STDOUT {
@@ -140,4 +259,33 @@ fn vectors(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
 
 fn number(fields: &serde_json::Map<String, serde_json::Value>, name: &str) -> Option<u64> {
     fields.get(name)?.as_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_have_different_names() {
+        let names = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(names(&["x/run.jsonl", "y.jsonl"]), ["run", "y"]);
+        assert_eq!(
+            names(&["x/run.jsonl", "y/run.jsonl", "z.jsonl"]),
+            ["x/run.jsonl", "y/run.jsonl", "z"]
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, expected) in [
+            ("--dim", "--dim"),
+            ("/tmp/v.bin", "/tmp/v.bin"),
+            ("été", "été"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's $1", r"'it'\''s $1'"),
+        ] {
+            assert_eq!(quoted(word.to_owned()), expected);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches, ValueEnum};
 
 use super::checkpoint::{Checkpoints, Session};
 use super::hardware::Hardware;
@@ -22,7 +22,7 @@ use crate::Error;
 use crate::config::{Config, ObjectiveSettings, Preset};
 use crate::corpus::Corpus;
 use crate::eval::{EvalOptions, Sets};
-use crate::model::Model;
+use crate::model::{Embedding, Model};
 use crate::system::{STDIN, is_same_file};
 use crate::train::cache::Cache;
 use crate::train::dataset::Dataset;
@@ -545,6 +545,26 @@ fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
     Ok(trainer.plan(files, args.checkpoints.folder()))
 }
 
+/// The options that are no settings and decide about the vectors or the scores, as one would type
+/// them.
+fn options_of_result(args: &Args) -> Vec<String> {
+    let mut typed = args.hardware.typed();
+    if args.outputs.embedding != Embedding::default() {
+        let which = args.outputs.embedding.to_possible_value();
+        let which = which.map(|which| which.get_name().to_owned());
+        typed.extend(["--embedding".to_owned()].into_iter().chain(which));
+    }
+    let pairs = args.eval_pairs.iter().map(|file| ("--eval-pairs", file));
+    let analogies = args.eval_analogies.iter();
+    for (option, file) in pairs.chain(analogies.map(|file| ("--eval-analogies", file))) {
+        typed.extend([option.to_owned(), file.to_string_lossy().into_owned()]);
+    }
+    if let Some(column) = &args.score_column {
+        typed.extend(["--score-column".to_owned(), column.clone()]);
+    }
+    typed
+}
+
 /// Begins the record of the run, if one was asked for, with everything that is settled by now.
 fn start_recorder(
     args: &Args,
@@ -559,6 +579,8 @@ fn start_recorder(
         corpus,
         output: &args.outputs.output,
         config: &data.config,
+        given: &args.config,
+        options: options_of_result(args),
         prepared: &data.prepared,
         resumed: trainer.resumed().map(|snapshot| snapshot.reached),
     };

@@ -41,7 +41,7 @@ pub use self::correlation::{pearson, spearman};
 pub use self::pairs::PairScore;
 pub use self::protocol::{EvalOptions, Method, Protocol};
 use crate::error::Result;
-use crate::event::NamedScore;
+use crate::event::{NamedScore, NamedSection};
 use crate::model::Matrix;
 use crate::vectors::Composer;
 use crate::vocab::Vocab;
@@ -194,18 +194,23 @@ impl Evaluation {
             found: set.found,
             total: set.total,
             among: set.among,
+            sections: Vec::new(),
         });
         let analogies = self.analogies.iter().flat_map(|set| {
-            let by = [("3CosAdd", set.total.add), ("3CosMul", set.total.multiply)];
+            let by: [(_, fn(&Score) -> Option<Answers>); 2] = [
+                ("3CosAdd", |score| score.add),
+                ("3CosMul", |score| score.multiply),
+            ];
             by.into_iter().filter_map(|(measure, answers)| {
                 let (found, total, among) = (set.total.found, set.total.total, set.among);
                 Some(NamedScore {
                     name: name(&set.file),
                     measure,
-                    score: answers?.accuracy,
+                    score: answers(&set.total)?.accuracy,
                     found,
                     total,
                     among,
+                    sections: named_sections(&set.sections, answers),
                 })
             })
         });
@@ -221,4 +226,18 @@ impl Evaluation {
                 .iter()
                 .all(|set| set.total.found + set.total.composed == 0)
     }
+}
+
+/// The scores of sections by the method whose answers `answers` takes.
+fn named_sections(
+    sections: &[SectionScore],
+    answers: fn(&Score) -> Option<Answers>,
+) -> Vec<NamedSection> {
+    let named = |SectionScore { name, score }: &SectionScore| NamedSection {
+        name: name.clone(),
+        score: answers(score).and_then(|answers| answers.accuracy),
+        found: score.found,
+        total: score.total,
+    };
+    sections.iter().map(named).collect()
 }

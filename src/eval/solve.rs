@@ -9,13 +9,11 @@
 //! answers are the same for any number of threads. Another kind of processor may round a cosine
 //! differently, and so decide a near tie in another way.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::EvalOptions;
 use super::words::Table;
-use crate::vectors::similarity::to_unit;
+use crate::vectors::similarity::{product, to_unit};
 
 /// Candidates in a block. The cosines of a block with the 905 words of Google's set stay in a
 /// core's cache.
@@ -241,17 +239,6 @@ fn leader(scores: &[f32], first: usize, floor: f32) -> Leader {
         },
         _ => Leader::NONE,
     }
-}
-
-/// The dot products of all rows of `words` with all rows of `block`. `products` has one row for
-/// each word.
-fn product(words: &[f32], block: &[f32], dim: usize, products: &mut [f32]) {
-    let (rows, columns) = (words.len() / dim, block.len() / dim);
-    let words = ArrayView2::from_shape((rows, dim), words).expect("whole rows of words");
-    let block = ArrayView2::from_shape((columns, dim), block).expect("whole rows of the block");
-    let mut products = ArrayViewMut2::from_shape((rows, columns), products)
-        .expect("a product for each pair of rows");
-    general_mat_mul(1.0, &words, &block.t(), 0.0, &mut products);
 }
 
 #[cfg(test)]

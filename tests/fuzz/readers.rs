@@ -12,7 +12,7 @@ use w2v_gpu::engine::cpu::CpuEngine;
 use w2v_gpu::eval::{self, Sets};
 use w2v_gpu::model::Matrix;
 use w2v_gpu::record::log;
-use w2v_gpu::record::page::write_page;
+use w2v_gpu::record::page::{Contents, Shown, write_page};
 use w2v_gpu::train::checkpoint::{Every, Fingerprint, Folder, Saver};
 use w2v_gpu::train::dataset::Dataset;
 use w2v_gpu::train::{TrainOptions, train};
@@ -343,7 +343,18 @@ fn records_of_runs_make_a_page_or_an_error() {
             put(&path, bytes);
             if let Ok(log) = log::read(&path) {
                 let mut page = Vec::new();
-                write_page(&log, None, &mut page).unwrap();
+                let runs = [Shown {
+                    name: "run".to_owned(),
+                    log,
+                    command: String::new(),
+                }];
+                let contents = Contents {
+                    runs: &runs,
+                    map: None,
+                    map_of: None,
+                    reload: None,
+                };
+                write_page(&contents, &mut page).unwrap();
                 // One script more than the page has would be the data's.
                 let scripts = |page: &[u8]| {
                     page.windows(7)

@@ -24,7 +24,6 @@
 
 mod file;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -33,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::file::LogFile;
+use crate::config::{Config, ModelKind};
 use crate::error::{Error, Result};
 use crate::text::utf8_text;
 
@@ -66,8 +66,36 @@ pub struct StartRecord {
     pub output: String,
     /// Every setting. Settings left to the program have their resolved values.
     pub config: Map<String, Value>,
+    /// Names of the settings that were left to the program.
+    #[serde(default)]
+    pub automatic: Vec<String>,
+    /// Options of the command that are no settings and decide about the vectors or the scores, each
+    /// word as it would be typed.
+    #[serde(default)]
+    pub options: Vec<String>,
     /// The corpus's numbers, and what was left out of it: [`crate::event::Prepared`].
     pub prepared: Map<String, Value>,
+}
+
+impl StartRecord {
+    /// Names of the settings that someone has set to other values than the defaults, and that have
+    /// an effect. The model itself is compared with the default model, other settings with the
+    /// defaults of the run's model.
+    pub fn changed(&self) -> Vec<&str> {
+        // Settings of another version may not be known here; they are compared as they are.
+        let config = Config::try_from(self.config.clone()).ok();
+        let model = config.as_ref().map(|config| config.objective.model);
+        let mut defaults = Config::of(model.unwrap_or_default());
+        defaults.objective.model = ModelKind::default();
+        let defaults = object(&defaults).unwrap_or_default();
+        let has_effect = |name: &str| config.as_ref().is_none_or(|config| config.matters(name));
+        let settings = self.config.iter();
+        settings
+            .filter(|&(name, value)| defaults.get(name) != Some(value) && has_effect(name))
+            .map(|(name, _)| name.as_str())
+            .filter(|&name| !self.automatic.iter().any(|automatic| automatic == name))
+            .collect()
+    }
 }
 
 /// The machine of a run.
@@ -112,10 +140,9 @@ pub struct EpochRecord {
     /// Mean loss per example on the held-out sentences, if there are any.
     #[serde(default)]
     pub validation: Option<f64>,
-    /// Scores of the vectors after this epoch, by evaluation file and measure. They come from the
-    /// `evaluated` record.
+    /// Scores of the vectors after this epoch. They come from the `evaluated` record.
     #[serde(skip)]
-    pub evaluation: BTreeMap<String, f64>,
+    pub evaluation: Vec<ScoreRecord>,
 }
 
 /// Scores of the vectors after an epoch.
@@ -125,11 +152,38 @@ struct EvaluatedRecord {
     scores: Vec<ScoreRecord>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct ScoreRecord {
-    name: String,
-    measure: String,
-    score: Option<f64>,
+/// The score of vectors on an evaluation file: [`crate::event::NamedScore`].
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct ScoreRecord {
+    /// The file's name, without folder and extension.
+    pub name: String,
+    /// The name of the measure.
+    pub measure: String,
+    /// The score; `None` if too few words were found.
+    pub score: Option<f64>,
+    /// Pairs or questions whose words were found.
+    pub found: u64,
+    /// Pairs or questions in the file.
+    pub total: u64,
+    /// Number of words among which they were looked up.
+    #[serde(default)]
+    pub among: Option<u64>,
+    /// The scores of the file's sections.
+    #[serde(default)]
+    pub sections: Vec<SectionRecord>,
+}
+
+/// The score of vectors on a section of an evaluation file: [`crate::event::NamedSection`].
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct SectionRecord {
+    /// The section's name.
+    pub name: String,
+    /// The score; `None` if no question was found.
+    pub score: Option<f64>,
+    /// Questions whose words were found.
+    pub found: u64,
+    /// Questions in the section.
+    pub total: u64,
 }
 
 /// The last record of a run.
@@ -261,12 +315,7 @@ pub fn read(path: &Path) -> Result<RunLog> {
                 else {
                     return Err(lines.wrong("scores of an epoch that has no record before them"));
                 };
-                let named = |score: ScoreRecord| {
-                    Some((format!("{} ({})", score.name, score.measure), score.score?))
-                };
-                epoch
-                    .evaluation
-                    .extend(evaluated.scores.into_iter().filter_map(named));
+                epoch.evaluation.extend(evaluated.scores);
             }
             Record::End(end) => log.end = Some(end),
         }
@@ -454,19 +503,50 @@ mod tests {
             )
         };
         let log = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(0))).unwrap();
-        // Files without a score are left out.
+        let scores: Vec<_> = log.epochs[0]
+            .evaluation
+            .iter()
+            .map(|score| (&*score.name, &*score.measure, score.score, score.found))
+            .collect();
         assert_eq!(
-            log.epochs[0]
-                .evaluation
-                .clone()
-                .into_iter()
-                .collect::<Vec<_>>(),
-            [("a (Spearman)".to_owned(), 0.5)]
+            scores,
+            [("a", "Spearman", Some(0.5), 1), ("b", "3CosAdd", None, 0)]
         );
         let error = reading(&format!("{START}\n{EPOCH}\n{}\n", evaluated(1))).unwrap_err();
         assert!(
             error.contains("line 3") && error.contains("no record before"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn changed_settings_are_those_that_someone_has_set_and_that_have_an_effect() {
+        let changed = |change: fn(&mut Config), automatic: &[&str]| {
+            let mut start: StartRecord = serde_json::from_str(START).unwrap();
+            start.config = object(&Config::with(change)).unwrap();
+            start.automatic = automatic.iter().map(|&name| name.to_owned()).collect();
+            start.changed().join(" ")
+        };
+        assert_eq!(changed(|_| (), &[]), "");
+        let resolved = |config: &mut Config| {
+            config.schedule.batch = Some(64);
+            config.schedule.epochs = 7;
+        };
+        assert_eq!(changed(resolved, &[]), "epochs batch");
+        assert_eq!(changed(resolved, &["batch"]), "epochs");
+        // CBOW has a learning rate of its own.
+        assert_eq!(
+            changed(|config| *config = Config::of(ModelKind::Cbow), &[]),
+            "model"
+        );
+        // Without negatives, their number has no effect.
+        let hs = |config: &mut Config| {
+            config.objective.loss = crate::config::Loss::Hs;
+            config.objective.negatives.negative = 9;
+        };
+        assert_eq!(changed(hs, &[]), "loss");
+        let mut other: StartRecord = serde_json::from_str(START).unwrap();
+        other.config.insert("unheard_of".to_owned(), 1.into());
+        assert_eq!(other.changed(), ["epochs", "unheard_of"]);
     }
 }

@@ -1,14 +1,18 @@
 //! A map of words in the plane, by PCA and by t-SNE, with the nearest words of each.
 
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bhtsne::{Neighbor, tSNE};
 use nalgebra::{DMatrix, SymmetricEigen};
 
+use super::clusters::Clusters;
 use crate::error::Result;
 use crate::model::Matrix;
 use crate::system::thread_pool;
 use crate::vectors::Vectors;
-use crate::vectors::similarity::nearest_to;
-use crate::vocab::Vocab;
+use crate::vectors::similarity::{nearest_to_each, unit_rows};
 
 /// Number of neighbours listed for a word.
 const LISTED: usize = 10;
@@ -22,15 +26,27 @@ const THETA: f32 = 0.5;
 /// The positions of words, and their nearest words.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct WordMap {
-    /// The words, most frequent first.
+    /// The words of the map, most frequent first, and after them the other words that are near to
+    /// one of these.
     pub words: Vec<String>,
-    /// The first two principal components of each word's unit vector. Each component is stretched
-    /// to ±1.
+    /// Number of words among which the nearest were looked up.
+    pub vocabulary: usize,
+    /// The first two principal components of the unit vector of each word of the map. Each
+    /// component is stretched to ±1.
     pub pca: Vec<[f32; 2]>,
     /// The positions by t-SNE, stretched to ±1; `None` if there are too few words or all are alike.
     pub tsne: Option<Vec<[f32; 2]>>,
-    /// The nearest of these words: ids and cosines, nearest first.
-    pub neighbors: Vec<Vec<(u32, f32)>>,
+    /// The nearest words of each word of the map, nearest first, as indices of `words`.
+    pub neighbors: Vec<Vec<u32>>,
+    /// Their cosines, in thousandths.
+    pub cosines: Vec<Vec<i32>>,
+    /// The cluster of each word of the map.
+    pub cluster: Vec<u32>,
+    /// The words that name each cluster, as indices of `words`; empty if there are no clusters.
+    pub clusters: Vec<Vec<u32>>,
+    /// The directions of the vectors of the map, in base64: a signed byte for each value, in units
+    /// of a 127th of the row's largest value.
+    pub directions: String,
 }
 
 impl WordMap {
@@ -40,68 +56,69 @@ impl WordMap {
     /// # Errors
     /// [`Error::Thread`](crate::Error::Thread) when a thread cannot be started.
     pub fn new(vectors: &Vectors, words: usize) -> Result<Self> {
-        let vectors = unit_vectors(vectors, words);
-        let rows = vectors.vocab.len();
+        let (vocabulary, dim) = (vectors.vocab.len(), vectors.matrix.dim());
+        let rows = vocabulary.min(words);
+        let units = Matrix::from_values(dim, unit_rows(&vectors.matrix, 0..rows));
         let perplexity = PERPLEXITY.min(rows.saturating_sub(1) / 3);
-        // Words are searched one after the other, since each search uses all threads, and memory
-        // for all words until the list is cut.
-        let nearest = |id: u32| {
-            let row = vectors.matrix.row(id as usize);
-            let mut near = nearest_to(&vectors, row, &[id], LISTED.max(3 * perplexity));
-            near.shrink_to_fit();
-            near
+        let on_map = nearest_to_each(&units, rows, LISTED.max(3 * perplexity));
+        let pca = principal_components(&units);
+        let tsne = tsne(&pca, &on_map, perplexity)?.map(stretched);
+        let pca = pca.into_iter().map(|point| point.map(|value| value as f32));
+        let near = if rows == vocabulary {
+            on_map
+        } else {
+            nearest_to_each(&vectors.matrix, rows, LISTED)
         };
-        let neighbors: Vec<Vec<(u32, f32)>> = (0..rows as u32).map(nearest).collect();
-        let pca = principal_components(&vectors.matrix);
-        let tsne = tsne(&pca, &neighbors, perplexity)?.map(|mut points| {
-            stretch(&mut points);
-            points
-        });
-        let mut pca: Vec<[f32; 2]> = pca
-            .into_iter()
-            .map(|point| point.map(|value| value as f32))
-            .collect();
-        stretch(&mut pca);
-        let listed = |near: Vec<(u32, f32)>| {
-            near.into_iter()
-                .take(LISTED)
-                .map(|(id, cosine)| (id, rounded(cosine)))
-        };
-        Ok(Self {
-            words: vectors.vocab.words().map(str::to_owned).collect(),
-            pca,
+        let clusters = Clusters::of(units.values(), dim);
+        let mut map = Self {
+            words: Vec::new(),
+            vocabulary,
+            pca: stretched(pca.collect()),
             tsne,
-            neighbors: neighbors
-                .into_iter()
-                .map(|near| listed(near).collect())
-                .collect(),
-        })
+            neighbors: Vec::new(),
+            cosines: Vec::new(),
+            cluster: clusters.cluster,
+            clusters: clusters.named,
+            directions: STANDARD.encode(directions(&units)),
+        };
+        map.list(vectors, rows, near);
+        Ok(map)
+    }
+
+    /// Takes the words and the nearest words of each, given as ids of the vectors.
+    fn list(&mut self, vectors: &Vectors, rows: usize, near: Vec<Vec<(u32, f32)>>) {
+        let mut words: Vec<&str> = vectors.vocab.words().take(rows).collect();
+        let all: Vec<&str> = vectors.vocab.words().collect();
+        let mut others = HashMap::new();
+        for near in near {
+            let near = near.iter().take(LISTED);
+            let index = |&(id, _): &(u32, f32)| {
+                if (id as usize) < rows {
+                    return id;
+                }
+                *others.entry(id).or_insert_with(|| {
+                    words.push(all[id as usize]);
+                    words.len() as u32 - 1
+                })
+            };
+            self.neighbors.push(near.clone().map(index).collect());
+            let thousandths = |&(_, cosine): &(u32, f32)| (cosine * 1e3).round() as i32;
+            self.cosines.push(near.map(thousandths).collect());
+        }
+        self.words = words.into_iter().map(str::to_owned).collect();
     }
 }
 
-/// The first `words` words, with vectors of length 1.
-fn unit_vectors(vectors: &Vectors, words: usize) -> Vectors {
-    let dim = vectors.matrix.dim();
-    let rows = vectors.vocab.len().min(words);
-    let mut vocab = Vocab::default();
-    vectors.vocab.words().take(rows).for_each(|word| {
-        vocab.push(word, 0);
-    });
-    let unit = |row: &[f32]| {
-        let length = row
-            .iter()
-            .map(|&value| f64::from(value).powi(2))
-            .sum::<f64>()
-            .sqrt();
-        let length = if length > 0.0 { length } else { 1.0 };
+/// Each value as a byte, in units of a 127th of its row's largest value.
+fn directions(matrix: &Matrix) -> Vec<u8> {
+    let row = |row: usize| {
+        let row = matrix.row(row);
+        let largest = row.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let scale = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         row.iter()
-            .map(|&value| (f64::from(value) / length) as f32)
-            .collect::<Vec<_>>()
+            .map(move |value| (value * scale).round() as i8 as u8)
     };
-    let values = (0..rows)
-        .flat_map(|row| unit(vectors.matrix.row(row)))
-        .collect();
-    Vectors::new(vocab, Matrix::from_values(dim, values))
+    (0..matrix.rows()).flat_map(row).collect()
 }
 
 /// The coordinates of the rows along the two directions in which they vary most.
@@ -215,7 +232,7 @@ fn tsne(
 }
 
 /// Moves and stretches both axes to ±1. Only relative positions have a meaning.
-fn stretch(points: &mut [[f32; 2]]) {
+fn stretched(mut points: Vec<[f32; 2]>) -> Vec<[f32; 2]> {
     for axis in 0..2 {
         let (low, high) = points
             .iter()
@@ -223,7 +240,7 @@ fn stretch(points: &mut [[f32; 2]]) {
                 (low.min(point[axis]), high.max(point[axis]))
             });
         let (middle, half) = ((low + high) / 2.0, (high - low) / 2.0);
-        for point in &mut *points {
+        for point in &mut points {
             point[axis] = if half > 0.0 {
                 rounded((point[axis] - middle) / half)
             } else {
@@ -231,6 +248,7 @@ fn stretch(points: &mut [[f32; 2]]) {
             };
         }
     }
+    points
 }
 
 /// Rounds to four decimals, which is finer than a pixel.
@@ -240,10 +258,14 @@ fn rounded(value: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use rand::Rng;
 
     use super::*;
     use crate::sampling::{Key, Stream};
+    use crate::vectors::similarity::{cosine, nearest_to};
+    use crate::vocab::Vocab;
 
     fn vectors(dim: usize, values: Vec<f32>) -> Vectors {
         let words: Vec<String> = (0..values.len() / dim).map(|id| format!("w{id}")).collect();
@@ -355,7 +377,7 @@ mod tests {
             assert_eq!(near.len(), 10);
             assert!(
                 near.iter()
-                    .all(|&(other, _)| other as usize != id && other as usize / 40 == id / 40)
+                    .all(|&other| other as usize != id && other as usize / 40 == id / 40)
             );
         }
     }
@@ -363,9 +385,50 @@ mod tests {
     #[test]
     fn only_the_words_asked_for_are_mapped() {
         let map = WordMap::new(&grouped(4, 40, 12), 7).unwrap();
-        assert_eq!(map.words, ["w0", "w1", "w2", "w3", "w4", "w5", "w6"]);
-        assert_eq!((map.pca.len(), map.neighbors[0].len()), (7, 6));
+        assert_eq!(map.words[..7], ["w0", "w1", "w2", "w3", "w4", "w5", "w6"]);
+        assert_eq!((map.pca.len(), map.neighbors.len()), (7, 7));
         assert_eq!(map.tsne.map(|points| points.len()), Some(7));
+    }
+
+    #[test]
+    fn nearest_words_come_from_all_words() {
+        let vectors = grouped(4, 40, 12);
+        // Nearest words are those of single questions, on the map or not.
+        let map = WordMap::new(&vectors, 7).unwrap();
+        for (id, (near, cosines)) in map.neighbors.iter().zip(&map.cosines).enumerate() {
+            let expected = nearest_to(&vectors, vectors.matrix.row(id), &[id as u32], LISTED);
+            let words = near.iter().map(|&near| map.words[near as usize].clone());
+            let expected_words = expected.iter().map(|&(id, _)| format!("w{id}"));
+            assert_eq!(
+                words.collect::<Vec<_>>(),
+                expected_words.collect::<Vec<_>>()
+            );
+            let expected = expected
+                .iter()
+                .map(|&(_, cosine)| (cosine * 1e3).round() as i32);
+            assert_eq!(*cosines, expected.collect::<Vec<_>>());
+        }
+        let others: HashSet<&String> = map.words[7..].iter().collect();
+        assert_eq!(others.len(), map.words.len() - 7);
+        assert_eq!(map.vocabulary, 160);
+    }
+
+    #[test]
+    fn groups_are_clusters_and_directions_keep_the_cosines() {
+        let vectors = grouped(4, 40, 12);
+        let map = WordMap::new(&vectors, 160).unwrap();
+        assert_eq!((map.clusters.len(), map.cluster.len()), (10, 160));
+        for named in &map.clusters {
+            let group = named[0] / 40;
+            assert!(named.iter().all(|word| word / 40 == group));
+        }
+        let bytes = STANDARD.decode(&map.directions).unwrap();
+        let rows: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte as i8)).collect();
+        let kept = Matrix::from_values(12, rows);
+        for (a, b) in [(0, 1), (0, 40), (39, 159)] {
+            let row = |matrix: &Matrix| cosine(matrix.row(a), matrix.row(b));
+            assert!((row(&kept) - row(&vectors.matrix)).abs() < 0.01);
+        }
     }
 
     #[test]

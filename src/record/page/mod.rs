@@ -1,34 +1,77 @@
-//! A page about a run: one HTML file with its curves, its settings and a map of its words. It needs
-//! no network.
+//! A page about a run, or about several runs over each other: one HTML file with curves, scores,
+//! settings and a map of words. It needs no network.
 
+mod clusters;
 mod map;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
 
 pub use self::map::WordMap;
-use super::log::{EndRecord, EpochRecord, ProgressRecord, RunLog, StartRecord};
+use super::log::{EndRecord, EpochRecord, ProgressRecord, RunLog, ScoreRecord, StartRecord};
 
 /// The most points of a curve. Reports of longer runs are averaged down to this many.
 const MOST_POINTS: usize = 2000;
 
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+/// The scripts in their order; each uses those before it.
+const SCRIPT: &str = concat!(
+    include_str!("script/data.js"),
+    include_str!("script/curves.js"),
+    include_str!("script/tables.js"),
+    include_str!("script/plane.js"),
+    include_str!("script/words.js"),
+);
 const CHARTS: &str = include_str!("../../../assets/echarts/echarts.min.js");
+
+/// What a page shows.
+#[derive(Debug)]
+pub struct Contents<'a> {
+    /// The runs. There is at least one.
+    pub runs: &'a [Shown],
+    /// The map of words.
+    pub map: Option<&'a WordMap>,
+    /// The index of the run that wrote the vectors of the map; `None` if they are others.
+    pub map_of: Option<usize>,
+    /// The number of seconds after which an open page loads itself again, as it is being made anew
+    /// while a run goes on.
+    pub reload: Option<u64>,
+}
+
+/// A run on a page.
+#[derive(Debug)]
+pub struct Shown {
+    /// The name of the run, which no other run of the page has.
+    pub name: String,
+    /// The record of the run.
+    pub log: RunLog,
+    /// The command that trains the run again, as one would type it.
+    pub command: String,
+}
 
 /// The data of the page's script.
 #[derive(Debug, Serialize)]
 struct Page<'a> {
-    start: &'a StartRecord,
+    runs: Vec<Run<'a>>,
+    map: Option<&'a WordMap>,
+    map_of: Option<usize>,
+    reload: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Run<'a> {
+    name: &'a str,
+    command: &'a str,
+    /// Names of the settings that differ from the defaults.
+    changed: Vec<&'a str>,
+    start: StartRecord,
     end: Option<&'a EndRecord>,
     /// Number of reports averaged into a point of the curves.
     reports_per_point: usize,
     points: Vec<Point>,
     epochs: Vec<EpochPoint<'a>>,
-    map: Option<&'a WordMap>,
 }
 
 /// A point of the curves.
@@ -51,24 +94,19 @@ struct EpochPoint<'a> {
     epoch: u32,
     loss: Option<f64>,
     validation: Option<f64>,
-    evaluation: &'a BTreeMap<String, f64>,
+    evaluation: &'a [ScoreRecord],
 }
 
-/// Writes the page about a run. Equal runs and maps give equal bytes.
+/// Writes the page about one run or several. Equal contents give equal bytes.
 ///
 /// # Errors
 /// Any error of `out`.
-pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> io::Result<()> {
-    let reports_per_point = log.progress.len().div_ceil(MOST_POINTS).max(1);
-    let mut start = log.start.clone();
-    start.config.values_mut().for_each(keep_exact);
+pub fn write_page(contents: &Contents<'_>, out: &mut dyn Write) -> io::Result<()> {
     let page = Page {
-        start: &start,
-        end: log.end.as_ref(),
-        reports_per_point,
-        points: points(log, reports_per_point),
-        epochs: log.epochs.iter().map(epoch_point).collect(),
-        map,
+        runs: contents.runs.iter().map(run).collect(),
+        map: contents.map,
+        map_of: contents.map_of,
+        reload: contents.reload,
     };
     let data = escaped(&serde_json::to_string(&page)?);
     write!(
@@ -79,6 +117,23 @@ pub fn write_page(log: &RunLog, map: Option<&WordMap>, out: &mut dyn Write) -> i
         charts = CHARTS,
         script = SCRIPT
     )
+}
+
+fn run(shown: &Shown) -> Run<'_> {
+    let log = &shown.log;
+    let reports_per_point = log.progress.len().div_ceil(MOST_POINTS).max(1);
+    let mut start = log.start.clone();
+    start.config.values_mut().for_each(keep_exact);
+    Run {
+        name: &shown.name,
+        command: &shown.command,
+        changed: log.start.changed(),
+        start,
+        end: log.end.as_ref(),
+        reports_per_point,
+        points: points(log, reports_per_point),
+        epochs: log.epochs.iter().map(epoch_point).collect(),
+    }
 }
 
 /// The largest whole number up to which a script has all others exactly.
