@@ -17,7 +17,7 @@ if ! command -v spirv-val >/dev/null; then
 fi
 
 folder=target/backends
-compushady=compushady-0.17.5
+compushady="compushady-0.17.5"
 digest=5052caf9e955d8e7a48e22f536e82b44b72e83af46e824a9e99157c7809de691
 library=$folder/$compushady/compushady/backends/libdxcompiler_x86_64.so.3.7
 if [ ! -e "$library" ]; then
