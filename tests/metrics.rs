@@ -226,7 +226,7 @@ fn a_resumed_run_adds_to_its_record() {
     let page = dir.read("run.html");
     let (_, data) = page.split_once(r#"id="data">"#).unwrap();
     let data: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
-    let epochs: Vec<f64> = data["points"]
+    let epochs: Vec<f64> = data["runs"][0]["points"]
         .as_array()
         .unwrap()
         .iter()
