@@ -7,6 +7,10 @@ skip() {
     exit 77
 }
 
+# build: builds target/debug/w2v-gpu with the tests. `cargo build` alone would compile wgpu again, as the tests ask for more
+# of naga.
+build() { cargo test --quiet --no-run; }
+
 # find_binary [BINARY]: prints the absolute path of the program, target/debug/w2v-gpu unless given.
 find_binary() {
     local binary=${1:-target/debug/w2v-gpu}

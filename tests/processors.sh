@@ -24,7 +24,7 @@ command -v rustup >/dev/null || skip "rustup was not found"
 arm=aarch64-unknown-linux-gnu
 rustup --quiet target add $arm || skip "the standard library for ARM could not be fetched"
 
-cargo build --quiet
+build
 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc cargo build --quiet --target $arm
 
 work=$(mktemp -d)
@@ -41,6 +41,8 @@ train() {
     "$@" "${common[@]}" -o "$out.pair.bin" --dim 30 --negatives-per pair
     "$@" "${common[@]}" -o "$out.hs.bin" --dim 130 --loss hs
     "$@" "${common[@]}" -o "$out.softmax.bin" --dim 20 --loss softmax
+    "$@" "${common[@]}" -o "$out.cbow.bin" --dim 50 --model cbow
+    "$@" "${common[@]}" -o "$out.tree.bin" --dim 20 --loss hs --arity 12
 }
 
 train "$work/here" target/debug/w2v-gpu
@@ -49,7 +51,7 @@ compare() {
     shift
     # QEMU names what else such a processor could do.
     train "$work/there" "$@" 2> >(grep -v "TCG doesn't support" >&2)
-    for way in ns pair hs softmax; do
+    for way in ns pair hs softmax cbow tree; do
         cmp "$work/here.$way.bin" "$work/there.$way.bin"
     done
     echo "$name: the same files"

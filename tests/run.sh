@@ -13,8 +13,7 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-# Not `cargo build`: the tests ask for more of naga, and wgpu would be compiled twice.
-cargo test --no-run
+build
 if ! target/debug/w2v-gpu devices | grep -q '^0: '; then
     if ! command -v apt-get >/dev/null; then
         echo "error: no Vulkan, Metal or DX12 adapter; install a driver, such as Mesa's lavapipe" >&2
