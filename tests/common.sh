@@ -7,9 +7,9 @@ skip() {
     exit 77
 }
 
-# build: builds target/debug/w2v-gpu with the tests. `cargo build` alone would compile wgpu again, as the tests ask for more
-# of naga.
-build() { cargo test --quiet --no-run; }
+# build [OPTION...]: builds target/debug/w2v-gpu with the tests. `cargo build` alone would compile wgpu again, as the tests ask
+# for more of naga.
+build() { cargo test --no-run "$@"; }
 
 # find_binary [BINARY]: prints the absolute path of the program, target/debug/w2v-gpu unless given.
 find_binary() {

@@ -24,7 +24,7 @@ command -v rustup >/dev/null || skip "rustup was not found"
 arm=aarch64-unknown-linux-gnu
 rustup --quiet target add $arm || skip "the standard library for ARM could not be fetched"
 
-build
+build --quiet
 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc cargo build --quiet --target $arm
 
 work=$(mktemp -d)

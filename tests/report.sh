@@ -12,7 +12,7 @@ rm -rf "$out"
 install_npm_packages tests/report "$out"
 cp tests/report/browser.test.mjs "$out"
 
-build
+build --quiet
 w2v() { target/debug/w2v-gpu "$@"; }
 printf 'dog\tcat\t9\ndog\tguitar\t1\ncat\tyen\t2\nking\tqueen\t8\n' >"$out/pairs.tsv"
 w2v train data/corpus.txt -o "$out/v.bin" --engine cpu --epochs 2 --quiet --metrics "$out/run.jsonl" \

@@ -13,7 +13,7 @@ if ! [ -x $venv/bin/tensorboard ]; then
     $venv/bin/pip install --quiet tensorboard==2.21.0 'setuptools<81' || skip "the packages could not be installed"
 fi
 
-build
+build --quiet
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 train() {

@@ -2,9 +2,10 @@
 //! alone.
 //!
 //! An epoch visits the store's blocks in random order, [`GROUP_BLOCKS`] at a time; these blocks are
-//! a **group**. One thread, or some together, read and subsample a group, cut it into spans of [`SPAN`] consecutive
-//! positions, and shuffle the spans. A batch is a stretch of the shuffled spans. Any thread can
-//! make a batch without knowing the others, and batches leave in order.
+//! a **group**. One thread, or some together, read and subsample a group. Its positions are cut into
+//! spans of [`SPAN`] consecutive ones, and the spans are shuffled. A batch is a stretch of the
+//! shuffled spans. Any thread can make a batch without knowing the others, and batches leave in
+//! order.
 //!
 //! `docs/glossary.md` explains window, context, center, span, pool and group, with a drawing.
 
