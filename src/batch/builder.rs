@@ -63,11 +63,7 @@ impl BatchBuilder {
             self.more_products[end] = self.more_products[end].wrapping_sub(targets.len() as u32);
             batch.centers.extend(places);
         }
-        let centers = (batch.centers.len() - first) as u32;
-        let products = match self.inputs {
-            Inputs::Each => centers,
-            Inputs::Mean(_) => centers.min(1),
-        };
+        let products = self.inputs.count(batch.centers.len() - first) as u32;
         self.most_of_target = self.most_of_target.max(products);
         for target in targets {
             self.targets.touch(target.row(), products);

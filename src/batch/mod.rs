@@ -62,6 +62,17 @@ pub enum Inputs {
     Mean(CbowGradient),
 }
 
+impl Inputs {
+    /// Number of inputs that so many centers of a window make.
+    #[inline]
+    pub fn count(self, centers: usize) -> usize {
+        match self {
+            Self::Each => centers,
+            Self::Mean(_) => centers.min(1),
+        }
+    }
+}
+
 /// The windows of one minibatch.
 ///
 /// A **window** is a context word with the **centers** around it and its **targets**: the context
@@ -164,11 +175,7 @@ impl Batch {
 
     /// Number of inputs that a window's centers make: each, or their mean.
     pub fn inputs_of(&self, window: usize) -> usize {
-        let centers = self.centers_of(window).len();
-        match self.inputs {
-            Inputs::Each => centers,
-            Inputs::Mean(_) => centers.min(1),
-        }
+        self.inputs.count(self.centers_of(window).len())
     }
 
     /// Number of products of an input with a target.

@@ -76,10 +76,8 @@ pub struct GpuEngine {
     /// Adapter, backend and driver, for [`Engine::describe`].
     description: String,
     options: GpuOptions,
-    objective: Objective,
     layout: Layout,
-    input_rows: usize,
-    output_rows: usize,
+    /// Its objective, the sizes of its matrices, and what else its batches must satisfy.
     checks: Checks,
     program: Program,
     input: DeviceTable,
@@ -169,10 +167,7 @@ impl GpuEngine {
                 summary.name, summary.backend, summary.kind, summary.driver
             ),
             options,
-            objective,
             layout,
-            input_rows,
-            output_rows,
             checks: Checks {
                 adapter: adapter_name(&selected.adapter),
                 engine: ENGINES.fetch_add(1, Ordering::Relaxed) + 1,
@@ -408,7 +403,7 @@ impl GpuEngine {
                 targets,
                 moves_input: lr.is_some(),
                 moves_output: lr.is_some(),
-                ..StepSize::on(&layout, engine.output_rows)
+                ..StepSize::on(&layout, engine.checks.output_rows)
             };
             engine.record(words, numbers, &size, batch.windows())
         })
@@ -421,7 +416,7 @@ impl GpuEngine {
         let by_center = batch.by_center();
         self.note(HostStage::Pack, started);
         let centers = batch.center_rows.len();
-        let tile = tile_centers(self.most_scores, self.output_rows);
+        let tile = tile_centers(self.most_scores, self.checks.output_rows);
         for first in (0..centers).step_by(tile) {
             let slots = first..centers.min(first + tile);
             let numbers = self.next_numbers(batch.words_before, lr)?;
@@ -433,7 +428,7 @@ impl GpuEngine {
                 centers: slots.len() as u64,
                 moves_input: true,
                 moves_output: slots.end == centers,
-                ..StepSize::on(&self.layout, self.output_rows)
+                ..StepSize::on(&self.layout, self.checks.output_rows)
             };
             let recorded = self.record(&words, numbers, &size.with_products(), slots.len());
             self.words = words;
@@ -449,7 +444,7 @@ impl GpuEngine {
             targets: targets.rows.len() as u64,
             moves_input: true,
             moves_output: true,
-            ..StepSize::on(&self.layout, self.output_rows)
+            ..StepSize::on(&self.layout, self.checks.output_rows)
         }
     }
 
@@ -512,18 +507,16 @@ impl GpuEngine {
 
     /// Whether steps have halves, and none is between them.
     fn begin_half(&self) -> Result<()> {
-        match self.objective.loss {
+        match self.checks.objective.loss {
             LossFunction::Softmax => Err(sums_are_floats()),
-            LossFunction::Sigmoid | LossFunction::Choice { .. } if self.held.is_some() => {
-                Err(sums_wait())
-            }
+            _ if self.held.is_some() => Err(sums_wait()),
             LossFunction::Sigmoid | LossFunction::Choice { .. } => Ok(()),
         }
     }
 
     /// The rows whose sums are on the device.
     fn take_held(&mut self) -> Result<HeldSums> {
-        match self.objective.loss {
+        match self.checks.objective.loss {
             LossFunction::Softmax => Err(sums_are_floats()),
             LossFunction::Sigmoid | LossFunction::Choice { .. } => {
                 self.held.take().ok_or_else(no_sums)
@@ -596,7 +589,7 @@ impl Engine for GpuEngine {
         if batch.windows() == 0 {
             return Ok(());
         }
-        match self.objective.loss {
+        match self.checks.objective.loss {
             LossFunction::Sigmoid | LossFunction::Choice { .. } => self.add_up(batch, Some(lr)),
             LossFunction::Softmax => {
                 self.checks.validate(batch)?;
@@ -658,8 +651,8 @@ impl Engine for GpuEngine {
         let held = self.take_held()?;
         let before = [held.centers.rows.len(), held.targets.rows.len()];
         self.held = Some(held);
-        sums.input.validate(self.input_rows, self.dim())?;
-        sums.output.validate(self.output_rows, self.dim())?;
+        sums.input.validate(self.checks.input_rows, self.dim())?;
+        sums.output.validate(self.checks.output_rows, self.dim())?;
         if !centers.scales.are_for(output) || !targets.scales.are_for(input) {
             return Err(halves("the scales of the sums are those of another model"));
         }
@@ -708,7 +701,7 @@ impl Engine for GpuEngine {
 
     /// Checks and packs each batch. A softmax packs tiles of centers instead, one after the other.
     fn packer(&self) -> Option<Packer> {
-        if self.objective.loss == LossFunction::Softmax {
+        if self.checks.objective.loss == LossFunction::Softmax {
             return None;
         }
         let checks = self.checks.clone();
@@ -829,34 +822,17 @@ mod tests {
 
     use super::*;
     use crate::batch::tests::batch_of;
-    use crate::batch::{CbowGradient, Inputs};
     use crate::engine::reference::ReferenceEngine;
     use crate::engine::tests::{
-        ROWS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
-        a_softmax_has_no_halves, agree_after_steps, halves_give_the_bits_of_a_step,
-        halves_keep_their_order, model_of_huge_scores, random_model,
-        scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
+        MEANS_AND_CHOICES, ROWS, a_model_goes_on_as_the_engine_it_comes_from,
+        a_rate_of_zero_changes_nothing, a_softmax_has_no_halves, agree_after_steps,
+        halves_give_the_bits_of_a_step, halves_keep_their_order, model_of_huge_scores,
+        random_model, scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
         window_strategy, with_few_targets,
     };
     use crate::model::{Matrix, Storage};
 
     const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
-
-    /// Other ways through the window kernel: means, and choices within a block of targets and beyond.
-    const MEANS_AND_CHOICES: [Objective; 3] = [
-        Objective {
-            inputs: Inputs::Mean(CbowGradient::Whole),
-            loss: LossFunction::Sigmoid,
-        },
-        Objective {
-            inputs: Inputs::Each,
-            loss: LossFunction::Choice { branches: 4 },
-        },
-        Objective {
-            inputs: Inputs::Mean(CbowGradient::Share),
-            loss: LossFunction::Choice { branches: 9 },
-        },
-    ];
 
     /// The best adapter. Without one the tests fail: what they hold would not be known.
     fn adapter() -> GpuAdapter {

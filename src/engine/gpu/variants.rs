@@ -11,27 +11,12 @@ use super::layout::{AdapterTraits, Layout};
 use super::options::GpuOptions;
 use super::program::{Stage, stages};
 use super::shards::Shards;
-use crate::batch::{CbowGradient, Inputs};
-use crate::engine::{LossFunction, Objective};
+use crate::engine::Objective;
+use crate::engine::tests::MEANS_AND_CHOICES;
 use crate::model::Storage;
 
-/// All objectives that choose kernels of their own, or give them other constants.
-const OBJECTIVES: [Objective; 5] = [
-    Objective::SIGMOID,
-    Objective::SOFTMAX,
-    Objective {
-        inputs: Inputs::Mean(CbowGradient::Whole),
-        loss: LossFunction::Sigmoid,
-    },
-    Objective {
-        inputs: Inputs::Each,
-        loss: LossFunction::Choice { branches: 3 },
-    },
-    Objective {
-        inputs: Inputs::Mean(CbowGradient::Share),
-        loss: LossFunction::Choice { branches: 64 },
-    },
-];
+/// All objectives that choose kernels of their own.
+const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
 
 /// Adapters that get layouts of their own: without subgroups, with such of one size or of sizes that
 /// vary, and with more lanes than a workgroup takes. The last three are like WARP, lavapipe, and
@@ -157,19 +142,20 @@ pub(super) fn variants() -> Vec<Variant> {
     let variants: Vec<Variant> = layouts()
         .flat_map(|layout| {
             // Other constants change little of a kernel: one length of rows will do.
-            let objectives = if layout.width == 25 {
-                &OBJECTIVES[..]
-            } else {
-                &OBJECTIVES[..2]
-            };
-            objectives.iter().flat_map(move |&objective| {
-                let stages = stages(objective, layout.span_sums_fit).into_iter();
-                stages.map(move |stage| Variant {
-                    objective,
-                    stage,
-                    layout,
+            let others = MEANS_AND_CHOICES
+                .into_iter()
+                .filter(move |_| layout.width == 25);
+            OBJECTIVES
+                .into_iter()
+                .chain(others)
+                .flat_map(move |objective| {
+                    let stages = stages(objective, layout.span_sums_fit).into_iter();
+                    stages.map(move |stage| Variant {
+                        objective,
+                        stage,
+                        layout,
+                    })
                 })
-            })
         })
         .filter(|variant| seen.insert(variant.identity()))
         .collect();
