@@ -17,12 +17,12 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 pub use crate::batch::{CbowGradient, Loss, ModelKind, NegativesPer, ObjectiveSettings};
-use crate::batch::{Conditional, MAX_BATCH, MIN_BATCH};
+use crate::batch::{MAX_BATCH, MIN_BATCH};
 use crate::error::Result;
 pub use crate::model::ModelSettings;
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
-use crate::setting::{OrAuto, require};
+use crate::setting::{Conditional, OrAuto, require};
 use crate::vectors::format::Reading;
 pub use crate::vocab::VocabularySettings;
 
@@ -252,11 +252,17 @@ impl Config {
         }
     }
 
+    /// The settings that have an effect under another setting alone.
+    pub fn conditional(&self) -> impl Iterator<Item = Conditional> {
+        let of_model = std::iter::once(self.model.conditional());
+        of_model.chain(self.objective.conditional())
+    }
+
     /// Whether a setting has an effect with the others as they are.
     pub fn matters(&self, setting: &str) -> bool {
         let idle =
             |group: &Conditional| !group.holds && group.names.iter().any(|name| name == setting);
-        !self.objective.conditional().iter().any(idle)
+        !self.conditional().any(|group| idle(&group))
     }
 
     /// Checks every setting.
@@ -275,6 +281,24 @@ impl Config {
             )?;
         }
         self.vocabulary.validate()?;
+        if let Some(subwords) = self.model.subwords {
+            require(
+                self.objective.loss != Loss::Softmax,
+                "subwords",
+                subwords,
+                "cannot be trained with `loss = softmax`, which takes the rows of W as they are; \
+                 use `loss = ns` or `loss = hs`",
+            )?;
+            if let Some(path) = &self.init.init {
+                require(
+                    false,
+                    "init",
+                    path.display(),
+                    "holds vectors of whole words, which are no parts of words; leave `subwords` \
+                     out, or start anew",
+                )?;
+            }
+        }
         self.objective.validate()?;
         self.schedule.validate()?;
         self.validation.validate()

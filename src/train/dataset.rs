@@ -12,9 +12,11 @@ use crate::engine::choice::StepSettings;
 use crate::engine::{LossFunction, Objective};
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
-use crate::model::Model;
+use crate::model::{Embedding, Matrix, Model};
 use crate::sampling::{AliasTable, Subsampler, auto_sample};
+use crate::subwords::SubwordTable;
 use crate::system::check_store;
+use crate::vectors::compose;
 use crate::vocab::{Rules, Vocab, WordCounts, read_counts};
 
 /// A corpus ready to be trained on.
@@ -95,6 +97,10 @@ impl Dataset {
         let config = resolved(config, &prepared);
         let batch = config.schedule.batch.expect("resolved just above");
         let targets = Arc::new(targets(&vocab, &config));
+        let subwords = config.model.ngrams().map(|ngrams| {
+            let words = vocab.words().zip(vocab.counts().iter().copied());
+            Arc::new(SubwordTable::new(ngrams, words))
+        });
         let batcher = |store, epochs| {
             Arc::new(Batcher {
                 store,
@@ -102,6 +108,7 @@ impl Dataset {
                 targets: Arc::clone(&targets),
                 inputs: config.objective.inputs(),
                 words: vocab.len(),
+                subwords: subwords.clone(),
                 windows: Windows {
                     window: config.objective.window,
                     fixed: config.objective.fixed_window,
@@ -181,6 +188,7 @@ impl Dataset {
                 Loss::Ns | Loss::Hs => LossFunction::Sigmoid,
                 Loss::Softmax => LossFunction::Softmax,
             },
+            subwords: self.batcher.subwords.is_some(),
         }
     }
 
@@ -205,11 +213,22 @@ impl Dataset {
             * (windows / self.batcher.batch as f64).ceil()
     }
 
+    /// The vectors of the words in a model of this run. Words that are composed of parts are composed
+    /// here.
+    pub fn embedding(&self, mut model: Model, which: Embedding) -> Matrix {
+        if let Some(table) = &self.batcher.subwords
+            && which != Embedding::Output
+        {
+            model.input = compose(table, &model.input);
+        }
+        model.embedding(which)
+    }
+
     /// The model that training starts from when no vectors are given (see
     /// [`crate::train::init::start`]).
     pub fn model(&self) -> Model {
-        Model::with_output_rows(
-            self.vocab.len(),
+        Model::with_rows(
+            self.batcher.input_rows(),
             self.batcher.output_rows(),
             self.config.model.dim,
             self.config.model.seed,

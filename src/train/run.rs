@@ -400,7 +400,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         let Some(EpochScoring { sets, embedding }) = self.scoring else {
             return Ok(());
         };
-        let vectors = self.engine.model()?.embedding(embedding);
+        let vectors = self.data.embedding(self.engine.model()?, embedding);
         let score = || sets.evaluate(&self.data.vocab, &vectors, None).scores();
         let scores = match self.threads {
             Some(threads) => threads.install(score),

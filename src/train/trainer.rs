@@ -357,7 +357,7 @@ impl StartedTrainer {
     /// As [`train`](super::train).
     pub fn vectors(mut self) -> Result<Vectors> {
         let (model, _) = self.train(TrainOptions::default(), |_| ())?;
-        let matrix = model.embedding(Embedding::Input);
+        let matrix = self.data.embedding(model, Embedding::Input);
         Ok(Vectors::new(self.data.vocab, matrix))
     }
 }
