@@ -110,7 +110,7 @@ fn write_sentence(
     check_sentence(sentence, writer.sentence())?;
     let mut write = |word: Bound<'_, PyAny>| {
         *words += 1;
-        if *words % WORDS_BETWEEN_TURNS == 0 {
+        if words.is_multiple_of(WORDS_BETWEEN_TURNS) {
             word.py().check_signals()?;
             // Other threads of Python may go on.
             word.py().detach(|| ());

@@ -16,16 +16,19 @@ create_exception!(
 );
 
 /// The arguments whose names differ from those of the library's settings.
-const ARGUMENTS: [(&str, &str); 9] = [
+const ARGUMENTS: [(&str, &str); 12] = [
     ("dim", "vector_size"),
     ("fixed_window", "shrink_windows=False"),
+    ("from", "extension"),
+    ("keep_words", "trim_rule"),
     ("lr", "alpha"),
     ("max_vocab", "max_final_vocab"),
     ("min_lr", "min_alpha"),
     ("model = cbow", "sg=0"),
     ("no_skip_equal", "skip_equal=False"),
-    ("restrict_vocab", "restrict_vocab"),
+    ("stop_words", "trim_rule"),
     ("threads", "workers"),
+    ("vocab", "build_vocab"),
 ];
 
 /// The exception for an error of the library.

@@ -26,6 +26,7 @@ struct Record {
 /// Writes the page about a run. `record` has its records as JSON, and `command` what trains it
 /// again. The map shows the first `mapped` words.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "one call hands everything over")]
 pub(crate) fn write_report<'py>(
     py: Python<'py>,
     path: PathBuf,

@@ -67,7 +67,7 @@ def test_sentences_that_cannot_be_trained_on(
         ({"engine": "cpu", "adapter": 0}, ValueError, "engine='cpu' was asked for"),
         ({"engine": "cpu", "storage": "f16"}, ValueError, "add engine='gpu'"),
         ({"adapter": "no such card"}, W2vError, "no such card"),
-        ({"sise": 3}, TypeError, "no argument 'sise'"),
+        ({"sizes": 3}, TypeError, "no argument 'sizes'"),
     ],
 )
 def test_arguments_out_of_their_range(

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import w2v_gpu
-from w2v_gpu import KeyedVectors, Word2Vec
+from w2v_gpu import KeyedVectors, Word2Vec, _progress
 
 Sentences = list[list[str]]
 
@@ -247,6 +247,23 @@ def test_the_loss_falls_and_is_told(sentences: Sentences, caplog: pytest.LogCapt
     assert model.get_latest_training_loss() == pytest.approx(total)
     assert "epoch 4 of 4: loss" in caplog.text
     assert model.report["engine"] in caplog.text or "engine: " in caplog.text
+
+
+def test_progress_is_a_bar_or_lines_or_nothing(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = {"words": 50, "total_words": 100, "elapsed": 2.0, "epoch": 0, "loss": 1.5, "lr": 0.01}
+    with caplog.at_level(logging.INFO, "w2v_gpu"):
+        _progress.Silence().show(report)
+        assert not caplog.text
+        _progress.Lines().show(report)
+    assert "50.0% of the run, epoch 1, 25 words/s, loss 1.5000" in caplog.text
+    pytest.importorskip("tqdm")
+    bar = _progress.display(True)
+    bar.show(report)
+    bar.end()
+    shown = capsys.readouterr().err
+    assert "training:  50%" in shown and "loss=1.5000" in shown
 
 
 def test_new_words_are_added_and_trained_ones_stay(sentences: Sentences) -> None:
