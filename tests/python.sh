@@ -38,10 +38,12 @@ abi3audit --strict "$wheel"
 tests=$PWD/python/tests settings=$PWD/python/pyproject.toml
 package=$(cd / && python -c 'import w2v_gpu; print(w2v_gpu.__path__[0])')
 case $package in "$place"/*) ;; *) echo "error: tried $package, not the wheel" >&2 && exit 1 ;; esac
-cd "$place"
+mkdir -p "$place/empty"
+cd "$place/empty"
 pytest --quiet -p no:cacheprovider --config-file "$settings" --rootdir "$tests" --ignore "$tests/gensim_suite.py" "$tests"
 pytest --quiet -p no:cacheprovider --config-file "$settings" --rootdir "$package" --doctest-modules "$package"
-mypy --config-file "$settings" "$package" "$tests"
+mypy --config-file "$settings" --package w2v_gpu
+mypy --config-file "$settings" "$tests"
 stubtest --mypy-config-file "$settings" w2v_gpu._core
 w2v-gpu --version
 python "$tests/gensim_suite.py"

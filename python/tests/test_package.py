@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -86,8 +85,5 @@ def test_the_examples_of_the_documentation_run(
     examples = re.findall("^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert len(examples) >= 4
     names: dict[str, object] = {}
-    with warnings.catch_warnings():
-        # An example leaves its file open, as one does at a prompt.
-        warnings.simplefilter("ignore", ResourceWarning)
-        exec("\n".join(examples), names)
+    exec("\n".join(examples), names)
     assert (tmp_path / "vectors.bin").stat().st_size > 600_000
