@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The Python package: a wheel is made and installed into a clean environment. There its own tests and examples run, mypy and
-# stubtest compare its types with what is there, abi3audit looks for symbols of single versions of Python, and gensim's own
-# tests run on its classes.
+# The Python package: a wheel is made and installed into a clean environment. There its own tests and examples run, ruff looks
+# it through, mypy and stubtest compare its types with what is there, abi3audit looks for symbols of single versions of
+# Python, and gensim's own tests run on its classes.
 #
 #   tests/python.sh [WHEEL]
 #
@@ -42,6 +42,8 @@ mkdir -p "$place/empty"
 cd "$place/empty"
 pytest --quiet -p no:cacheprovider --config-file "$settings" --rootdir "$tests" --ignore "$tests/gensim_suite.py" "$tests"
 pytest --quiet -p no:cacheprovider --config-file "$settings" --rootdir "$package" --doctest-modules "$package"
+ruff check --quiet --no-cache --config "$settings" "$package" "$tests"
+ruff format --quiet --no-cache --config "$settings" --check "$package" "$tests"
 mypy --config-file "$settings" --package w2v_gpu
 mypy --config-file "$settings" "$tests"
 stubtest --mypy-config-file "$settings" w2v_gpu._core

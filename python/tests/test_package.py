@@ -57,6 +57,15 @@ def test_the_program_does_not_wait_for_numpy() -> None:
     assert done.stdout == "False\n"
 
 
+def test_nothing_is_printed_where_drivers_miss_a_runtime_folder() -> None:
+    code = "import w2v_gpu; w2v_gpu.devices(); w2v_gpu.Word2Vec([['a', 'b']] * 9, progress=False)"
+    names = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=names, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_the_program_ends_by_ctrl_c_with_its_own_message(tmp_path: Path, corpus: str) -> None:
     arguments = ["train", corpus, "-o", str(tmp_path / "v.bin"), "--epochs", "100000"]

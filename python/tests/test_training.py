@@ -71,6 +71,17 @@ def test_the_vectors_are_those_of_the_program(
     assert model.wv.index_to_key == w2v_gpu.load(files["vectors"]).index_to_key
 
 
+@pytest.mark.skipif(not w2v_gpu.devices(), reason="there is no adapter")
+def test_the_gpu_gives_the_vectors_of_the_program(sentences: Sentences, tmp_path: Path) -> None:
+    text, vectors = tmp_path / "text.txt", tmp_path / "v.npy"
+    text.write_text("".join(" ".join(sentence) + "\n" for sentence in sentences[:300]))
+    arguments = "--dim 8 --epochs 1 --engine gpu --adapter 0 --quiet".split()
+    program("train", str(text), "-o", str(vectors), *arguments)
+    model = Word2Vec(corpus_file=text, vector_size=8, epochs=1, engine="gpu", adapter=0)
+    assert model.report["engine"].startswith("gpu")
+    assert model.wv.vectors.tobytes() == np.load(vectors).tobytes()
+
+
 def test_every_kind_of_text_gives_the_same_vectors(sentences: Sentences, tmp_path: Path) -> None:
     class Column:
         """What pandas and Hugging Face offer: a length, and items by index."""

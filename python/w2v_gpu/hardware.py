@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import dataclass, fields
 
 from w2v_gpu import _core
@@ -40,6 +42,18 @@ def devices() -> list[Adapter]:
     >>> all(isinstance(adapter, Adapter) for adapter in devices())
     True
     """
+    name_runtime_folder()
     names = [field.name for field in fields(Adapter)]
     adapters = json.loads(_core.devices())
     return [Adapter(**{name: adapter[name] for name in names}) for adapter in adapters]
+
+
+def name_runtime_folder() -> None:
+    """Names the user's runtime folder to drivers where nobody has, as in containers and notebooks.
+
+    Without that name, a layer of Mesa prints an error while adapters are listed, though it needs
+    nothing from there. The program does the same.
+    """
+    is_named = os.environ.get("XDG_RUNTIME_DIR", "").startswith("/")
+    if sys.platform == "linux" and not is_named:
+        os.environ["XDG_RUNTIME_DIR"] = f"/run/user/{os.getuid()}"

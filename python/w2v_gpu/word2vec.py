@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from types import MethodType
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from w2v_gpu import _core, _files, _progress, _report
 from w2v_gpu.corpus import RULE_DISCARD, RULE_KEEP, Path, TrimRule, open_corpus
+from w2v_gpu.hardware import name_runtime_folder
 from w2v_gpu.keyedvectors import Floats, Key, KeyedVectors, _counts, _floats, _highest
 
 logger = _progress.logger
@@ -72,7 +73,7 @@ class _OnClass:
     def __get__(self, instance: object, owner: type[Word2Vec]) -> Callable[..., Word2Vec]:
         if instance is not None:
             raise AttributeError("load is a method of the class: model = Word2Vec.load(path)")
-        return partial(self.function, owner)
+        return MethodType(self.function, owner)
 
 
 class Word2Vec:
@@ -512,6 +513,7 @@ class Word2Vec:
         if alpha > self.min_alpha_yet_reached:
             # In gensim's words, by which its users may filter it.
             logger.warning("Effective 'alpha' higher than previous training cycles")
+        name_runtime_folder()
         run = _Run(self, epochs, list(callbacks))
         started = _report.now()
         start = None
@@ -571,6 +573,7 @@ class Word2Vec:
         """
         if not len(self.wv):
             raise RuntimeError("there is no vocabulary: call build_vocab first")
+        name_runtime_folder()
         plan = _core.plan(
             open_corpus(corpus_iterable, corpus_file),
             self._settings(),
