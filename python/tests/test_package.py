@@ -37,11 +37,6 @@ def test_the_version_is_that_of_the_library() -> None:
         assert found and found[1] == w2v_gpu.__version__
 
 
-def test_the_licences_are_those_of_the_repository() -> None:
-    for name in ("LICENSE-APACHE", "LICENSE-MIT"):
-        assert (ROOT / "python" / name).read_text() == (ROOT / name).read_text()
-
-
 @pytest.mark.smoke
 def test_the_program_tells_its_version_and_its_exit_codes(tmp_path: Path) -> None:
     assert run("--version").stdout == f"w2v-gpu {w2v_gpu.__version__}\n"
