@@ -251,7 +251,8 @@ impl Error {
         }
     }
 
-    /// Whether a file ended before all that its header promises.
+    /// Whether a file ended before all that its header promises. The readers of all formats say so
+    /// in these words.
     pub fn is_cut_short(&self) -> bool {
         matches!(self, Self::Format { why, .. } if why.contains("the file ends"))
     }

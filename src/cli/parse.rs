@@ -9,8 +9,8 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use super::{Cli, defaults, environment, foreign, train};
 
-/// Parses a command line, which begins with the program's name. The defaults of `train` can be changed by environment variables
-/// (`W2V_GPU_DIM` for `--dim`), by `--preset` and by `--config`.
+/// Parses a command line, which begins with the program's name. The defaults of `train` can be
+/// changed by environment variables (`W2V_GPU_DIM` for `--dim`), by `--preset` and by `--config`.
 ///
 /// # Errors
 /// An error when the file of defaults is not valid. A mistake on the command line ends the program
