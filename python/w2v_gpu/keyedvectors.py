@@ -39,6 +39,8 @@ class KeyedVectors:
     >>> vectors.add_vectors(["cat", "dog", "car"], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
     >>> [(word, round(cosine, 2)) for word, cosine in vectors.most_similar("cat")]
     [('dog', 0.8), ('car', 0.0)]
+
+    The examples of the methods ask these vectors, which ``_example()`` makes.
     """
 
     vectors: npt.NDArray[Any]
@@ -109,6 +111,9 @@ class KeyedVectors:
         """The row of a word. An index stands for itself.
 
         Raises ``KeyError`` for an unknown word, unless there is a ``default``.
+
+        >>> _example().get_index("dog")
+        1
         """
         index = self._index(key)
         if index is None:
@@ -139,6 +144,9 @@ class KeyedVectors:
         """The vector of a word, which cannot be written to; with ``norm`` it has length 1.
 
         Raises ``KeyError`` for an unknown word.
+
+        >>> _example().get_vector("dog").tolist()
+        [0.800000011920929, 0.6000000238418579]
         """
         index = self.get_index(key)
         vector = self.vectors[index]
@@ -164,7 +172,11 @@ class KeyedVectors:
         return self.norms
 
     def get_normed_vectors(self) -> Floats:
-        """A matrix of all vectors, each of length 1."""
+        """A matrix of all vectors, each of length 1.
+
+        >>> _example().get_normed_vectors().shape
+        (3, 2)
+        """
         return cast("Floats", self.vectors / self._norms()[:, None])
 
     def unit_normalize_all(self) -> None:
@@ -184,6 +196,9 @@ class KeyedVectors:
 
         Raises ``ValueError`` for no keys, and for another number of weights; ``KeyError`` for an
         unknown word, unless unknown words are ignored, which is the default.
+
+        >>> _example().get_mean_vector(["cat", "car"], weights=[3, 1]).tolist()
+        [0.75, 0.25]
         """
         keys = list(keys)
         factors = [1.0] * len(keys) if weights is None else [float(weight) for weight in weights]
@@ -212,7 +227,13 @@ class KeyedVectors:
     # Attributes and new words
 
     def set_vecattr(self, key: object, attr: str, val: object) -> None:
-        """Sets an attribute of a word; other words have 0 or None until theirs is set."""
+        """Sets an attribute of a word; other words have 0 or None until theirs is set.
+
+        >>> vectors = _example()
+        >>> vectors.set_vecattr("cat", "legs", 4)
+        >>> int(vectors.get_vecattr("cat", "legs")), int(vectors.get_vecattr("car", "legs"))
+        (4, 0)
+        """
         index = self.get_index(key)
         if attr not in self.expandos:
             kind = np.result_type(type(val)) if isinstance(val, (int, float)) else np.dtype(object)
@@ -251,6 +272,11 @@ class KeyedVectors:
         unless ``replace`` is true.
 
         Raises ``ValueError`` for vectors of another size or number.
+
+        >>> vectors = _example()
+        >>> vectors.add_vectors(["boat"], [[0.5, 0.5]], extras={"count": [7]})
+        >>> len(vectors), int(vectors.get_vecattr("boat", "count"))
+        (4, 7)
         """
         if isinstance(keys, str):
             keys = [keys]
@@ -290,7 +316,11 @@ class KeyedVectors:
     def vectors_for_all(
         self, keys: Iterable[str], allow_inference: bool = True, copy_vecattrs: bool = False
     ) -> KeyedVectors:
-        """Vectors of those of the words that have one. ``allow_inference`` has no effect here."""
+        """Vectors of those of the words that have one. ``allow_inference`` has no effect here.
+
+        >>> _example().vectors_for_all(["car", "boat", "cat"]).index_to_key
+        ['car', 'cat']
+        """
         known = [key for key in dict.fromkeys(keys) if key in self]
         rows = [self.get_index(key) for key in known]
         made = self._of(known, np.zeros(len(known)), self.vectors[rows])
@@ -384,7 +414,11 @@ class KeyedVectors:
     def similar_by_word(
         self, word: Key, topn: int | None = 10, restrict_vocab: int | None = None
     ) -> Any:
-        """The most similar words of a word; see :meth:`most_similar`."""
+        """The most similar words of a word; see :meth:`most_similar`.
+
+        >>> _example().similar_by_word("cat", topn=1)[0][0]
+        'dog'
+        """
         return self.most_similar(positive=[word], topn=topn, restrict_vocab=restrict_vocab)
 
     similar_by_key = similar_by_word
@@ -392,7 +426,11 @@ class KeyedVectors:
     def similar_by_vector(
         self, vector: npt.ArrayLike, topn: int | None = 10, restrict_vocab: int | None = None
     ) -> Any:
-        """The words most similar to a vector; see :meth:`most_similar`."""
+        """The words most similar to a vector; see :meth:`most_similar`.
+
+        >>> _example().similar_by_vector([1.0, 0.1], topn=1)[0][0]
+        'cat'
+        """
         query = np.asarray(vector, dtype=np.float32)
         return self.most_similar(positive=[query], topn=topn, restrict_vocab=restrict_vocab)
 
@@ -406,6 +444,9 @@ class KeyedVectors:
         """As :meth:`most_similar`, by the product of the cosines (3CosMul, Levy and Goldberg 2014).
 
         Each cosine is shifted to be from 0 to 1. Weights have no effect.
+
+        >>> _example().most_similar_cosmul(["cat", "car"], topn=1)[0][0]
+        'dog'
         """
         if topn is not None and topn < 1:
             return []
@@ -435,11 +476,19 @@ class KeyedVectors:
         return _cosine(self.get_vector(w1), self.get_vector(w2))
 
     def distance(self, w1: object, w2: object) -> float:
-        """1 less the cosine of two words."""
+        """1 less the cosine of two words.
+
+        >>> _example().distance("cat", "car")
+        1.0
+        """
         return 1 - self.similarity(w1, w2)
 
     def distances(self, word_or_vector: Key, other_words: Iterable[Key] = ()) -> Floats:
-        """1 less the cosine of a word or vector and each other word, which are all if not given."""
+        """1 less the cosine of a word or vector and each other word, which are all if not given.
+
+        >>> [round(float(distance), 2) for distance in _example().distances("cat")]
+        [0.0, 0.2, 1.0]
+        """
         other_words = list(other_words)
         if isinstance(word_or_vector, np.ndarray):
             vector = word_or_vector
@@ -453,6 +502,9 @@ class KeyedVectors:
         """The cosine of the means of two lists of words.
 
         Raises ``ZeroDivisionError`` for an empty list.
+
+        >>> round(_example().n_similarity(["cat", "dog"], ["dog"]), 2)
+        0.95
         """
         if not (len(ws1) and len(ws2)):
             raise ZeroDivisionError("a mean of no words is asked for")
@@ -469,6 +521,9 @@ class KeyedVectors:
         """The word whose vector is farthest from the mean of all. Unknown words are left out.
 
         Raises ``ValueError`` where no word is known.
+
+        >>> _example().doesnt_match(["cat", "dog", "car"])
+        'car'
         """
         return self.rank_by_centrality(words)[-1][1]
 
@@ -484,11 +539,19 @@ class KeyedVectors:
         return sorted(zip((vectors @ mean).tolist(), known), reverse=True)
 
     def most_similar_to_given(self, key1: Key, keys_list: Sequence[str]) -> str:
-        """The word of a list that is most similar to a word."""
+        """The word of a list that is most similar to a word.
+
+        >>> _example().most_similar_to_given("cat", ["car", "dog"])
+        'dog'
+        """
         return keys_list[int(np.argmax([self.similarity(key1, key) for key in keys_list]))]
 
     def closer_than(self, key1: object, key2: object) -> list[str]:
-        """The words that are more similar to the first word than the second is."""
+        """The words that are more similar to the first word than the second is.
+
+        >>> _example().closer_than("cat", "car")
+        ['dog']
+        """
         index = self.get_index(key1)
         distances = self.distances(index)
         bound = distances[self.get_index(key2)]
@@ -498,7 +561,11 @@ class KeyedVectors:
     words_closer_than = closer_than
 
     def rank(self, key1: object, key2: object) -> int:
-        """The place of the second word among those most similar to the first, from 1."""
+        """The place of the second word among those most similar to the first, from 1.
+
+        >>> _example().rank("cat", "car")
+        2
+        """
         return len(self.closer_than(key1, key2)) + 1
 
     def relative_cosine_similarity(self, wa: Key, wb: Key, topn: int = 10) -> float:
@@ -524,6 +591,15 @@ class KeyedVectors:
         each with NaN in place of gensim's p-value, and the percentage of pairs left out.
 
         Raises ``ValueError`` with the line for a file of another form.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "pairs.tsv")
+        ...     with open(path, "w") as file:
+        ...         _ = file.write("cat\\tdog\\t9\\ncat\\tcar\\t1\\ndog\\tcar\\t3\\n")
+        ...     pearson, spearman, left_out = _example().evaluate_word_pairs(path)
+        >>> round(spearman[0], 2), left_out
+        (1.0, 0.0)
         """
         _only_case_insensitive(case_insensitive)
         if dummy4unknown:
@@ -585,6 +661,13 @@ class KeyedVectors:
 
         Other attributes of words are not saved, which a warning tells. The file holds no code, and
         the program ``w2v-gpu`` reads it if its name ends in ``.safetensors``.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "vectors.safetensors")
+        ...     _example().save(path)
+        ...     KeyedVectors.load(path)["cat"].tolist()
+        [1.0, 0.0]
         """
         _files.write(path, {"vectors": self._storable()}, self._texts())
 
@@ -644,6 +727,17 @@ class KeyedVectors:
             What is put in front of every word.
 
         Raises ``OSError`` when a file cannot be written, or its format cannot hold a word.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "vectors.txt")
+        ...     _example().save_word2vec_format(path)
+        ...     with open(path) as file:
+        ...         print(file.read(), end="")
+        3 2
+        cat 1 0
+        dog 0.8 0.6
+        car 0 1
         """
         if binary and not write_header:
             raise ValueError("write_header=False is for texts: a binary file has a header")
@@ -744,6 +838,14 @@ def load(path: Path, *, limit: int | None = None, extension: str | None = None) 
 
     Raises ``EOFError`` for a file that was cut short, ``ValueError`` with the line or byte for one
     that does not follow its format, ``OSError`` for one that cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "vectors.glove")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("cat 1 0\\ndog 0.8 0.6\\n")
+    ...     len(load(path)), load(path, limit=1).index_to_key
+    (2, ['cat'])
     """
     return _read(path, limit, extension)[0]
 

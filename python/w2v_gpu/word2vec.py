@@ -83,6 +83,8 @@ class Word2Vec:
     >>> len(model.wv), model.wv["cat"].dtype.name
     (6, 'float32')
 
+    The examples of the methods ask such a model, which ``_example()`` makes.
+
     It holds NumPy arrays, lists and settings alone, so ``pickle``, ``copy.deepcopy`` and ``joblib``
     take it. While it trains, other threads of Python go on.
     """
@@ -312,6 +314,11 @@ class Word2Vec:
 
         With ``update``, frequent words of this text are added to those that are there; what was
         trained stays. ``keep_raw_vocab`` keeps the counts of all words in :attr:`raw_vocab`.
+
+        >>> model = Word2Vec(vector_size=10, min_count=1)
+        >>> model.build_vocab([["a", "cat"], ["a", "dog"]])
+        >>> model.wv.index_to_key, model.wv.vectors.shape
+        (['a', 'cat', 'dog'], (3, 10))
         """
         corpus = open_corpus(corpus_iterable, corpus_file)
         self._count(corpus, trim_rule, update, keep_raw_vocab)
@@ -325,7 +332,13 @@ class Word2Vec:
         trim_rule: TrimRule | None = None,
         update: bool = False,
     ) -> None:
-        """Takes words with their counts instead of counting."""
+        """Takes words with their counts instead of counting.
+
+        >>> model = Word2Vec(min_count=2)
+        >>> model.build_vocab_from_freq({"cat": 2, "dog": 5, "axolotl": 1})
+        >>> model.wv.index_to_key
+        ['dog', 'cat']
+        """
         self.corpus_count = corpus_count or 0
         self.raw_vocab = dict(word_freq)
         self.prepare_vocab(update=update, keep_raw_vocab=keep_raw_vocab, trim_rule=trim_rule)
@@ -339,7 +352,11 @@ class Word2Vec:
         workers: int | None = None,
         trim_rule: TrimRule | None = None,
     ) -> tuple[int, int]:
-        """Counts all words to :attr:`raw_vocab`; returns the numbers of words and of sentences."""
+        """Counts all words to :attr:`raw_vocab`; returns the numbers of words and of sentences.
+
+        >>> Word2Vec().scan_vocab([["a", "cat"], ["a", "dog"]])
+        (4, 2)
+        """
         corpus = open_corpus(corpus_iterable, corpus_file)
         words, counts, total, _, sentences = corpus.count(self._settings(), 1, self.workers)
         self.raw_vocab = dict(zip(words, counts.tolist()))
@@ -485,6 +502,13 @@ class Word2Vec:
 
         Raises ``RuntimeError`` before a vocabulary was built, or for a model whose vectors alone
         were read; ``KeyboardInterrupt`` after Ctrl-C. What was trained by then is kept.
+
+        >>> model = Word2Vec(min_count=1, epochs=2, seed=7)
+        >>> sentences = [["a", "cat"], ["a", "dog"]] * 20
+        >>> model.build_vocab(sentences)
+        >>> kept, read = model.train(sentences, total_examples=model.corpus_count, epochs=2)
+        >>> read, len(model.history)
+        (160, 2)
         """
         if epochs is None or (total_examples is None and total_words is None):
             raise ValueError(
@@ -558,6 +582,13 @@ class Word2Vec:
         """Ends the run at hand after its batch; what was trained is kept.
 
         Call it from a callback or from another thread. It has no effect where nothing is trained.
+
+        >>> class Watch:
+        ...     def on_epoch_end(self, model):
+        ...         if len(model.history) == 3:
+        ...             model.stop()
+        >>> len(Word2Vec([["a", "cat"], ["a", "dog"]] * 20, epochs=90, callbacks=[Watch()]).history)
+        3
         """
         if self._stop is not None:
             self._stop.set()
@@ -570,6 +601,12 @@ class Word2Vec:
         """What a run on a text would need of memory and disk, as ``w2v-gpu train --dry-run`` tells.
 
         Raises ``RuntimeError`` before a vocabulary was built.
+
+        >>> text = [["a", "cat"], ["a", "dog"]] * 20
+        >>> model = Word2Vec(vector_size=10)
+        >>> model.build_vocab(text)
+        >>> model.plan(text)["host"]["needed"] > 0
+        True
         """
         if not len(self.wv):
             raise RuntimeError("there is no vocabulary: call build_vocab first")
@@ -586,7 +623,13 @@ class Word2Vec:
         return cast("dict[str, Any]", json.loads(plan))
 
     def get_latest_training_loss(self) -> float:
-        """The loss of the latest run: the sum over its examples. :attr:`history` has the means."""
+        """The loss of the latest run: the sum over its examples. :attr:`history` has the means.
+
+        >>> model = _example()
+        >>> total = sum(epoch.loss * epoch.pairs for epoch in model.history)
+        >>> model.get_latest_training_loss() == total
+        True
+        """
         return sum(epoch.loss * epoch.pairs for epoch in self._latest)
 
     @property
@@ -624,6 +667,10 @@ class Word2Vec:
         Returns None, with a warning of ``logging``, where no context word is known.
 
         Raises ``RuntimeError`` for a model without negative sampling or without ``syn1neg``.
+
+        >>> model = _example()
+        >>> model.predict_output_word(["cat"], topn=1)[0][0]
+        'a'
         """
         if self.hs or self._output is None or not len(self.wv.vectors):
             raise RuntimeError("this needs a model that was trained with negative sampling")
@@ -646,6 +693,13 @@ class Word2Vec:
         code. The program ``w2v-gpu`` reads its vectors if the name ends in ``.safetensors``.
 
         Raises ``RuntimeError`` before a vocabulary was built.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.safetensors")
+        ...     _example().save(path)
+        ...     Word2Vec.load(path)
+        Word2Vec<vocab=3, vector_size=10, alpha=0.05>
         """
         if self._output is None:
             raise RuntimeError("there is nothing to save: call build_vocab first")
@@ -710,6 +764,13 @@ class Word2Vec:
         It shows the curves of the run, its settings, and a map of the first ``words``, 2 to 10,000.
 
         Raises ``RuntimeError`` before a training.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "run.html")
+        ...     _example().report_html(path, words=3)
+        ...     os.path.getsize(path) > 100_000
+        True
         """
         if not self.report:
             raise RuntimeError("there is no run to report: train first")
@@ -753,6 +814,11 @@ _STATE = frozenset(
     "workers engine adapter progress history report corpus_count corpus_total_words train_count "
     "total_train_time min_alpha_yet_reached _defaults _latest _points".split()
 ) | set(_SETTINGS)
+
+
+def _example() -> Word2Vec:
+    """The model of the examples."""
+    return Word2Vec([["a", "cat"], ["a", "dog"]] * 20, vector_size=10)
 
 
 class _Run:
