@@ -188,6 +188,21 @@ def _written(path: Path) -> Path:
     return path
 
 
+def test_files_of_counts_and_vectors_that_do_not_fit(tmp_path: Path) -> None:
+    vectors = KeyedVectors(3)
+    vectors.add_vectors(["a"], [[1.0, 2.0, 3.0]])
+    path, counts = _written(tmp_path / "v.txt"), tmp_path / "counts"
+    counts.write_text("a 3\nb many\n")
+    with pytest.raises(ValueError, match=r"counts: line 2: 'b many\\n' is no word and its count"):
+        KeyedVectors.load_word2vec_format(path, counts)
+    with pytest.raises(ValueError, match="values, and 2 are needed"):
+        KeyedVectors(2).intersect_word2vec_format(path)
+    with pytest.raises(NotImplementedError, match="take 1.0"):
+        vectors.intersect_word2vec_format(path, lockf=0.0)
+    vectors.intersect_word2vec_format(path)
+    assert vectors["a"].tolist() == [0.0, 1.0, 2.0]
+
+
 def test_unknown_words_come_with_those_of_similar_spelling() -> None:
     vectors = KeyedVectors(1)
     vectors.add_vectors(["guitar", "piano"], [[1.0], [2.0]])

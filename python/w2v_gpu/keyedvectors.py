@@ -793,12 +793,58 @@ class KeyedVectors:
         made._mend(os.fspath(fname), unicode_errors)
         made.vectors = made.vectors.astype(datatype, copy=False)
         if fvocab is not None:
-            with open(fvocab, encoding="utf-8", errors=unicode_errors, newline="\n") as file:
-                for line in file:
-                    word, count = line.split()
-                    if word in made:
-                        made.set_vecattr(word, "count", int(count))
+            made._read_counts(fvocab, unicode_errors)
         return made
+
+    def _read_counts(self, path: Path, unicode_errors: str) -> None:
+        """Takes the counts of a file with lines ``word count``."""
+        with open(path, encoding="utf-8", errors=unicode_errors, newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                fields = line.split()
+                if len(fields) != 2 or not fields[1].isdecimal():
+                    place = f"{os.fspath(path)}: line {number}"
+                    raise ValueError(f"{place}: {line!r:.60} is no word and its count")
+                if fields[0] in self:
+                    self.set_vecattr(fields[0], "count", int(fields[1]))
+
+    def intersect_word2vec_format(
+        self,
+        fname: Path,
+        lockf: float = 1.0,
+        binary: bool = False,
+        encoding: str = "utf8",
+        unicode_errors: str = "strict",
+    ) -> None:
+        """Takes the vectors of a file for the words that are here too, to train on from them.
+
+        gensim keeps such vectors from being trained, unless ``lockf`` is 1.0. Here all vectors are
+        trained, and another value is a ``NotImplementedError``.
+
+        Raises ``ValueError`` for vectors of another size, otherwise as
+        :meth:`load_word2vec_format`.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "vectors.txt")
+        ...     with open(path, "w") as file:
+        ...         _ = file.write("2 2\\ncat 7 7\\nboat 1 2\\n")
+        ...     vectors = _example()
+        ...     vectors.intersect_word2vec_format(path)
+        >>> vectors[["cat", "car"]].tolist()
+        [[7.0, 7.0], [0.0, 1.0]]
+        """
+        if lockf != 1.0:
+            raise NotImplementedError(f"lockf={lockf}: vectors are always trained; take 1.0")
+        given = self.load_word2vec_format(
+            fname, binary=binary, encoding=encoding, unicode_errors=unicode_errors
+        )
+        if given.vector_size != self.vector_size:
+            raise ValueError(
+                f"{os.fspath(fname)} has vectors of {given.vector_size} values, and "
+                f"{self.vector_size} are needed"
+            )
+        shared = [word for word in given.index_to_key if word in self]
+        self.add_vectors(shared, given[shared], replace=True)
 
     def _mend(self, path: str, unicode_errors: str) -> None:
         """Treats words that were not UTF-8, which were read with U+FFFD, as one asks for."""
