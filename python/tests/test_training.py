@@ -204,6 +204,32 @@ def test_stop_ends_the_run_and_keeps_what_was_trained(sentences: Sentences) -> N
     assert model.report["summary"]["ending"] == "interrupted"
 
 
+def test_an_exception_in_the_constructor_brings_the_model(sentences: Sentences) -> None:
+    class Failing:
+        def on_epoch_end(self, model: Word2Vec) -> None:
+            raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine") as raised:
+        Word2Vec(sentences, epochs=50, callbacks=[Failing()])
+    model = raised.value.model  # type: ignore[attr-defined]
+    assert len(model.history) == 1
+    assert model.wv.most_similar(model.wv.index_to_key[0])
+
+
+def test_a_model_can_be_saved_in_a_callback(sentences: Sentences, tmp_path: Path) -> None:
+    copies: list[Word2Vec] = []
+
+    class Saver:
+        def on_epoch_end(self, model: Word2Vec) -> None:
+            model.save(tmp_path / "model")
+            copies.extend([Word2Vec.load(tmp_path / "model"), copy.deepcopy(model)])
+
+    model = Word2Vec(sentences, epochs=2, callbacks=[Saver()])
+    assert copies[0].wv.vectors.tobytes() != model.wv.vectors.tobytes()
+    assert_same(copies[0], copies[1])
+    assert_same(copies[2], model)
+
+
 def test_an_exception_of_a_callback_keeps_what_was_trained(sentences: Sentences) -> None:
     class Failing:
         def on_epoch_end(self, model: Word2Vec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import warnings
@@ -203,7 +204,8 @@ class Word2Vec:
 
         Raises ``TypeError`` for unknown arguments and for sentences that are no lists of str;
         ``ValueError`` for values out of their range and words that no text can hold;
-        :class:`W2vError`, a ``RuntimeError``, where no words are left.
+        :class:`W2vError`, a ``RuntimeError``, where no words are left; ``KeyboardInterrupt`` after
+        Ctrl-C, with what was trained by then as its attribute ``model``.
         """
         self._accept(gensim_only)
         self._check_objective(hs, negative, loss, cbow_mean)
@@ -501,7 +503,8 @@ class Word2Vec:
         Returns how many words subsampling kept, about, and how many were read, over all epochs.
 
         Raises ``RuntimeError`` before a vocabulary was built, or for a model whose vectors alone
-        were read; ``KeyboardInterrupt`` after Ctrl-C. What was trained by then is kept.
+        were read; ``KeyboardInterrupt`` after Ctrl-C. What was trained by then is kept, and is the
+        attribute ``model`` of that exception.
 
         >>> model = Word2Vec(min_count=1, epochs=2, seed=7)
         >>> sentences = [["a", "cat"], ["a", "dog"]] * 20
@@ -572,6 +575,9 @@ class Word2Vec:
         self.total_train_time += summary["elapsed"]
         self.min_alpha_yet_reached = self.report["settings"]["min_lr"]
         if raised is not None:
+            # The caller of the constructor has no other way to what was trained.
+            with contextlib.suppress(AttributeError):
+                raised.model = self  # type: ignore[attr-defined]
             raise raised
         run.notify("on_train_end")
         words = summary["words"]
@@ -729,8 +735,13 @@ class Word2Vec:
         model._latest = [Epoch(*epoch) for epoch in model._latest]
         model.raw_vocab, model._stop = None, None
         model.wv = KeyedVectors._from_contents(path, contents)
+        model.wv._has_tree = model.hs == 1 and model.arity == 2
         model._output = contents.arrays["output"]
         return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What ``pickle`` and ``copy`` take, in a callback too: all but the run at hand."""
+        return {**self.__dict__, "_stop": None}
 
     def to_gensim(self) -> Any:
         """The same model as gensim's ``Word2Vec``, with its vectors and W'.
