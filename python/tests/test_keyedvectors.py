@@ -11,6 +11,7 @@ import pytest
 
 import w2v_gpu
 from w2v_gpu import KeyedVectors, Word2Vec
+from w2v_gpu._statistics import p_value
 
 
 def test_the_most_similar_words_are_those_of_all_cosines(trained: Word2Vec) -> None:
@@ -57,6 +58,17 @@ def test_word_pairs_are_correlated(trained: Word2Vec, tmp_path: Path) -> None:
     assert pearson[0] == pytest.approx(expected, abs=1e-6)
     assert left_out == 25
     assert spearman[0] == pytest.approx(1.0) or spearman[0] == pytest.approx(0.5)
+
+
+def test_p_values_are_those_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for pairs in (3, 4, 17, 353, 5000):
+        for correlation in (-0.999, -0.3, 0.0, 1e-6, 0.05, 0.64):
+            t = stats.t(pairs - 2)
+            spread = ((1 - correlation**2) / (pairs - 2)) ** 0.5
+            expected = 2 * t.sf(abs(correlation) / spread)
+            assert p_value(correlation, pairs) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    assert p_value(1.0, 9) == 0 and np.isnan(p_value(0.5, 2))
 
 
 @pytest.mark.parametrize("name", ["v.txt", "v.bin", "v.glove", "v.npy", "v.safetensors", "v.tsv"])

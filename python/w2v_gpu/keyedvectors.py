@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from w2v_gpu import _core, _files
+from w2v_gpu._statistics import p_value
 from w2v_gpu.corpus import Path
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -588,7 +590,7 @@ class KeyedVectors:
 
         The file has lines ``word word score``; the delimiter is found by itself. Case is ignored,
         and pairs with unknown words are left out. Returns Pearson's and Spearman's correlation,
-        each with NaN in place of gensim's p-value, and the percentage of pairs left out.
+        each with its p-value, and the percentage of pairs left out.
 
         Raises ``ValueError`` with the line for a file of another form.
 
@@ -606,9 +608,9 @@ class KeyedVectors:
             raise NotImplementedError("dummy4unknown: pairs with unknown words are left out")
         words, vectors = self._first(restrict_vocab)
         pearson, spearman, found, total = _core.evaluate_pairs(os.fspath(pairs), words, vectors)
-        nan = float("nan")
-        p, s = (nan if value is None else value for value in (pearson, spearman))
-        return (p, nan), (s, nan), 100 * (total - found) / total
+        p, s = (math.nan if value is None else value for value in (pearson, spearman))
+        share = 100 * (total - found) / total
+        return (p, p_value(p, found)), (s, p_value(s, found)), share
 
     def evaluate_word_analogies(
         self,
