@@ -101,6 +101,11 @@ impl Matrix {
     pub fn values(&self) -> &[f32] {
         &self.values
     }
+
+    /// The values themselves, row after row.
+    pub fn into_values(self) -> Vec<f32> {
+        self.values
+    }
 }
 
 /// The two matrices of skip-gram.

@@ -96,8 +96,8 @@ fn unknown_words_are_answered_for_by_their_ngrams() {
         .assert()
         .success();
     for (word, expected) in [("walker", "walk"), ("singers", "sing")] {
-        let answer = dir.w2v(&["neighbors", "m.bin", word, "-n", "3"]);
-        let output = { answer }.output().unwrap();
+        let mut answer = dir.w2v(&["neighbors", "m.bin", word, "-n", "3"]);
+        let output = answer.output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(
             text.matches(expected).count(),
@@ -152,7 +152,7 @@ fn threads_and_checkpoints_do_not_change_the_vectors() {
 #[test]
 fn a_run_and_its_plan_say_what_subwords_take() {
     let dir = Dir::with_text();
-    let run = dir.w2v(&[
+    let mut run = dir.w2v(&[
         "train",
         "text.txt",
         "-o",

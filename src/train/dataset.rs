@@ -17,7 +17,7 @@ use crate::sampling::{AliasTable, Subsampler, auto_sample};
 use crate::subwords::SubwordTable;
 use crate::system::check_store;
 use crate::vectors::compose;
-use crate::vocab::{Rules, Vocab, WordCounts, read_counts};
+use crate::vocab::{Rules, Selection, Vocab, WordCounts, read_counts};
 
 /// A corpus ready to be trained on.
 #[derive(Clone, Debug)]
@@ -67,6 +67,36 @@ impl Dataset {
                 read(corpus, config, &rules, on_event)
             })?,
         };
+        Self::new(contents, config, on_event)
+    }
+
+    /// Prepares a corpus like [`Dataset::prepare`], with a vocabulary that is chosen already. Its
+    /// order is kept. The settings that choose a vocabulary have no effect.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare`].
+    pub fn prepare_with(
+        corpus: &Corpus,
+        vocab: Vocab,
+        config: &Config,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<Self> {
+        config.validate()?;
+        let rules = Rules::read(&config.vocabulary.words)?;
+        let selection = Selection {
+            different: vocab.len() as u64,
+            tokens: vocab.tokens(),
+            ..Selection::default()
+        };
+        let chosen = (vocab, selection);
+        let contents = encoded(
+            &corpus.read_once(),
+            config,
+            &rules,
+            chosen,
+            None,
+            &mut on_event,
+        )?;
         Self::new(contents, config, on_event)
     }
 
@@ -258,13 +288,6 @@ fn read(
         rules,
     )?;
     drop(counts);
-    if vocab.len() < 2 {
-        return Err(Error::NoPairs {
-            why: "only one word is in the vocabulary, and a pair needs two; lower `min_count` or \
-                  raise `max_vocab`"
-                .to_owned(),
-        });
-    }
     let exact = selection.undercount == 0;
     if words.is_some() {
         check_store(selection.tokens)?;
@@ -273,6 +296,39 @@ fn read(
         words,
         tokens: exact.then_some(selection.tokens),
     });
+    encoded(
+        corpus,
+        config,
+        rules,
+        (vocab, selection),
+        expected,
+        on_event,
+    )
+}
+
+/// Checks that there are words enough for a pair.
+fn check_words(vocab: &Vocab) -> Result<()> {
+    if vocab.len() >= 2 {
+        return Ok(());
+    }
+    Err(Error::NoPairs {
+        why:
+            "only one word is in the vocabulary, and a pair needs two; lower `min_count` or raise \
+              `max_vocab`"
+                .to_owned(),
+    })
+}
+
+/// Encodes a corpus by a chosen vocabulary.
+fn encoded(
+    corpus: &Corpus,
+    config: &Config,
+    rules: &Rules,
+    (vocab, selection): (Vocab, Selection),
+    expected: Option<Expected>,
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Contents> {
+    check_words(&vocab)?;
     let held_out = config
         .validation
         .validation

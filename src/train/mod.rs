@@ -24,5 +24,5 @@ pub mod schedule;
 pub mod state;
 mod trainer;
 
-pub use run::{Ending, EpochScoring, Summary, TrainOptions, train};
+pub use run::{AfterEpoch, Ending, EpochScoring, Summary, TrainOptions, train};
 pub use trainer::{Ended, PreparedTrainer, StartedTrainer, Trainer};

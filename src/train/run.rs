@@ -1,6 +1,7 @@
 //! The training loop: takes batches from the batcher to the engine, with reports and checkpoints on
 //! the way.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -51,6 +52,17 @@ pub struct TrainOptions<'a> {
     pub stop: Option<&'a AtomicBool>,
     /// The evaluation files that score the vectors after each epoch.
     pub scoring: Option<EpochScoring<'a>>,
+    /// The caller's work with the model after each epoch.
+    pub after_epoch: Option<AfterEpoch<'a>>,
+}
+
+/// A function that is called with each epoch and the model after it. The run waits for it.
+pub struct AfterEpoch<'a>(pub Box<dyn FnMut(Epoch, Model) + 'a>);
+
+impl fmt::Debug for AfterEpoch<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("AfterEpoch")
+    }
 }
 
 /// The evaluation files that score the vectors after each epoch.
@@ -73,6 +85,7 @@ impl Default for TrainOptions<'_> {
             saver: None,
             stop: None,
             scoring: None,
+            after_epoch: None,
         }
     }
 }
@@ -163,6 +176,7 @@ struct Run<'a, F> {
     saver: Option<&'a mut Saver>,
     stop: Option<&'a AtomicBool>,
     scoring: Option<EpochScoring<'a>>,
+    after_epoch: Option<AfterEpoch<'a>>,
     schedule: Schedule,
     reached: TrainState,
     /// With `patience`, the model of the best epoch.
@@ -196,6 +210,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             mut saver,
             stop,
             scoring,
+            after_epoch,
         } = options;
         let (reached, best) = resume.map_or_else(Default::default, |snapshot| {
             (snapshot.reached, snapshot.best)
@@ -218,6 +233,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             saver,
             stop,
             scoring,
+            after_epoch,
             schedule,
             reached,
             best,
@@ -392,7 +408,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         }
         self.reached.elapsed = self.elapsed();
         (self.on_event)(Event::Epoch(epoch));
-        self.evaluate(epoch.epoch)
+        self.evaluate(epoch.epoch)?;
+        if let Some(AfterEpoch(work)) = &mut self.after_epoch {
+            work(epoch, self.engine.model()?);
+        }
+        Ok(())
     }
 
     /// Scores the current vectors, if the options ask for it.
