@@ -15,6 +15,7 @@ mod group;
 mod packed;
 mod parts;
 mod row;
+mod row_set;
 mod settings;
 mod targets;
 mod tree;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::builder::RowSet;
+use super::row_set::RowSet;
 use super::{Row, Slot, range};
 use crate::subwords::SubwordTable;
 

@@ -530,7 +530,10 @@ impl FastTextModel<'_> {
             out.write_all(&[0])?;
             out.write_all(&rows.to_le_bytes())?;
             out.write_all(&(matrix.dim() as u64).to_le_bytes())?;
-            let of_words = VectorTable::new(self.vocab, matrix);
+            let of_words = VectorTable {
+                rows: self.vocab.len(),
+                ..VectorTable::new(self.vocab, matrix)
+            };
             let output = &mut Output {
                 out: &mut *out,
                 on_progress: &mut |_, _| (),
