@@ -89,10 +89,34 @@ impl Matrix {
         &mut self.values[row * self.dim..][..self.dim]
     }
 
+    /// Some rows, as a matrix that has reached what this one has.
+    pub fn rows_of(&self, rows: std::ops::Range<usize>) -> Self {
+        Self::from_values(self.dim, self.values_of(rows).to_vec()).having_reached(self.largest())
+    }
+
+    /// The values of some rows, row after row.
+    pub fn values_of(&self, rows: std::ops::Range<usize>) -> &[f32] {
+        &self.values[rows.start * self.dim..rows.end * self.dim]
+    }
+
     /// All values, row after row.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
+}
+
+/// One of the two matrices of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// W.
+    Input,
+    /// W'.
+    Output,
+}
+
+impl Table {
+    /// Both, W first.
+    pub const BOTH: [Self; 2] = [Self::Input, Self::Output];
 }
 
 /// The two matrices of skip-gram.
@@ -128,6 +152,22 @@ impl Model {
         Self {
             input,
             output: Matrix::zeros(output_rows, dim),
+        }
+    }
+
+    /// One of the two matrices.
+    pub fn table(&self, table: Table) -> &Matrix {
+        match table {
+            Table::Input => &self.input,
+            Table::Output => &self.output,
+        }
+    }
+
+    /// One of the two matrices, to be changed.
+    pub fn table_mut(&mut self, table: Table) -> &mut Matrix {
+        match table {
+            Table::Input => &mut self.input,
+            Table::Output => &mut self.output,
         }
     }
 

@@ -13,6 +13,7 @@ mod builder;
 mod by_center;
 mod group;
 mod packed;
+mod part;
 mod row;
 mod settings;
 mod targets;
@@ -24,7 +25,7 @@ use std::ops::Range;
 pub use batcher::{Batcher, Batches};
 pub use builder::BatchBuilder;
 pub use by_center::ByCenter;
-pub use group::GROUP_BLOCKS;
+pub use group::{GROUP_BLOCKS, Share};
 pub use packed::{Packed, Packer};
 pub use row::{Row, RowTarget, Slot, Target};
 pub use settings::{

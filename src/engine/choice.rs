@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::adapter::AdapterSummary;
+use super::adapter::{AdapterKind, AdapterSummary};
 use super::cpu::{self, CpuEngine};
 #[cfg(feature = "gpu")]
 use super::gpu::{self, GpuAdapter, GpuEngine, GpuOptions};
@@ -47,8 +47,8 @@ impl fmt::Display for EngineKind {
 pub struct EngineRequest {
     /// The kind of engine; none takes the fastest.
     pub kind: Option<EngineKind>,
-    /// A GPU by its index or a part of its name, as [`adapters`] lists
-    /// them.
+    /// A GPU by its index or a part of its name, as [`adapters`] lists them. Several ranks have
+    /// several: indices with commas between them, or `all` for all GPUs of the best kind.
     pub adapter: Option<String>,
     /// Threads of the CPU engine and of the batcher, 1 to 1024; none takes one for each core.
     pub threads: Option<usize>,
@@ -96,7 +96,7 @@ pub enum Choice {
 /// An engine that was started.
 pub struct Started {
     /// The engine.
-    pub engine: Box<dyn Engine>,
+    pub engine: Box<dyn Engine + Send>,
     /// Threads that make batches while it trains.
     pub batcher_threads: usize,
     /// Where another engine than the chosen one was started: which and why, in one line.
@@ -123,6 +123,53 @@ impl Choice {
             return Ok((Self::Cpu { threads }, format!("engine: cpu, {by}")));
         }
         Self::on_gpu(request, kind, threads, by)
+    }
+
+    /// Chooses the engines of several ranks, and says which and why, in one line. Ranks on the CPU
+    /// share its threads; each rank on a GPU has an adapter, which may be named several times. The
+    /// number of ranks is that of the adapters where it is not given.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and when there are not as many adapters as ranks.
+    pub fn of_ranks(request: &EngineRequest, ranks: Option<usize>) -> Result<(Vec<Self>, String)> {
+        let names = request.adapter.as_deref().map(named).transpose()?;
+        let names = names.unwrap_or_default();
+        let (mut choices, mut line) = match &names[..] {
+            [] | [_] => {
+                let (choice, line) = Self::new(request)?;
+                (vec![choice], line)
+            }
+            [first, ..] => {
+                let of = |name: &String| EngineRequest {
+                    adapter: Some(name.clone()),
+                    ..request.clone()
+                };
+                let (_, line) = Self::new(&of(first))?;
+                let choices = names.iter().map(|name| Ok(Self::new(&of(name))?.0));
+                (choices.collect::<Result<Vec<_>>>()?, line)
+            }
+        };
+        let count = ranks.unwrap_or(choices.len());
+        if count > 1 && choices[0].kind() == EngineKind::Cpu {
+            choices = vec![choices[0].clone(); count];
+            line += &format!("; {count} ranks share its threads");
+        } else if choices.len() > 1 {
+            let others: Vec<String> = choices[1..].iter().map(Self::adapter_name).collect();
+            line += &format!("; with it {}", others.join(", "));
+        }
+        if choices.len() != count {
+            let why = format!(
+                "needs an adapter for each rank, and {} named: give their indices, such as \
+                 `adapter = 0,1`, or `adapter = all`; an adapter may be named several times",
+                match choices.len() {
+                    1 => "one is".to_owned(),
+                    several => format!("{several} are"),
+                }
+            );
+            return Err(Error::setting("ranks", count, why));
+        }
+        let choices = choices.iter().map(|choice| choice.of_rank(count));
+        Ok((choices.collect(), line))
     }
 
     #[cfg(feature = "gpu")]
@@ -244,6 +291,18 @@ impl Choice {
         }
     }
 
+    /// The choice of one of so many ranks, which share the threads.
+    #[must_use]
+    pub fn of_rank(&self, ranks: usize) -> Self {
+        let mut own = self.clone();
+        match &mut own {
+            Self::Cpu { threads } => *threads = (*threads / ranks).max(1),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { threads, .. } => *threads = (*threads / ranks).max(1),
+        }
+        own
+    }
+
     /// Threads that make batches while it trains.
     pub fn batcher_threads(&self) -> usize {
         match self {
@@ -277,7 +336,7 @@ impl Choice {
         objective: Objective,
         settings: StepSettings,
         measure: bool,
-    ) -> Result<Box<dyn Engine>> {
+    ) -> Result<Box<dyn Engine + Send>> {
         let StepSettings { clip, .. } = settings;
         match self {
             Self::Cpu { threads } => {
@@ -367,6 +426,46 @@ pub fn adapters() -> Vec<AdapterSummary> {
     return gpu::adapters().iter().map(GpuAdapter::summary).collect();
     #[cfg(not(feature = "gpu"))]
     return Vec::new();
+}
+
+/// The adapters of a list: `all`, indices with commas between them, or a single name, which may
+/// have commas of its own.
+///
+/// # Errors
+/// [`Error::Adapter`] for `all` where there is no hardware GPU.
+fn named(list: &str) -> Result<Vec<String>> {
+    if list != "all" {
+        let indices = list.split(',').map(str::trim);
+        return Ok(
+            if indices.clone().all(|index| index.parse::<usize>().is_ok()) {
+                indices.map(str::to_owned).collect()
+            } else {
+                vec![list.to_owned()]
+            },
+        );
+    }
+    let all = adapters();
+    let hardware = |kind: AdapterKind| all.iter().find(|adapter| adapter.kind == kind);
+    let kinds = [
+        AdapterKind::Discrete,
+        AdapterKind::Integrated,
+        AdapterKind::Virtual,
+    ];
+    let best = kinds
+        .into_iter()
+        .find_map(hardware)
+        .ok_or_else(|| Error::Adapter {
+            why: "`adapter = all`: there is no hardware GPU".to_owned(),
+            adapters: all
+                .iter()
+                .map(|adapter| format!("  {}", adapter.line()))
+                .collect(),
+        })?;
+    // Two graphics interfaces may list the same GPU, so one of them counts.
+    let like = all
+        .iter()
+        .filter(|adapter| (adapter.kind, &adapter.backend) == (best.kind, &best.backend));
+    Ok(like.map(|adapter| adapter.index.to_string()).collect())
 }
 
 /// Why a GPU cannot be named for a run on the CPU.

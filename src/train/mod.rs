@@ -9,6 +9,8 @@
 //! | `plan` | memory, disk and time that a run needs, before it starts |
 //! | `schedule` | learning rate and batch size |
 //! | `run` | the loop over all batches |
+//! | `ranks` | engines that train one model together |
+//! | `together` | ranks as threads of this process |
 //! | `state` | how far a run has come |
 //! | `checkpoint` | a run on disk, to go on from |
 //! | `row_limit` | rows that always move as far as they may |
@@ -18,10 +20,12 @@ pub mod checkpoint;
 pub mod dataset;
 pub mod init;
 pub mod plan;
+pub mod ranks;
 mod row_limit;
 mod run;
 pub mod schedule;
 pub mod state;
+mod together;
 mod trainer;
 
 pub use run::{Ending, EpochScoring, Summary, TrainOptions, train};

@@ -59,6 +59,23 @@ pub fn auto_batch(windows: f64) -> usize {
     (exponent.exp2() as usize).clamp(MIN_BATCH, MAX_AUTO_BATCH)
 }
 
+/// The smallest batch of one of several ranks that [`auto_batch_of_rank`] gives, in windows, unless
+/// a single rank would have a smaller one.
+const MIN_RANK_BATCH: usize = 256;
+
+/// The number of windows in a batch of one of several ranks, for a run of `windows` windows over
+/// all ranks. It is a share of a single rank's batch, so that a row moves in as many steps.
+pub fn auto_batch_of_rank(windows: f64, ranks: usize) -> usize {
+    let alone = auto_batch(windows);
+    (alone / ranks).max(MIN_RANK_BATCH.min(alone))
+}
+
+/// The number of windows of each rank between two meetings, for a run of `windows` windows over all
+/// ranks: the ranks meet a thousand times.
+pub fn auto_sync(windows: f64, ranks: usize) -> u64 {
+    ((windows / (1000.0 * ranks as f64)) as u64).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

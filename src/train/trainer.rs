@@ -13,11 +13,12 @@ use super::init::{self, Init};
 use super::plan::{Estimate, Plan, Setup, probe};
 use super::run::{Summary, TrainOptions, train};
 use super::state::Snapshot;
+use super::together::train_together;
 use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::engine::Engine;
 use crate::engine::choice::{Choice, EngineKind, EngineRequest};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::model::{Embedding, Model};
 use crate::system::thread_pool;
@@ -48,7 +49,8 @@ use crate::vectors::Vectors;
 #[derive(Debug)]
 pub struct Trainer {
     config: Config,
-    choice: Choice,
+    /// The engine of each rank; at least one.
+    choices: Vec<Choice>,
     choice_line: String,
     /// The threads for all work but the engine's and the batcher's: reading, scoring, writing.
     threads: Arc<ThreadPool>,
@@ -87,11 +89,11 @@ impl Trainer {
         } else {
             init::check(&config)?;
         }
-        let (choice, choice_line) = Choice::new(&request)?;
+        let (choices, choice_line) = Choice::of_ranks(&request, config.ranks.ranks)?;
         Ok(Self {
             choice_line,
             resumed,
-            ..Self::on(config, choice)?
+            ..Self::on(config, choices)?
         })
     }
 
@@ -102,25 +104,30 @@ impl Trainer {
     pub fn with_choice(config: Config, choice: Choice) -> Result<Self> {
         config.validate()?;
         init::check(&config)?;
-        Self::on(config, choice)
+        let choices = vec![choice; config.ranks.ranks.unwrap_or(1)];
+        Self::on(config, choices)
     }
 
     /// A trainer with settings that are checked.
-    fn on(config: Config, choice: Choice) -> Result<Self> {
-        choice.check_storage(config.model.storage)?;
-        let threads = Arc::new(thread_pool(choice.threads(), "reading the corpus")?);
+    fn on(mut config: Config, choices: Vec<Choice>) -> Result<Self> {
+        let first = &choices[0];
+        first.check_storage(config.model.storage)?;
+        config.ranks.ranks = (choices.len() > 1).then_some(choices.len());
+        config.check_ranks(first.kind() == EngineKind::Cpu)?;
+        let count = choices.iter().map(Choice::threads).sum();
+        let threads = Arc::new(thread_pool(count, "reading the corpus")?);
         Ok(Self {
             config,
-            choice_line: format!("engine: {}, as asked", choice.name()),
-            choice,
+            choice_line: format!("engine: {}, as asked", first.name()),
+            choices,
             threads,
             resumed: None,
         })
     }
 
-    /// The engine that will train.
+    /// The engine that will train; of several ranks, that of the first.
     pub fn choice(&self) -> &Choice {
-        &self.choice
+        &self.choices[0]
     }
 
     /// Which engine will train and why, in one line.
@@ -153,7 +160,7 @@ impl Trainer {
     ) -> Result<PreparedTrainer> {
         let Self {
             config,
-            choice,
+            choices,
             threads,
             resumed,
             ..
@@ -164,7 +171,7 @@ impl Trainer {
         }
         Ok(PreparedTrainer {
             data,
-            choice,
+            choices,
             threads,
             resumed,
         })
@@ -175,7 +182,8 @@ impl Trainer {
 #[derive(Debug)]
 pub struct PreparedTrainer {
     data: Dataset,
-    choice: Choice,
+    /// The engine of each rank; at least one.
+    choices: Vec<Choice>,
     threads: Arc<ThreadPool>,
     resumed: Option<Checkpoint>,
 }
@@ -191,9 +199,9 @@ impl PreparedTrainer {
         &mut self.data
     }
 
-    /// The engine that will train.
+    /// The engine that will train; of several ranks, that of the first.
     pub fn choice(&self) -> &Choice {
-        &self.choice
+        &self.choices[0]
     }
 
     /// The memory, disk space and time that the run needs. `files` are the files that will be
@@ -201,7 +209,7 @@ impl PreparedTrainer {
     /// there are any.
     pub fn plan(&self, files: Vec<(PathBuf, u64)>, checkpoints: Option<&Path>) -> Plan {
         let setup = Setup {
-            choice: &self.choice,
+            choices: &self.choices,
             checkpoints,
             files,
         };
@@ -227,7 +235,7 @@ impl PreparedTrainer {
         choice: &Choice,
         model: &Model,
         measure: bool,
-    ) -> Result<Box<dyn Engine>> {
+    ) -> Result<Box<dyn Engine + Send>> {
         let (objective, settings) = (self.data.objective(), self.data.step_settings());
         choice.start(model, objective, settings, measure)
     }
@@ -237,11 +245,17 @@ impl PreparedTrainer {
     /// # Errors
     /// As [`init::start`] for the vectors to start from, and as [`Choice::start_or_fall_back`].
     pub fn start(mut self) -> Result<StartedTrainer> {
+        let (objective, settings) = (self.data.objective(), self.data.step_settings());
         let start = |model: &Model| {
-            let (objective, settings) = (self.data.objective(), self.data.step_settings());
-            self.choice.start_or_fall_back(model, objective, settings)
+            let (first, others) = self.choices.split_first().expect("at least one rank");
+            let started = first.start_or_fall_back(model, objective, settings)?;
+            let others = others
+                .iter()
+                .map(|choice| choice.start(model, objective, settings, false))
+                .collect::<Result<_>>()?;
+            Ok::<_, Error>((started, others))
         };
-        let (started, init, odd) = match &self.resumed {
+        let ((started, others), init, odd) = match &self.resumed {
             Some(checkpoint) => {
                 let started = start(&checkpoint.snapshot.model)?;
                 (started, checkpoint.run.init(), Vec::new())
@@ -256,6 +270,7 @@ impl PreparedTrainer {
         Ok(StartedTrainer {
             data,
             engine: started.engine,
+            others,
             instead: started.instead,
             batcher_threads: started.batcher_threads,
             threads,
@@ -269,7 +284,9 @@ impl PreparedTrainer {
 /// A trainer whose engine holds the model.
 pub struct StartedTrainer {
     data: Dataset,
-    engine: Box<dyn Engine>,
+    engine: Box<dyn Engine + Send>,
+    /// The engines of the other ranks.
+    others: Vec<Box<dyn Engine + Send>>,
     instead: Option<String>,
     batcher_threads: usize,
     threads: Arc<ThreadPool>,
@@ -338,7 +355,11 @@ impl StartedTrainer {
             resume: self.resumed.take(),
             ..options
         };
-        train(&self.data, &mut *self.engine, options, on_event)
+        if self.others.is_empty() {
+            return train(&self.data, &mut *self.engine, options, on_event);
+        }
+        let (own, others) = (&mut *self.engine, &mut self.others[..]);
+        train_together(&self.data, own, others, options, on_event)
     }
 
     /// Ends the engine, and returns the rest of the trainer.
