@@ -45,7 +45,8 @@ fn trained(mut config: Config, ranks: usize, sync: Option<Sync>) -> (Model, Summ
 
 #[test]
 fn exact_steps_of_any_number_of_ranks_give_the_bits_of_one() {
-    let changes: [(fn(&mut Config), &[usize]); 4] = [
+    type Change = fn(&mut Config);
+    let changes: [(Change, &[usize]); 4] = [
         (|_| (), &[2, 3, 4]),
         (
             |config| config.objective.negatives.negatives_per = NegativesPer::Pair,

@@ -54,9 +54,23 @@ pub struct EngineRequest {
     pub threads: Option<usize>,
     /// Whether shaders check bounds; none checks them in debug builds alone.
     pub shader_checks: Option<bool>,
+    /// The place of this process among the processes of the run, where each is a rank; none is a
+    /// run of one process.
+    pub process: Option<Process>,
     /// The kind of engine that a run was on which is resumed; it is taken again unless another one
     /// is asked for.
     pub resumed: Option<EngineKind>,
+}
+
+/// The place of a process among those of a run, each of which is a rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Number of ranks.
+    pub ranks: usize,
+    /// Number of this rank among those of its machine, from 0.
+    pub local: usize,
+    /// Number of ranks on this machine, which share its threads and its adapters.
+    pub locals: usize,
 }
 
 /// How an engine makes its steps; the settings of a run give all of it.
@@ -132,6 +146,9 @@ impl Choice {
     /// # Errors
     /// As [`new`](Self::new), and when there are not as many adapters as ranks.
     pub fn of_ranks(request: &EngineRequest, ranks: Option<usize>) -> Result<(Vec<Self>, String)> {
+        if let Some(process) = request.process {
+            return Self::of_process(request, process, ranks);
+        }
         let names = request.adapter.as_deref().map(named).transpose()?;
         let names = names.unwrap_or_default();
         let (mut choices, mut line) = match &names[..] {
@@ -170,6 +187,47 @@ impl Choice {
         }
         let choices = choices.iter().map(|choice| choice.of_rank(count));
         Ok((choices.collect(), line))
+    }
+
+    /// Chooses the engine of a process that is a rank. The ranks of a machine take its adapters in
+    /// turn, and share its cores unless a number of threads is asked for.
+    fn of_process(
+        request: &EngineRequest,
+        process: Process,
+        ranks: Option<usize>,
+    ) -> Result<(Vec<Self>, String)> {
+        let Process { local, locals, .. } = process;
+        if let Some(ranks) = ranks.filter(|&ranks| ranks != process.ranks) {
+            let why = format!(
+                "the launcher started {} of them; leave it out",
+                process.ranks
+            );
+            return Err(Error::setting("ranks", ranks, why));
+        }
+        let on_cpu = request.kind.or(request.resumed) == Some(EngineKind::Cpu);
+        let names = match &request.adapter {
+            Some(list) => named(list)?,
+            None if on_cpu || locals == 1 => Vec::new(),
+            None => named("all").unwrap_or_default(),
+        };
+        if !names.is_empty() && names.len() < locals {
+            let why = format!(
+                "{locals} ranks of this machine need an adapter each: name as many, such as \
+                 `adapter = 0,1`; an adapter may be named several times"
+            );
+            return Err(Error::setting("adapter", names.join(","), why));
+        }
+        let own = EngineRequest {
+            adapter: names.get(local).cloned(),
+            process: None,
+            ..request.clone()
+        };
+        let (choice, line) = Self::new(&own)?;
+        let choice = match request.threads {
+            None => choice.of_rank(locals),
+            Some(_) => choice,
+        };
+        Ok((vec![choice], format!("{line}; {} ranks", process.ranks)))
     }
 
     #[cfg(feature = "gpu")]

@@ -8,6 +8,7 @@
 //! | `init` | the model that a run starts from |
 //! | `plan` | memory, disk and time that a run needs, before it starts |
 //! | `schedule` | learning rate and batch size |
+//! | `agree` | whether ranks are about to train the same |
 //! | `run` | the loop over all batches |
 //! | `ranks` | engines that train one model together |
 //! | `together` | ranks as threads of this process |
@@ -15,6 +16,7 @@
 //! | `checkpoint` | a run on disk, to go on from |
 //! | `row_limit` | rows that always move as far as they may |
 
+mod agree;
 pub mod cache;
 pub mod checkpoint;
 pub mod dataset;
@@ -28,5 +30,6 @@ pub mod state;
 mod together;
 mod trainer;
 
+pub use agree::{agree, from_first};
 pub use run::{Ending, EpochScoring, Summary, TrainOptions, train};
 pub use trainer::{Ended, PreparedTrainer, StartedTrainer, Trainer};

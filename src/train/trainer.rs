@@ -17,7 +17,7 @@ use super::together::train_together;
 use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::engine::Engine;
-use crate::engine::choice::{Choice, EngineKind, EngineRequest};
+use crate::engine::choice::{Choice, EngineKind, EngineRequest, Process};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::model::{Embedding, Model};
@@ -93,7 +93,7 @@ impl Trainer {
         Ok(Self {
             choice_line,
             resumed,
-            ..Self::on(config, choices)?
+            ..Self::on(config, choices, request.process)?
         })
     }
 
@@ -105,14 +105,15 @@ impl Trainer {
         config.validate()?;
         init::check(&config)?;
         let choices = vec![choice; config.ranks.ranks.unwrap_or(1)];
-        Self::on(config, choices)
+        Self::on(config, choices, None)
     }
 
     /// A trainer with settings that are checked.
-    fn on(mut config: Config, choices: Vec<Choice>) -> Result<Self> {
+    fn on(mut config: Config, choices: Vec<Choice>, process: Option<Process>) -> Result<Self> {
         let first = &choices[0];
         first.check_storage(config.model.storage)?;
-        config.ranks.ranks = (choices.len() > 1).then_some(choices.len());
+        let ranks = process.map_or(choices.len(), |process| process.ranks);
+        config.ranks.ranks = (ranks > 1).then_some(ranks);
         config.check_ranks(first.kind() == EngineKind::Cpu)?;
         let count = choices.iter().map(Choice::threads).sum();
         let threads = Arc::new(thread_pool(count, "reading the corpus")?);
@@ -340,7 +341,8 @@ impl StartedTrainer {
         probe(&self.data, &mut *self.engine, self.batcher_threads, limit)
     }
 
-    /// Trains to the end, or until the caller asks the run to stop.
+    /// Trains to the end, or until the caller asks the run to stop. Ranks that are processes are in
+    /// the options.
     ///
     /// # Errors
     /// As [`train`](super::train).

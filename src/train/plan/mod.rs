@@ -308,7 +308,7 @@ impl HostMemory {
             let all = of_rank.into_iter();
             buffers.extend(all.map(|one| Allocation::new(one.what, one.bytes * ranks)));
         }
-        if ranks > 1 {
+        if data.config.ranks.ranks.is_some() {
             buffers.push(Allocation::new(
                 "the ranks' rows at their last meeting",
                 model * ranks,

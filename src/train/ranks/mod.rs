@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `mod` | what ranks can say to each other |
 //! | `threads` | ranks that are threads of one process |
+//! | `mpi` | ranks that are processes, on one machine or several |
 //! | `team` | what the loop asks: when to meet, and what the others have done |
 //! | `local` | steps on a rank's own model, and how the models become one again |
 //! | `exact` | steps of all ranks at once |
@@ -17,6 +18,8 @@
 mod combine;
 mod exact;
 mod local;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod team;
 mod threads;
 mod words;
@@ -24,6 +27,8 @@ mod words;
 use std::fmt::Debug;
 
 pub(super) use local::meeting_rows;
+#[cfg(feature = "mpi")]
+pub use mpi::Mpi;
 pub(super) use team::{Meeting, Tally, Team, meetings};
 pub use threads::Threads;
 
@@ -33,7 +38,7 @@ use crate::error::Result;
 ///
 /// A message is a list of 32-bit words. Every rank must make the same calls in the same order. A
 /// call waits until all ranks have made it.
-pub trait Ranks: Debug + Send {
+pub trait Ranks: Debug {
     /// Number of this rank, from 0. Rank 0 shows, evaluates and writes.
     fn rank(&self) -> usize;
 
