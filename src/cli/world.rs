@@ -111,8 +111,9 @@ fn end_all(mpi: &Mpi, error: &anyhow::Error) -> ! {
         who = format!("rank {} ({}): ", mpi.rank(), mpi.host());
     }
     let message = super::terminal::message(&error.to_string());
-    // Stderr may be closed by now.
-    let _ = writeln!(std::io::stderr(), "error: {who}{message}");
+    // In one piece, as launchers put lines of their own in between. Stderr may be closed by now.
+    let line = format!("error: {who}{message}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
     let is_usage = error.downcast_ref().is_some_and(Error::is_wrong_usage);
     mpi.abort(if is_usage { 2 } else { 1 })
 }

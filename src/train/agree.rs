@@ -73,8 +73,11 @@ impl std::io::Write for Hash<'_> {
     }
 }
 
-/// The digests of a fingerprint: each setting by its name, then its other parts. Of the engine its
-/// kind counts.
+/// The settings that a run may have chosen by its text, which is what differs then.
+const CHOSEN: [&str; 4] = ["`sample`", "`batch`", "`min_lr`", "`sync`"];
+
+/// The digests of a fingerprint: each setting by its name, and its other parts. Of the engine its
+/// kind counts. What follows from other things comes last.
 fn of_run(run: &Fingerprint) -> Digests {
     let digest = |value: &Value| xxh3_64(value.to_string().as_bytes());
     let Ok(Value::Object(parts)) = serde_json::to_value(run) else {
@@ -95,6 +98,7 @@ fn of_run(run: &Fingerprint) -> Digests {
             (name, value) => digests.push((name.replace('_', " "), digest(value))),
         }
     }
+    digests.sort_by_key(|(what, _)| CHOSEN.contains(&&**what));
     digests
 }
 
