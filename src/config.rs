@@ -203,7 +203,7 @@ pub struct RanksSettings {
     ))]
     pub ranks: OrAuto<usize>,
     /// Windows that each rank trains on before the ranks combine what they have learned; auto is a
-    /// thousandth of the run over all ranks. `exact` makes every step one of all ranks, on the CPU,
+    /// 2,500th of the run over all ranks. `exact` makes every step one of all ranks, on the CPU,
     /// with the vectors of a single rank
     #[cfg_attr(feature = "cli", arg(
         long,

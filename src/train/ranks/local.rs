@@ -20,10 +20,10 @@ use crate::model::{Matrix, Model, Table};
 
 /// Rows of each matrix that every meeting is about: the most frequent ones. Every second meeting is
 /// about twice as many, every fourth about four times as many, and so on.
-const HOT_ROWS: usize = 1024;
+const HOT_ROWS: usize = 4096;
 
 /// Every meeting whose number is a multiple of 2 to this power is about all rows.
-pub(super) const WHOLE_TIER: u32 = 5;
+pub(super) const WHOLE_TIER: u32 = 7;
 
 /// The number of rows that a meeting is about, on average, of a matrix of `rows` rows.
 pub(in crate::train) fn meeting_rows(rows: u64) -> u64 {

@@ -270,7 +270,8 @@ mod tests {
         assert_eq!(meet(300..350), Meeting::None);
         // Of the meetings 5 to 9, which one batch passes, the 8th takes most rows.
         assert_eq!(meet(450..950), Meeting::Some(3));
-        assert_eq!(meet(3199..3200), Meeting::All);
+        assert_eq!(meet(3199..3200), Meeting::Some(5));
+        assert_eq!(meet(12_799..12_800), Meeting::All);
         assert_eq!(local.meeting(0..1, true), Meeting::All);
         let exact = team(Way::Exact { interval: 100 });
         assert_eq!(exact.meeting(0..99, false), Meeting::None);
