@@ -31,12 +31,19 @@ impl World {
     ///
     /// # Errors
     /// [`Error::Setting`] for several processes without MPI in the program: each would train the
-    /// same model and write the same file. [`Error::Ranks`] when MPI does not begin.
+    /// same model and write the same file. Also for a launcher of another MPI than the program's.
+    /// [`Error::Ranks`] when MPI does not begin.
     pub(super) fn join() -> Result<Self, Error> {
         let size = launched(|name| std::env::var(name).ok());
         #[cfg(feature = "mpi")]
         {
             let mpi = size.map(|_| Mpi::begin()).transpose()?;
+            let known = mpi.as_ref().map(|mpi| mpi.size());
+            if let (Some(size), Some(1)) = (size.filter(|&size| size > 1), known) {
+                let why = "the launcher is of another MPI than this program, whose processes do \
+                           not find each other; use the `mpirun` of the MPI that it was built with";
+                return Err(Error::setting("ranks", size, why));
+            }
             if mpi.is_some() {
                 end_all_on_panic();
             }
