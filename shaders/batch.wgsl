@@ -21,6 +21,14 @@ struct Header {
     // Rows of W' that the batch touches, by slot.
     target_rows: u32,
     target_slots: u32,
+    // In a model with subwords the parts of each center slot, as rows of W; the rows of W that are
+    // parts; and the slots that each of them is a part of.
+    part_offsets: u32,
+    parts: u32,
+    part_rows: u32,
+    part_slots: u32,
+    use_offsets: u32,
+    uses: u32,
     // The place of this upload's loss among those of all uploads.
     loss_index: u32,
     // For each slot the bits of its number of products, and the bits of room that every row has:

@@ -1,15 +1,6 @@
 // The sums that `apply` reads: in fixed point, of the rows that the batch touches, by slot. Twin:
 // sums_float.wgsl.
 
-// The largest elements of W and of W', as a float's bits. This step's scales follow from the first
-// two. The rows that it moves raise the others, which are for the next step.
-struct Largest {
-    now: array<u32, 2>,
-    next: array<atomic<u32>, 2>,
-}
-
-@group(0) @binding(1) var<storage, read_write> largest: Largest;
-
 fn slots() -> u32 {
     return select(batch.header.center_slots, batch.header.target_slots, IS_OUTPUT);
 }
@@ -31,15 +22,4 @@ fn sum_at(slot: u32, column: u32) -> vec4f {
 
 fn clear_sum(slot: u32, column: u32) {
     set_sums(slot, column, vec4i(0));
-}
-
-// Raises the largest element by those of a row that was moved. Few are larger than all before, so
-// that hardly any lane waits for another.
-fn note_elements(value: vec4f) {
-    let magnitude = abs(value);
-    let bits = bitcast<u32>(max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
-    let table = select(0u, 1u, IS_OUTPUT);
-    if bits > largest.now[table] {
-        atomicMax(&largest.next[table], bits);
-    }
 }

@@ -21,6 +21,8 @@ const SPAN_CENTERS = 26u;
 
 // Whether the mean of a window's centers is its only input. If not, each center is one.
 override MEAN: bool = false;
+// Whether centers are rows of words that were composed of parts, by slot. If not, they are rows of W.
+override COMPOSED: bool = false;
 // Whether a center gets its share of the gradient by the mean. If not, it gets the whole.
 override SHARE: bool = false;
 // The targets of a choice; 0 where each target counts by its own label.
@@ -116,7 +118,11 @@ fn place_of(centers: Centers, i: u32) -> u32 {
 }
 
 fn row_of_center(centers: Centers, place: u32) -> u32 {
-    return batch.data[batch.header.center_rows + batch.data[centers.span_centers + place]];
+    let slot = batch.data[centers.span_centers + place];
+    if COMPOSED {
+        return slot;
+    }
+    return batch.data[batch.header.center_rows + slot];
 }
 
 // What a window works on while its targets pass. All but the columns is alike on every lane.

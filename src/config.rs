@@ -19,13 +19,13 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 pub use crate::batch::{CbowGradient, Loss, ModelKind, NegativesPer, ObjectiveSettings};
-use crate::batch::{Conditional, MAX_BATCH, MIN_BATCH};
+use crate::batch::{MAX_BATCH, MIN_BATCH};
 use crate::error::{Error, Result};
 pub use crate::model::ModelSettings;
 use crate::model::Storage;
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
-use crate::setting::{OrAuto, require};
+use crate::setting::{Conditional, OrAuto, require};
 use crate::vectors::format::Reading;
 pub use crate::vocab::VocabularySettings;
 
@@ -363,11 +363,17 @@ impl Config {
         }
     }
 
+    /// The settings that have an effect under another setting alone.
+    pub fn conditional(&self) -> impl Iterator<Item = Conditional> {
+        let of_model = std::iter::once(self.model.conditional());
+        of_model.chain(self.objective.conditional())
+    }
+
     /// Whether a setting has an effect with the others as they are.
     pub fn matters(&self, setting: &str) -> bool {
         let idle =
             |group: &Conditional| !group.holds && group.names.iter().any(|name| name == setting);
-        !self.objective.conditional().iter().any(idle)
+        !self.conditional().any(|group| idle(&group))
     }
 
     /// Checks that so many ranks can train what the settings ask for. `on_cpu` says whether the
@@ -388,6 +394,12 @@ impl Config {
             ranks,
             "a full softmax moves every row of W' in each step, which ranks would have to send \
              each other; use `loss = ns`, or leave out `ranks`",
+        )?;
+        require(
+            self.model.subwords.is_none(),
+            "ranks",
+            ranks,
+            "cannot share the rows of n-grams yet; leave out `subwords` or `ranks`",
         )?;
         require(
             self.model.storage == Storage::F32,
@@ -420,6 +432,24 @@ impl Config {
             )?;
         }
         self.vocabulary.validate()?;
+        if let Some(subwords) = self.model.subwords {
+            require(
+                self.objective.loss != Loss::Softmax,
+                "subwords",
+                subwords,
+                "cannot be trained with `loss = softmax`, which takes the rows of W as they are; \
+                 use `loss = ns` or `loss = hs`",
+            )?;
+            if let Some(path) = &self.init.init {
+                require(
+                    false,
+                    "init",
+                    path.display(),
+                    "holds vectors of whole words, which are no parts of words; leave `subwords` \
+                     out, or start anew",
+                )?;
+            }
+        }
         self.objective.validate()?;
         self.schedule.validate()?;
         self.validation.validate()?;

@@ -262,6 +262,12 @@ impl Error {
         }
     }
 
+    /// Whether a file ended before all that its header promises. The readers of all formats say so
+    /// in these words.
+    pub fn is_cut_short(&self) -> bool {
+        matches!(self, Self::Format { why, .. } if why.contains("the file ends"))
+    }
+
     /// Whether a typed setting or file name is wrong, rather than a file's contents or the machine.
     pub fn is_wrong_usage(&self) -> bool {
         matches!(self, Self::Setting { .. } | Self::FileName { .. })

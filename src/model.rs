@@ -10,9 +10,12 @@
 //! assert_eq!(model.input.row(0).len(), 50);
 //! ```
 
+use rayon::prelude::*;
+
 use crate::error::Result;
 use crate::sampling::{Key, Stream};
-use crate::setting::require;
+use crate::setting::{Conditional, require};
+use crate::subwords::{BucketSettings, NgramLengths, Subwords};
 
 /// A matrix of `rows` embeddings with `dim` floats each, stored row after row.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,9 +102,19 @@ impl Matrix {
         &self.values[rows.start * self.dim..rows.end * self.dim]
     }
 
+    /// All rows, mutable, for the threads of the current rayon pool.
+    pub fn rows_mut(&mut self) -> impl IndexedParallelIterator<Item = &mut [f32]> {
+        self.values.par_chunks_exact_mut(self.dim)
+    }
+
     /// All values, row after row.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// The values themselves, row after row.
+    pub fn into_values(self) -> Vec<f32> {
+        self.values
     }
 }
 
@@ -122,7 +135,8 @@ impl Table {
 /// The two matrices of skip-gram.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// W: one row for each word as a center.
+    /// W: one row for each word as a center, and in a model with subwords one for each bucket
+    /// behind them ([`SubwordTable`](crate::subwords::SubwordTable)).
     pub input: Matrix,
     /// W': one row for each word as a context or a negative. In hierarchical softmax it has one row
     /// for each inner node of the tree.
@@ -133,15 +147,15 @@ impl Model {
     /// The start of training, as in word2vec: W is uniform in ±0.5/`dim`, drawn from `seed`, and W'
     /// is zero. Both have one row for each word.
     pub fn new(words: usize, dim: usize, seed: u64) -> Self {
-        Self::with_output_rows(words, words, dim, seed)
+        Self::with_rows(words, words, dim, seed)
     }
 
-    /// Like [`new`](Self::new), but with `output_rows` rows of W'.
-    pub fn with_output_rows(words: usize, output_rows: usize, dim: usize, seed: u64) -> Self {
+    /// Like [`new`](Self::new), but with `input_rows` rows of W and `output_rows` of W'.
+    pub fn with_rows(input_rows: usize, output_rows: usize, dim: usize, seed: u64) -> Self {
         use rand::Rng;
         let key = Key::new(seed, 0, Stream::Init);
-        let mut input = Matrix::zeros(words, dim);
-        for row in 0..words {
+        let mut input = Matrix::zeros(input_rows, dim);
+        for row in 0..input_rows {
             let mut rng = key.at(row as u64);
             for value in input.row_mut(row) {
                 // A float has 24 bits for evenly spaced values in [0, 1).
@@ -213,6 +227,23 @@ pub struct ModelSettings {
         )
     )]
     pub storage: Storage,
+    /// Compose each word of itself and its n-grams of MIN to MAX characters, as fastText does
+    /// [without MIN-MAX: 3-6]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_name = "MIN-MAX",
+            num_args = 0..=1,
+            default_missing_value = "3-6",
+            help_heading = "Model"
+        )
+    )]
+    pub subwords: Option<NgramLengths>,
+    /// How n-grams are numbered, under `subwords`.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(flatten)]
+    pub buckets: BucketSettings,
 }
 
 impl Default for ModelSettings {
@@ -221,6 +252,8 @@ impl Default for ModelSettings {
             dim: 100,
             seed: 1,
             storage: Storage::F32,
+            subwords: None,
+            buckets: BucketSettings::default(),
         }
     }
 }
@@ -239,7 +272,19 @@ impl ModelSettings {
             "dim",
             self.dim,
             "a vector has 1 to 4096 dimensions; 50 to 300 are usual",
-        )
+        )?;
+        self.buckets.validate()
+    }
+
+    /// The n-grams that words are composed of; `None` if words are whole.
+    pub fn ngrams(&self) -> Option<Subwords> {
+        let lengths = self.subwords?;
+        Subwords::new(lengths.shortest, lengths.longest, self.buckets.buckets)
+    }
+
+    /// The settings that have an effect under another setting alone.
+    pub fn conditional(&self) -> Conditional {
+        Conditional::all_of(&self.buckets, "subwords", self.subwords.is_some())
     }
 }
 

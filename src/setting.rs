@@ -32,6 +32,34 @@ pub fn given<T: FromStr<Err: ToString>>(text: &str) -> std::result::Result<OrAut
         .map_err(|error: T::Err| format!("{}, nor is it {AUTO}", error.to_string()))
 }
 
+/// Settings that have an effect under another setting alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditional {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The other setting, as `name` or `name = value`.
+    pub needs: &'static str,
+    /// Whether that is set.
+    pub holds: bool,
+}
+
+impl Conditional {
+    /// All settings of a group.
+    pub(crate) fn all_of(group: &impl serde::Serialize, needs: &'static str, holds: bool) -> Self {
+        let names = match serde_json::to_value(group) {
+            Ok(serde_json::Value::Object(settings)) => {
+                settings.into_iter().map(|(name, _)| name).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self {
+            names,
+            needs,
+            holds,
+        }
+    }
+}
+
 /// Checks a setting: `holds` says whether its `value` is in the range, and `why` what the range is,
 /// with its reason.
 ///

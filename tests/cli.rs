@@ -384,6 +384,12 @@ fn every_objective_trains(engine: &str) {
             &["--loss", "hs", "--model", "cbow", "--arity", "12"],
             ("12 8", "the"),
         ),
+        (&["--subwords", "3-6"], ("12 8", "the")),
+        (&["--subwords", "3-6", "--model", "cbow"], ("12 8", "the")),
+        (
+            &["--subwords", "2-3", "--loss", "hs"],
+            ("11 8", "<inner-node-0>"),
+        ),
     ] {
         // The default is not shown.
         let shown = if options == ["--loss", "ns"] {

@@ -497,7 +497,7 @@ fn saved_models_hold_the_run() {
         assert_eq!(words(&loaded), words(&vectors));
         assert_eq!(loaded.vocab.counts(), vectors.vocab.counts());
         assert_eq!(loaded.matrix, vectors.matrix);
-        let bytes = FastTextModel::bytes(&loaded.vocab, 8);
+        let bytes = FastTextModel::bytes(&loaded.vocab, None, 8);
         assert_eq!(bytes, model_file.len() as u64);
         // W' ends the file.
         let output: Vec<u8> = read(&dir, "c.npy")

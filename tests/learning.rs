@@ -334,16 +334,19 @@ fn learns_the_bundled_corpus_in_f16() {
 /// sentences held out; and what is held out is not trained on.
 fn validation_loss_is_that_of_the_saved_model(make: fn(&Model, Objective) -> Box<dyn Engine>) {
     let (skip_gram, cbow) = (ModelKind::SkipGram, ModelKind::Cbow);
-    for (model, loss, arity) in [
-        (skip_gram, Loss::Ns, 2),
-        (skip_gram, Loss::Hs, 2),
-        (skip_gram, Loss::Hs, 4),
-        (skip_gram, Loss::Softmax, 2),
-        (cbow, Loss::Ns, 2),
-        (cbow, Loss::Hs, 16),
+    for (model, loss, arity, subwords) in [
+        (skip_gram, Loss::Ns, 2, None),
+        (skip_gram, Loss::Hs, 2, None),
+        (skip_gram, Loss::Hs, 4, None),
+        (skip_gram, Loss::Softmax, 2, None),
+        (cbow, Loss::Ns, 2, None),
+        (cbow, Loss::Hs, 16, None),
+        (skip_gram, Loss::Ns, 2, Some("3-5")),
+        (cbow, Loss::Hs, 2, Some("3-5")),
     ] {
         let config = Config::with(|config| {
             config.model.dim = 20;
+            config.model.subwords = subwords.map(|lengths| lengths.parse().unwrap());
             config.schedule.epochs = 2;
             config.objective.model = model;
             config.objective.tree.arity = arity;

@@ -183,6 +183,10 @@ fn ranks_that_cannot_train_are_refused_before_anything_is_written() {
         (&["--ranks", "3", "--sync", "often"], "'often' for '--sync"),
         (&["--ranks", "900"], "--ranks 900: the text has"),
         (
+            &["--ranks", "2", "--subwords", "3-6"],
+            "--ranks 2: cannot share the rows of n-grams",
+        ),
+        (
             &["--ranks", "2", "--loss", "softmax"],
             "--ranks 2: a full softmax moves every row",
         ),

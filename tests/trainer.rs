@@ -2,12 +2,13 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::bundled;
 use w2v_gpu::engine::choice::{EngineKind, EngineRequest};
 use w2v_gpu::model::Model;
-use w2v_gpu::train::{Ending, StartedTrainer, TrainOptions};
+use w2v_gpu::train::{AfterEpoch, Ending, StartedTrainer, TrainOptions};
 use w2v_gpu::{Config, Corpus, Event, Trainer};
 
 fn config(dim: usize) -> Config {
@@ -58,6 +59,39 @@ fn sentences_in_memory_train_like_the_same_text_in_a_file() {
     let in_memory = Corpus::from_sentences(sentences).unwrap();
     let [file, memory] = [&corpus(), &in_memory].map(|corpus| trained(corpus, config(20), 2));
     assert!(file == memory);
+}
+
+/// A vocabulary that was chosen before, and the first model as the caller's own, change nothing.
+#[test]
+fn a_given_vocabulary_and_model_train_like_those_that_are_made() {
+    let corpus = corpus();
+    let made = started(&corpus, config(20), 2).data().vocab.clone();
+    let given = || {
+        let trainer = Trainer::new(config(20)).unwrap();
+        trainer.prepare_with(&corpus, made.clone(), |_| ()).unwrap()
+    };
+    let (first, ..) = given().first_model().unwrap();
+    let mut trainer = given().start_from(&first).unwrap();
+    let (model, _) = trainer.train(TrainOptions::default(), |_| ()).unwrap();
+    assert!(model == trained(&corpus, config(20), 2));
+}
+
+#[test]
+fn the_model_is_shown_after_each_epoch() {
+    let shown = RefCell::new(Vec::new());
+    let mut trainer = started(&corpus(), config(20), 2);
+    let options = TrainOptions {
+        after_epoch: Some(AfterEpoch(Box::new(|epoch, model| {
+            shown.borrow_mut().push((epoch.epoch, model));
+        }))),
+        ..TrainOptions::default()
+    };
+    let (last, _) = trainer.train(options, |_| ()).unwrap();
+    let shown = shown.into_inner();
+    let [(0, first), (1, second)] = &shown[..] else {
+        panic!("two epochs were trained");
+    };
+    assert!(*second == last && *first != last);
 }
 
 #[test]

@@ -24,6 +24,7 @@ use super::{Batch, BatchBuilder, Inputs, Packer, Row, RowTarget};
 use crate::corpus::{END, TokenStore};
 use crate::error::Result;
 use crate::sampling::{Key, Stream, Subsampler, below};
+use crate::subwords::SubwordTable;
 
 /// Threads that make batches for each that reads and subsamples: a word takes about a sixth of the
 /// time to read that it takes to become a part of a batch.
@@ -42,6 +43,8 @@ pub struct Batcher {
     pub inputs: Inputs,
     /// Size of the vocabulary, in words.
     pub words: usize,
+    /// The parts of the words, in a model with subwords.
+    pub subwords: Option<Arc<SubwordTable>>,
     /// How window widths are drawn.
     pub windows: Windows,
     /// Number of passes over the corpus.
@@ -57,6 +60,13 @@ pub struct Batcher {
 }
 
 impl Batcher {
+    /// Rows of W: one for each word, or those that words have parts in.
+    pub fn input_rows(&self) -> usize {
+        self.subwords
+            .as_ref()
+            .map_or(self.words, |table| table.rows())
+    }
+
     /// Rows of W': one for each word, or those of the tree.
     pub fn output_rows(&self) -> usize {
         match &*self.targets {
@@ -399,6 +409,9 @@ impl Batcher {
         packer: Option<&Packer>,
     ) {
         let mut builder = BatchBuilder::new(self.words, self.output_rows(), self.inputs);
+        if let Some(table) = &self.subwords {
+            builder = builder.with_subwords(Arc::clone(table));
+        }
         loop {
             let Some((group, number, reply)) = dispatch
                 .lock()
@@ -525,6 +538,7 @@ mod tests {
             })),
             inputs: Inputs::Each,
             words,
+            subwords: None,
             windows: Windows {
                 window: 2,
                 fixed: false,

@@ -1,8 +1,11 @@
 //! Makes batches: rows become slots.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::parts::PartsBuilder;
 use super::{Batch, Inputs, Row, RowTarget, SPAN_CENTERS, Slot, Target};
+use crate::subwords::SubwordTable;
 
 /// Makes a batch from windows of rows: numbers the touched rows and counts the products of each.
 #[derive(Debug)]
@@ -10,6 +13,8 @@ pub struct BatchBuilder {
     inputs: Inputs,
     centers: RowSet,
     targets: RowSet,
+    /// Adds the parts of words, in a model with subwords.
+    parts: Option<PartsBuilder>,
     /// The rows of W that are centers, span after span.
     span_centers: Vec<Row>,
     /// The targets of all windows, whose rows have no slots yet.
@@ -32,11 +37,22 @@ impl BatchBuilder {
             inputs,
             centers: RowSet::new(input_rows),
             targets: RowSet::new(output_rows),
+            parts: None,
             span_centers: Vec::new(),
             row_targets: Vec::new(),
             more_products: [0; SPAN_CENTERS + 1],
             most_of_center: 0,
             most_of_target: 0,
+        }
+    }
+
+    /// The builder for a model whose words have parts, those of a table. The rows of W that centers
+    /// are then are words.
+    #[must_use]
+    pub fn with_subwords(self, table: Arc<SubwordTable>) -> Self {
+        Self {
+            parts: Some(PartsBuilder::new(table)),
+            ..self
         }
     }
 
@@ -96,16 +112,23 @@ impl BatchBuilder {
     pub fn finish(&mut self, batch: &mut Batch) {
         self.end_span(batch);
         batch.inputs = self.inputs;
-        self.centers
-            .number(&mut batch.center_rows, &mut batch.center_bits);
-        self.targets
-            .number(&mut batch.target_rows, &mut batch.target_bits);
+        self.centers.number(|row, products| {
+            batch.center_rows.push(row);
+            batch.center_bits.push(bit_length(products));
+        });
+        self.targets.number(|row, products| {
+            batch.target_rows.push(row);
+            batch.target_bits.push(bit_length(products));
+        });
+        if let Some(parts) = &mut self.parts {
+            parts.fill(&batch.center_rows, &mut batch.parts);
+        }
         batch.center_contribution_bits = bit_length(std::mem::take(&mut self.most_of_center));
         batch.target_contribution_bits = bit_length(std::mem::take(&mut self.most_of_target));
-        let slot = |row: Row| Slot(self.centers.slots[row.index()]);
         let centers = self.span_centers.drain(..);
+        let slot = |row| self.centers.slot(row);
         batch.span_centers.extend(centers.map(slot));
-        let slot = |row: Row| Slot(self.targets.slots[row.index()]);
+        let slot = |row| self.targets.slot(row);
         let targets = self.row_targets.drain(..);
         batch
             .targets
@@ -115,50 +138,56 @@ impl BatchBuilder {
 
 /// The rows of one matrix that a batch touches.
 #[derive(Debug)]
-struct RowSet {
+pub(super) struct RowSet {
     /// One bit for each row.
     touched: Vec<u64>,
-    /// Until the batch is finished, the number of products of each row; then the slot of each
-    /// touched row.
+    /// Until the rows are numbered, what was counted of each touched row; then its slot.
     slots: Vec<u32>,
 }
 
 impl RowSet {
-    fn new(rows: usize) -> Self {
+    pub(super) fn new(rows: usize) -> Self {
         Self {
             touched: vec![0; rows.div_ceil(64)],
             slots: vec![0; rows],
         }
     }
 
-    /// Counts more products of a row.
+    /// Counts more of a row, such as its products.
     #[inline]
-    fn touch(&mut self, Row(row): Row, products: u32) {
+    pub(super) fn touch(&mut self, Row(row): Row, more: u32) {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         let count = &mut self.slots[row as usize];
         // If the row was not touched yet, this still holds a slot of an earlier batch.
         *count = if self.touched[word] & bit == 0 {
-            products
+            more
         } else {
-            count.saturating_add(products)
+            count.saturating_add(more)
         };
         self.touched[word] |= bit;
     }
 
-    /// Gives each touched row its slot. Lists the rows in ascending order, and the bit lengths of
-    /// their counts.
-    fn number(&mut self, rows: &mut Vec<Row>, count_bits: &mut Vec<u8>) {
+    /// Gives each touched row its slot. Calls `take` with the rows in ascending order, and what was
+    /// counted of each.
+    pub(super) fn number(&mut self, mut take: impl FnMut(Row, u32)) {
+        let mut slot = 0;
         for (word, bits) in self.touched.iter_mut().enumerate() {
             let mut left = std::mem::take(bits);
             while left != 0 {
                 let row = word as u32 * 64 + left.trailing_zeros();
                 left &= left - 1;
                 let entry = &mut self.slots[row as usize];
-                count_bits.push(bit_length(*entry));
-                *entry = rows.len() as u32;
-                rows.push(Row(row));
+                take(Row(row), *entry);
+                *entry = slot;
+                slot += 1;
             }
         }
+    }
+
+    /// The slot of a touched row, once they are numbered.
+    #[inline]
+    pub(super) fn slot(&self, row: Row) -> Slot {
+        Slot(self.slots[row.index()])
     }
 }
 

@@ -14,6 +14,7 @@ mod by_center;
 mod group;
 mod packed;
 mod part;
+mod parts;
 mod row;
 mod settings;
 mod targets;
@@ -27,10 +28,11 @@ pub use builder::BatchBuilder;
 pub use by_center::ByCenter;
 pub use group::{GROUP_BLOCKS, Share};
 pub use packed::{Packed, Packer};
+pub use parts::Parts;
 pub use row::{Row, RowTarget, Slot, Target};
 pub use settings::{
-    CbowGradient, CbowSettings, Conditional, Loss, MAX_CBOW_WINDOW, MAX_WINDOW, ModelKind,
-    NegativeSettings, NegativesPer, ObjectiveSettings, TreeSettings,
+    CbowGradient, CbowSettings, Loss, MAX_CBOW_WINDOW, MAX_WINDOW, ModelKind, NegativeSettings,
+    NegativesPer, ObjectiveSettings, TreeSettings,
 };
 pub use targets::{Negatives, POOL_SPANS, POOL_USES, Targets};
 pub use tree::{HuffmanTree, MAX_ARITY};
@@ -109,7 +111,8 @@ pub struct Batch {
     pub target_offsets: Vec<u32>,
     /// Length T. The targets of each window, window after window.
     pub targets: Vec<Target>,
-    /// Length C. The row of W that each center slot stands for, ascending.
+    /// Length C. The row of W that each center slot stands for, ascending. In a model with subwords
+    /// it is the word that the slot stands for, which is composed of its `parts`.
     pub center_rows: Vec<Row>,
     /// Length R. The row of W' that each target slot stands for, ascending.
     pub target_rows: Vec<Row>,
@@ -118,6 +121,8 @@ pub struct Batch {
     pub center_bits: Vec<u8>,
     /// Length R. The bit length of each target slot's number of products with centers or means.
     pub target_bits: Vec<u8>,
+    /// The parts of the words that are centers, in a model with subwords.
+    pub parts: Parts,
     /// The bit length of the largest number of products that one center has in one span. So many
     /// terms are added in floats before they go to the center's sum.
     pub center_contribution_bits: u8,
@@ -192,7 +197,8 @@ impl Batch {
         let offsets = self.center_offsets.len() + self.target_offsets.len();
         let of_rows = |rows: usize| rows + rows.div_ceil(4);
         let rows = of_rows(self.center_rows.len()) + of_rows(self.target_rows.len());
-        4 * (of_spans + offsets + self.centers.len().div_ceil(4) + self.targets.len() + rows)
+        let of_centers = self.centers.len().div_ceil(4) + self.parts.numbers();
+        4 * (of_spans + offsets + of_centers + self.targets.len() + rows)
     }
 
     /// The centers of a window, as indices into the centers of its span.
@@ -300,7 +306,9 @@ impl Batch {
         require(
             self.target_rows.iter().all(|row| row.index() < output_rows),
             "rows exceed W'",
-        )
+        )?;
+        let fault = self.parts.fault(center_slots, input_rows);
+        require(fault.is_none(), fault.unwrap_or_default())
     }
 
     /// Empties the batch and keeps its memory.
@@ -322,6 +330,7 @@ impl Batch {
             offsets.push(0);
         }
         self.packed.clear();
+        self.parts.clear();
         self.span_centers.clear();
         self.centers.clear();
         self.targets.clear();
@@ -352,18 +361,17 @@ pub(crate) mod tests {
     /// Spans have four windows, or fewer where those would have too many centers. A window with too
     /// many centers for a span becomes several.
     pub(crate) fn batch_of(rows: usize, windows: &[(Vec<u32>, Vec<u32>)]) -> Batch {
-        batch_with(Inputs::Each, rows, windows, |target| target == 0)
+        let builder = BatchBuilder::new(rows, rows, Inputs::Each);
+        batch_by(builder, windows, |target| target == 0)
     }
 
-    /// A batch as [`batch_of`] makes it, for another way in which centers meet targets, and with
-    /// other labels: `label` has those of each window's targets, by their places.
-    pub(crate) fn batch_with(
-        inputs: Inputs,
-        rows: usize,
+    /// A batch as [`batch_of`] makes it, by any builder and with other labels: `label` has those of
+    /// each window's targets, by their places.
+    pub(crate) fn batch_by(
+        mut builder: BatchBuilder,
         windows: &[(Vec<u32>, Vec<u32>)],
         label: impl Fn(usize) -> bool,
     ) -> Batch {
-        let mut builder = BatchBuilder::new(rows, rows, inputs);
         let mut batch = Batch::default();
         batch.clear();
         let windows: Vec<_> = windows
@@ -415,7 +423,8 @@ pub(crate) mod tests {
             (prop::collection::vec(0u32..200, 0..=SPAN_CENTERS), prop::collection::vec(0u32..200, 1..20)), 0..40)
         ) {
             let inputs = if is_mean { Inputs::Mean(CbowGradient::Whole) } else { Inputs::Each };
-            let batch = batch_with(inputs, 200, &windows, |target| target == 0);
+            let builder = BatchBuilder::new(200, 200, inputs);
+            let batch = batch_by(builder, &windows, |target| target == 0);
             // How many inputs of a window meet its targets.
             let met = |centers: &[u32]| if is_mean { centers.len().min(1) } else { centers.len() } as u32;
             let examples: u32 = windows.iter().map(|(centers, _)| met(centers)).sum();

@@ -35,6 +35,7 @@ impl Batch {
             target_bits: self.target_bits.clone(),
             center_contribution_bits: self.center_contribution_bits,
             target_contribution_bits: self.target_contribution_bits,
+            parts: self.parts.clone(),
             epoch: self.epoch,
             words_before: self.words_before,
             words: self.words,

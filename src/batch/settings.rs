@@ -4,7 +4,7 @@ use super::{Inputs, MAX_ARITY, SPAN_CENTERS};
 use crate::error::Result;
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
-use crate::setting::{OrAuto, require};
+use crate::setting::{Conditional, OrAuto, require};
 
 /// The windows, the loss, and the targets that a window's words are trained against.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -198,21 +198,9 @@ impl ObjectiveSettings {
     /// The settings that have an effect under another setting alone.
     pub fn conditional(&self) -> [Conditional; 3] {
         [
-            Conditional {
-                names: names(&self.negatives),
-                needs: "loss = ns",
-                holds: self.loss == Loss::Ns,
-            },
-            Conditional {
-                names: names(&self.tree),
-                needs: "loss = hs",
-                holds: self.loss == Loss::Hs,
-            },
-            Conditional {
-                names: names(&self.cbow),
-                needs: "model = cbow",
-                holds: self.model == ModelKind::Cbow,
-            },
+            Conditional::all_of(&self.negatives, "loss = ns", self.loss == Loss::Ns),
+            Conditional::all_of(&self.tree, "loss = hs", self.loss == Loss::Hs),
+            Conditional::all_of(&self.cbow, "model = cbow", self.model == ModelKind::Cbow),
         ]
     }
 
@@ -282,27 +270,6 @@ impl ObjectiveSettings {
             sample,
             "a share of the text, 0 (keep all) or a small positive number such as 1e-4",
         )
-    }
-}
-
-/// Settings that have an effect under another setting alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conditional {
-    /// Their names.
-    pub names: Vec<String>,
-    /// The other setting, as `name = value`.
-    pub needs: &'static str,
-    /// Whether that is set.
-    pub holds: bool,
-}
-
-/// The names of a group of settings.
-fn names(group: &impl serde::Serialize) -> Vec<String> {
-    match serde_json::to_value(group) {
-        Ok(serde_json::Value::Object(settings)) => {
-            settings.into_iter().map(|(name, _)| name).collect()
-        }
-        _ => Vec::new(),
     }
 }
 

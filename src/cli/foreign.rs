@@ -15,7 +15,7 @@ use Here::{Advice, Option as Named};
 
 /// Options of word2vec.c, gensim, fastText and sklearn-like tools that have another name here. They
 /// are in lower case and with hyphens.
-const OPTIONS: [(&[&str], Here); 28] = [
+const OPTIONS: [(&[&str], Here); 30] = [
     (
         &["hs"],
         Advice(
@@ -90,11 +90,15 @@ const OPTIONS: [(&[&str], Here); 28] = [
         Advice("loss and speed are shown as they are; -v shows more, and -q less"),
     ),
     (
-        &["minn", "maxn", "bucket", "wordngrams", "word-ngrams"],
+        &["minn", "maxn", "min-n", "max-n"],
         Advice(
-            "words are trained whole, without subwords or n-grams; `w2v-gpu phrases` joins words \
-             beforehand",
+            "n-grams of 3 to 6 characters are --subwords 3-6; without it words are trained whole",
         ),
+    ),
+    (&["bucket"], Named("buckets")),
+    (
+        &["wordngrams", "word-ngrams"],
+        Advice("n-grams of words are not trained; `w2v-gpu phrases` joins words beforehand"),
     ),
     (
         &["classes"],

@@ -88,6 +88,26 @@ pub(super) fn softmax_warning(data: &Dataset) -> Option<String> {
     })
 }
 
+/// A line about the n-grams that words are composed of.
+pub(super) fn subwords_line(data: &Dataset) -> Option<String> {
+    let table = data.batcher.subwords.as_ref()?;
+    let subwords = table.subwords();
+    let share = 100.0 * table.sharing_ngrams() as f64 / table.ngrams().max(1) as f64;
+    let alone = match table.words_alone() {
+        0 => String::new(),
+        words => format!("; {} have none", plural(words, "word")),
+    };
+    Some(format!(
+        "subwords: {} of {} characters in {} of {} buckets, {share:.1}% of them share one; {:.1} \
+         parts a word{alone}",
+        plural(table.ngrams(), "n-gram"),
+        subwords.lengths(),
+        count(table.buckets().len() as u64),
+        count(subwords.buckets().into()),
+        table.parts_of_all() as f64 / table.words() as f64,
+    ))
+}
+
 /// Lines about the number of words that start from given vectors.
 pub(super) fn init_lines(init: &Init, data: &Dataset) -> Vec<String> {
     let words = plural(data.vocab.len() as u64, "word");

@@ -37,9 +37,9 @@ mod vectors;
 mod vocab;
 mod world;
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::process::ExitCode;
 
 use crate::Error;
 use crate::system::STDOUT;
@@ -76,17 +76,18 @@ enum Command {
     Man(man::Args),
 }
 
-/// Runs the command that was typed. The exit code is 0 when it is done, 2 for wrong usage, 1 for
-/// other failures.
-pub fn main() -> ExitCode {
+/// Runs the command that was typed: the program's name and its arguments. Returns the exit code,
+/// which is 0 when the command is done, 2 for wrong usage, 1 for other failures. A mistake in the
+/// arguments ends the process at once. No other thread may run yet.
+pub fn run(typed: impl IntoIterator<Item = OsString>) -> u8 {
     #[cfg(target_os = "linux")]
     runtime_folder::name();
-    let result = parse::parse()
+    let result = parse::parse(typed.into_iter().collect())
         .map_err(anyhow::Error::from)
         .and_then(|cli| execute(&cli.command));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(()) => 0,
+        Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
             let interrupted = error.downcast_ref::<Interrupted>();
             // Stderr may be closed by now.
@@ -98,8 +99,8 @@ pub fn main() -> ExitCode {
             );
             match (interrupted, error.downcast_ref()) {
                 (Some(interrupted), _) => interrupted.exit_code(),
-                (None, Some(error)) if Error::is_wrong_usage(error) => ExitCode::from(2),
-                (None, _) => ExitCode::FAILURE,
+                (None, Some(error)) if Error::is_wrong_usage(error) => 2,
+                (None, _) => 1,
             }
         }
     }

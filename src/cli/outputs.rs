@@ -35,7 +35,8 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) save_output: Option<PathBuf>,
     /// Also write a model in fastText's format (.bin) to FILE, with W and W', for gensim and
-    /// fastText; not with --loss hs
+    /// fastText; with --subwords it makes vectors for words that were never seen. Not with --loss
+    /// hs
     #[arg(long, value_name = "FILE")]
     pub(super) save_model: Option<PathBuf>,
     /// Also write the words and their counts to FILE, for --vocab
@@ -203,7 +204,7 @@ impl OutputArgs {
         write_vectors(
             (&output, self.format()?),
             &data.vocab,
-            &model.embedding(self.embedding),
+            &data.embedding(model, self.embedding),
             &settings,
         )?;
         if let Some(path) = settings_path(&output) {
@@ -304,6 +305,7 @@ fn fasttext_model<'a>(data: &'a Dataset, model: &'a Model) -> FastTextModel<'a> 
     } = &data.config;
     FastTextModel {
         vocab: &data.vocab,
+        subwords: data.batcher.subwords.as_deref(),
         input: &model.input,
         output: &model.output,
         window: objective.window,

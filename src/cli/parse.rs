@@ -9,14 +9,13 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use super::{Cli, defaults, environment, foreign, train};
 
-/// Parses the command line. The defaults of `train` can be changed by environment variables
-/// (`W2V_GPU_DIM` for `--dim`), by `--preset` and by `--config`.
+/// Parses a command line, which begins with the program's name. The defaults of `train` can be
+/// changed by environment variables (`W2V_GPU_DIM` for `--dim`), by `--preset` and by `--config`.
 ///
 /// # Errors
 /// An error when the file of defaults is not valid. A mistake on the command line ends the program
 /// at once.
-pub(super) fn parse() -> Result<Cli, Error> {
-    let typed: Vec<OsString> = std::env::args_os().collect();
+pub(super) fn parse(typed: Vec<OsString>) -> Result<Cli, Error> {
     let mut command = with_negative_numbers(Cli::command());
     if let Some(error) = single_dash(command.clone(), &typed) {
         error.exit();

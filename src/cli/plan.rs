@@ -36,6 +36,7 @@ impl PlanReport<'_> {
     fn rows(&self) -> Vec<Vec<String>> {
         let Plan {
             vocabulary,
+            input_rows,
             output_rows,
             dim,
             epochs,
@@ -51,9 +52,14 @@ impl PlanReport<'_> {
             |what: &str, number: String, unit: String| vec![format!("  {what}"), number, unit];
         let mut rows = vec![
             heading("run"),
+            line("vocabulary", count(*vocabulary), "words".to_owned()),
             line(
-                "vocabulary",
-                count(*vocabulary),
+                if input_rows == vocabulary {
+                    "centers"
+                } else {
+                    "words and n-grams"
+                },
+                count(*input_rows),
                 format!("rows of {dim} in W"),
             ),
             line(
@@ -191,7 +197,7 @@ fn free(available: Option<u64>) -> String {
 /// The plan in two lines, and one more for several ranks.
 pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let Plan {
-        vocabulary,
+        input_rows,
         output_rows,
         dim,
         epochs,
@@ -202,6 +208,7 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
         host,
         device,
         disk,
+        ..
     } = plan;
     let device = device.as_ref().map_or_else(String::new, |device| {
         let bindings = plural(device.bindings, "binding");
@@ -231,9 +238,9 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let all = [
         format!(
             "plan: matrices of {} and {} x {dim} ({}), {} of {}, about {} of {}",
-            count(*vocabulary),
+            count(*input_rows),
             plural(*output_rows, "row"),
-            bytes((vocabulary + output_rows) * dim * 4),
+            bytes((input_rows + output_rows) * dim * 4),
             plural(u64::from(*epochs), "epoch"),
             plural(*words, "word"),
             plural(*batches, "batch"),

@@ -24,8 +24,8 @@ pub(super) fn name() {
             unsafe_code,
             reason = "there is no safe way to give the environment of this process a variable"
         )]
-        // SAFETY: this is the beginning of `main`: no thread has been started that could read the
-        // environment meanwhile.
+        // SAFETY: this is the beginning of the program: no thread has been started that could read
+        // the environment meanwhile.
         unsafe {
             env::set_var(NAME, format!("/run/user/{user}"));
         }

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -90,8 +89,8 @@ impl State {
 
 impl Interrupted {
     /// The exit code: 128 plus the number of the signal, as shells have it.
-    pub(super) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(128 + self.signal)
+    pub(super) fn exit_code(&self) -> u8 {
+        128 + self.signal
     }
 }
 

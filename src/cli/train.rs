@@ -21,7 +21,7 @@ use super::signals::Signals;
 use super::text::{self, CorpusArgs, check_apart, left_out_line};
 use super::world::World;
 use crate::Error;
-use crate::config::{Config, ObjectiveSettings, Preset};
+use crate::config::{Config, Preset};
 use crate::corpus::Corpus;
 use crate::eval::{EvalOptions, Sets};
 use crate::model::{Embedding, Model};
@@ -114,11 +114,10 @@ const PROBE: Duration = Duration::from_secs(2);
 
 /// The error message for a typed option that has no effect with the other options, if there is one.
 pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
-    let objective = ObjectiveSettings::from_arg_matches(typed).ok()?;
+    let config = Config::from_arg_matches(typed).ok()?;
     let is_typed = |name: &&String| typed.value_source(name) == Some(ValueSource::CommandLine);
-    objective
+    config
         .conditional()
-        .iter()
         .filter(|group| !group.holds)
         .find_map(|group| {
             let flag = options::option(group.names.iter().find(is_typed)?);
@@ -184,6 +183,8 @@ fn lead(args: &Args, world: &World) -> Result<()> {
         args.preset,
         &args.outputs.output,
     ));
+    let subwords = lines::subwords_line(trainer.data());
+    subwords.iter().for_each(|line| display.line(line));
     plan::lines(&plan)
         .iter()
         .for_each(|line| display.line(line));
@@ -592,7 +593,10 @@ fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
         files.push((path.clone(), bytes(Format::from_path(path)?, output_rows)));
     }
     if let Some(path) = &outputs.save_model {
-        files.push((path.clone(), FastTextModel::bytes(&data.vocab, dim)));
+        files.push((
+            path.clone(),
+            FastTextModel::bytes(&data.vocab, data.batcher.subwords.as_deref(), dim),
+        ));
     }
     Ok(trainer.plan(files, args.checkpoints.folder()))
 }

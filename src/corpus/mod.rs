@@ -22,16 +22,18 @@ mod input;
 mod paths;
 pub mod phrases;
 mod reader;
+mod sentences;
 mod store;
 
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::Rng;
 use rayon::prelude::*;
 
 pub use paths::read_list;
+pub use sentences::SentenceWriter;
 pub(crate) use store::Index;
 pub use store::{BLOCK_TOKENS, END, StoreWriter, TokenStore};
 
@@ -43,7 +45,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Pass};
 use crate::quantity::count;
 use crate::sampling::{Key, Stream};
-use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word, is_separator};
+use crate::text::{MAX_SENTENCE, Normalization, TextReport, for_each_word};
 use crate::vocab::{Selection, Vocab};
 
 /// The totals of the counting pass, which the encoding pass must find again.
@@ -108,6 +110,8 @@ pub struct Corpus {
     keep: bool,
     /// Bytes of text after which a pass ends.
     most: u64,
+    /// The caller's request to stop, if it can make one.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl Corpus {
@@ -130,6 +134,7 @@ impl Corpus {
         Ok(Self {
             sources: sources.into(),
             hidden,
+            stop: None,
             keep: true,
             most: u64::MAX,
         })
@@ -156,27 +161,23 @@ impl Corpus {
         S: IntoIterator<Item = W>,
         W: AsRef<str>,
     {
-        let failed = || Error::io("write sentences to", std::env::temp_dir());
-        let file = tempfile::tempfile().map_err(failed())?;
-        let mut out = BufWriter::new(file);
-        for (sentence, number) in sentences.into_iter().zip(1u64..) {
-            let mut separator = "";
+        let mut writer = SentenceWriter::new()?;
+        for sentence in sentences {
             for word in sentence {
-                let word = checked(word.as_ref(), number)?;
-                write!(out, "{separator}{word}").map_err(failed())?;
-                separator = " ";
+                writer.word(word.as_ref())?;
             }
-            writeln!(out).map_err(failed())?;
+            writer.end_sentence()?;
         }
-        let file = out
-            .into_inner()
-            .map_err(|error| failed()(error.into_error()))?;
-        Ok(Self {
-            sources: Arc::new([Source::kept(file)]),
-            hidden: Vec::new(),
-            keep: true,
-            most: u64::MAX,
-        })
+        writer.finish()
+    }
+
+    /// This corpus, whose passes end with [`Error::Stopped`] once `stop` is true.
+    #[must_use]
+    pub fn stopping(self, stop: Arc<AtomicBool>) -> Self {
+        Self {
+            stop: Some(stop),
+            ..self
+        }
     }
 
     /// This corpus for a single pass, which makes no copies of streams.
@@ -345,6 +346,7 @@ impl Corpus {
         let mut chunks = reader.take(width, &mut left)?;
         let mut done = 0;
         while !chunks.is_empty() {
+            self.stop_if_asked()?;
             done += chunks.iter().map(|chunk| chunk.bytes).sum::<u64>();
             let ends_group = left == 0;
             if ends_group {
@@ -359,6 +361,13 @@ impl Corpus {
         }
         self.sources.iter().try_for_each(Source::check_unchanged)?;
         Ok(done)
+    }
+
+    fn stop_if_asked(&self) -> Result<()> {
+        match &self.stop {
+            Some(stop) if stop.load(Ordering::Relaxed) => Err(Error::Stopped { step: 0 }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -405,20 +414,6 @@ pub(crate) fn for_each_line(
     }
 }
 
-/// A word of a sentence in memory, if a text can hold it.
-fn checked(word: &str, sentence: u64) -> Result<&str> {
-    if word.is_empty() || word.contains(is_separator) {
-        return Err(Error::Corpus {
-            path: "the sentences".into(),
-            why: format!(
-                "sentence {sentence} has the word {word:.60?}: a word is not empty and holds \
-                 neither whitespace nor control characters; replace them, as in new_york"
-            ),
-        });
-    }
-    Ok(word)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -441,8 +436,17 @@ mod tests {
         corpus.encode(vocab, Normalization::default(), None, None, |_| ())
     }
 
-    /// Whole sentences are held out, about as many as asked for, and the same ones for the same
-    /// seed.
+    #[test]
+    fn a_pass_ends_where_its_caller_asks_it_to() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (_file, corpus) = corpus(b"a b c\n");
+        let corpus = corpus.stopping(Arc::clone(&stop));
+        assert_eq!(count(&corpus).unwrap().1.words, 3);
+        stop.store(true, Ordering::Relaxed);
+        let error = count(&corpus).unwrap_err();
+        assert!(matches!(error, Error::Stopped { step: 0 }), "{error}");
+    }
+
     /// Sentences in memory give the ids that the same text in a file gives, and are read any
     /// number of times.
     #[test]
@@ -470,6 +474,8 @@ mod tests {
         }
     }
 
+    /// Whole sentences are held out, about as many as asked for, and the same ones for the same
+    /// seed.
     #[test]
     fn sentences_are_held_out() {
         let text: String = (0..4000).map(|n| format!("a b{n} c{n} d\n")).collect();

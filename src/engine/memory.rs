@@ -53,6 +53,10 @@ pub struct BatchSizes {
     pub center_rows: u64,
     /// Number of different targets: the rows of W' that the batch touches.
     pub target_rows: u64,
+    /// Number of parts of all different centers; 0 without subwords.
+    pub parts: u64,
+    /// Number of different parts: the rows of W that then move.
+    pub part_rows: u64,
 }
 
 impl BatchSizes {
@@ -66,14 +70,22 @@ impl BatchSizes {
             targets,
             center_rows,
             target_rows,
+            parts,
+            part_rows,
         } = self;
         let offsets = 2 * (spans + 1) + 2 * (windows + 1);
         let of_rows = |rows: &u64| rows + rows.div_ceil(4);
+        let of_parts = if *parts > 0 {
+            center_rows + 1 + 2 * (parts + part_rows) + 1
+        } else {
+            0
+        };
         4 * (offsets
             + span_centers
             + centers.div_ceil(4)
             + targets
             + of_rows(center_rows)
-            + of_rows(target_rows))
+            + of_rows(target_rows)
+            + of_parts)
     }
 }

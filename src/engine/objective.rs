@@ -10,9 +10,9 @@
 //! there is one score for a window and target, and the gradient by the mean goes to every center,
 //! whole or in equal shares.
 //!
-//! An input made of several rows (a word and its subwords) will leave this file alone: a center
-//! becomes several rows in the [batch](crate::batch::Batch), and the first and the last act take
-//! their sum for its row.
+//! **Subwords** come before the first act and after the last: a word is composed of several rows of
+//! W, once for the batch, and its contributions go whole to each of these rows, as in fastText. The
+//! acts see the composed words in the place of rows of W.
 //!
 //! An engine chooses its kernels in one place: `gpu::program::stages`, `cpu::CpuEngine::new` and
 //! `ReferenceEngine::gradient`.
@@ -26,6 +26,9 @@ pub struct Objective {
     pub inputs: Inputs,
     /// How scores become a loss.
     pub loss: LossFunction,
+    /// Whether a word is the mean of several rows of W: whether batches have
+    /// [`Batch::parts`].
+    pub subwords: bool,
 }
 
 /// How scores become a loss.
@@ -49,18 +52,21 @@ impl Objective {
     pub const SIGMOID: Self = Self {
         inputs: Inputs::Each,
         loss: LossFunction::Sigmoid,
+        subwords: false,
     };
 
     /// Each center with all rows of W'.
     pub const SOFTMAX: Self = Self {
         inputs: Inputs::Each,
         loss: LossFunction::Softmax,
+        subwords: false,
     };
 
     /// Panics when a batch was made for other inputs: its bits of products would not bound the sums.
     pub(super) fn check(self, batch: &Batch) {
         assert_eq!(
-            self.inputs, batch.inputs,
+            (self.inputs, self.subwords),
+            (batch.inputs, batch.parts.is_some()),
             "a batch is trained with the objective that it was made for"
         );
     }

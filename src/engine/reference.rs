@@ -1,6 +1,8 @@
 //! The reference engine: f64, obvious loops, exact sums. It is slow, and the twin that both other
 //! engines are tested against.
 
+use std::borrow::Cow;
+
 use super::sums::{no_sums, sums_wait};
 use super::{Engine, LossFunction, Objective, check_rows, half};
 use crate::batch::{Batch, CbowGradient, Inputs, Row, Target};
@@ -78,8 +80,9 @@ impl ReferenceEngine {
             input: vec![0.0; self.input.len()],
             output: vec![0.0; self.output.len()],
         };
+        let words = self.words(batch);
         for (window, centers) in batch.windows_with_centers() {
-            for input in self.inputs(&centers) {
+            for input in self.inputs(&words, &centers) {
                 let by_input = self.input_gradient(&input.value, batch, window, &mut gradient);
                 for row in &input.rows {
                     let sums = &mut gradient.input[row.index() * self.dim..][..self.dim];
@@ -89,7 +92,46 @@ impl ReferenceEngine {
                 }
             }
         }
+        if self.objective.subwords {
+            gradient.input = self.by_parts(batch, &gradient.input);
+        }
         gradient
+    }
+
+    /// W as windows see it: in the place of each center's own row the word that is composed of its
+    /// parts.
+    fn words(&self, batch: &Batch) -> Cow<'_, [f64]> {
+        if !self.objective.subwords {
+            return Cow::Borrowed(&self.input);
+        }
+        let mut words = self.input.clone();
+        for (slot, word) in batch.center_rows.iter().enumerate() {
+            let parts = batch.parts.of(slot);
+            let word = &mut words[word.index() * self.dim..][..self.dim];
+            word.fill(0.0);
+            for part in parts {
+                let row = &self.input[part.index() * self.dim..][..self.dim];
+                word.iter_mut()
+                    .zip(row)
+                    .for_each(|(word, value)| *word += value / parts.len() as f64);
+            }
+        }
+        Cow::Owned(words)
+    }
+
+    /// The gradient by words, whole for each of their parts.
+    fn by_parts(&self, batch: &Batch, by_words: &[f64]) -> Vec<f64> {
+        let mut by_parts = vec![0.0; self.input.len()];
+        for (slot, word) in batch.center_rows.iter().enumerate() {
+            let by_word = &by_words[word.index() * self.dim..][..self.dim];
+            for part in batch.parts.of(slot) {
+                let sums = &mut by_parts[part.index() * self.dim..][..self.dim];
+                sums.iter_mut()
+                    .zip(by_word)
+                    .for_each(|(sum, value)| *sum += value);
+            }
+        }
+        by_parts
     }
 
     /// The negated gradient by an input that meets the targets of a window. Adds the loss, and the
@@ -155,9 +197,9 @@ impl ReferenceEngine {
         }
     }
 
-    /// The inputs that a window's centers make.
-    fn inputs(&self, centers: &[Row]) -> Vec<Input> {
-        let row = |row: &Row| self.input[row.index() * self.dim..][..self.dim].to_vec();
+    /// The inputs that a window's centers make, which are rows of `words`.
+    fn inputs(&self, words: &[f64], centers: &[Row]) -> Vec<Input> {
+        let row = |row: &Row| words[row.index() * self.dim..][..self.dim].to_vec();
         let Inputs::Mean(whole_or_share) = self.objective.inputs else {
             let alone = |center: &Row| Input {
                 value: row(center),
@@ -328,7 +370,9 @@ fn round(table: &mut [f64], dim: usize, key: [u32; 2], is_output: bool) {
 mod tests {
     use super::*;
     use crate::batch::tests::batch_of;
-    use crate::engine::tests::{batch_for, random_model, scored_one_by_one};
+    use crate::engine::tests::{
+        WITH_SUBWORDS, batch_for, random_model, scored_one_by_one, subword_table,
+    };
 
     #[test]
     fn sigmoid_and_softplus_at_known_points() {
@@ -448,6 +492,74 @@ mod tests {
             };
             check(&gradient.input, |engine| &mut engine.input);
             check(&gradient.output, |engine| &mut engine.output);
+        }
+    }
+
+    /// With subwords each part of a word gets the word's whole gradient, as in fastText, and the
+    /// gradient by a part is one in as many as the word has parts. So the loss must fall by the
+    /// whole gradient of each word times the way of its composed vector.
+    #[test]
+    fn words_get_their_gradient_and_parts_get_it_whole() {
+        let windows = [
+            (vec![0, 1, 0], vec![2, 3, 3, 4]),
+            (vec![5, 24], vec![0, 1]),
+            (vec![], vec![2]),
+        ];
+        let (model, table) = (random_model(5, 3), subword_table());
+        for objective in WITH_SUBWORDS {
+            let share = Objective {
+                inputs: match objective.inputs {
+                    Inputs::Each => Inputs::Each,
+                    Inputs::Mean(_) => Inputs::Mean(CbowGradient::Share),
+                },
+                ..objective
+            };
+            let batch = batch_for(share, &windows);
+            let engine = ReferenceEngine::new(&model, share, 1.0);
+            let words = ReferenceEngine {
+                input: engine.words(&batch).into_owned(),
+                objective: Objective {
+                    subwords: false,
+                    ..share
+                },
+                ..engine.clone()
+            };
+            let whole = Batch {
+                parts: crate::batch::Parts::default(),
+                ..batch.clone()
+            };
+            let by_words = words.gradient(&whole);
+            let gradient = engine.gradient(&batch);
+            assert!((gradient.loss - by_words.loss).abs() < 1e-12);
+            assert_eq!(gradient.output, by_words.output);
+            // By the chain rule, an element of a part changes the loss by the share of each word
+            // that it is a part of.
+            let h = 1e-5;
+            for at in 0..engine.input.len() {
+                let loss_at = |step: f64| {
+                    let mut moved = engine.clone();
+                    moved.input[at] += step;
+                    moved.gradient(&batch).loss
+                };
+                let slope = (loss_at(h) - loss_at(-h)) / (2.0 * h);
+                let (row, column) = (at / 5, at % 5);
+                let (mut expected, mut given) = (0.0, 0.0);
+                for word in &batch.center_rows {
+                    let parts = table.parts(word.index());
+                    let times = parts.iter().filter(|&&part| part as usize == row).count() as f64;
+                    let by_word = by_words.input[word.index() * 5 + column];
+                    expected += by_word * times / parts.len() as f64;
+                    given += by_word * times;
+                }
+                assert!(
+                    (slope + expected).abs() < 1e-8,
+                    "{objective:?}, {at}: {slope}"
+                );
+                assert!(
+                    (gradient.input[at] - given).abs() < 1e-12,
+                    "{objective:?}, {at}"
+                );
+            }
         }
     }
 

@@ -85,6 +85,11 @@ pub(super) fn sums_are_floats() -> Error {
     halves("the sums of a full softmax are floats, which cannot be added in any order")
 }
 
+/// The error of an objective whose words are composed of parts.
+pub(super) fn sums_of_parts() -> Error {
+    halves("with subwords the rows of W move by sums of several words, which are floats")
+}
+
 /// The error of a second half without a first.
 pub(super) fn no_sums() -> Error {
     halves("no batch has been added up")

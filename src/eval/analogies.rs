@@ -272,6 +272,33 @@ impl AnalogySet {
         }
     }
 
+    /// The questions that count, section by section, and whether each was answered correctly by a
+    /// method that the options ask for.
+    pub(super) fn answered(
+        &self,
+        matrix: &Matrix,
+        found: &Found,
+        options: &EvalOptions,
+        words: &Words,
+    ) -> Vec<AnsweredSection> {
+        let verdicts = self.verdicts(matrix, found, options);
+        let answered = |index: usize| {
+            let (question, verdict) = (&self.questions[index], verdicts[index]);
+            let [a, b, c] = question.words;
+            let answer = self.answers[question.answers.start];
+            verdict.counts.then(|| Answered {
+                words: [a, b, c, answer].map(|word| words.word(word).to_owned()),
+                is_right: verdict.add || verdict.multiply,
+            })
+        };
+        let section = |section: &Section| AnsweredSection {
+            name: section.name.clone(),
+            total: section.questions.len(),
+            answered: section.questions.clone().filter_map(answered).collect(),
+        };
+        self.sections.iter().map(section).collect()
+    }
+
     /// The words of the questions that count because these words were composed.
     pub(super) fn composed<'a>(
         &'a self,
@@ -344,6 +371,27 @@ impl AnalogySet {
         }
         verdicts
     }
+}
+
+/// The questions of a section that count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnsweredSection {
+    /// The section's name, or the name of a folder's file without its extension.
+    pub name: String,
+    /// Number of questions in the section, those that do not count among them.
+    pub total: usize,
+    /// The questions that count, in the order of the file.
+    pub answered: Vec<Answered>,
+}
+
+/// A question that counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// The words a, b, c and the first right answer, in the form in which the protocol looks them
+    /// up.
+    pub words: [String; 4],
+    /// Whether the answer found is right.
+    pub is_right: bool,
 }
 
 /// The result of a question.
@@ -500,6 +548,40 @@ mod tests {
         assert_eq!(counts(&score.total), (4, 3, 3, 2, 2));
         assert_eq!(score.total.add.unwrap().accuracy, Some(2.0 / 3.0));
         assert_eq!(score.sections[1].score.add.unwrap().accuracy, None);
+    }
+
+    #[test]
+    fn the_questions_that_count_are_told_with_their_outcome() {
+        let (set, words) = read(GOOGLE, Protocol::Gensim).unwrap();
+        let (vocab, matrix) = world(&PLACES);
+        let options = EvalOptions::of(Protocol::Gensim);
+        let found = words.find(&vocab, None);
+        let sections = set.answered(&matrix, &found, &options, &words);
+        let outcome = |question: &Answered| (question.words.join(" "), question.is_right);
+        let outcomes: Vec<_> = sections
+            .iter()
+            .map(|section| {
+                let outcomes: Vec<_> = section.answered.iter().map(outcome).collect();
+                (&*section.name, section.total, outcomes)
+            })
+            .collect();
+        let right = |words: &str| (words.to_owned(), true);
+        let wrong = |words: &str| (words.to_owned(), false);
+        assert_eq!(
+            outcomes,
+            [
+                (
+                    "capitals",
+                    3,
+                    vec![
+                        right("ATHENS GREECE OSLO NORWAY"),
+                        right("OSLO NORWAY ATHENS GREECE")
+                    ]
+                ),
+                ("empty", 0, vec![]),
+                ("gram1-x", 1, vec![wrong("ATHENS GREECE OSLO SOUTH")]),
+            ]
+        );
     }
 
     #[test]

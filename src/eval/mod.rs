@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use self::analogies::{AnalogyScore, Answers, Score, SectionScore};
+pub use self::analogies::{AnalogyScore, Answered, AnsweredSection, Answers, Score, SectionScore};
 pub use self::correlation::{pearson, spearman};
 pub use self::pairs::PairScore;
 pub use self::protocol::{EvalOptions, Method, Protocol};
@@ -160,6 +160,19 @@ impl Sets {
             analogies,
             composed: composed.map(str::to_owned).collect(),
         }
+    }
+
+    /// Asks all analogies, as [`Sets::evaluate`] does, and returns each question that counts with
+    /// its outcome: for each file, its sections.
+    ///
+    /// # Panics
+    /// When the numbers of words and rows differ.
+    pub fn answers(&self, vocab: &Vocab, matrix: &Matrix) -> Vec<Vec<AnsweredSection>> {
+        assert_eq!(vocab.len(), matrix.rows(), "every row has a word");
+        let found = self.words.find(vocab, self.options.restrict_vocab);
+        let answered =
+            |set: &analogies::AnalogySet| set.answered(matrix, &found, &self.options, &self.words);
+        self.analogies.iter().map(answered).collect()
     }
 }
 

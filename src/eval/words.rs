@@ -37,6 +37,11 @@ impl Words {
         number.expect("the word was pushed")
     }
 
+    /// The word of a number, in the form in which it is looked up.
+    pub(super) fn word(&self, number: u32) -> &str {
+        self.words.word(number)
+    }
+
     /// The number of a word of the vectors, or [`NONE`].
     fn number_of(&self, word: &str) -> u32 {
         let word = self.protocol.fold_vector(word);

@@ -12,11 +12,13 @@ use crate::engine::choice::StepSettings;
 use crate::engine::{LossFunction, Objective};
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
-use crate::model::Model;
+use crate::model::{Embedding, Matrix, Model};
 use crate::quantity::plural;
 use crate::sampling::{AliasTable, Subsampler, auto_sample};
+use crate::subwords::SubwordTable;
 use crate::system::check_store;
-use crate::vocab::{Rules, Vocab, WordCounts, read_counts};
+use crate::vectors::compose;
+use crate::vocab::{Rules, Selection, Vocab, WordCounts, read_counts};
 
 /// A corpus ready to be trained on.
 #[derive(Clone, Debug)]
@@ -69,6 +71,36 @@ impl Dataset {
         Self::new(contents, config, on_event)
     }
 
+    /// Prepares a corpus like [`Dataset::prepare`], with a vocabulary that is chosen already. Its
+    /// order is kept. The settings that choose a vocabulary have no effect.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare`].
+    pub fn prepare_with(
+        corpus: &Corpus,
+        vocab: Vocab,
+        config: &Config,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<Self> {
+        config.validate()?;
+        let rules = Rules::read(&config.vocabulary.words)?;
+        let selection = Selection {
+            different: vocab.len() as u64,
+            tokens: vocab.tokens(),
+            ..Selection::default()
+        };
+        let chosen = (vocab, selection);
+        let contents = encoded(
+            &corpus.read_once(),
+            config,
+            &rules,
+            chosen,
+            None,
+            &mut on_event,
+        )?;
+        Self::new(contents, config, on_event)
+    }
+
     fn new(contents: Contents, config: &Config, mut on_event: impl FnMut(Event)) -> Result<Self> {
         let Contents {
             vocab,
@@ -96,6 +128,10 @@ impl Dataset {
         let config = resolved(config, &prepared);
         let batch = config.schedule.batch.expect("resolved just above");
         let targets = Arc::new(targets(&vocab, &config));
+        let subwords = config.model.ngrams().map(|ngrams| {
+            let words = vocab.words().zip(vocab.counts().iter().copied());
+            Arc::new(SubwordTable::new(ngrams, words))
+        });
         let batcher = |store, epochs| {
             Arc::new(Batcher {
                 store,
@@ -103,6 +139,7 @@ impl Dataset {
                 targets: Arc::clone(&targets),
                 inputs: config.objective.inputs(),
                 words: vocab.len(),
+                subwords: subwords.clone(),
                 windows: Windows {
                     window: config.objective.window,
                     fixed: config.objective.fixed_window,
@@ -207,6 +244,7 @@ impl Dataset {
                 Loss::Ns | Loss::Hs => LossFunction::Sigmoid,
                 Loss::Softmax => LossFunction::Softmax,
             },
+            subwords: self.batcher.subwords.is_some(),
         }
     }
 
@@ -231,11 +269,22 @@ impl Dataset {
             * (windows / self.batcher.batch as f64).ceil()
     }
 
+    /// The vectors of the words in a model of this run. Words that are composed of parts are composed
+    /// here.
+    pub fn embedding(&self, mut model: Model, which: Embedding) -> Matrix {
+        if let Some(table) = &self.batcher.subwords
+            && which != Embedding::Output
+        {
+            model.input = compose(table, &model.input);
+        }
+        model.embedding(which)
+    }
+
     /// The model that training starts from when no vectors are given (see
     /// [`crate::train::init::start`]).
     pub fn model(&self) -> Model {
-        Model::with_output_rows(
-            self.vocab.len(),
+        Model::with_rows(
+            self.batcher.input_rows(),
             self.batcher.output_rows(),
             self.config.model.dim,
             self.config.model.seed,
@@ -265,13 +314,6 @@ fn read(
         rules,
     )?;
     drop(counts);
-    if vocab.len() < 2 {
-        return Err(Error::NoPairs {
-            why: "only one word is in the vocabulary, and a pair needs two; lower `min_count` or \
-                  raise `max_vocab`"
-                .to_owned(),
-        });
-    }
     let exact = selection.undercount == 0;
     if words.is_some() {
         check_store(selection.tokens)?;
@@ -280,6 +322,39 @@ fn read(
         words,
         tokens: exact.then_some(selection.tokens),
     });
+    encoded(
+        corpus,
+        config,
+        rules,
+        (vocab, selection),
+        expected,
+        on_event,
+    )
+}
+
+/// Checks that there are words enough for a pair.
+fn check_words(vocab: &Vocab) -> Result<()> {
+    if vocab.len() >= 2 {
+        return Ok(());
+    }
+    Err(Error::NoPairs {
+        why:
+            "only one word is in the vocabulary, and a pair needs two; lower `min_count` or raise \
+              `max_vocab`"
+                .to_owned(),
+    })
+}
+
+/// Encodes a corpus by a chosen vocabulary.
+fn encoded(
+    corpus: &Corpus,
+    config: &Config,
+    rules: &Rules,
+    (vocab, selection): (Vocab, Selection),
+    expected: Option<Expected>,
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Contents> {
+    check_words(&vocab)?;
     let held_out = config
         .validation
         .validation

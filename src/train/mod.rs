@@ -31,5 +31,5 @@ mod together;
 mod trainer;
 
 pub use agree::{agree, from_first};
-pub use run::{Ending, EpochScoring, Summary, TrainOptions, train};
+pub use run::{AfterEpoch, Ending, EpochScoring, Summary, TrainOptions, train};
 pub use trainer::{Ended, PreparedTrainer, StartedTrainer, Trainer};

@@ -23,8 +23,13 @@ struct Rows {
 impl Touched {
     /// Copies the rows of `model` that `batch` touches. The step on the batch comes later.
     pub(crate) fn before(batch: &Batch, model: &Model) -> Self {
+        let centers = if batch.parts.is_some() {
+            &batch.parts.rows
+        } else {
+            &batch.center_rows
+        };
         Self {
-            input: Rows::of(&batch.center_rows, &model.input),
+            input: Rows::of(centers, &model.input),
             output: Rows::of(&batch.target_rows, &model.output),
         }
     }

@@ -1,6 +1,7 @@
 //! The training loop: takes batches from the batcher to the engine, with reports and checkpoints on
 //! the way.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -55,6 +56,17 @@ pub struct TrainOptions<'a> {
     /// The ranks that train together, as many as the configuration has. Only rank 0 may have a
     /// saver and scoring. None is one rank.
     pub ranks: Option<&'a dyn Ranks>,
+    /// The caller's work with the model after each epoch.
+    pub after_epoch: Option<AfterEpoch<'a>>,
+}
+
+/// A function that is called with each epoch and the model after it. The run waits for it.
+pub struct AfterEpoch<'a>(pub Box<dyn FnMut(Epoch, Model) + 'a>);
+
+impl fmt::Debug for AfterEpoch<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("AfterEpoch")
+    }
 }
 
 /// The evaluation files that score the vectors after each epoch.
@@ -78,6 +90,7 @@ impl Default for TrainOptions<'_> {
             stop: None,
             scoring: None,
             ranks: None,
+            after_epoch: None,
         }
     }
 }
@@ -172,6 +185,7 @@ struct Run<'a, F> {
     team: Team<'a>,
     /// Whether some rank was asked to stop, as far as all ranks know.
     stopping: bool,
+    after_epoch: Option<AfterEpoch<'a>>,
     schedule: Schedule,
     reached: TrainState,
     /// With `patience`, the model of the best epoch.
@@ -207,6 +221,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             stop,
             scoring,
             ranks: _,
+            after_epoch,
         } = options;
         let (reached, best) = resume.map_or_else(Default::default, |snapshot| {
             (snapshot.reached, snapshot.best)
@@ -231,6 +246,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             scoring,
             team,
             stopping: false,
+            after_epoch,
             schedule,
             reached,
             best,
@@ -439,7 +455,11 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         }
         self.reached.elapsed = self.elapsed();
         (self.on_event)(Event::Epoch(epoch));
-        self.evaluate(epoch.epoch)
+        self.evaluate(epoch.epoch)?;
+        if let Some(AfterEpoch(work)) = &mut self.after_epoch {
+            work(epoch, self.engine.model()?);
+        }
+        Ok(())
     }
 
     /// Scores the current vectors, if the options ask for it.
@@ -447,7 +467,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         let Some(EpochScoring { sets, embedding }) = self.scoring else {
             return Ok(());
         };
-        let vectors = self.engine.model()?.embedding(embedding);
+        let vectors = self.data.embedding(self.engine.model()?, embedding);
         let score = || sets.evaluate(&self.data.vocab, &vectors, None).scores();
         let scores = match self.threads {
             Some(threads) => threads.install(score),

@@ -84,7 +84,8 @@ impl Snapshot {
             let (input, output) = (&model.input, &model.output);
             let dims =
                 input.dim() == data.config.model.dim && output.dim() == data.config.model.dim;
-            dims && input.rows() == data.vocab.len() && output.rows() == data.batcher.output_rows()
+            dims && input.rows() == data.batcher.input_rows()
+                && output.rows() == data.batcher.output_rows()
         };
         let words_at = |epoch: u32| u64::from(epoch).saturating_mul(data.batcher.store.tokens());
         let under_way = words_at(reached.epochs)..=words_at(reached.epochs.saturating_add(1));

@@ -18,11 +18,12 @@ use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::engine::Engine;
 use crate::engine::choice::{Choice, EngineKind, EngineRequest, Process};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::Event;
-use crate::model::{Embedding, Model};
+use crate::model::{Embedding, Matrix, Model};
 use crate::system::thread_pool;
 use crate::vectors::Vectors;
+use crate::vocab::Vocab;
 
 /// A trainer, which makes word vectors from a corpus. Its settings are checked and its engine is
 /// chosen; nothing is read or started yet.
@@ -159,6 +160,27 @@ impl Trainer {
         cache: Option<&Cache>,
         on_event: impl FnMut(Event) + Send,
     ) -> Result<PreparedTrainer> {
+        self.prepare_by(|config| Dataset::prepare_cached(corpus, config, cache, on_event))
+    }
+
+    /// Encodes a corpus with a vocabulary that is chosen already.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare_with`]; [`Error::Setting`](crate::Error::Setting) when the corpus
+    /// differs from the checkpoint's.
+    pub fn prepare_with(
+        self,
+        corpus: &Corpus,
+        vocab: Vocab,
+        on_event: impl FnMut(Event) + Send,
+    ) -> Result<PreparedTrainer> {
+        self.prepare_by(|config| Dataset::prepare_with(corpus, vocab, config, on_event))
+    }
+
+    fn prepare_by(
+        self,
+        prepare: impl FnOnce(&Config) -> Result<Dataset> + Send,
+    ) -> Result<PreparedTrainer> {
         let Self {
             config,
             choices,
@@ -166,7 +188,7 @@ impl Trainer {
             resumed,
             ..
         } = self;
-        let data = threads.install(|| Dataset::prepare_cached(corpus, &config, cache, on_event))?;
+        let data = threads.install(|| prepare(&config))?;
         if let Some(checkpoint) = &resumed {
             checkpoint.check(&data)?;
         }
@@ -246,28 +268,48 @@ impl PreparedTrainer {
     /// # Errors
     /// As [`init::start`] for the vectors to start from, and as [`Choice::start_or_fall_back`].
     pub fn start(mut self) -> Result<StartedTrainer> {
-        let (objective, settings) = (self.data.objective(), self.data.step_settings());
-        let start = |model: &Model| {
-            let (first, others) = self.choices.split_first().expect("at least one rank");
-            let started = first.start_or_fall_back(model, objective, settings)?;
-            let others = others
-                .iter()
-                .map(|choice| choice.start(model, objective, settings, false))
-                .collect::<Result<_>>()?;
-            Ok::<_, Error>((started, others))
-        };
-        let ((started, others), init, odd) = match &self.resumed {
-            Some(checkpoint) => {
-                let started = start(&checkpoint.snapshot.model)?;
-                (started, checkpoint.run.init(), Vec::new())
-            }
-            None => {
-                let (model, init, odd) = self.first_model()?;
-                (start(&model)?, init, odd)
-            }
-        };
-        let resumed = self.resumed.take().map(|checkpoint| checkpoint.snapshot);
-        let Self { data, threads, .. } = self;
+        if let Some(Checkpoint { run, snapshot, .. }) = self.resumed.take() {
+            let started = self.start_on(&snapshot.model, run.init(), Vec::new())?;
+            return Ok(StartedTrainer {
+                resumed: Some(snapshot),
+                ..started
+            });
+        }
+        let (model, init, odd) = self.first_model()?;
+        self.start_on(&model, init, odd)
+    }
+
+    /// Brings a model of the caller to the engine. It has the rows that
+    /// [`first_model`](Self::first_model) has.
+    ///
+    /// # Errors
+    /// As [`Choice::start_or_fall_back`].
+    ///
+    /// # Panics
+    /// When the model has another shape.
+    pub fn start_from(self, model: &Model) -> Result<StartedTrainer> {
+        let shape = |matrix: &Matrix| (matrix.rows(), matrix.dim());
+        let dim = self.data.config.model.dim;
+        assert_eq!(shape(&model.input), (self.data.vocab.len(), dim));
+        let output_rows = self.data.batcher.output_rows();
+        assert_eq!(shape(&model.output), (output_rows, dim));
+        self.start_on(model, Init::default(), Vec::new())
+    }
+
+    fn start_on(self, model: &Model, init: Init, odd: Vec<String>) -> Result<StartedTrainer> {
+        let Self {
+            data,
+            choices,
+            threads,
+            ..
+        } = self;
+        let (objective, settings) = (data.objective(), data.step_settings());
+        let (first, others) = choices.split_first().expect("at least one rank");
+        let started = first.start_or_fall_back(model, objective, settings)?;
+        let others = others
+            .iter()
+            .map(|choice| choice.start(model, objective, settings, false))
+            .collect::<Result<_>>()?;
         Ok(StartedTrainer {
             data,
             engine: started.engine,
@@ -277,7 +319,7 @@ impl PreparedTrainer {
             threads,
             init,
             odd,
-            resumed,
+            resumed: None,
         })
     }
 }
@@ -380,7 +422,7 @@ impl StartedTrainer {
     /// As [`train`](super::train).
     pub fn vectors(mut self) -> Result<Vectors> {
         let (model, _) = self.train(TrainOptions::default(), |_| ())?;
-        let matrix = model.embedding(Embedding::Input);
+        let matrix = self.data.embedding(model, Embedding::Input);
         Ok(Vectors::new(self.data.vocab, matrix))
     }
 }

@@ -1,7 +1,28 @@
 //! Vectors of words that were never seen, composed of those of their n-grams.
 
+use rayon::prelude::*;
+
 use crate::model::Matrix;
-use crate::subwords::Subwords;
+use crate::subwords::{SubwordTable, Subwords};
+
+/// The vectors of the words of a model with subwords, from all rows of its W.
+///
+/// # Panics
+/// When the matrix has not as many rows as the table.
+pub fn compose(table: &SubwordTable, input: &Matrix) -> Matrix {
+    assert_eq!(input.rows(), table.rows(), "every part is a row");
+    let mut words = Matrix::zeros(table.words(), input.dim());
+    let compose = |(word, sum): (usize, &mut [f32])| {
+        let parts = table.parts(word);
+        for &part in parts {
+            add(input.row(part as usize), sum);
+        }
+        scale(sum, parts.len());
+    };
+    let rows = words.rows_mut().enumerate();
+    rows.for_each(compose);
+    words
+}
 
 /// The rows of n-grams, of which a model with subwords composes the vectors of words.
 ///
@@ -78,12 +99,15 @@ impl Composer {
                 None => bucket as usize,
                 Some(kept) => kept.partition_point(|&other| other < bucket),
             };
-            let row = self.rows.row(row);
-            sum.iter_mut()
-                .zip(row)
-                .for_each(|(sum, &value)| *sum += value);
+            add(self.rows.row(row), sum);
         }
     }
+}
+
+fn add(row: &[f32], sum: &mut [f32]) {
+    sum.iter_mut()
+        .zip(row)
+        .for_each(|(sum, &value)| *sum += value);
 }
 
 /// Makes the sum of `parts` rows their mean.

@@ -7,7 +7,7 @@ pub mod spelling;
 
 use std::borrow::Cow;
 
-pub use composer::Composer;
+pub use composer::{Composer, compose};
 
 use crate::error::{Error, Result};
 use crate::model::Matrix;

@@ -82,8 +82,9 @@ pub(super) fn rows(
         });
 }
 
-/// Moves a thread's share of the touched rows by the sums of all threads.
-pub(super) struct MoveShare<'a> {
+/// How the touched rows of a table move by the sums of all threads.
+#[derive(Clone, Copy)]
+pub(super) struct Movement<'a> {
     pub(super) table: &'a SharedRows<'a>,
     /// Every thread's sums.
     pub(super) sums: &'a [&'a SlotSums],
@@ -91,9 +92,24 @@ pub(super) struct MoveShare<'a> {
     pub(super) scales: Scales,
     /// For each slot the bits of its number of products.
     pub(super) bits: &'a [u8],
-    pub(super) thread: usize,
     pub(super) width: usize,
     pub(super) rate: StepRate,
+}
+
+impl<'a> Movement<'a> {
+    /// A thread's share of it.
+    pub(super) fn share(self, thread: usize) -> MoveShare<'a> {
+        MoveShare {
+            movement: self,
+            thread,
+        }
+    }
+}
+
+/// Moves a thread's share of the touched rows.
+pub(super) struct MoveShare<'a> {
+    movement: Movement<'a>,
+    thread: usize,
 }
 
 impl WithSimd for MoveShare<'_> {
@@ -101,15 +117,15 @@ impl WithSimd for MoveShare<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self {
+        let Self { movement, thread } = self;
+        let Movement {
             table,
             sums,
             scales,
             bits,
-            thread,
             width,
             rate,
-        } = self;
+        } = movement;
         let mut total = vec![Integers::ZERO; width];
         let mut floats = vec![Floats::ZERO; width];
         let mut magnitudes = Floats::ZERO;
@@ -173,7 +189,7 @@ impl WithSimd for MoveRows<'_> {
 
 /// Moves a row by `lr` times its sum, but no further than `clip`.
 #[inline(always)]
-fn move_row(row: &mut [Floats], sum: &[Floats], rate: StepRate) {
+pub(super) fn move_row(row: &mut [Floats], sum: &[Floats], rate: StepRate) {
     let mut squares = Floats::ZERO;
     for &sum in sum {
         squares = squares.add_product(sum, sum);

@@ -192,6 +192,25 @@ impl PaddedMatrix {
         }
     }
 
+    /// A matrix of no rows, to hold such as this one has.
+    pub(super) fn empty(&self) -> Self {
+        Self {
+            dim: self.dim,
+            width: self.width,
+            pieces: Vec::new(),
+            largest: Largest::new(0.0),
+        }
+    }
+
+    /// Makes room for `rows` rows, whose elements will be no larger than `largest`.
+    pub(super) fn fit(&mut self, rows: usize, largest: f32) {
+        let pieces = rows * self.width;
+        if self.pieces.len() < pieces {
+            self.pieces.resize(pieces, Floats::ZERO);
+        }
+        self.largest = Largest::new(largest);
+    }
+
     /// Floats in a row, without padding.
     pub(super) fn dim(&self) -> usize {
         self.dim

@@ -29,6 +29,10 @@ pub fn buffers(sizes: &Sizes, threads: usize) -> Vec<Allocation> {
                 "sums of the threads",
                 threads as u64 * of_thread,
             ));
+            if sizes.objective.subwords {
+                let words = batch.center_rows * (row + 4);
+                buffers.push(Allocation::new("words composed of parts", words));
+            }
         }
         LossFunction::Softmax => {
             let score_row = pieces(*output_rows) * size_of::<Floats>() as u64;

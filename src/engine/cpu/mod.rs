@@ -12,6 +12,7 @@ mod lanes;
 mod memory;
 mod sigmoid;
 mod softmax;
+mod subwords;
 mod sums;
 mod window;
 
@@ -26,7 +27,8 @@ use self::cores::Cores;
 use self::lanes::PaddedMatrix;
 use self::sigmoid::{HeldRows, SigmoidWork, Touched};
 use self::softmax::SoftmaxWork;
-use super::sums::{BatchSums, no_sums, sums_are_floats, sums_wait};
+use self::subwords::Composed;
+use super::sums::{BatchSums, no_sums, sums_are_floats, sums_of_parts, sums_wait};
 use super::{Engine, LossFunction, Objective, StageTime, check_rows};
 use crate::batch::Batch;
 use crate::error::Result;
@@ -65,7 +67,20 @@ struct Times {
 #[derive(Debug)]
 enum Work {
     Sigmoid(SigmoidWork),
+    /// The same of words that are composed of parts.
+    Composed(SigmoidWork, Composed),
     Softmax(Box<SoftmaxWork>),
+}
+
+impl Work {
+    /// The work of steps that have halves.
+    fn with_halves(&mut self) -> Result<&mut SigmoidWork> {
+        match self {
+            Self::Sigmoid(work) => Ok(work),
+            Self::Composed(..) => Err(sums_of_parts()),
+            Self::Softmax(_) => Err(sums_are_floats()),
+        }
+    }
 }
 
 impl CpuEngine {
@@ -74,18 +89,22 @@ impl CpuEngine {
     /// # Errors
     /// [`Error::Thread`](crate::Error::Thread) when the threads cannot be started.
     pub fn new(model: &Model, objective: Objective, clip: f32, threads: usize) -> Result<Self> {
+        let input = PaddedMatrix::new(&model.input);
         Ok(Self {
             cores: Cores::start(objective, threads)?,
             objective,
             clip,
-            input: PaddedMatrix::new(&model.input),
-            output: PaddedMatrix::new(&model.output),
             work: match objective.loss {
+                LossFunction::Softmax => Work::Softmax(Box::default()),
+                _ if objective.subwords => {
+                    Work::Composed(SigmoidWork::new(threads), Composed::new(&input))
+                }
                 LossFunction::Sigmoid | LossFunction::Choice { .. } => {
                     Work::Sigmoid(SigmoidWork::new(threads))
                 }
-                LossFunction::Softmax => Work::Softmax(Box::default()),
             },
+            input,
+            output: PaddedMatrix::new(&model.output),
             loss: 0.0,
             times: Times::default(),
         })
@@ -115,11 +134,23 @@ impl Engine for CpuEngine {
                 if work.held.is_some() {
                     return Err(sums_wait());
                 }
-                let format = work.add_up(cores, self.objective, batch, [input, output]);
+                let centers = (&*input, &batch.center_rows[..]);
+                let format = work.add_up(cores, self.objective, batch, centers, output);
                 times.window += started.elapsed();
                 let started = Instant::now();
                 let touched = Touched::of_batch(batch, format);
                 work.move_rows(cores, [input, output], touched, rate);
+                times.apply += started.elapsed();
+                self.loss += work.loss(batch.spans());
+            }
+            Work::Composed(work, composed) => {
+                composed.compose(cores, &batch.parts, input);
+                let format = work.add_up(cores, self.objective, batch, composed.table(), output);
+                times.window += started.elapsed();
+                let started = Instant::now();
+                let touched = Touched::of_batch(batch, format);
+                let words = (composed, &batch.parts);
+                work.move_parts(cores, words, [input, output], touched, rate);
                 times.apply += started.elapsed();
                 self.loss += work.loss(batch.spans());
             }
@@ -133,19 +164,13 @@ impl Engine for CpuEngine {
     }
 
     fn accumulate(&mut self, batch: &Batch) -> Result<()> {
-        let Work::Sigmoid(work) = &mut self.work else {
-            return Err(sums_are_floats());
-        };
+        let work = self.work.with_halves()?;
         if work.held.is_some() {
             return Err(sums_wait());
         }
         let started = Instant::now();
-        let format = work.add_up(
-            &self.cores,
-            self.objective,
-            batch,
-            [&self.input, &self.output],
-        );
+        let centers = (&self.input, &batch.center_rows[..]);
+        let format = work.add_up(&self.cores, self.objective, batch, centers, &self.output);
         work.held = Some(HeldRows::of_batch(batch, format));
         self.times.window += started.elapsed();
         self.loss += work.loss(batch.spans());
@@ -153,9 +178,7 @@ impl Engine for CpuEngine {
     }
 
     fn apply(&mut self, lr: f32) -> Result<()> {
-        let Work::Sigmoid(work) = &mut self.work else {
-            return Err(sums_are_floats());
-        };
+        let work = self.work.with_halves()?;
         let held = work.held.take().ok_or_else(no_sums)?;
         let started = Instant::now();
         let rate = StepRate {
@@ -169,17 +192,13 @@ impl Engine for CpuEngine {
     }
 
     fn sums(&mut self) -> Result<BatchSums> {
-        let Work::Sigmoid(work) = &mut self.work else {
-            return Err(sums_are_floats());
-        };
+        let work = self.work.with_halves()?;
         let sums = work.sums(self.input.dim(), self.input.width());
         sums.ok_or_else(no_sums)
     }
 
     fn set_sums(&mut self, sums: &BatchSums) -> Result<()> {
-        let Work::Sigmoid(work) = &mut self.work else {
-            return Err(sums_are_floats());
-        };
+        let work = self.work.with_halves()?;
         if work.held.is_none() {
             return Err(no_sums());
         }
@@ -216,7 +235,9 @@ impl Engine for CpuEngine {
             time,
         };
         Ok(match self.work {
-            Work::Sigmoid(_) => vec![stage("window", window), stage("apply", apply)],
+            Work::Sigmoid(_) | Work::Composed(..) => {
+                vec![stage("window", window), stage("apply", apply)]
+            }
             Work::Softmax(_) => vec![stage("softmax", window)],
         })
     }
@@ -244,16 +265,13 @@ mod tests {
 
     use super::*;
     use crate::engine::tests::{
-        a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
-        a_softmax_has_no_halves, agree_after_steps, batch_for, halves_give_the_bits_of_a_step,
-        halves_keep_their_order, model_of_huge_scores, random_model, rows_are_those_of_the_model,
-        scored_one_by_one, scores_that_are_not_finite_show,
-        small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
+        WITH_SUBWORDS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
+        agree_after_steps, all_but_the_softmax, all_objectives, batch_for, floats_have_no_halves,
+        halves_give_the_bits_of_a_step, halves_keep_their_order, model_of_huge_scores,
+        random_model, rows_are_those_of_the_model, scored_one_by_one,
+        scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
+        window_strategy, with_few_targets,
     };
-
-    fn objectives() -> Vec<Objective> {
-        [&scored_one_by_one()[..], &[Objective::SOFTMAX]].concat()
-    }
 
     fn engine(model: &Model, objective: Objective, threads: usize) -> CpuEngine {
         CpuEngine::new(model, objective, 0.25, threads).unwrap()
@@ -277,7 +295,7 @@ mod tests {
             threads in 1usize..4,
         ) {
             let model = random_model(dim, 1);
-            for objective in scored_one_by_one() {
+            for objective in all_but_the_softmax() {
                 agree_after_steps(&mut engine(&model, objective, threads), objective, &windows, 0.25);
             }
             let (objective, windows) = (Objective::SOFTMAX, with_few_targets(&windows));
@@ -287,7 +305,7 @@ mod tests {
         #[test]
         fn the_same_bits_for_any_number_of_threads(windows in window_strategy()) {
             let model = random_model(100, 2);
-            for objective in objectives() {
+            for objective in all_objectives() {
                 let batch = batch_for(objective, &windows);
                 let result_on = |threads| three_steps(engine(&model, objective, threads), &batch);
                 let one = result_on(1);
@@ -309,7 +327,7 @@ mod tests {
                 )
             })
             .collect();
-        for objective in objectives() {
+        for objective in all_objectives() {
             let batch = batch_for(objective, &windows);
             let result_with = |arch| {
                 let mut engine = engine(&model, objective, 2);
@@ -360,7 +378,7 @@ mod tests {
             ((0..26).collect(), vec![1, 33]),
             ((5..22).collect(), vec![7]),
         ];
-        for objective in objectives() {
+        for objective in all_objectives() {
             let batch = batch_for(objective, &windows);
             let mut engine = engine(&random_model(20, 8), objective, 2);
             let started = Instant::now();
@@ -396,8 +414,11 @@ mod tests {
     }
 
     #[test]
-    fn the_softmax_has_no_halves() {
-        a_softmax_has_no_halves(&mut engine(&random_model(20, 15), Objective::SOFTMAX, 2));
+    fn sums_in_floats_have_no_halves() {
+        for objective in [Objective::SOFTMAX, WITH_SUBWORDS[0]] {
+            let mut engine = engine(&random_model(20, 15), objective, 2);
+            floats_have_no_halves(&mut engine, objective);
+        }
     }
 
     #[test]
@@ -462,7 +483,7 @@ mod tests {
 
     #[test]
     fn a_rate_of_zero_only_measures() {
-        for objective in objectives() {
+        for objective in all_objectives() {
             a_rate_of_zero_changes_nothing(
                 &mut engine(&random_model(50, 6), objective, 2),
                 objective,
@@ -472,7 +493,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_no_number_is_not_hidden() {
-        for objective in objectives() {
+        for objective in all_objectives() {
             scores_that_are_not_finite_show(objective, |model| {
                 Box::new(engine(model, objective, 2))
             });
@@ -482,7 +503,7 @@ mod tests {
     /// Keeps the padding honest: what lies beyond `dim` must stay zero.
     #[test]
     fn padding_stays_zero() {
-        for objective in objectives() {
+        for objective in all_objectives() {
             let mut engine = engine(&random_model(5, 4), objective, 1);
             engine
                 .step(&batch_for(objective, &[(vec![0, 3], vec![1, 2])]), 0.5)

@@ -7,12 +7,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::apply::{MoveShare, StepRate};
+use super::apply::{Movement, StepRate};
 use super::cores::Cores;
-use super::lanes::{Integers, PaddedMatrix};
+use super::lanes::{Integers, PaddedMatrix, SharedRows};
+use super::subwords::Composed;
 use super::sums::{SlotSums, add_total};
 use super::window::{ThreadScratch, Train};
-use crate::batch::{Batch, POOL_SPANS, Row};
+use crate::batch::{Batch, POOL_SPANS, Parts, Row};
 use crate::engine::Objective;
 use crate::engine::fixed_point::{self, Scales, SumFormat};
 use crate::engine::sums::{BatchSums, SumRows, TableSums, halves};
@@ -61,6 +62,24 @@ impl<'a> Touched<'a> {
                 scales: format.targets,
             },
         ]
+    }
+
+    /// How these rows of a table move by the sums of all threads.
+    fn movement(
+        self,
+        table: &'a SharedRows<'a>,
+        sums: &'a [&'a SlotSums],
+        width: usize,
+        rate: StepRate,
+    ) -> Movement<'a> {
+        Movement {
+            table,
+            sums,
+            scales: self.scales,
+            bits: self.bits,
+            width,
+            rate,
+        }
     }
 
     fn of_sums(sums: &'a SumRows) -> Self {
@@ -112,13 +131,15 @@ impl SigmoidWork {
             .map(|scratch| scratch.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// First half of a step: the contributions of a batch, added up by thread.
+    /// First half of a step: the contributions of a batch, added up by thread. Center slots have the
+    /// rows `center_rows` of `input`.
     pub(super) fn add_up(
         &mut self,
         cores: &Cores,
         objective: Objective,
         batch: &Batch,
-        [input, output]: [&PaddedMatrix; 2],
+        (input, center_rows): (&PaddedMatrix, &[Row]),
+        output: &PaddedMatrix,
     ) -> SumFormat {
         objective.check(batch);
         let format = SumFormat {
@@ -144,6 +165,7 @@ impl SigmoidWork {
                     batch,
                     spans,
                     input,
+                    center_rows,
                     output,
                     objective,
                     format,
@@ -175,21 +197,37 @@ impl SigmoidWork {
         let width = input.width();
         let (center_sums, target_sums) = self.slot_sums();
         let (input, output) = (input.shared(centers.rows), output.shared(targets.rows));
+        let (centers, targets) = (
+            centers.movement(&input, &center_sums, width, rate),
+            targets.movement(&output, &target_sums, width, rate),
+        );
         cores.on_all(|thread| {
-            let share = |table, sums, touched: Touched<'_>| {
-                cores.arch.dispatch(MoveShare {
-                    table,
-                    sums,
-                    scales: touched.scales,
-                    bits: touched.bits,
-                    thread,
-                    width,
-                    rate,
-                });
-            };
-            share(&input, &center_sums[..], centers);
-            share(&output, &target_sums[..], targets);
+            cores.arch.dispatch(centers.share(thread));
+            cores.arch.dispatch(targets.share(thread));
         });
+    }
+
+    /// Second half of a step of words that are composed: the rows of W' move as in
+    /// [`move_rows`](Self::move_rows), and those of W by the gradients of the words that they are
+    /// parts of.
+    pub(super) fn move_parts(
+        &mut self,
+        cores: &Cores,
+        (composed, parts): (&mut Composed, &Parts),
+        [input, output]: [&mut PaddedMatrix; 2],
+        [centers, targets]: [Touched<'_>; 2],
+        rate: StepRate,
+    ) {
+        let width = output.width();
+        let (center_sums, target_sums) = self.slot_sums();
+        let output = output.shared(targets.rows);
+        let targets = targets.movement(&output, &target_sums, width, rate);
+        let gradients = composed.take_gradients(center_sums, centers.scales, centers.bits);
+        cores.on_all(|thread| {
+            cores.arch.dispatch(gradients.share(thread));
+            cores.arch.dispatch(targets.share(thread));
+        });
+        composed.move_parts(cores, parts, input, rate);
     }
 
     /// Every thread's sums for rows of W and for rows of W'.

@@ -58,7 +58,10 @@ impl ThreadScratch {
 pub(super) struct Train<'a> {
     pub(super) batch: &'a Batch,
     pub(super) spans: Range<usize>,
+    /// The table that centers are rows of: W, or the words composed of parts.
     pub(super) input: &'a PaddedMatrix,
+    /// The row of each center slot in it.
+    pub(super) center_rows: &'a [Row],
     pub(super) output: &'a PaddedMatrix,
     pub(super) objective: Objective,
     pub(super) format: SumFormat,
@@ -76,6 +79,7 @@ impl WithSimd for Train<'_> {
             batch,
             spans,
             input,
+            center_rows,
             output,
             objective,
             format,
@@ -104,13 +108,14 @@ impl WithSimd for Train<'_> {
                     centers,
                     next,
                     input,
+                    center_rows,
                     output,
                 };
                 ahead.list(scratch);
                 let centers = Centers {
                     places: batch.centers_of(window),
                     slots: centers,
-                    rows: &batch.center_rows,
+                    rows: center_rows,
                 };
                 let rows = match objective.inputs {
                     Inputs::Each => centers.each(input, scratch),
@@ -256,6 +261,8 @@ struct Ahead<'a> {
     /// Slots of the next span's centers.
     next: &'a [Slot],
     input: &'a PaddedMatrix,
+    /// The row of each center slot in it.
+    center_rows: &'a [Row],
     output: &'a PaddedMatrix,
 }
 
@@ -271,6 +278,7 @@ impl Ahead<'_> {
             centers,
             next,
             input,
+            center_rows,
             output,
         } = self;
         let width = input.width();
@@ -291,7 +299,7 @@ impl Ahead<'_> {
         for &slot in &next[share(next)] {
             rows_ahead.push(Address::of(
                 input.pieces(),
-                batch.center_rows[slot.index()].index() * width,
+                center_rows[slot.index()].index() * width,
             ));
         }
         if window + 1 < batch.windows() {

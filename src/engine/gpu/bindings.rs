@@ -21,6 +21,8 @@ pub(super) enum Access {
 pub(super) enum MatrixUse {
     /// Reads a table: `NAME_at(row, column)`, and `NAME_element(row, element)` for one element.
     Read,
+    /// Reads a matrix of floats, whatever a table is stored in: `NAME_at(row, column)`.
+    ReadFloats,
     /// Reads and moves a table: the functions of `Read`, and `set_NAME(row, column, value)`.
     Move,
     /// Adds to sums in fixed point, by atomics: `add_to_NAME(slot, column, sum)`.
@@ -35,18 +37,23 @@ pub(super) enum MatrixUse {
 impl MatrixUse {
     /// How the buffers of the matrix are bound.
     pub(super) fn access(self) -> Access {
-        if self == Self::Read {
+        if self.only_reads() {
             Access::Read
         } else {
             Access::ReadWrite
         }
     }
 
+    /// Whether nothing of the matrix changes.
+    fn only_reads(self) -> bool {
+        matches!(self, Self::Read | Self::ReadFloats)
+    }
+
     /// The type that is stored, and the type that the kernel sees.
     fn types(self, storage: Storage) -> (&'static str, &'static str) {
         match self {
             Self::Read | Self::Move if storage == Storage::F16 => ("vec2u", "vec4f"),
-            Self::Read | Self::Move | Self::Floats => ("vec4f", "vec4f"),
+            Self::Read | Self::ReadFloats | Self::Move | Self::Floats => ("vec4f", "vec4f"),
             Self::Fixed => ("vec4i", "vec4i"),
             Self::Add => ("atomic<i32>", "i32"),
         }
@@ -62,7 +69,7 @@ impl MatrixUse {
     ) -> String {
         let (element, value) = self.types(storage);
         let [load, load_element, store] = statements(element);
-        let access = if self == Self::Read {
+        let access = if self.only_reads() {
             "read"
         } else {
             "read_write"
@@ -101,7 +108,7 @@ impl MatrixUse {
             let head = format!("{name}_element(row: u32, element: u32) -> f32");
             function(&head, "(element / 4u)", load_element);
         }
-        if self != Self::Read {
+        if !self.only_reads() {
             let head = format!("set_{name}(row: u32, column: u32, value: {value})");
             function(&head, "column", store);
         }

@@ -64,11 +64,38 @@ kernels! {
         matrices: WINDOW_MATRICES,
     };
 
+    pub(super) const WINDOW_OF_COMPOSED: Kernel = Kernel {
+        matrices: WINDOW_MATRICES_COMPOSED,
+        ..WINDOW
+    };
+
+    pub(super) const WINDOW_OF_WIDE_COMPOSED: Kernel = Kernel {
+        matrices: WINDOW_MATRICES_COMPOSED,
+        ..WINDOW_OF_WIDE_ROWS
+    };
+
+    pub(super) const COMPOSE: Kernel = Kernel {
+        name: "compose",
+        fragments: &[shader!("compose")],
+        bindings: &[Read],
+        matrices: &[
+            ("input", MatrixUse::Read),
+            ("words", MatrixUse::Floats),
+            ("sums", MatrixUse::Fixed),
+        ],
+    };
+
     pub(super) const APPLY_FIXED: Kernel = Kernel {
         name: "apply fixed-point sums",
-        fragments: &[FIXED_POINT, shader!("sums_fixed"), shader!("apply")],
+        fragments: &[FIXED_POINT, shader!("largest"), shader!("sums_fixed"), shader!("apply")],
         bindings: &[Read, ReadWrite],
         matrices: &[("table", MatrixUse::Move), ("sums", MatrixUse::Fixed)],
+    };
+
+    pub(super) const APPLY_PARTS: Kernel = Kernel {
+        name: "apply sums of words to their parts",
+        fragments: &[FIXED_POINT, shader!("largest"), shader!("sums_parts"), shader!("apply")],
+        ..APPLY_FIXED
     };
 
     pub(super) const APPLY_FLOAT: Kernel = Kernel {
@@ -121,6 +148,13 @@ const WINDOW_MATRICES: &[(&str, MatrixUse)] = &[
     ("target_sums", MatrixUse::Add),
 ];
 
+const WINDOW_MATRICES_COMPOSED: &[(&str, MatrixUse)] = &[
+    ("input", MatrixUse::ReadFloats),
+    ("output", MatrixUse::Read),
+    ("center_sums", MatrixUse::Add),
+    ("target_sums", MatrixUse::Add),
+];
+
 const BATCH: &str = shader!("batch");
 const FINITE: &str = shader!("finite");
 const FIXED_POINT: &str = shader!("fixed_point");
@@ -157,7 +191,7 @@ impl Kernel {
     /// Whether it is a kernel of the table: their names need not differ.
     #[cfg(test)]
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.fragments == other.fragments
+        self.fragments == other.fragments && self.matrices == other.matrices
     }
 
     /// Buffers that it binds with so many shards of each matrix.

@@ -63,6 +63,7 @@ fn largest_step(sizes: &Sizes) -> StepSize {
         span_groups: span_groups(spans, width, most_groups, false),
         centers,
         targets,
+        parts: batch.part_rows,
         words: sizes.output_rows,
         moves_input: true,
         moves_output: true,

@@ -53,7 +53,9 @@ use self::upload::{
     HEADER_WORDS, HeldRows, StepNumbers, UPLOADS, counts, header, pack, pack_centers, pack_rows,
 };
 use super::fixed_point::{Scales, least_room};
-use super::sums::{BatchSums, SumRows, TableSums, halves, no_sums, sums_are_floats, sums_wait};
+use super::sums::{
+    BatchSums, SumRows, TableSums, halves, no_sums, sums_are_floats, sums_of_parts, sums_wait,
+};
 use super::{Engine, LossFunction, Objective, StageTime, check_rows, half};
 use crate::batch::{Batch, Packer, Row};
 use crate::error::{Error, Result};
@@ -392,7 +394,7 @@ impl GpuEngine {
     fn add_up(&mut self, batch: &Batch, lr: Option<f32>) -> Result<()> {
         let numbers = self.next_numbers(batch.words_before, lr.unwrap_or(0.0))?;
         self.with_packed(batch, |engine, words| {
-            let [spans, centers, targets] = counts(words);
+            let [spans, centers, targets, parts] = counts(words);
             let layout = engine.layout;
             let (width, most) = (u64::from(layout.width), layout.groups as u64);
             let size = StepSize {
@@ -400,6 +402,7 @@ impl GpuEngine {
                 span_groups: span_groups(spans, width, most, layout.span_sums_fit),
                 centers,
                 targets,
+                parts,
                 moves_input: lr.is_some(),
                 moves_output: lr.is_some(),
                 ..StepSize::on(&layout, engine.checks.output_rows)
@@ -516,21 +519,17 @@ impl GpuEngine {
 
     /// Whether steps have halves, and none is between them.
     fn begin_half(&self) -> Result<()> {
-        match self.checks.objective.loss {
-            LossFunction::Softmax => Err(sums_are_floats()),
-            _ if self.held.is_some() => Err(sums_wait()),
-            LossFunction::Sigmoid | LossFunction::Choice { .. } => Ok(()),
+        self.checks.has_halves()?;
+        if self.held.is_some() {
+            return Err(sums_wait());
         }
+        Ok(())
     }
 
     /// The rows whose sums are on the device.
     fn take_held(&mut self) -> Result<HeldSums> {
-        match self.checks.objective.loss {
-            LossFunction::Softmax => Err(sums_are_floats()),
-            LossFunction::Sigmoid | LossFunction::Choice { .. } => {
-                self.held.take().ok_or_else(no_sums)
-            }
-        }
+        self.checks.has_halves()?;
+        self.held.take().ok_or_else(no_sums)
     }
 
     /// Adds the time since `started` to a stage, where stages are timed.
@@ -767,6 +766,15 @@ struct Checks {
 }
 
 impl Checks {
+    /// Whether steps have halves: whether all sums are integers.
+    fn has_halves(&self) -> Result<()> {
+        match self.objective.loss {
+            LossFunction::Softmax => Err(sums_are_floats()),
+            _ if self.objective.subwords => Err(sums_of_parts()),
+            LossFunction::Sigmoid | LossFunction::Choice { .. } => Ok(()),
+        }
+    }
+
     /// Checks a batch, where the shaders do not.
     fn validate(&self, batch: &Batch) -> Result<()> {
         self.objective.check(batch);
@@ -857,15 +865,15 @@ mod tests {
     use crate::batch::tests::batch_of;
     use crate::engine::reference::ReferenceEngine;
     use crate::engine::tests::{
-        MEANS_AND_CHOICES, ROWS, a_model_goes_on_as_the_engine_it_comes_from,
-        a_rate_of_zero_changes_nothing, a_softmax_has_no_halves, agree_after_steps,
+        MEANS_AND_CHOICES, ROWS, WITH_SUBWORDS, a_model_goes_on_as_the_engine_it_comes_from,
+        a_rate_of_zero_changes_nothing, agree_after_steps, batch_for, floats_have_no_halves,
         halves_give_the_bits_of_a_step, halves_keep_their_order, model_of_huge_scores,
         random_model, rows_are_those_of_the_model, scores_that_are_not_finite_show,
         small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
     };
     use crate::model::{Matrix, Storage};
 
-    const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
+    const OBJECTIVES: [Objective; 3] = [Objective::SIGMOID, Objective::SOFTMAX, WITH_SUBWORDS[0]];
 
     /// The best adapter. Without one the tests fail: what they hold would not be known.
     fn adapter() -> GpuAdapter {
@@ -895,7 +903,8 @@ mod tests {
                 let seeds = if dim > 128 { 1 } else { 3 };
                 let each =
                     (0..seeds).flat_map(|seed| OBJECTIVES.map(|objective| (seed, objective)));
-                let others = MEANS_AND_CHOICES.map(|objective| (0, objective));
+                let others = [MEANS_AND_CHOICES, WITH_SUBWORDS].concat();
+                let others = others.into_iter().map(|objective| (0, objective));
                 for (seed, objective) in each.chain(others) {
                     let change = |options: &mut GpuOptions| options.subgroups = subgroups;
                     let mut engine = engine(&random_model(dim, seed), objective, change);
@@ -923,7 +932,7 @@ mod tests {
             (640, None, false),
             (640, Some(64), false),
         ] {
-            for objective in [Objective::SIGMOID, MEANS_AND_CHOICES[2]] {
+            for objective in [Objective::SIGMOID, MEANS_AND_CHOICES[2], WITH_SUBWORDS[1]] {
                 let mut engine = engine(&random_model(dim, 4), objective, |options| {
                     options.lanes = lanes
                 });
@@ -974,9 +983,11 @@ mod tests {
 
     #[test]
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
-    fn the_softmax_has_no_halves() {
-        let mut engine = engine(&random_model(20, 15), Objective::SOFTMAX, |_| ());
-        a_softmax_has_no_halves(&mut engine);
+    fn sums_in_floats_have_no_halves() {
+        for objective in [Objective::SOFTMAX, WITH_SUBWORDS[0]] {
+            let mut engine = engine(&random_model(20, 15), objective, |_| ());
+            floats_have_no_halves(&mut engine, objective);
+        }
     }
 
     #[test]
@@ -1028,9 +1039,10 @@ mod tests {
             .new_tree(&mut TestRunner::deterministic())
             .unwrap()
             .current();
-        let mut batch = batch_of(ROWS, &with_few_targets(&windows));
+        let windows = with_few_targets(&windows);
         for (dim, shards) in [(1, 1), (5, 2), (50, 1), (300, 3)] {
             for objective in OBJECTIVES {
+                let mut batch = batch_for(objective, &windows);
                 let mut engine = in_halves(dim, objective, shards);
                 let (mut moved, mut apart) = (0, 0);
                 for step in 0..3 {
@@ -1080,8 +1092,8 @@ mod tests {
         let windows: Vec<_> = (0..40)
             .map(|w| (vec![w, (w + 7) % 40], vec![(w + 3) % 40, (w * 3) % 40]))
             .collect();
-        let mut batch = batch_of(ROWS, &windows);
         for objective in OBJECTIVES {
+            let mut batch = batch_for(objective, &windows);
             let mut engine = in_halves(300, objective, 1);
             let start = engine.model().unwrap();
             let mut reference = ReferenceEngine::new(&start, objective, 0.25);
@@ -1275,8 +1287,8 @@ mod tests {
                 )
             })
             .collect();
-        let batch = batch_of(ROWS, &windows);
         for objective in OBJECTIVES {
+            let batch = batch_for(objective, &windows);
             let run = |checks, storage| {
                 let mut engine = engine(&model, objective, |options| {
                     (options.shader_checks, options.storage) = (checks, storage);
@@ -1301,8 +1313,9 @@ mod tests {
     #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
     fn timing_stages_changes_nothing() {
         let model = random_model(20, 11);
-        let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])]);
+        let windows = [(vec![0, 1, 2], vec![3, 4]), (vec![5], vec![0])];
         for objective in OBJECTIVES {
+            let batch = batch_for(objective, &windows);
             let run = |measure| {
                 let mut engine = engine(&model, objective, |options| options.measure = measure);
                 (0..UPLOADS * 65 + 1).for_each(|_| engine.step(&batch, 0.05).unwrap());

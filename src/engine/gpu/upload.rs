@@ -27,6 +27,12 @@ struct Header {
     center_slots: u32,
     target_rows: u32,
     target_slots: u32,
+    part_offsets: u32,
+    parts: u32,
+    part_rows: u32,
+    part_slots: u32,
+    use_offsets: u32,
+    uses: u32,
     loss_index: u32,
     center_bits: u32,
     least_center_room: u32,
@@ -115,10 +121,17 @@ pub(super) fn header(words: &[u32], step: StepNumbers) -> [u32; HEADER_WORDS] {
     header
 }
 
-/// Spans, slots of W and slots of W' of what is packed in `words`.
-pub(super) fn counts(words: &[u32]) -> [u64; 3] {
+/// Spans, slots of W, slots of W' and rows that are parts, of what is packed in `words`.
+pub(super) fn counts(words: &[u32]) -> [u64; 4] {
     let header: &Header = bytemuck::from_bytes(bytemuck::cast_slice(&words[..HEADER_WORDS]));
-    [header.spans, header.center_slots, header.target_slots].map(u64::from)
+    let Header {
+        spans,
+        center_slots,
+        target_slots,
+        part_slots,
+        ..
+    } = *header;
+    [spans, center_slots, target_slots, part_slots].map(u64::from)
 }
 
 /// Writes a batch into `words`.
@@ -138,6 +151,12 @@ pub(super) fn pack(batch: &Batch, words: &mut Vec<u32>) {
         center_slots: batch.center_rows.len() as u32,
         target_rows: upload.append(&batch.target_rows),
         target_slots: batch.target_rows.len() as u32,
+        part_offsets: upload.append(&batch.parts.offsets),
+        parts: upload.append(&batch.parts.parts),
+        part_rows: upload.append(&batch.parts.rows),
+        part_slots: batch.parts.rows.len() as u32,
+        use_offsets: upload.append(&batch.parts.use_offsets),
+        uses: upload.append(&batch.parts.uses),
         center_bits: upload.append_bytes(&batch.center_bits),
         least_center_room: least_room(batch.center_contribution_bits),
         target_bits: upload.append_bytes(&batch.target_bits),
@@ -190,7 +209,7 @@ pub(super) fn pack_centers(
 
 /// Name and byte offset of every member, for comparison with the shader.
 #[cfg(test)]
-pub(super) const HEADER_OFFSETS: [(&str, usize); 23] = {
+pub(super) const HEADER_OFFSETS: [(&str, usize); 29] = {
     use std::mem::offset_of;
     [
         ("losses", offset_of!(Header, losses)),
@@ -209,6 +228,12 @@ pub(super) const HEADER_OFFSETS: [(&str, usize); 23] = {
         ("center_slots", offset_of!(Header, center_slots)),
         ("target_rows", offset_of!(Header, target_rows)),
         ("target_slots", offset_of!(Header, target_slots)),
+        ("part_offsets", offset_of!(Header, part_offsets)),
+        ("parts", offset_of!(Header, parts)),
+        ("part_rows", offset_of!(Header, part_rows)),
+        ("part_slots", offset_of!(Header, part_slots)),
+        ("use_offsets", offset_of!(Header, use_offsets)),
+        ("uses", offset_of!(Header, uses)),
         ("loss_index", offset_of!(Header, loss_index)),
         ("center_bits", offset_of!(Header, center_bits)),
         ("least_center_room", offset_of!(Header, least_center_room)),

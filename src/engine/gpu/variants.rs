@@ -12,11 +12,11 @@ use super::options::GpuOptions;
 use super::program::{Stage, stages};
 use super::shards::Shards;
 use crate::engine::Objective;
-use crate::engine::tests::MEANS_AND_CHOICES;
+use crate::engine::tests::{MEANS_AND_CHOICES, WITH_SUBWORDS};
 use crate::model::Storage;
 
 /// All objectives that choose kernels of their own.
-const OBJECTIVES: [Objective; 2] = [Objective::SIGMOID, Objective::SOFTMAX];
+const OBJECTIVES: [Objective; 3] = [Objective::SIGMOID, Objective::SOFTMAX, WITH_SUBWORDS[0]];
 
 /// Adapters that get layouts of their own: without subgroups, with such of one size or of sizes that
 /// vary, and with more lanes than a workgroup takes. The last three are like WARP, lavapipe, and

@@ -53,8 +53,10 @@ pub struct Setup<'a> {
 /// The needs of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// Number of words in the vocabulary: the rows of W.
+    /// Number of words in the vocabulary.
     pub vocabulary: u64,
+    /// Number of rows of W: one for each word, and with subwords for each bucket in use.
+    pub input_rows: u64,
     /// Number of rows of W'.
     pub output_rows: u64,
     /// Number of floats in a row.
@@ -129,7 +131,7 @@ impl Plan {
         let (windows, batches) = batches(data);
         let sizes = Sizes {
             objective: data.objective(),
-            input_rows: data.vocab.len() as u64,
+            input_rows: data.batcher.input_rows() as u64,
             output_rows: data.batcher.output_rows() as u64,
             dim: data.config.model.dim as u64,
             storage: data.config.model.storage,
@@ -137,7 +139,8 @@ impl Plan {
         };
         let device = DeviceMemory::of(&setup.choices[0], &sizes);
         Self {
-            vocabulary: sizes.input_rows,
+            vocabulary: data.vocab.len() as u64,
+            input_rows: sizes.input_rows,
             output_rows: sizes.output_rows,
             dim: sizes.dim,
             epochs: data.batcher.epochs,
@@ -252,6 +255,7 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
         .max(span_centers.div_ceil(SPAN_CENTERS as u64));
     let center_rows = reached.min(data.vocab.len() as u64);
     let target_rows = targets.min(batcher.output_rows() as u64);
+    let (parts, part_rows) = parts(data, center_rows);
     BatchSizes {
         spans,
         span_centers,
@@ -260,7 +264,20 @@ fn batch_sizes(data: &Dataset, positions: u64) -> BatchSizes {
         targets,
         center_rows,
         target_rows,
+        parts,
+        part_rows,
     }
+}
+
+/// The most parts of so many different words, and the most rows of W that these are.
+fn parts(data: &Dataset, words: u64) -> (u64, u64) {
+    let Some(table) = &data.batcher.subwords else {
+        return (0, 0);
+    };
+    // Frequent words, which a batch has, are short; the mean is that of all words.
+    let mean = table.parts_of_all() as f64 / table.words() as f64;
+    let parts = (words as f64 * mean).ceil() as u64;
+    (parts, parts.min(table.rows() as u64))
 }
 
 /// Number of inner nodes on the path of a word, on average over the words that subsampling keeps.
@@ -297,7 +314,12 @@ impl HostMemory {
         let of_ranks = |each: fn(&Choice) -> usize| setup.choices.iter().map(each).sum::<usize>();
         let threads = of_ranks(Choice::batcher_threads) as u64;
         let ranks = setup.choices.len() as u64;
-        let rows = sizes.input_rows + sizes.output_rows;
+        let of_words = data
+            .batcher
+            .subwords
+            .as_ref()
+            .map_or(0, |_| data.vocab.len());
+        let rows = sizes.input_rows + sizes.output_rows + of_words as u64;
         let of_group = data.prepared.kept.min((GROUP_BLOCKS * BLOCK_TOKENS) as f64) as u64;
         let mut buffers = vec![Allocation::new(
             "the model at the start and at the end",
@@ -354,6 +376,9 @@ fn held(data: &Dataset) -> Vec<Allocation> {
         "vocabulary",
         text as u64 + words * WORD_BYTES,
     )];
+    if let Some(table) = &data.batcher.subwords {
+        held.push(Allocation::new("parts of the words", table.bytes()));
+    }
     match &*data.batcher.targets {
         Targets::Negatives(_) => held.push(Allocation::new("noise words", words * NOISE_BYTES)),
         Targets::Path(tree) => {
@@ -463,6 +488,7 @@ mod tests {
         };
         let numbers = Plan {
             vocabulary: 2,
+            input_rows: 2,
             output_rows: 2,
             dim: 1,
             epochs: 1,

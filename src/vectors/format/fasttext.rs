@@ -31,7 +31,7 @@ use crate::batch::{Loss, ModelKind};
 use crate::error::{Error, Result};
 use crate::model::Matrix;
 use crate::quantity::{count, plural};
-use crate::subwords::Subwords;
+use crate::subwords::{MAX_BUCKETS, MAX_NGRAM, NgramLengths, SubwordTable, Subwords};
 use crate::system::write_atomically;
 use crate::text::Unpacked;
 use crate::vectors::Composer;
@@ -45,10 +45,6 @@ const VERSIONS: [i64; 2] = [11, 12];
 
 /// The number of a classifier among the models.
 const SUPERVISED: i64 = 3;
-
-/// The longest n-grams that are read, in characters. Models in use have at most 6. A damaged header
-/// could ask for as many n-grams as a word has pairs of characters.
-const MOST_CHARS: i64 = 64;
 
 /// The last advice for a file that is not as fastText wrote it.
 const AGAIN: &str = "copy or download it again";
@@ -231,10 +227,10 @@ impl Settings {
         let [shortest, longest] = chars;
         Ok(Self {
             dim: dim.within(input, 1..=i64::from(i32::MAX))? as usize,
-            buckets: buckets.within(input, 0..=i64::from(i32::MAX))?,
+            buckets: buckets.within(input, 0..=i64::from(MAX_BUCKETS))?,
             chars: [
-                shortest.within(input, 0..=MOST_CHARS)?,
-                longest.within(input, 0..=MOST_CHARS)?,
+                shortest.within(input, 0..=i64::from(MAX_NGRAM))?,
+                longest.within(input, 0..=i64::from(MAX_NGRAM))?,
             ],
         })
     }
@@ -456,7 +452,7 @@ fn read_to_the_end(input: &mut Input<'_>, settings: &Settings, words: u64) -> Re
     input.expect_end(|| format!("other bytes follow the model; {AGAIN}"))
 }
 
-/// A model without subwords, to be written for fastText and gensim.
+/// A model to be written for fastText and gensim.
 ///
 /// [`write_fasttext`] writes it. All but the matrices tells a reader how the model was trained, so
 /// that it can go on.
@@ -464,7 +460,9 @@ fn read_to_the_end(input: &mut Input<'_>, settings: &Settings, words: u64) -> Re
 pub struct FastTextModel<'a> {
     /// The words, with their counts.
     pub vocab: &'a Vocab,
-    /// W, with a row for each word.
+    /// The rows of W in a model with subwords.
+    pub subwords: Option<&'a SubwordTable>,
+    /// W, with a row for each word, and those of its buckets behind them.
     pub input: &'a Matrix,
     /// W', with a row for each word.
     pub output: &'a Matrix,
@@ -499,14 +497,17 @@ impl FastTextModel<'_> {
         Err(Error::setting("loss", "hs", why))
     }
 
-    /// Size in bytes of the file for the words of `vocab` with `dim` dimensions.
-    pub fn bytes(vocab: &Vocab, dim: u64) -> u64 {
+    /// Size in bytes of the file for the words of `vocab` with `dim` dimensions. All buckets have a
+    /// row there, also those that no word uses.
+    pub fn bytes(vocab: &Vocab, subwords: Option<&SubwordTable>, dim: u64) -> u64 {
         const HEADER_BYTES: u64 = 92;
         /// The end of a word, its count and its type.
         const WORD_BYTES: u64 = 1 + 8 + 1;
         let text: u64 = vocab.words().map(|word| word.len() as u64).sum();
         let words = vocab.len() as u64;
-        HEADER_BYTES + text + words * (WORD_BYTES + 8 * dim) + 2 * MATRIX_HEADER_BYTES
+        let buckets = subwords.map_or(0, |table| u64::from(table.subwords().buckets()));
+        let matrices = (2 * words + buckets) * 4 * dim + 2 * MATRIX_HEADER_BYTES;
+        HEADER_BYTES + text + words * WORD_BYTES + matrices
     }
 
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -521,16 +522,23 @@ impl FastTextModel<'_> {
             out.write_all(&count.to_le_bytes())?;
             out.write_all(&[0])?;
         }
-        for matrix in [self.input, self.output] {
+        let buckets = self.subwords.map_or(0, |table| table.subwords().buckets());
+        for (matrix, rows) in [
+            (self.input, words + u64::from(buckets)),
+            (self.output, words),
+        ] {
             out.write_all(&[0])?;
-            out.write_all(&words.to_le_bytes())?;
+            out.write_all(&rows.to_le_bytes())?;
             out.write_all(&(matrix.dim() as u64).to_le_bytes())?;
-            let rows = VectorTable::new(self.vocab, matrix);
+            let of_words = VectorTable::new(self.vocab, matrix);
             let output = &mut Output {
                 out: &mut *out,
                 on_progress: &mut |_, _| (),
             };
-            rows.write_rows(output, |_, row, bytes| Dtype::F32.push(row, bytes))?;
+            of_words.write_rows(output, |_, row, bytes| Dtype::F32.push(row, bytes))?;
+            if let Some(table) = self.subwords.filter(|_| rows > words) {
+                write_buckets(table, matrix, out)?;
+            }
         }
         Ok(())
     }
@@ -551,6 +559,10 @@ impl FastTextModel<'_> {
         // A reader may leave out words below minCount, which `keep_words` and `vocab` can bring in.
         let rarest = counts.iter().copied().min().unwrap_or(0);
         let words = number(self.vocab.len() as u64);
+        let [buckets, shortest, longest] = self.subwords.map_or([0; 3], |table| {
+            let NgramLengths { shortest, longest } = table.subwords().lengths();
+            [table.subwords().buckets(), shortest, longest].map(|value| number(value.into()))
+        });
         let settings = [
             VERSIONS[1] as i32,
             number(self.input.dim() as u64),
@@ -561,9 +573,9 @@ impl FastTextModel<'_> {
             1, // wordNgrams
             loss,
             kind,
-            0,   // bucket
-            0,   // minn
-            0,   // maxn
+            buckets,
+            shortest,
+            longest,
             100, // lrUpdateRate, fastText's default
         ];
         let tokens: u64 = counts.iter().sum();
@@ -582,6 +594,31 @@ impl FastTextModel<'_> {
     }
 }
 
+/// Writes the rows of all buckets in the order of their numbers. Those that no word uses are zeros, so
+/// that an n-gram that was never seen says nothing of an unknown word.
+fn write_buckets(table: &SubwordTable, input: &Matrix, out: &mut dyn Write) -> io::Result<()> {
+    let mut used: Vec<(u32, usize)> = (table.words()..)
+        .zip(table.buckets())
+        .map(|(row, &bucket)| (bucket, row))
+        .collect();
+    used.sort_unstable();
+    let zeros = vec![0; 4 * input.dim()];
+    let (mut bytes, mut next) = (Vec::new(), 0);
+    for (bucket, row) in used {
+        for _ in next..bucket {
+            out.write_all(&zeros)?;
+        }
+        bytes.clear();
+        Dtype::F32.push(input.row(row), &mut bytes);
+        out.write_all(&bytes)?;
+        next = bucket + 1;
+    }
+    for _ in next..table.subwords().buckets() {
+        out.write_all(&zeros)?;
+    }
+    Ok(())
+}
+
 /// Writes a model in fastText's file format. The file appears whole or not at all.
 ///
 /// # Errors
@@ -592,8 +629,9 @@ impl FastTextModel<'_> {
 /// When a matrix has not as many rows as there are words.
 pub fn write_fasttext(path: &Path, model: &FastTextModel<'_>) -> Result<()> {
     FastTextModel::check(model.loss)?;
-    for matrix in [model.input, model.output] {
-        assert_eq!(matrix.rows(), model.vocab.len(), "every row has a word");
+    let rows = model.subwords.map_or(model.vocab.len(), SubwordTable::rows);
+    for (matrix, rows) in [(model.input, rows), (model.output, model.vocab.len())] {
+        assert_eq!(matrix.rows(), rows, "every row has a word or a bucket");
     }
     write_atomically(path, |out| model.write(out))
 }

@@ -86,6 +86,11 @@ impl Oddities {
         self.kinds.is_empty() && self.header.is_none()
     }
 
+    /// The number of words that the header promises and the actual number, if they differ.
+    pub fn header(&self) -> Option<(u64, u64)> {
+        self.header
+    }
+
     /// The line to show for a file; `None` without oddities.
     pub fn line(&self, path: &Path) -> Option<String> {
         (!self.is_empty())

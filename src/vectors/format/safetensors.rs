@@ -1,7 +1,8 @@
 //! safetensors: the length of the header, the header in JSON, the values.
 //!
 //! The tensor is called `vectors`. The metadata in the header hold the words, and where they are
-//! known their counts and the configuration of the run, each as JSON.
+//! known their counts and the configuration of the run, each as JSON. In a whole model a tensor
+//! `output` follows, which is W'; it is checked for its size and not read.
 
 use std::io::{self, Write};
 
@@ -36,8 +37,11 @@ pub(super) static FORMAT: FormatSpec = FormatSpec {
     write,
 };
 
-/// The name of the only tensor.
+/// The name of the tensor that is read.
 const TENSOR: &str = "vectors";
+
+/// The name of the tensor that may follow: W'.
+const OUTPUT: &str = "output";
 
 /// The longest header, in bytes. Every reader of the format has this limit.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -53,14 +57,34 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
         rows: promised,
         dtype,
         dim,
+        after,
         configuration,
     } = contents.map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
+    let own = (promised * dim * dtype.bytes()) as u64;
     if let Some(left) = input.left()
-        && (promised * dim * dtype.bytes()) as u64 != left
+        && left != own + after
     {
-        return Err(input.wrong_byte(input.at, other_size(promised as u64, dim, dtype, left)));
+        let why = match after {
+            0 => other_size(promised as u64, dim, dtype, left),
+            _ => format!(
+                "the header says that both tensors take {} bytes, and the rest of the file is \
+                 {left} bytes",
+                own + after
+            ),
+        };
+        return Err(input.wrong_byte(input.at, why));
     }
-    let rows = input.read_listed(listed, dim, dtype)?;
+    let rows = match after {
+        0 => input.read_listed(listed, dim, dtype)?,
+        _ => {
+            let rows = input.read_rows_of(listed, dim, dtype)?;
+            if !rows.words.is_full() && !input.skip_bytes(after)? {
+                let why = format!("the file ends within the tensor {OUTPUT:?}");
+                return Err(input.wrong_byte(input.at, why));
+            }
+            rows
+        }
+    };
     let loaded = rows
         .finish(Some(promised as u64))
         .map_err(|why| input.wrong_byte(LENGTH_BYTES as u64, why))?;
@@ -99,6 +123,8 @@ struct Contents {
     rows: usize,
     dtype: Dtype,
     dim: usize,
+    /// Bytes of the tensor after this one, 0 if there is none.
+    after: u64,
     configuration: Option<String>,
 }
 
@@ -109,6 +135,8 @@ impl Contents {
         let header: Metadata =
             serde_json::from_slice(header).map_err(|error| format!("the header: {error}"))?;
         let (dtype, rows, dim) = tensor(&header)?;
+        let own = rows * dim * dtype.bytes();
+        let after = (header.data_len() - own) as u64;
         let (words, counts) = words(&header, rows)?;
         let mut listed = Listed::new(reading);
         for (id, (word, &count)) in words.iter().zip(&counts).enumerate() {
@@ -125,6 +153,7 @@ impl Contents {
             rows,
             dtype,
             dim,
+            after,
             configuration: metadata(&header, "configuration").cloned(),
         })
     }
@@ -132,8 +161,9 @@ impl Contents {
 
 /// The type of the tensor's values, its number of rows, and their length.
 fn tensor(header: &Metadata) -> Checked<(Dtype, usize, usize)> {
-    let (Some(tensor), 1) = (header.info(TENSOR), header.tensors().len()) else {
-        let mut names = header.offset_keys();
+    let mut names = header.offset_keys();
+    let is_known = matches!(&names[..], [first, rest @ ..] if first == TENSOR && (rest.is_empty() || rest == [OUTPUT]));
+    let Some(tensor) = header.info(TENSOR).filter(|_| is_known) else {
         names.truncate(5);
         return Err(format!(
             "expected one tensor, {TENSOR:?}, and found {}",

@@ -1677,6 +1677,33 @@ fn a_tensor_beside_the_vectors_is_not_dropped_in_silence() {
 }
 
 #[test]
+fn the_vectors_of_a_whole_model_are_read() {
+    let model = |bytes: usize| {
+        let header = "{\"__metadata__\":{\"words\":\"[\\\"a\\\",\\\"b\\\"]\"},\
+                      \"vectors\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},\
+                      \"output\":{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[8,20]}}";
+        let values = [1.0f32.to_le_bytes(), 2.0f32.to_le_bytes()].concat();
+        let rest = vec![7; bytes];
+        let length = (header.len() as u64).to_le_bytes();
+        [&length, header.as_bytes(), &values, &rest].concat()
+    };
+    let read = read_bytes("v.safetensors", model(12)).unwrap();
+    assert_eq!(read.matrix.values(), [1.0, 2.0]);
+    // The number of bytes is known beforehand for a plain file, and found out for a packed one.
+    refused(
+        "v.safetensors",
+        model(11),
+        "byte 172: the header says that both tensors take 20 bytes, and the rest of the file is 19",
+    );
+    let packed = zstd::encode_all(&model(11)[..], 1).unwrap();
+    refused(
+        "v.safetensors",
+        packed,
+        "byte 191: the file ends within the tensor \"output\"",
+    );
+}
+
+#[test]
 fn broken_tables_are_refused_with_their_line() {
     let refused = |text: &[u8], why: &str| refused("v.tsv", text, why);
     refused(b"1\t2\n", "line 2: the file ends after 1 row, but ");

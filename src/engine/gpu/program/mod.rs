@@ -24,7 +24,7 @@ use crate::engine::{LossFunction, Objective};
 pub(super) fn stages(objective: Objective, span_sums_fit: bool) -> Vec<Stage> {
     match objective.loss {
         LossFunction::Sigmoid | LossFunction::Choice { .. } => {
-            sigmoid::stages(span_sums_fit).to_vec()
+            sigmoid::stages(span_sums_fit, objective.subwords)
         }
         LossFunction::Softmax => softmax::STAGES.to_vec(),
     }
@@ -93,6 +93,7 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::tests::WITH_SUBWORDS;
 
     /// Each stage binds as many buffers as its kernel declares, and matrices in the places of
     /// matrices, whatever the number of shards.
@@ -102,12 +103,15 @@ mod tests {
             (Objective::SIGMOID, true),
             (Objective::SIGMOID, false),
             (Objective::SOFTMAX, true),
+            (WITH_SUBWORDS[0], true),
+            (WITH_SUBWORDS[0], false),
         ] {
             let size = StepSize {
                 spans: 1,
                 span_groups: 1,
                 centers: 1,
                 targets: 1,
+                parts: 1,
                 words: 1,
                 moves_input: true,
                 moves_output: true,

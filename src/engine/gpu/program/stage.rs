@@ -52,7 +52,9 @@ pub(in crate::engine::gpu) const LARGEST: FixedBuffer = FixedBuffer {
 pub(in crate::engine::gpu) enum ScratchBuffer {
     /// Scores of a tile of centers with all words, which become errors in their place.
     Scores,
-    /// Sums for rows of W, by slot.
+    /// Words that are composed of parts, by slot.
+    Words,
+    /// Sums for rows of W, or for words that are composed of parts, by slot.
     CenterSums,
     /// Sums for rows of W', by slot.
     TargetSums,
@@ -92,6 +94,7 @@ impl ScratchBuffer {
         };
         match self {
             Self::Scores => whole("scores of the softmax", size.centers * size.words * 4),
+            Self::Words => matrix("words composed of parts", size.centers),
             Self::CenterSums => matrix("sums of centers", size.centers),
             Self::TargetSums => matrix("sums of targets", size.targets),
             Self::WordSums => matrix("sums of all words", size.words),
@@ -116,6 +119,8 @@ pub(in crate::engine::gpu) struct StepSize {
     pub(in crate::engine::gpu) centers: u64,
     /// Slots of W' in the batch; 0 in a softmax.
     pub(in crate::engine::gpu) targets: u64,
+    /// Rows of W that are parts of the batch's words; 0 without subwords.
+    pub(in crate::engine::gpu) parts: u64,
     /// Rows of W'.
     pub(in crate::engine::gpu) words: u64,
     /// Whether the rows of W move.
@@ -141,6 +146,7 @@ impl StepSize {
             span_groups: 0,
             centers: 0,
             targets: 0,
+            parts: 0,
             words: output_rows as u64,
             moves_input: false,
             moves_output: false,
@@ -214,7 +220,7 @@ impl Stage {
 }
 
 /// The constants by which the window kernel follows an objective.
-fn window_constants(objective: Objective) -> [(&'static str, f64); 3] {
+fn window_constants(objective: Objective) -> [(&'static str, f64); 4] {
     let (mean, share) = match objective.inputs {
         Inputs::Each => (false, false),
         Inputs::Mean(gradient) => (true, gradient == CbowGradient::Share),
@@ -227,5 +233,6 @@ fn window_constants(objective: Objective) -> [(&'static str, f64); 3] {
         ("MEAN", f64::from(u8::from(mean))),
         ("SHARE", f64::from(u8::from(share))),
         ("BRANCHES", branches as f64),
+        ("COMPOSED", f64::from(u8::from(objective.subwords))),
     ]
 }

@@ -1,0 +1,36 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from w2v_gpu import Word2Vec
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def corpus() -> str:
+    """The path of the text that comes with the repository."""
+    return str(ROOT / "data" / "corpus.txt")
+
+
+@pytest.fixture(scope="session")
+def analogies() -> str:
+    """The path of the analogies that come with the repository."""
+    return str(ROOT / "data" / "analogies.txt")
+
+
+@pytest.fixture(scope="session")
+def sentences(corpus: str) -> list[list[str]]:
+    """The first sentences of the text."""
+    with open(corpus, encoding="utf-8") as file:
+        return [line.split() for line, _ in zip(file, range(2000))]
+
+
+@pytest.fixture(scope="session")
+def trained(corpus: str) -> Word2Vec:
+    """A model; tests must not change it."""
+    return Word2Vec(corpus_file=corpus, engine="cpu", vector_size=50)

@@ -1,0 +1,267 @@
+//! Words that are composed of parts: their vectors before the windows of a step, and the way of
+//! their gradients to the parts afterwards.
+//!
+//! All windows of a batch see a word alike, so it is composed once for the batch, in a table by
+//! slot. In the second half each word's gradient takes the place of its vector there; then every
+//! row of W that is a part gathers the gradients of its words, in the order of their slots. So each
+//! sum is made by one thread, in floats, and needs no scale.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::apply::{StepRate, move_row};
+use super::cores::Cores;
+use super::lanes::{Floats, Integers, PaddedMatrix, SharedRows};
+use super::sums::{SlotSums, add_total, shared_out};
+use crate::batch::{Parts, Row};
+use crate::engine::fixed_point::Scales;
+
+/// The words of a batch, by slot.
+#[derive(Debug)]
+pub(super) struct Composed {
+    /// The vector of each slot, and later its gradient.
+    words: PaddedMatrix,
+    /// For each slot the row of `words`: the slot itself.
+    rows: Vec<Row>,
+    /// Number of slots in the batch.
+    slots: usize,
+}
+
+impl Composed {
+    /// No words, for rows like those of W.
+    pub(super) fn new(input: &PaddedMatrix) -> Self {
+        Self {
+            words: input.empty(),
+            rows: Vec::new(),
+            slots: 0,
+        }
+    }
+
+    /// The words of the batch as a table, and the row of each slot in it.
+    pub(super) fn table(&self) -> (&PaddedMatrix, &[Row]) {
+        (&self.words, &self.rows[..self.slots])
+    }
+
+    /// Composes the words of a batch.
+    pub(super) fn compose(&mut self, cores: &Cores, parts: &Parts, input: &PaddedMatrix) {
+        self.slots = parts.offsets.len() - 1;
+        while self.rows.len() < self.slots {
+            self.rows.push(Row(self.rows.len() as u32));
+        }
+        // A mean is no larger than the largest of its terms.
+        self.words.fit(self.slots, input.largest());
+        let words = self.words.shared(&self.rows[..self.slots]);
+        cores.on_all(|thread| {
+            cores.arch.dispatch(Compose {
+                slots: shares(&parts.offsets, thread, cores.threads),
+                parts,
+                input,
+                words: &words,
+            });
+        });
+    }
+
+    /// Puts the gradient of each word in the place of its vector: the total of all threads' sums.
+    pub(super) fn take_gradients<'a>(
+        &'a mut self,
+        sums: Vec<&'a SlotSums>,
+        scales: Scales,
+        bits: &'a [u8],
+    ) -> Gradients<'a> {
+        let width = self.words.width();
+        Gradients {
+            words: self.words.shared(&self.rows[..self.slots]),
+            sums,
+            scales,
+            bits,
+            width,
+        }
+    }
+
+    /// Moves every row of W that is a part by the gradients of its words.
+    pub(super) fn move_parts(
+        &self,
+        cores: &Cores,
+        parts: &Parts,
+        input: &mut PaddedMatrix,
+        rate: StepRate,
+    ) {
+        let table = input.shared(&parts.rows);
+        cores.on_all(|thread| {
+            cores.arch.dispatch(MoveParts {
+                rows: shares(&parts.use_offsets, thread, cores.threads),
+                parts,
+                table: &table,
+                gradients: &self.words,
+                rate,
+            });
+        });
+    }
+}
+
+/// A thread's share of lists that stand one after the other, so that all threads have about as many
+/// elements.
+fn shares(offsets: &[u32], thread: usize, threads: usize) -> Range<usize> {
+    let all = u64::from(*offsets.last().expect("offsets begin with 0"));
+    let lists = offsets.len() - 1;
+    let first = |thread: usize| {
+        if thread == threads {
+            return lists;
+        }
+        let element = all * thread as u64 / threads as u64;
+        offsets[..lists].partition_point(|&offset| u64::from(offset) < element)
+    };
+    first(thread)..first(thread + 1)
+}
+
+/// Composes some slots: each is the mean of its parts.
+struct Compose<'a> {
+    slots: Range<usize>,
+    parts: &'a Parts,
+    input: &'a PaddedMatrix,
+    words: &'a SharedRows<'a>,
+}
+
+impl WithSimd for Compose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for slot in self.slots {
+            #[expect(
+                unsafe_code,
+                reason = "a table is shared out row by row, as where rows move"
+            )]
+            // SAFETY: shares of different threads have no slot in common.
+            let word = unsafe { self.words.row_mut(slot) };
+            let parts = self.parts.of(slot);
+            word.fill(Floats::ZERO);
+            for part in parts {
+                add(word, self.input.row(part.index()));
+            }
+            let share = 1.0 / parts.len() as f32;
+            for piece in word {
+                *piece = Floats::ZERO.add_scaled(share, *piece);
+            }
+        }
+    }
+}
+
+/// The gradients of words, which come from the sums of all threads.
+pub(super) struct Gradients<'a> {
+    words: SharedRows<'a>,
+    sums: Vec<&'a SlotSums>,
+    scales: Scales,
+    bits: &'a [u8],
+    width: usize,
+}
+
+impl Gradients<'_> {
+    /// A thread's share of them.
+    pub(super) fn share(&self, thread: usize) -> GradientShare<'_> {
+        GradientShare {
+            gradients: self,
+            thread,
+        }
+    }
+}
+
+/// A thread's share of the gradients of words.
+pub(super) struct GradientShare<'a> {
+    gradients: &'a Gradients<'a>,
+    thread: usize,
+}
+
+impl WithSimd for GradientShare<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Gradients {
+            words,
+            sums,
+            scales,
+            bits,
+            width,
+        } = self.gradients;
+        let mut total = vec![Integers::ZERO; *width];
+        for slot in shared_out(sums, self.thread) {
+            add_total(sums, slot, &mut total);
+            // A scale is a power of two: dividing by it is exact.
+            let unit = 1.0 / scales.scale(bits[slot]);
+            #[expect(
+                unsafe_code,
+                reason = "a table is shared out row by row, as where rows move"
+            )]
+            // SAFETY: each slot is shared out to one thread.
+            let word = unsafe { words.row_mut(slot) };
+            for (float, total) in word.iter_mut().zip(&total) {
+                *float = Floats::ZERO.add_scaled(unit, total.to_floats());
+            }
+        }
+    }
+}
+
+/// Moves some of the rows that are parts.
+struct MoveParts<'a> {
+    /// Places among the rows of [`Parts::rows`].
+    rows: Range<usize>,
+    parts: &'a Parts,
+    table: &'a SharedRows<'a>,
+    gradients: &'a PaddedMatrix,
+    rate: StepRate,
+}
+
+impl WithSimd for MoveParts<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let mut sum = vec![Floats::ZERO; self.gradients.width()];
+        let mut magnitudes = Floats::ZERO;
+        for place in self.rows {
+            sum.fill(Floats::ZERO);
+            for slot in self.parts.uses_of(place) {
+                add(&mut sum, self.gradients.row(slot.index()));
+            }
+            #[expect(
+                unsafe_code,
+                reason = "rows shared out by slot are no ranges into which a table could be cut"
+            )]
+            // SAFETY: shares of different threads have no row in common.
+            let row = unsafe { self.table.row_mut(place) };
+            move_row(row, &sum, self.rate);
+            magnitudes = row.iter().fold(magnitudes, |magnitudes, piece| {
+                magnitudes.max(piece.magnitudes())
+            });
+        }
+        self.table.largest.raise(magnitudes);
+    }
+}
+
+/// Adds a row.
+#[inline(always)]
+fn add(sum: &mut [Floats], row: &[Floats]) {
+    for (sum, &piece) in sum.iter_mut().zip(row) {
+        *sum = sum.add_scaled(1.0, piece);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_take_every_list_once_and_are_alike() {
+        let offsets = [0, 3, 3, 10, 11, 12, 12, 20];
+        for threads in 1..10 {
+            let all: Vec<usize> = (0..threads)
+                .flat_map(|thread| shares(&offsets, thread, threads))
+                .collect();
+            assert_eq!(all, (0..7).collect::<Vec<_>>(), "{threads}");
+        }
+        assert_eq!(shares(&offsets, 0, 2), 0..3);
+        assert_eq!(shares(&[0], 0, 3), 0..0);
+    }
+}
