@@ -276,7 +276,7 @@ impl RanksSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         if let Some(ranks) = self.ranks {
             let why = "a run has 1 to 1024 ranks";
@@ -380,7 +380,7 @@ impl Config {
     /// ranks' engines are on the CPU.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) where they cannot.
+    /// [`Error::Setting`] where they cannot.
     pub(crate) fn check_ranks(&self, on_cpu: bool) -> Result<()> {
         let RanksSettings { ranks, sync } = self.ranks;
         let Some(ranks) = ranks else {
@@ -419,7 +419,7 @@ impl Config {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         self.model.validate()?;
         if let Some(path) = &self.init.init_output {
@@ -492,7 +492,7 @@ impl ScheduleSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         require(
             self.epochs > 0,
@@ -535,7 +535,7 @@ impl ValidationSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         if let Some(share) = self.validation {
             require(
