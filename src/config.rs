@@ -12,14 +12,17 @@
 //! assert!(serde_json::from_str::<Config>(r#"{"dimm": 50}"#).is_err());
 //! ```
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
 pub use crate::batch::{CbowGradient, Loss, ModelKind, NegativesPer, ObjectiveSettings};
 use crate::batch::{MAX_BATCH, MIN_BATCH};
-use crate::error::Result;
+use crate::error::{Error, Result};
 pub use crate::model::ModelSettings;
+use crate::model::Storage;
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
 use crate::setting::{Conditional, OrAuto, require};
@@ -56,6 +59,10 @@ pub struct Config {
     #[serde(flatten)]
     #[cfg_attr(feature = "cli", command(flatten))]
     pub validation: ValidationSettings,
+    /// The ranks that train together.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub ranks: RanksSettings,
 }
 
 /// The vectors to start from.
@@ -180,6 +187,110 @@ pub struct ValidationSettings {
     pub patience: Option<u32>,
 }
 
+/// The ranks that train together: engines with a share of the text each.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
+pub struct RanksSettings {
+    /// Number of ranks, each of which trains on its share of the text; auto is one for each
+    /// --adapter, and one otherwise. The same number gives the same vectors
+    #[cfg_attr(feature = "cli", arg(
+        long,
+        value_parser = given::<usize>,
+        default_value = AUTO,
+        value_name = "N",
+        help_heading = "Ranks"
+    ))]
+    pub ranks: OrAuto<usize>,
+    /// Windows that each rank trains on before the ranks combine what they have learned; auto is a
+    /// 2,500th of the run over all ranks. `exact` makes every step one of all ranks, on the CPU,
+    /// with the vectors of a single rank
+    #[cfg_attr(feature = "cli", arg(
+        long,
+        value_parser = given::<Sync>,
+        default_value = AUTO,
+        value_name = "WINDOWS|exact",
+        help_heading = "Ranks"
+    ))]
+    pub sync: OrAuto<Sync>,
+}
+
+/// When several ranks combine what they have learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+pub enum Sync {
+    /// In every step.
+    Exact,
+    /// After so many windows of each rank, at least 1.
+    Windows(u64),
+}
+
+/// The word for [`Sync::Exact`].
+const EXACT: &str = "exact";
+
+impl FromStr for Sync {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        if text == EXACT {
+            return Ok(Self::Exact);
+        }
+        let windows = text.parse().map(Self::Windows);
+        windows.map_err(|error| format!("no number of windows ({error}), nor {EXACT}"))
+    }
+}
+
+impl TryFrom<Value> for Sync {
+    type Error = String;
+
+    fn try_from(value: Value) -> std::result::Result<Self, String> {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+            .parse()
+    }
+}
+
+impl fmt::Display for Sync {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact => out.write_str(EXACT),
+            Self::Windows(windows) => windows.fmt(out),
+        }
+    }
+}
+
+impl From<Sync> for Value {
+    fn from(sync: Sync) -> Self {
+        match sync {
+            Sync::Exact => EXACT.into(),
+            Sync::Windows(windows) => windows.into(),
+        }
+    }
+}
+
+/// The most ranks of a run.
+pub const MAX_RANKS: usize = 1024;
+
+impl RanksSettings {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first setting out of its range.
+    pub fn validate(&self) -> Result<()> {
+        if let Some(ranks) = self.ranks {
+            let why = "a run has 1 to 1024 ranks";
+            require((1..=MAX_RANKS).contains(&ranks), "ranks", ranks, why)?;
+        }
+        if self.sync == Some(Sync::Windows(0)) {
+            let why = "must be a number of windows above 0, `exact` or `auto`: ranks that never \
+                       meet train models of their own";
+            return Err(Error::setting("sync", 0, why));
+        }
+        Ok(())
+    }
+}
+
 /// The other trainers whose defaults `--preset` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -265,10 +376,50 @@ impl Config {
         !self.conditional().any(|group| idle(&group))
     }
 
+    /// Checks that so many ranks can train what the settings ask for. `on_cpu` says whether the
+    /// ranks' engines are on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where they cannot.
+    pub(crate) fn check_ranks(&self, on_cpu: bool) -> Result<()> {
+        let RanksSettings { ranks, sync } = self.ranks;
+        let Some(ranks) = ranks else {
+            let Some(sync) = sync else { return Ok(()) };
+            let why = "is for several ranks, and this run has one; leave it out, or add `ranks`";
+            return Err(Error::setting("sync", sync, why));
+        };
+        require(
+            self.objective.loss != Loss::Softmax,
+            "ranks",
+            ranks,
+            "a full softmax moves every row of W' in each step, which ranks would have to send \
+             each other; use `loss = ns`, or leave out `ranks`",
+        )?;
+        require(
+            self.model.subwords.is_none(),
+            "ranks",
+            ranks,
+            "cannot share the rows of n-grams yet; leave out `subwords` or `ranks`",
+        )?;
+        require(
+            self.model.storage == Storage::F32,
+            "ranks",
+            ranks,
+            "with `storage = f16` rows would be rounded each time that ranks combine them; leave \
+             one of the two out",
+        )?;
+        require(
+            on_cpu || sync != Some(Sync::Exact),
+            "sync",
+            EXACT,
+            "is for the CPU; use `engine = cpu`, or a number of windows",
+        )
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         self.model.validate()?;
         if let Some(path) = &self.init.init_output {
@@ -301,7 +452,8 @@ impl Config {
         }
         self.objective.validate()?;
         self.schedule.validate()?;
-        self.validation.validate()
+        self.validation.validate()?;
+        self.ranks.validate()
     }
 }
 
@@ -331,6 +483,7 @@ impl TryFrom<Map<String, Value>> for Config {
             objective: serde::Deserialize::deserialize(&given).map_err(group)?,
             schedule: serde::Deserialize::deserialize(&given).map_err(group)?,
             validation: serde::Deserialize::deserialize(&given).map_err(group)?,
+            ranks: serde::Deserialize::deserialize(&given).map_err(group)?,
         })
     }
 }
@@ -339,7 +492,7 @@ impl ScheduleSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         require(
             self.epochs > 0,
@@ -382,7 +535,7 @@ impl ValidationSettings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for the first setting out of its range.
+    /// [`Error::Setting`] for the first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         if let Some(share) = self.validation {
             require(

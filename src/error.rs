@@ -193,6 +193,12 @@ pub enum Error {
         /// The reason why this half cannot be done.
         why: String,
     },
+    /// The ranks of a run cannot train together, or one of them has ended.
+    #[error("several ranks: {why}")]
+    Ranks {
+        /// Why they cannot go on, and what mends it.
+        why: String,
+    },
     /// The run was stopped on request before it had trained on any pair.
     #[error("stopped as asked after batch {step}")]
     Stopped {
@@ -228,6 +234,11 @@ impl Error {
             value: value.to_string(),
             why: why.into(),
         }
+    }
+
+    /// Makes an [`Error::Ranks`].
+    pub(crate) fn ranks(why: impl Into<String>) -> Self {
+        Self::Ranks { why: why.into() }
     }
 
     /// Makes an [`Error::Io`] in `map_err` from the action that failed and its path.

@@ -92,6 +92,16 @@ impl Matrix {
         &mut self.values[row * self.dim..][..self.dim]
     }
 
+    /// Some rows, as a matrix that has reached what this one has.
+    pub fn rows_of(&self, rows: std::ops::Range<usize>) -> Self {
+        Self::from_values(self.dim, self.values_of(rows).to_vec()).having_reached(self.largest())
+    }
+
+    /// The values of some rows, row after row.
+    pub fn values_of(&self, rows: std::ops::Range<usize>) -> &[f32] {
+        &self.values[rows.start * self.dim..rows.end * self.dim]
+    }
+
     /// All rows, mutable, for the threads of the current rayon pool.
     pub fn rows_mut(&mut self) -> impl IndexedParallelIterator<Item = &mut [f32]> {
         self.values.par_chunks_exact_mut(self.dim)
@@ -106,6 +116,20 @@ impl Matrix {
     pub fn into_values(self) -> Vec<f32> {
         self.values
     }
+}
+
+/// One of the two matrices of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// W.
+    Input,
+    /// W'.
+    Output,
+}
+
+impl Table {
+    /// Both, W first.
+    pub const BOTH: [Self; 2] = [Self::Input, Self::Output];
 }
 
 /// The two matrices of skip-gram.
@@ -142,6 +166,22 @@ impl Model {
         Self {
             input,
             output: Matrix::zeros(output_rows, dim),
+        }
+    }
+
+    /// One of the two matrices.
+    pub fn table(&self, table: Table) -> &Matrix {
+        match table {
+            Table::Input => &self.input,
+            Table::Output => &self.output,
+        }
+    }
+
+    /// One of the two matrices, to be changed.
+    pub fn table_mut(&mut self, table: Table) -> &mut Matrix {
+        match table {
+            Table::Input => &mut self.input,
+            Table::Output => &mut self.output,
         }
     }
 

@@ -28,7 +28,7 @@ fn planned_memory_is_what_batches_and_the_engine_take() {
     let corpus = Corpus::open(&[bundled("corpus.txt")]).unwrap();
     let data = Dataset::prepare(&corpus, &Config::default(), |_| ()).unwrap();
     let setup = Setup {
-        choice: &Choice::Cpu { threads: THREADS },
+        choices: &[Choice::Cpu { threads: THREADS }],
         checkpoints: None,
         files: Vec::new(),
     };

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rand::Rng;
 use rand_xoshiro::SplitMix64;
 
-use super::group::{GROUP_BLOCKS, Group, share, shuffle};
+use super::group::{GROUP_BLOCKS, Group, Share, share, shuffle};
 use super::targets::{POOL_SPANS, Targets};
 use super::windows::{Places, SPAN, Window, Windows, add_window, around, as_one_span};
 use super::{Batch, BatchBuilder, Inputs, Packer, Row, RowTarget};
@@ -75,7 +75,8 @@ impl Batcher {
         }
     }
 
-    fn groups(&self) -> usize {
+    /// Number of groups of an epoch.
+    pub(crate) fn groups(&self) -> usize {
         self.store.blocks().div_ceil(GROUP_BLOCKS)
     }
 
@@ -102,17 +103,23 @@ impl Batcher {
         blocks.map(|&block| self.block_words(block)).sum()
     }
 
-    /// Reads and subsamples a group on `readers` threads.
+    /// The largest number of ranks of which each has a block of every group.
+    pub fn most_ranks(&self) -> usize {
+        self.store.blocks() / self.groups().max(1)
+    }
+
+    /// Reads and subsamples a rank's share of a group on `readers` threads.
     fn group(
         &self,
         epoch: u32,
         index: usize,
         order: &[u32],
         words_before: u64,
-        readers: usize,
+        (dealt, readers): (Share, usize),
     ) -> Result<Group> {
         let blocks = self.group_blocks(index, order);
-        let words = self.group_words(index, order);
+        let blocks = &blocks[share(blocks.len(), dealt.rank, dealt.ranks)];
+        let words: u64 = blocks.iter().map(|&block| self.block_words(block)).sum();
         // Allocated at once: the memory that earlier groups gave back fits again, and does not grow
         // with the corpus.
         let mut tokens = vec![0; words as usize];
@@ -153,18 +160,20 @@ impl Batcher {
         }
         tokens.truncate(end);
         let mut spans: Vec<u32> = (0..tokens.len().div_ceil(SPAN) as u32).collect();
+        let draws = index as u64 * dealt.ranks as u64 + dealt.rank as u64;
         if self.shuffle {
-            shuffle(
-                &mut spans,
-                Key::new(self.seed, epoch, Stream::Spans),
-                index as u64,
-            );
+            shuffle(&mut spans, Key::new(self.seed, epoch, Stream::Spans), draws);
         }
-        let batches = ((tokens.len() as f64 / self.batch as f64).round() as usize)
-            .clamp(1, spans.len().max(1));
+        let words = self.group_words(index, order);
+        let batches = if dealt.ranks == 1 {
+            self.batches_of(tokens.len() as f64, spans.len())
+        } else {
+            let kept = words as f64 * self.subsampler.share() / dealt.ranks as f64;
+            self.batches_of(kept, (kept / SPAN as f64) as usize)
+        };
         Ok(Group {
             epoch,
-            index,
+            draws,
             words_before,
             words,
             tokens,
@@ -172,6 +181,13 @@ impl Batcher {
             batches,
             first: 0,
         })
+    }
+
+    /// Number of batches that so many windows in so many spans are cut into. All ranks must come to
+    /// the same number. None of them knows what the others keep of a group, so they go by what is
+    /// kept on average.
+    fn batches_of(&self, windows: f64, spans: usize) -> usize {
+        ((windows / self.batch as f64).round() as usize).clamp(1, spans.max(1))
     }
 
     /// Subsamples blocks. What is kept of each goes to the start of its place in `tokens`, and its
@@ -317,6 +333,19 @@ impl Batcher {
         words: u64,
         packer: Option<Packer>,
     ) -> Batches {
+        self.batches_dealt(Share::ALL, threads, words, packer)
+    }
+
+    /// Like [`batches_packed`](Self::batches_packed), of the share that is dealt to one of several
+    /// ranks. All ranks have the same number of batches, and the n-th of each begins after the same
+    /// number of words.
+    pub fn batches_dealt(
+        self: &Arc<Self>,
+        dealt: Share,
+        threads: usize,
+        words: u64,
+        packer: Option<Packer>,
+    ) -> Batches {
         let (group_sender, groups) = bounded(1);
         let (queue_sender, queue) = bounded(threads + 2);
         let (recycle, recycled) = unbounded();
@@ -324,7 +353,7 @@ impl Batcher {
         let source = Arc::clone(self);
         let readers = threads.div_ceil(THREADS_OF_A_READER);
         handles.push(std::thread::spawn(move || {
-            source.read_groups(words, readers, &group_sender)
+            source.read_groups(words, (dealt, readers), &group_sender)
         }));
         let dispatch = Arc::new(Mutex::new(Dispatch {
             groups,
@@ -351,7 +380,7 @@ impl Batcher {
 
     /// Sends all groups from the one with word `start` on. Stops when the receiver is gone or a
     /// group cannot be read.
-    fn read_groups(&self, start: u64, readers: usize, groups: &Sender<Result<Group>>) {
+    fn read_groups(&self, start: u64, dealt: (Share, usize), groups: &Sender<Result<Group>>) {
         let per_epoch = self.store.tokens().max(1);
         let first_epoch = u32::try_from(start / per_epoch).unwrap_or(u32::MAX);
         for epoch in first_epoch..self.epochs {
@@ -361,7 +390,7 @@ impl Batcher {
                 let words = self.group_words(index, &order);
                 if words_before + words > start {
                     let group = self
-                        .group(epoch, index, &order, words_before, readers)
+                        .group(epoch, index, &order, words_before, dealt)
                         .map(|group| group.from(start));
                     let failed = group.is_err();
                     if groups.send(group).is_err() || failed {

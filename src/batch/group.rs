@@ -9,17 +9,32 @@ use crate::sampling::{Key, below};
 /// Number of blocks in a group: some 4 million words, of which every batch is a random sample.
 pub const GROUP_BLOCKS: usize = 256;
 
+/// The part of each group that one of several ranks trains on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Number of the rank, from 0.
+    pub rank: usize,
+    /// Number of ranks, at least 1.
+    pub ranks: usize,
+}
+
+impl Share {
+    /// The share of a single rank.
+    pub const ALL: Self = Self { rank: 0, ranks: 1 };
+}
+
 /// A number of blocks, subsampled, in the order in which they will be visited.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) epoch: u32,
-    /// Number of the group in its epoch, from 0.
-    pub(super) index: usize,
+    /// Number of the group in its epoch, from 0; with several ranks, number of the rank's share of
+    /// the group among those of all groups and ranks.
+    pub(super) draws: u64,
     /// Words of the corpus before the group, over all epochs.
     pub(super) words_before: u64,
-    /// Words of the group before subsampling.
+    /// Words of the group before subsampling, those of all ranks together.
     pub(super) words: u64,
-    /// The kept tokens, with [`END`] on the last token of each sentence.
+    /// The kept tokens of the rank, with [`END`] on the last token of each sentence.
     pub(super) tokens: Vec<u32>,
     /// Numbers of the spans in the order of their visit. Span `r` begins at position `r * SPAN`.
     pub(super) spans: Vec<u32>,
@@ -33,7 +48,7 @@ impl Group {
     /// Where the draws of a position in the group, or of a pool by its first span, stand in the
     /// epoch's stream.
     pub(super) fn draw_position(&self, position: usize) -> u64 {
-        (self.index as u64) << 32 | position as u64
+        self.draws << 32 | position as u64
     }
 
     /// How many words of the corpus precede batch `number`, and how many the batch stands for.

@@ -118,7 +118,7 @@ pub struct StageSpeed {
 /// An engine that is being measured.
 pub(super) struct Measurement<'a> {
     bench: &'a Bench,
-    engine: Box<dyn Engine>,
+    engine: Box<dyn Engine + Send>,
     schedule: Schedule,
 }
 

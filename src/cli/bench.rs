@@ -8,7 +8,7 @@ use crate::Error;
 use crate::bench::{
     BatcherSpeed, Bench, Entry, Knob, Measured, Outcome, Ratio, Sweep, Trial, Work, gpu_over_cpu,
 };
-use crate::config::Config;
+use crate::config::{Config, RanksSettings};
 use crate::corpus::Corpus;
 use crate::engine::choice::Choice;
 #[cfg(not(feature = "gpu"))]
@@ -121,6 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut display = Display::new(args.quiet, None);
     // Its own engine is the last candidate: a GPU if there is one, as the CPU lacks some settings.
     let own = candidates.last().cloned().context("there is no engine")?;
+    check_ranks(args)?;
     let trainer = Trainer::with_choice(args.config.clone(), own)?;
     let corpus = Corpus::open(&args.corpus.paths()?)?;
     left_out_line(&corpus)
@@ -191,6 +192,17 @@ fn budget(seconds: f64) -> Result<Duration, Error> {
     }
     let why = "measure for 1 second to a day; 30 is usual".to_owned();
     Err(Error::setting("seconds", seconds, why))
+}
+
+/// Refuses what is about several ranks: engines are measured one after the other.
+fn check_ranks(args: &Args) -> Result<(), Error> {
+    let RanksSettings { ranks, sync } = args.config.ranks;
+    let why = "engines are measured one by one; leave it out";
+    match (ranks, sync) {
+        (None | Some(1), None) => Ok(()),
+        (Some(ranks), _) => Err(Error::setting("ranks", ranks, why)),
+        (None, Some(sync)) => Err(Error::setting("sync", sync, why)),
+    }
 }
 
 /// The engines that will be measured, the CPU first.

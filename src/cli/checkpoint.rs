@@ -51,6 +51,11 @@ impl Checkpoints {
             .filter_map(|(setting, folder)| Some((setting, folder.clone()?)))
     }
 
+    /// The folder of the run to resume, if one is to be.
+    pub(super) fn resumes(&self) -> Option<&Path> {
+        self.resume.as_deref()
+    }
+
     /// The folder where checkpoints are written, if the run is saved.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.checkpoint.as_deref().or(self.resume.as_deref())
@@ -136,6 +141,16 @@ impl Session {
     /// Hands over the checkpoint that the run resumes from.
     pub(super) fn take_checkpoint(&mut self) -> Option<Checkpoint> {
         self.resumed.as_mut()?.checkpoint.take()
+    }
+
+    /// The bytes of the checkpoint that the run resumes from, for ranks that have no such folder;
+    /// `None` if the run starts anew.
+    pub(super) fn checkpoint_bytes(&self) -> Result<Option<Vec<u8>>, Error> {
+        let read = |resumed: &Resumed| {
+            let path = &resumed.path;
+            std::fs::read(path).map_err(Error::io("read", path))
+        };
+        self.resumed.as_ref().map(read).transpose()
     }
 
     /// Tells where the run resumes, and what has changed since.

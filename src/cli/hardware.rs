@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::engine::choice::{EngineKind, EngineRequest};
+use crate::engine::choice::{EngineKind, EngineRequest, Process};
 use crate::error::Result;
 use crate::system::thread_count;
 
@@ -41,8 +41,14 @@ pub(super) struct Device {
     pub(super) threads: Threads,
 }
 
+/// The help of `--adapter` where several ranks may train.
+const ADAPTERS: &str = "The GPU: its index or a part of its name, as `w2v-gpu devices` lists them. \
+                        Several indices, such as 0,1, make as many ranks, and so does all, with each \
+                        GPU of the best kind";
+
 /// The options of `train` about its engine and its device.
 #[derive(clap::Args, Debug)]
+#[command(mut_arg("adapter", |adapter| adapter.help(ADAPTERS).value_name("NAME|INDEX,...|all")))]
 pub(super) struct Hardware {
     /// auto takes a hardware GPU where there is one, otherwise the CPU
     #[arg(
@@ -89,8 +95,8 @@ impl Hardware {
         engine.into_iter().chain(adapter).flatten().collect()
     }
 
-    /// The engine that the options ask for.
-    pub(super) fn request(&self) -> EngineRequest {
+    /// The engine that the options ask for, for a process of a run.
+    pub(super) fn request(&self, process: Option<Process>) -> EngineRequest {
         EngineRequest {
             kind: match self.engine {
                 EngineOption::Auto => None,
@@ -100,6 +106,7 @@ impl Hardware {
             adapter: self.device.adapter.clone(),
             threads: self.device.threads.threads,
             shader_checks: self.shader_checks,
+            process,
             resumed: None,
         }
     }

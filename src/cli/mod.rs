@@ -10,6 +10,7 @@ mod defaults;
 mod devices;
 mod environment;
 mod eval;
+mod follow;
 mod foreign;
 mod hardware;
 mod lines;
@@ -34,6 +35,7 @@ mod text;
 mod train;
 mod vectors;
 mod vocab;
+mod world;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

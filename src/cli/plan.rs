@@ -43,6 +43,7 @@ impl PlanReport<'_> {
             words,
             batches,
             batch,
+            ranks,
             host,
             device,
             disk,
@@ -73,6 +74,14 @@ impl PlanReport<'_> {
                 format!("of {}", plural(*batch, "window")),
             ),
         ];
+        rows.extend(ranks.iter().map(|ranks| {
+            let unit = format!("meetings, {} sent by each in one", bytes(ranks.bytes));
+            line(
+                "ranks",
+                count(ranks.ranks),
+                format!("{} {unit}", count(ranks.meetings)),
+            )
+        }));
         rows.extend(host_rows(host));
         rows.extend(device.iter().flat_map(device_rows));
         rows.extend(disk_rows(disk));
@@ -185,8 +194,8 @@ fn free(available: Option<u64>) -> String {
     available.map_or_else(String::new, |free| format!("of {} free", bytes(free)))
 }
 
-/// The plan in two lines.
-pub(super) fn lines(plan: &Plan) -> [String; 2] {
+/// The plan in two lines, and one more for several ranks.
+pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let Plan {
         input_rows,
         output_rows,
@@ -195,6 +204,7 @@ pub(super) fn lines(plan: &Plan) -> [String; 2] {
         words,
         batches,
         batch,
+        ranks,
         host,
         device,
         disk,
@@ -212,7 +222,20 @@ pub(super) fn lines(plan: &Plan) -> [String; 2] {
         .filter(|stored| !stored.written)
         .map(|stored| stored.bytes)
         .sum();
-    [
+    let of_ranks = ranks.as_ref().map(|ranks| {
+        format!(
+            "plan: {} that {} about {}; each then sends at most {} on average",
+            plural(ranks.ranks, "rank"),
+            if ranks.exact {
+                "share each step,"
+            } else {
+                "meet"
+            },
+            plural(ranks.meetings, "time"),
+            bytes(ranks.bytes),
+        )
+    });
+    let all = [
         format!(
             "plan: matrices of {} and {} x {dim} ({}), {} of {}, about {} of {}",
             count(*input_rows),
@@ -230,5 +253,6 @@ pub(super) fn lines(plan: &Plan) -> [String; 2] {
                 .map_or_else(String::new, |free| format!(", {} free", bytes(free))),
             bytes(to_write)
         ),
-    ]
+    ];
+    all.into_iter().chain(of_ranks).collect()
 }

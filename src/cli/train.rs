@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
 
 use super::checkpoint::{Checkpoints, Session};
+use super::follow::{self, Share};
 use super::hardware::Hardware;
 use super::lines::{self, Stages, TrainReport};
 use super::metrics::{self, RecordedRun, Recorder};
@@ -18,6 +19,7 @@ use super::plan::{self, PlanReport};
 use super::progress::{Display, undercount_warning};
 use super::signals::Signals;
 use super::text::{self, CorpusArgs, check_apart, left_out_line};
+use super::world::World;
 use crate::Error;
 use crate::config::{Config, Preset};
 use crate::corpus::Corpus;
@@ -25,10 +27,13 @@ use crate::eval::{EvalOptions, Sets};
 use crate::model::{Embedding, Model};
 use crate::system::{STDIN, is_same_file};
 use crate::train::cache::Cache;
+use crate::train::checkpoint::Fingerprint;
 use crate::train::dataset::Dataset;
 use crate::train::plan::Plan;
+use crate::train::ranks::Ranks;
 use crate::train::{
     Ended, Ending, EpochScoring, PreparedTrainer, StartedTrainer, Summary, TrainOptions, Trainer,
+    agree, from_first,
 };
 use crate::vectors::format::{FastTextModel, Format};
 
@@ -126,6 +131,33 @@ pub(super) fn conflict(typed: &ArgMatches) -> Option<String> {
 /// Checks the options, prepares the corpus, starts the engine, trains, and writes the files.
 pub(crate) fn run(args: &Args) -> Result<()> {
     super::log_to_stderr(args.verbose);
+    let world = World::join()?;
+    let done = match world.ranks() {
+        Some(ranks) if ranks.rank() > 0 => follow(args, &world, ranks),
+        _ => lead(args, &world),
+    };
+    world.end(done)
+}
+
+/// The run of a rank that is not the first; it has no part in a dry run.
+fn follow(args: &Args, world: &World, ranks: &dyn Ranks) -> Result<()> {
+    if args.dry_run {
+        return Ok(());
+    }
+    let paths = args.corpus.paths()?;
+    let share = Share {
+        corpus: Corpus::open(&paths)?,
+        cache: open_cache(args, &paths)?,
+        config: args.config.clone(),
+        request: args.hardware.request(world.process()),
+        resumes: args.checkpoints.resumes(),
+        points: args.recording.points(),
+    };
+    follow::run(share, world, ranks)
+}
+
+/// The run of the only process, or of rank 0.
+fn lead(args: &Args, world: &World) -> Result<()> {
     args.config.validate()?;
     let mut display =
         Display::new(args.quiet, checked_interval(args.log_every)?).of_run(&args.config);
@@ -136,7 +168,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         cache,
         session,
         trainer,
-    } = open(args, &mut display)?;
+    } = open(args, world, &mut display)?;
 
     let started = Instant::now();
     let trainer = trainer.prepare_cached(&corpus, cache.as_ref(), |event| display.show(&event))?;
@@ -169,12 +201,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return estimate(args, &plan, &mut trainer, &mut display);
     }
     session.announce(trainer.engine(), &mut display);
+    if let Some(ranks) = world.ranks() {
+        let run = Fingerprint::new(trainer.data(), trainer.engine()).starting_from(trainer.init());
+        let steps = trainer
+            .resumed()
+            .map_or(0, |snapshot| snapshot.reached.steps);
+        agree(ranks, world.host(), &run, steps)?;
+    }
     let start = started.elapsed();
     let mut run = ObservedRun {
         args,
         paths: &paths,
         recorder: start_recorder(args, &paths, &trainer, &mut display)?,
         signals: Signals::listen()?,
+        ranks: world.ranks(),
         session,
         display,
     };
@@ -196,10 +236,14 @@ struct Opened {
 }
 
 /// Finds, before any work, mistakes that would otherwise be found only after it.
-fn open(args: &Args, display: &mut Display) -> Result<Opened> {
+fn open(args: &Args, world: &World, display: &mut Display) -> Result<Opened> {
     args.outputs.check_loss(args.config.objective.loss)?;
     args.hardware.threads()?;
     let paths = args.corpus.paths()?;
+    if world.ranks().is_some() && paths.iter().any(|path| path.as_os_str() == STDIN) {
+        let why = "standard input goes to one rank alone; name files that every rank can read";
+        return Err(Error::setting("CORPUS", STDIN, why).into());
+    }
     check_streams(args, &paths)?;
     args.outputs.check()?;
     let corpus = Corpus::open(&paths)?;
@@ -219,7 +263,11 @@ fn open(args: &Args, display: &mut Display) -> Result<Opened> {
         (cache, Session::open(&args.checkpoints, display)?)
     };
     let resumed = session.take_checkpoint();
-    let trainer = Trainer::open(args.config.clone(), args.hardware.request(), resumed)?;
+    if let (Some(ranks), Some(bytes)) = (world.ranks(), session.checkpoint_bytes()?) {
+        from_first(ranks, &bytes)?;
+    }
+    let request = args.hardware.request(world.process());
+    let trainer = Trainer::open(args.config.clone(), request, resumed)?;
     display.line(trainer.choice_line());
     left_out_line(&corpus)
         .iter()
@@ -280,6 +328,8 @@ struct ObservedRun<'a> {
     paths: &'a [PathBuf],
     recorder: Recorder,
     signals: Signals,
+    /// The ranks that are other processes, if there are any.
+    ranks: Option<&'a dyn Ranks>,
     session: Session,
     display: Display,
 }
@@ -290,6 +340,7 @@ impl ObservedRun<'_> {
             args,
             recorder,
             signals,
+            ranks,
             session,
             display,
             ..
@@ -300,6 +351,7 @@ impl ObservedRun<'_> {
             points: args.recording.points(),
             saver: saver.as_mut(),
             stop: Some(signals.stop()),
+            ranks: *ranks,
             scoring: (!sets.is_empty()).then_some(EpochScoring {
                 sets,
                 embedding: args.outputs.embedding,

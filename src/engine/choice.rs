@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::adapter::AdapterSummary;
+use super::adapter::{AdapterKind, AdapterSummary};
 use super::cpu::{self, CpuEngine};
 #[cfg(feature = "gpu")]
 use super::gpu::{self, GpuAdapter, GpuEngine, GpuOptions};
@@ -47,16 +47,30 @@ impl fmt::Display for EngineKind {
 pub struct EngineRequest {
     /// The kind of engine; none takes the fastest.
     pub kind: Option<EngineKind>,
-    /// A GPU by its index or a part of its name, as [`adapters`] lists
-    /// them.
+    /// A GPU by its index or a part of its name, as [`adapters`] lists them. Several ranks have
+    /// several: indices with commas between them, or `all` for all GPUs of the best kind.
     pub adapter: Option<String>,
     /// Threads of the CPU engine and of the batcher, 1 to 1024; none takes one for each core.
     pub threads: Option<usize>,
     /// Whether shaders check bounds; none checks them in debug builds alone.
     pub shader_checks: Option<bool>,
+    /// The place of this process among the processes of the run, where each is a rank; none is a
+    /// run of one process.
+    pub process: Option<Process>,
     /// The kind of engine that a run was on which is resumed; it is taken again unless another one
     /// is asked for.
     pub resumed: Option<EngineKind>,
+}
+
+/// The place of a process among those of a run, each of which is a rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Number of ranks.
+    pub ranks: usize,
+    /// Number of this rank among those of its machine, from 0.
+    pub local: usize,
+    /// Number of ranks on this machine, which share its threads and its adapters.
+    pub locals: usize,
 }
 
 /// How an engine makes its steps; the settings of a run give all of it.
@@ -96,7 +110,7 @@ pub enum Choice {
 /// An engine that was started.
 pub struct Started {
     /// The engine.
-    pub engine: Box<dyn Engine>,
+    pub engine: Box<dyn Engine + Send>,
     /// Threads that make batches while it trains.
     pub batcher_threads: usize,
     /// Where another engine than the chosen one was started: which and why, in one line.
@@ -123,6 +137,97 @@ impl Choice {
             return Ok((Self::Cpu { threads }, format!("engine: cpu, {by}")));
         }
         Self::on_gpu(request, kind, threads, by)
+    }
+
+    /// Chooses the engines of several ranks, and says which and why, in one line. Ranks on the CPU
+    /// share its threads; each rank on a GPU has an adapter, which may be named several times. The
+    /// number of ranks is that of the adapters where it is not given.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and when there are not as many adapters as ranks.
+    pub fn of_ranks(request: &EngineRequest, ranks: Option<usize>) -> Result<(Vec<Self>, String)> {
+        if let Some(process) = request.process {
+            return Self::of_process(request, process, ranks);
+        }
+        let names = request.adapter.as_deref().map(named).transpose()?;
+        let names = names.unwrap_or_default();
+        let (mut choices, mut line) = match &names[..] {
+            [] | [_] => {
+                let (choice, line) = Self::new(request)?;
+                (vec![choice], line)
+            }
+            [first, ..] => {
+                let of = |name: &String| EngineRequest {
+                    adapter: Some(name.clone()),
+                    ..request.clone()
+                };
+                let (_, line) = Self::new(&of(first))?;
+                let choices = names.iter().map(|name| Ok(Self::new(&of(name))?.0));
+                (choices.collect::<Result<Vec<_>>>()?, line)
+            }
+        };
+        let count = ranks.unwrap_or(choices.len());
+        if count > 1 && choices[0].kind() == EngineKind::Cpu {
+            choices = vec![choices[0].clone(); count];
+            line += &format!("; {count} ranks share its threads");
+        } else if choices.len() > 1 {
+            let others: Vec<String> = choices[1..].iter().map(Self::adapter_name).collect();
+            line += &format!("; with it {}", others.join(", "));
+        }
+        if choices.len() != count {
+            let why = format!(
+                "needs an adapter for each rank, and {} named: give their indices, such as \
+                 `adapter = 0,1`, or `adapter = all`; an adapter may be named several times",
+                match choices.len() {
+                    1 => "one is".to_owned(),
+                    several => format!("{several} are"),
+                }
+            );
+            return Err(Error::setting("ranks", count, why));
+        }
+        let choices = choices.iter().map(|choice| choice.of_rank(count));
+        Ok((choices.collect(), line))
+    }
+
+    /// Chooses the engine of a process that is a rank. The ranks of a machine take its adapters in
+    /// turn, and share its cores unless a number of threads is asked for.
+    fn of_process(
+        request: &EngineRequest,
+        process: Process,
+        ranks: Option<usize>,
+    ) -> Result<(Vec<Self>, String)> {
+        let Process { local, locals, .. } = process;
+        if let Some(ranks) = ranks.filter(|&ranks| ranks != process.ranks) {
+            let why = format!(
+                "the launcher started {} of them; leave it out",
+                process.ranks
+            );
+            return Err(Error::setting("ranks", ranks, why));
+        }
+        let on_cpu = request.kind.or(request.resumed) == Some(EngineKind::Cpu);
+        let names = match &request.adapter {
+            Some(list) => named(list)?,
+            None if on_cpu || locals == 1 => Vec::new(),
+            None => named("all").unwrap_or_default(),
+        };
+        if !names.is_empty() && names.len() < locals {
+            let why = format!(
+                "{locals} ranks of this machine need an adapter each: name as many, such as \
+                 `adapter = 0,1`; an adapter may be named several times"
+            );
+            return Err(Error::setting("adapter", names.join(","), why));
+        }
+        let own = EngineRequest {
+            adapter: names.get(local).cloned(),
+            process: None,
+            ..request.clone()
+        };
+        let (choice, line) = Self::new(&own)?;
+        let choice = match request.threads {
+            None => choice.of_rank(locals),
+            Some(_) => choice,
+        };
+        Ok((vec![choice], format!("{line}; {} ranks", process.ranks)))
     }
 
     #[cfg(feature = "gpu")]
@@ -244,6 +349,18 @@ impl Choice {
         }
     }
 
+    /// The choice of one of so many ranks, which share the threads.
+    #[must_use]
+    pub fn of_rank(&self, ranks: usize) -> Self {
+        let mut own = self.clone();
+        match &mut own {
+            Self::Cpu { threads } => *threads = (*threads / ranks).max(1),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { threads, .. } => *threads = (*threads / ranks).max(1),
+        }
+        own
+    }
+
     /// Threads that make batches while it trains.
     pub fn batcher_threads(&self) -> usize {
         match self {
@@ -277,7 +394,7 @@ impl Choice {
         objective: Objective,
         settings: StepSettings,
         measure: bool,
-    ) -> Result<Box<dyn Engine>> {
+    ) -> Result<Box<dyn Engine + Send>> {
         let StepSettings { clip, .. } = settings;
         match self {
             Self::Cpu { threads } => {
@@ -367,6 +484,46 @@ pub fn adapters() -> Vec<AdapterSummary> {
     return gpu::adapters().iter().map(GpuAdapter::summary).collect();
     #[cfg(not(feature = "gpu"))]
     return Vec::new();
+}
+
+/// The adapters of a list: `all`, indices with commas between them, or a single name, which may
+/// have commas of its own.
+///
+/// # Errors
+/// [`Error::Adapter`] for `all` where there is no hardware GPU.
+fn named(list: &str) -> Result<Vec<String>> {
+    if list != "all" {
+        let indices = list.split(',').map(str::trim);
+        return Ok(
+            if indices.clone().all(|index| index.parse::<usize>().is_ok()) {
+                indices.map(str::to_owned).collect()
+            } else {
+                vec![list.to_owned()]
+            },
+        );
+    }
+    let all = adapters();
+    let hardware = |kind: AdapterKind| all.iter().find(|adapter| adapter.kind == kind);
+    let kinds = [
+        AdapterKind::Discrete,
+        AdapterKind::Integrated,
+        AdapterKind::Virtual,
+    ];
+    let best = kinds
+        .into_iter()
+        .find_map(hardware)
+        .ok_or_else(|| Error::Adapter {
+            why: "`adapter = all`: there is no hardware GPU".to_owned(),
+            adapters: all
+                .iter()
+                .map(|adapter| format!("  {}", adapter.line()))
+                .collect(),
+        })?;
+    // Two graphics interfaces may list the same GPU, so one of them counts.
+    let like = all
+        .iter()
+        .filter(|adapter| (adapter.kind, &adapter.backend) == (best.kind, &best.backend));
+    Ok(like.map(|adapter| adapter.index.to_string()).collect())
 }
 
 /// Why a GPU cannot be named for a run on the CPU.

@@ -50,13 +50,14 @@ mod objective;
 pub mod reference;
 pub mod sums;
 
+use std::ops::Range;
 use std::time::Duration;
 
 pub use self::objective::{LossFunction, Objective};
 use self::sums::{BatchSums, sums_are_floats};
 use crate::batch::{Batch, Packer};
-use crate::error::Result;
-use crate::model::Model;
+use crate::error::{Error, Result};
+use crate::model::{Matrix, Model, Table};
 
 /// Trains a model batch by batch.
 ///
@@ -140,6 +141,27 @@ pub trait Engine {
     /// When the device fails.
     fn model(&mut self) -> Result<Model>;
 
+    /// Some rows of a matrix after every queued batch, with the note of what the whole matrix has
+    /// reached ([`Matrix::largest`]).
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn rows(&mut self, table: Table, rows: Range<usize>) -> Result<Matrix> {
+        Ok(self.model()?.table(table).rows_of(rows))
+    }
+
+    /// Replaces the rows of a matrix from row `first` on. The matrix from then on has reached at
+    /// least what `rows` has.
+    ///
+    /// # Errors
+    /// [`Error::Ranks`] when the engine cannot, or the matrix has no such rows; otherwise when the
+    /// device fails.
+    ///
+    /// [`Error::Ranks`]: crate::Error::Ranks
+    fn set_rows(&mut self, _table: Table, _first: usize, _rows: &Matrix) -> Result<()> {
+        Err(Error::ranks("this engine takes no rows of other ranks"))
+    }
+
     /// Time that each stage of the steps took since this was last asked, in the order of a step;
     /// waits until every queued batch is done. A GPU measures only if it was asked to
     /// ([`gpu::GpuOptions::measure`]); otherwise there is no stage.
@@ -153,6 +175,15 @@ pub trait Engine {
     /// The processor or adapter that the engine runs on, in one line that begins with its kind,
     /// such as `cpu`.
     fn describe(&self) -> String;
+}
+
+/// Checks that a matrix of `table_rows` rows of `dim` elements has a place for `rows` from row
+/// `first` on.
+fn check_rows(table_rows: usize, dim: usize, first: usize, rows: &Matrix) -> Result<()> {
+    if rows.dim() == dim && first + rows.rows() <= table_rows {
+        return Ok(());
+    }
+    Err(Error::ranks("the rows are not those of the model"))
 }
 
 /// Time that a stage of an engine's steps took.
@@ -472,6 +503,48 @@ pub(crate) mod tests {
 
     /// Halves that come in the wrong order, and sums that fit no model, are errors, and change
     /// nothing.
+    /// Rows come back as they were set; steps go on from them as from a model that has them.
+    pub(crate) fn rows_are_those_of_the_model(start: impl Fn(&Model) -> Box<dyn Engine>) {
+        let [first, other] = [20, 21].map(|seed| random_model(20, seed));
+        let batch = batch_of(
+            ROWS,
+            &[((0..12).collect(), vec![1, 33]), (vec![3, 9], vec![7])],
+        );
+        let mut engine = start(&first);
+        engine.step(&batch, 0.1).unwrap();
+        let before = engine.model().unwrap();
+        let changed = 5..30;
+        for table in Table::BOTH {
+            let own = before.table(table);
+            let rows = engine.rows(table, changed.clone()).unwrap();
+            assert!(rows == own.rows_of(changed.clone()) && rows.largest() == own.largest());
+            let given = other.table(table).rows_of(changed.clone());
+            // The largest element that any rank has had counts from now on.
+            let given = given.having_reached(own.largest() * 3.0);
+            engine.set_rows(table, changed.start, &given).unwrap();
+            let too_many = engine.set_rows(table, ROWS - 1, &given).unwrap_err();
+            assert!(matches!(too_many, Error::Ranks { .. }), "{too_many}");
+        }
+        let after = engine.model().unwrap();
+        for table in Table::BOTH {
+            let (before, after) = (before.table(table), after.table(table));
+            for row in 0..ROWS {
+                let expected = if changed.contains(&row) {
+                    other.table(table).row(row)
+                } else {
+                    before.row(row)
+                };
+                assert_eq!(after.row(row), expected);
+            }
+            assert_eq!(after.largest(), before.largest() * 3.0);
+        }
+        let mut from_there = start(&after);
+        for engine in [&mut engine, &mut from_there] {
+            engine.step(&batch, 0.1).unwrap();
+        }
+        assert!(engine.model().unwrap() == from_there.model().unwrap());
+    }
+
     pub(crate) fn halves_keep_their_order(engine: &mut dyn Engine) {
         let is_refused = |result: Result<()>| matches!(result, Err(Error::Halves { .. }));
         let batch = batch_of(ROWS, &[(vec![0, 1, 2], vec![3, 4])]);

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 
 use super::sums::{no_sums, sums_wait};
-use super::{Engine, LossFunction, Objective, half};
+use super::{Engine, LossFunction, Objective, check_rows, half};
 use crate::batch::{Batch, CbowGradient, Inputs, Row, Target};
 use crate::error::Result;
-use crate::model::{Matrix, Model};
+use crate::model::{Matrix, Model, Table};
 
 /// Trains in f64, one pair after the other.
 #[derive(Clone, Debug)]
@@ -297,6 +297,22 @@ impl Engine for ReferenceEngine {
         })
     }
 
+    /// Rows come and go as f32, which rounds them.
+    fn set_rows(&mut self, table: Table, first: usize, rows: &Matrix) -> Result<()> {
+        let table = match table {
+            Table::Input => &mut self.input,
+            Table::Output => &mut self.output,
+        };
+        check_rows(table.len() / self.dim, self.dim, first, rows)?;
+        let values = rows.values().iter().map(|&value| f64::from(value));
+        let places = &mut table[first * self.dim..];
+        places
+            .iter_mut()
+            .zip(values)
+            .for_each(|(place, value)| *place = value);
+        Ok(())
+    }
+
     fn describe(&self) -> String {
         "reference (f64)".to_owned()
     }
@@ -365,6 +381,22 @@ mod tests {
         assert!((softplus(0.0) - std::f64::consts::LN_2).abs() < 1e-15);
         assert_eq!(softplus(1e4), 1e4);
         assert_eq!(softplus(-1e4), 0.0);
+    }
+
+    #[test]
+    fn rows_come_and_go() {
+        let (first, other) = (random_model(3, 1), random_model(3, 2));
+        let mut engine = ReferenceEngine::new(&first, Objective::SIGMOID, 0.25);
+        for table in Table::BOTH {
+            let rows = engine.rows(table, 7..9).unwrap();
+            assert_eq!(rows.values(), first.table(table).rows_of(7..9).values());
+            let others = other.table(table).rows_of(4..8);
+            engine.set_rows(table, 4, &others).unwrap();
+            let after = engine.model().unwrap();
+            assert_eq!(after.table(table).rows_of(4..8).values(), others.values());
+            assert_eq!(after.table(table).row(8), first.table(table).row(8));
+            engine.set_rows(table, 39, &others).unwrap_err();
+        }
     }
 
     /// One pair and one negative, by hand: W[0] = (1, 2), W'[1] = (0.5, 0), W'[2] = (0, -1).

@@ -18,6 +18,8 @@ pub struct Subsampler {
     /// For each word: an occurrence is kept when 32 random bits do not exceed this.
     thresholds: Vec<u32>,
     expected: f64,
+    /// The number of all occurrences.
+    total: f64,
 }
 
 /// The default of `--sample` for a vocabulary of `words` words: 1e-4, or 1 / `words` if there are
@@ -46,6 +48,7 @@ impl Subsampler {
                 .iter()
                 .map(|&count| (keep(count) * 2f64.powi(32) - 1.0).max(0.0) as u32)
                 .collect(),
+            total,
             expected: counts.iter().map(|&count| count as f64 * keep(count)).sum(),
         }
     }
@@ -53,6 +56,11 @@ impl Subsampler {
     /// The number of occurrences that an epoch keeps, on average.
     pub fn expected(&self) -> f64 {
         self.expected
+    }
+
+    /// The share of the occurrences that an epoch keeps, on average.
+    pub fn share(&self) -> f64 {
+        self.expected / self.total.max(1.0)
     }
 
     /// The probability that an occurrence of word `id` is kept.

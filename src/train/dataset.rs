@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::schedule::{Schedule, auto_batch};
+use super::schedule::{Schedule, auto_batch, auto_batch_of_rank, auto_sync};
 use crate::batch::{Batcher, HuffmanTree, Negatives, SPAN, Targets, Windows};
-use crate::config::{Config, Loss, NegativesPer, ScheduleSettings};
+use crate::config::{Config, Loss, NegativesPer, ScheduleSettings, Sync};
 use crate::corpus::{Contents, Corpus, Expected, HeldOut, TokenStore};
 use crate::engine::choice::StepSettings;
 use crate::engine::{LossFunction, Objective};
 use crate::error::{Error, Result};
 use crate::event::{Event, Pass, Prepared};
 use crate::model::{Embedding, Matrix, Model};
+use crate::quantity::plural;
 use crate::sampling::{AliasTable, Subsampler, auto_sample};
 use crate::subwords::SubwordTable;
 use crate::system::check_store;
@@ -162,6 +163,7 @@ impl Dataset {
             });
         }
         let batcher = batcher(encoded.store, config.schedule.epochs);
+        check_blocks(&batcher, &config)?;
         Ok(Self {
             vocab,
             batcher,
@@ -196,6 +198,30 @@ impl Dataset {
     /// Number of words of all epochs.
     pub fn total_words(&self) -> u64 {
         self.batcher.store.tokens() * u64::from(self.batcher.epochs)
+    }
+
+    /// Words of the corpus that hold so many windows, on average, at least one.
+    pub(super) fn words_of(&self, windows: f64) -> u64 {
+        let share = self.prepared.kept / self.batcher.store.tokens() as f64;
+        ((windows / share) as u64).max(1)
+    }
+
+    /// Number of windows of all epochs, on average.
+    pub(super) fn kept(&self) -> f64 {
+        self.prepared.kept * f64::from(self.batcher.epochs)
+    }
+
+    /// Number of ranks that the text is dealt to: one where they share every batch.
+    pub(super) fn dealt_ranks(&self) -> usize {
+        match self.config.ranks.sync {
+            Some(Sync::Exact) => 1,
+            _ => self.config.ranks.ranks.unwrap_or(1),
+        }
+    }
+
+    /// Whether rows of W' are those of a tree.
+    pub(super) fn has_tree(&self) -> bool {
+        self.config.objective.loss == Loss::Hs
     }
 
     /// How an engine makes its steps.
@@ -377,9 +403,19 @@ fn resolved(config: &Config, prepared: &Prepared) -> Config {
     let ScheduleSettings {
         epochs, lr, min_lr, ..
     } = config.schedule;
-    let batch = || auto_batch(prepared.kept * f64::from(epochs));
+    let windows = prepared.kept * f64::from(epochs);
+    let ranks = config.ranks.ranks.unwrap_or(1);
+    let batch = || match config.ranks.sync {
+        Some(Sync::Exact) => auto_batch(windows),
+        _ => auto_batch_of_rank(windows, ranks),
+    };
+    let batch = config.schedule.batch.unwrap_or_else(batch);
+    if ranks > 1 {
+        let sync = || Sync::Windows(auto_sync(windows, ranks));
+        config.ranks.sync = Some(config.ranks.sync.unwrap_or_else(sync));
+    }
     config.objective.sample = Some(prepared.sample);
-    config.schedule.batch = Some(config.schedule.batch.unwrap_or_else(batch));
+    config.schedule.batch = Some(batch);
     config.schedule.min_lr = Some(Schedule::new(lr, min_lr, prepared.tokens).min_lr());
     config
 }
@@ -418,6 +454,20 @@ fn check_shares(store: &TokenStore, validation: &Arc<Batcher>, config: &Config) 
         "no two words of the vocabulary stand in one sentence of those held out; hold out a larger \
          share",
     )
+}
+
+/// Checks that each rank has a block of every group to train on.
+fn check_blocks(batcher: &Batcher, config: &Config) -> Result<()> {
+    let (ranks, most) = (config.ranks.ranks.unwrap_or(1), batcher.most_ranks());
+    if ranks <= most || config.ranks.sync == Some(Sync::Exact) {
+        return Ok(());
+    }
+    let why = format!(
+        "the text has {}, and each rank needs one of its own: at most {} can share it",
+        plural(batcher.store.blocks() as u64, "block of 16,384 words"),
+        plural(most as u64, "rank")
+    );
+    Err(Error::setting("ranks", ranks, why))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint::Saver;
 use super::dataset::Dataset;
+use super::ranks::{Meeting, Ranks, Tally, Team};
 use super::row_limit::Touched;
 use super::schedule::Schedule;
 use super::state::{Mean, Snapshot, TrainState};
@@ -52,6 +53,9 @@ pub struct TrainOptions<'a> {
     pub stop: Option<&'a AtomicBool>,
     /// The evaluation files that score the vectors after each epoch.
     pub scoring: Option<EpochScoring<'a>>,
+    /// The ranks that train together, as many as the configuration has. Only rank 0 may have a
+    /// saver and scoring. None is one rank.
+    pub ranks: Option<&'a dyn Ranks>,
     /// The caller's work with the model after each epoch.
     pub after_epoch: Option<AfterEpoch<'a>>,
 }
@@ -85,6 +89,7 @@ impl Default for TrainOptions<'_> {
             saver: None,
             stop: None,
             scoring: None,
+            ranks: None,
             after_epoch: None,
         }
     }
@@ -153,7 +158,8 @@ pub fn train(
     options: TrainOptions<'_>,
     on_event: impl FnMut(Event),
 ) -> Result<(Model, Summary)> {
-    let mut run = Run::new(data, engine, options, on_event);
+    let team = Team::new(options.ranks, data, engine)?;
+    let mut run = Run::new(data, engine, team, options, on_event);
     let trained = run.train();
     // A checkpoint may still be being written. Its outcome is told even if the run has failed.
     run.finish_saving();
@@ -176,6 +182,9 @@ struct Run<'a, F> {
     saver: Option<&'a mut Saver>,
     stop: Option<&'a AtomicBool>,
     scoring: Option<EpochScoring<'a>>,
+    team: Team<'a>,
+    /// Whether some rank was asked to stop, as far as all ranks know.
+    stopping: bool,
     after_epoch: Option<AfterEpoch<'a>>,
     schedule: Schedule,
     reached: TrainState,
@@ -198,6 +207,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     fn new(
         data: &'a Dataset,
         engine: &'a mut dyn Engine,
+        team: Team<'a>,
         options: TrainOptions<'a>,
         on_event: F,
     ) -> Self {
@@ -210,6 +220,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             mut saver,
             stop,
             scoring,
+            ranks: _,
             after_epoch,
         } = options;
         let (reached, best) = resume.map_or_else(Default::default, |snapshot| {
@@ -233,6 +244,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             saver,
             stop,
             scoring,
+            team,
+            stopping: false,
             after_epoch,
             schedule,
             reached,
@@ -249,7 +262,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     fn train(&mut self) -> Result<()> {
-        let mut batches = self.data.batcher.batches_packed(
+        let mut batches = self.data.batcher.batches_dealt(
+            self.team.share(),
             self.batcher_threads,
             self.reached.words,
             self.engine.packer(),
@@ -276,14 +290,43 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     /// Trains on the rest of the epoch.
     fn train_epoch(&mut self, batches: &mut Batches) -> Result<()> {
         let end = (u64::from(self.reached.epochs) + 1) * self.data.batcher.store.tokens();
+        let mut meeting = Meeting::All;
         while self.reached.words < end {
-            self.stop_if_asked()?;
+            if meeting == Meeting::All {
+                self.stop_if_asked()?;
+            }
             let batch = self.next(batches)?;
             self.step(&batch)?;
+            let words = batch.words_before..self.reached.words;
+            meeting = self.team.meeting(words, self.reached.words == end);
             batches.recycle(batch);
-            self.report_if_due()?;
-            self.save_if_due()?;
+            self.meet(meeting)?;
+            if meeting != Meeting::None {
+                self.report_if_due()?;
+            }
+            if meeting == Meeting::All {
+                self.save_if_due()?;
+            }
         }
+        Ok(())
+    }
+
+    /// Meets the other ranks, and adds what they have done to the state of the run.
+    fn meet(&mut self, meeting: Meeting) -> Result<()> {
+        if meeting == Meeting::None || self.team.is_alone() {
+            return Ok(());
+        }
+        let blank_sum = self.unread.blank_sum;
+        let own = Tally {
+            loss: self.read_loss()?,
+            blank_sum,
+            stop: self.is_stopped(),
+        };
+        let others = self.team.meet(meeting, self.engine, own)?;
+        self.reached.pairs += others.loss.pairs;
+        self.reached.blank_sum += others.blank_sum;
+        self.add_loss(others.loss);
+        self.stopping |= others.stop;
         Ok(())
     }
 
@@ -308,7 +351,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         } else {
             None
         };
-        self.engine.step(batch, self.lr)?;
+        self.team.step(self.engine, batch, self.lr)?;
         if let Some(before) = watched {
             self.at_limit =
                 Some(before.at_limit(&self.engine.model()?, self.data.config.schedule.clip));
@@ -334,12 +377,16 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
     }
 
     /// Takes the loss of all unread batches from the engine.
-    fn read_loss(&mut self) -> Result<()> {
+    fn read_loss(&mut self) -> Result<Mean> {
         let read = self.unread.take(self.engine, self.reached.steps, self.lr)?;
-        self.reached.loss.add(read);
-        self.interval_loss.add(read);
-        self.curves.loss.add(read);
-        Ok(())
+        self.add_loss(read);
+        Ok(read)
+    }
+
+    fn add_loss(&mut self, loss: Mean) {
+        self.reached.loss.add(loss);
+        self.interval_loss.add(loss);
+        self.curves.loss.add(loss);
     }
 
     fn report_if_due(&mut self) -> Result<()> {
@@ -438,9 +485,10 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         let mut unread = Unread::new(self.data);
         let (step, lr) = (self.reached.steps, self.lr);
         let packer = self.engine.packer();
-        let mut batches = batcher.batches_packed(self.batcher_threads, 0, packer);
+        let (share, threads) = (self.team.share(), self.batcher_threads);
+        let mut batches = batcher.batches_dealt(share, threads, 0, packer);
         while let Some(batch) = batches.next().transpose()? {
-            if self.is_stopped() {
+            if self.team.is_alone() && self.is_stopped() {
                 // The validation loss is discarded; it is computed again when the run resumes.
                 unread.take(self.engine, step, lr)?;
                 self.stop_if_asked()?;
@@ -449,7 +497,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             unread.add(&batch);
             batches.recycle(batch);
         }
-        Ok(Some(unread.take(self.engine, step, lr)?.take()))
+        let own = unread.take(self.engine, step, lr)?;
+        Ok(Some(self.team.total(own)?.take()))
     }
 
     fn keep_if_best(&mut self, epoch: Epoch) -> Result<()> {
@@ -458,7 +507,9 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             .best
             .is_none_or(|best| epoch.validation < best.validation)
         {
-            self.best = Some(Arc::new(self.engine.model()?));
+            if self.team.leads() {
+                self.best = Some(Arc::new(self.engine.model()?));
+            }
             self.reached.best = Some(epoch);
             self.reached.since_best = 0;
         } else {
@@ -471,8 +522,14 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
+    /// Saves the run and ends it, if it is to stop. Several ranks stop where all know of it.
     fn stop_if_asked(&mut self) -> Result<()> {
-        if !self.is_stopped() {
+        let stops = if self.team.is_alone() {
+            self.is_stopped()
+        } else {
+            self.stopping
+        };
+        if !stops {
             return Ok(());
         }
         self.save()?;

@@ -59,6 +59,27 @@ pub fn auto_batch(windows: f64) -> usize {
     (exponent.exp2() as usize).clamp(MIN_BATCH, MAX_AUTO_BATCH)
 }
 
+/// The smallest batch of one of several ranks that [`auto_batch_of_rank`] gives, in windows, unless
+/// a single rank would have a smaller one.
+const MIN_RANK_BATCH: usize = 256;
+
+/// The number of windows in a batch of one of several ranks, for a run of `windows` windows over
+/// all ranks. It is a share of a single rank's batch, so that a row moves in as many steps.
+pub fn auto_batch_of_rank(windows: f64, ranks: usize) -> usize {
+    let alone = auto_batch(windows);
+    (alone / ranks).max(MIN_RANK_BATCH.min(alone))
+}
+
+/// How often the ranks of a run meet, at most once a batch. With a thousand meetings eight ranks fall
+/// behind a single one.
+const MEETINGS: f64 = 2500.0;
+
+/// The number of windows of each rank between two meetings, for a run of `windows` windows over all
+/// ranks.
+pub fn auto_sync(windows: f64, ranks: usize) -> u64 {
+    ((windows / (MEETINGS * ranks as f64)) as u64).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +99,15 @@ mod tests {
         assert_eq!(auto_batch(50_000.0), 32);
         assert_eq!(auto_batch(15e6), 8192);
         assert_eq!(auto_batch(1e12), 65_536);
+    }
+
+    #[test]
+    fn ranks_share_the_batch_and_meet_after_equal_numbers_of_windows() {
+        let batches = [1, 4, 8, 100].map(|ranks| auto_batch_of_rank(15e6, ranks));
+        assert_eq!(batches, [8192, 2048, 1024, 256]);
+        // Not more than a single rank would have.
+        assert_eq!(auto_batch_of_rank(50_000.0, 3), 32);
+        assert_eq!([1, 4].map(|ranks| auto_sync(10e6, ranks)), [4000, 1000]);
+        assert_eq!(auto_sync(9.0, 4), 1);
     }
 }

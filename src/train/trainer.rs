@@ -13,10 +13,11 @@ use super::init::{self, Init};
 use super::plan::{Estimate, Plan, Setup, probe};
 use super::run::{Summary, TrainOptions, train};
 use super::state::Snapshot;
+use super::together::train_together;
 use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::engine::Engine;
-use crate::engine::choice::{Choice, EngineKind, EngineRequest};
+use crate::engine::choice::{Choice, EngineKind, EngineRequest, Process};
 use crate::error::Result;
 use crate::event::Event;
 use crate::model::{Embedding, Matrix, Model};
@@ -49,7 +50,8 @@ use crate::vocab::Vocab;
 #[derive(Debug)]
 pub struct Trainer {
     config: Config,
-    choice: Choice,
+    /// The engine of each rank; at least one.
+    choices: Vec<Choice>,
     choice_line: String,
     /// The threads for all work but the engine's and the batcher's: reading, scoring, writing.
     threads: Arc<ThreadPool>,
@@ -88,11 +90,11 @@ impl Trainer {
         } else {
             init::check(&config)?;
         }
-        let (choice, choice_line) = Choice::new(&request)?;
+        let (choices, choice_line) = Choice::of_ranks(&request, config.ranks.ranks)?;
         Ok(Self {
             choice_line,
             resumed,
-            ..Self::on(config, choice)?
+            ..Self::on(config, choices, request.process)?
         })
     }
 
@@ -103,25 +105,31 @@ impl Trainer {
     pub fn with_choice(config: Config, choice: Choice) -> Result<Self> {
         config.validate()?;
         init::check(&config)?;
-        Self::on(config, choice)
+        let choices = vec![choice; config.ranks.ranks.unwrap_or(1)];
+        Self::on(config, choices, None)
     }
 
     /// A trainer with settings that are checked.
-    fn on(config: Config, choice: Choice) -> Result<Self> {
-        choice.check_storage(config.model.storage)?;
-        let threads = Arc::new(thread_pool(choice.threads(), "reading the corpus")?);
+    fn on(mut config: Config, choices: Vec<Choice>, process: Option<Process>) -> Result<Self> {
+        let first = &choices[0];
+        first.check_storage(config.model.storage)?;
+        let ranks = process.map_or(choices.len(), |process| process.ranks);
+        config.ranks.ranks = (ranks > 1).then_some(ranks);
+        config.check_ranks(first.kind() == EngineKind::Cpu)?;
+        let count = choices.iter().map(Choice::threads).sum();
+        let threads = Arc::new(thread_pool(count, "reading the corpus")?);
         Ok(Self {
             config,
-            choice_line: format!("engine: {}, as asked", choice.name()),
-            choice,
+            choice_line: format!("engine: {}, as asked", first.name()),
+            choices,
             threads,
             resumed: None,
         })
     }
 
-    /// The engine that will train.
+    /// The engine that will train; of several ranks, that of the first.
     pub fn choice(&self) -> &Choice {
-        &self.choice
+        &self.choices[0]
     }
 
     /// Which engine will train and why, in one line.
@@ -175,7 +183,7 @@ impl Trainer {
     ) -> Result<PreparedTrainer> {
         let Self {
             config,
-            choice,
+            choices,
             threads,
             resumed,
             ..
@@ -186,7 +194,7 @@ impl Trainer {
         }
         Ok(PreparedTrainer {
             data,
-            choice,
+            choices,
             threads,
             resumed,
         })
@@ -197,7 +205,8 @@ impl Trainer {
 #[derive(Debug)]
 pub struct PreparedTrainer {
     data: Dataset,
-    choice: Choice,
+    /// The engine of each rank; at least one.
+    choices: Vec<Choice>,
     threads: Arc<ThreadPool>,
     resumed: Option<Checkpoint>,
 }
@@ -213,9 +222,9 @@ impl PreparedTrainer {
         &mut self.data
     }
 
-    /// The engine that will train.
+    /// The engine that will train; of several ranks, that of the first.
     pub fn choice(&self) -> &Choice {
-        &self.choice
+        &self.choices[0]
     }
 
     /// The memory, disk space and time that the run needs. `files` are the files that will be
@@ -223,7 +232,7 @@ impl PreparedTrainer {
     /// there are any.
     pub fn plan(&self, files: Vec<(PathBuf, u64)>, checkpoints: Option<&Path>) -> Plan {
         let setup = Setup {
-            choice: &self.choice,
+            choices: &self.choices,
             checkpoints,
             files,
         };
@@ -249,7 +258,7 @@ impl PreparedTrainer {
         choice: &Choice,
         model: &Model,
         measure: bool,
-    ) -> Result<Box<dyn Engine>> {
+    ) -> Result<Box<dyn Engine + Send>> {
         let (objective, settings) = (self.data.objective(), self.data.step_settings());
         choice.start(model, objective, settings, measure)
     }
@@ -290,15 +299,21 @@ impl PreparedTrainer {
     fn start_on(self, model: &Model, init: Init, odd: Vec<String>) -> Result<StartedTrainer> {
         let Self {
             data,
-            choice,
+            choices,
             threads,
             ..
         } = self;
         let (objective, settings) = (data.objective(), data.step_settings());
-        let started = choice.start_or_fall_back(model, objective, settings)?;
+        let (first, others) = choices.split_first().expect("at least one rank");
+        let started = first.start_or_fall_back(model, objective, settings)?;
+        let others = others
+            .iter()
+            .map(|choice| choice.start(model, objective, settings, false))
+            .collect::<Result<_>>()?;
         Ok(StartedTrainer {
             data,
             engine: started.engine,
+            others,
             instead: started.instead,
             batcher_threads: started.batcher_threads,
             threads,
@@ -312,7 +327,9 @@ impl PreparedTrainer {
 /// A trainer whose engine holds the model.
 pub struct StartedTrainer {
     data: Dataset,
-    engine: Box<dyn Engine>,
+    engine: Box<dyn Engine + Send>,
+    /// The engines of the other ranks.
+    others: Vec<Box<dyn Engine + Send>>,
     instead: Option<String>,
     batcher_threads: usize,
     threads: Arc<ThreadPool>,
@@ -366,7 +383,8 @@ impl StartedTrainer {
         probe(&self.data, &mut *self.engine, self.batcher_threads, limit)
     }
 
-    /// Trains to the end, or until the caller asks the run to stop.
+    /// Trains to the end, or until the caller asks the run to stop. Ranks that are processes are in
+    /// the options.
     ///
     /// # Errors
     /// As [`train`](super::train).
@@ -381,7 +399,11 @@ impl StartedTrainer {
             resume: self.resumed.take(),
             ..options
         };
-        train(&self.data, &mut *self.engine, options, on_event)
+        if self.others.is_empty() {
+            return train(&self.data, &mut *self.engine, options, on_event);
+        }
+        let (own, others) = (&mut *self.engine, &mut self.others[..]);
+        train_together(&self.data, own, others, options, on_event)
     }
 
     /// Ends the engine, and returns the rest of the trainer.

@@ -6,6 +6,7 @@
 
 use crate::batch::Row;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytemuck::{Pod, Zeroable};
@@ -264,11 +265,32 @@ impl PaddedMatrix {
 
     /// The values without padding.
     pub(super) fn matrix(&self) -> Matrix {
-        let rows = self.pieces.chunks_exact(self.width);
+        self.matrix_of(0..self.rows())
+    }
+
+    /// The values of some rows without padding.
+    pub(super) fn matrix_of(&self, rows: Range<usize>) -> Matrix {
+        let pieces = &self.pieces[rows.start * self.width..rows.end * self.width];
+        let rows = pieces.chunks_exact(self.width);
         let values = rows
             .flat_map(|row| &bytemuck::cast_slice::<Floats, f32>(row)[..self.dim])
             .copied();
         Matrix::from_values(self.dim, values.collect()).having_reached(self.largest())
+    }
+
+    /// Replaces the rows from row `first` on, and raises the largest magnitude to theirs.
+    pub(super) fn set_rows(&mut self, first: usize, rows: &Matrix) {
+        let pieces = &mut self.pieces[first * self.width..];
+        for (row, padded) in pieces
+            .chunks_exact_mut(self.width)
+            .take(rows.rows())
+            .enumerate()
+        {
+            bytemuck::cast_slice_mut(padded)[..self.dim].copy_from_slice(rows.row(row));
+        }
+        let mut reached = Floats::ZERO;
+        reached.0[0] = rows.largest();
+        self.largest.raise(reached);
     }
 }
 

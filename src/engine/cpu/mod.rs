@@ -16,6 +16,7 @@ mod subwords;
 mod sums;
 mod window;
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 pub use memory::buffers;
@@ -28,10 +29,10 @@ use self::sigmoid::{HeldRows, SigmoidWork, Touched};
 use self::softmax::SoftmaxWork;
 use self::subwords::Composed;
 use super::sums::{BatchSums, no_sums, sums_are_floats, sums_of_parts, sums_wait};
-use super::{Engine, LossFunction, Objective, StageTime};
+use super::{Engine, LossFunction, Objective, StageTime, check_rows};
 use crate::batch::Batch;
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{Matrix, Model, Table};
 use crate::quantity::plural;
 
 /// Threads that make batches beside an engine of `threads` threads, which has the cores: a batch
@@ -107,6 +108,13 @@ impl CpuEngine {
             loss: 0.0,
             times: Times::default(),
         })
+    }
+
+    fn table(&mut self, table: Table) -> &mut PaddedMatrix {
+        match table {
+            Table::Input => &mut self.input,
+            Table::Output => &mut self.output,
+        }
     }
 }
 
@@ -208,6 +216,17 @@ impl Engine for CpuEngine {
         })
     }
 
+    fn rows(&mut self, table: Table, rows: Range<usize>) -> Result<Matrix> {
+        Ok(self.table(table).matrix_of(rows))
+    }
+
+    fn set_rows(&mut self, table: Table, first: usize, rows: &Matrix) -> Result<()> {
+        let table = self.table(table);
+        check_rows(table.rows(), table.dim(), first, rows)?;
+        table.set_rows(first, rows);
+        Ok(())
+    }
+
     fn stages(&mut self) -> Result<Vec<StageTime>> {
         let Times { window, apply } = std::mem::take(&mut self.times);
         let stage = |name: &str, time| StageTime {
@@ -249,7 +268,8 @@ mod tests {
         WITH_SUBWORDS, a_model_goes_on_as_the_engine_it_comes_from, a_rate_of_zero_changes_nothing,
         agree_after_steps, all_but_the_softmax, all_objectives, batch_for, floats_have_no_halves,
         halves_give_the_bits_of_a_step, halves_keep_their_order, model_of_huge_scores,
-        random_model, scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
+        random_model, rows_are_those_of_the_model, scored_one_by_one,
+        scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
         window_strategy, with_few_targets,
     };
 
@@ -413,6 +433,52 @@ mod tests {
         a_model_goes_on_as_the_engine_it_comes_from(|model| {
             Box::new(engine(model, Objective::SIGMOID, 2))
         });
+    }
+
+    /// The sums and the losses of a batch's parts, each on an engine of its own, are those of the
+    /// whole batch.
+    #[test]
+    fn parts_of_a_batch_add_up_to_it() {
+        let windows: Vec<_> = (0..500u32)
+            .map(|w| {
+                (
+                    (0..w % 11).map(|i| (w + i) % 40).collect(),
+                    vec![w % 40, 0, w % 7],
+                )
+            })
+            .collect();
+        for objective in scored_one_by_one() {
+            let batch = batch_for(objective, &windows);
+            let of = |batch: &Batch| {
+                let mut engine = engine(&random_model(20, 3), objective, 2);
+                engine.accumulate(batch).unwrap();
+                (engine.sums().unwrap(), engine.take_loss().unwrap())
+            };
+            let (whole, loss) = of(&batch);
+            let parts = [0, 1, 2].map(|part| of(&batch.section(part, 3)));
+            let total = |table: fn(&BatchSums) -> &[i32]| -> Vec<i32> {
+                let [a, b, c] = [0, 1, 2].map(|part| table(&parts[part].0));
+                a.iter()
+                    .zip(b)
+                    .zip(c)
+                    .map(|((a, b), c)| a + b + c)
+                    .collect()
+            };
+            assert_eq!(total(|sums| &sums.input.values), whole.input.values);
+            assert_eq!(total(|sums| &sums.output.values), whole.output.values);
+            assert!(
+                parts
+                    .iter()
+                    .all(|(sums, _)| sums.input.rows == whole.input.rows)
+            );
+            let losses: f64 = parts.iter().map(|(_, loss)| loss).sum();
+            assert!((losses - loss).abs() < 1e-9 * loss, "{losses} {loss}");
+        }
+    }
+
+    #[test]
+    fn rows_can_be_read_and_replaced() {
+        rows_are_those_of_the_model(|model| Box::new(engine(model, Objective::SIGMOID, 2)));
     }
 
     #[test]

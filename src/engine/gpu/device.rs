@@ -1,6 +1,7 @@
 //! A device with its queue, asked for only what is needed, and whose failures become errors.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytemuck::Pod;
@@ -242,24 +243,24 @@ impl Device {
         }
     }
 
-    /// Brings the first `bytes` bytes of a buffer back, in pieces of whole rows of `row` bytes,
-    /// once all that was submitted is done.
+    /// Brings some bytes of a buffer back, in pieces of whole rows of `row` bytes, once all that was
+    /// submitted is done.
     pub(super) fn read<T: Pod>(
         &mut self,
         buffer: &Buffer,
-        bytes: u64,
+        bytes: Range<u64>,
         row: u64,
         mut take: impl FnMut(&[T]),
     ) -> Result<()> {
-        let piece = (READ_BYTES / row * row).min(bytes);
+        let piece = (READ_BYTES / row * row).min(bytes.end - bytes.start);
         let staging = self.buffer(
             "reading back",
             piece,
             BufferUsages::MAP_READ | BufferUsages::COPY_DST,
         )?;
-        let mut start = 0;
-        while start < bytes {
-            let size = piece.min(bytes - start);
+        let mut start = bytes.start;
+        while start < bytes.end {
+            let size = piece.min(bytes.end - start);
             let mut encoder = self.device.create_command_encoder(&Default::default());
             encoder.copy_buffer_to_buffer(buffer, start, &staging, 0, size);
             self.submit(encoder)?;

@@ -125,7 +125,7 @@ fn run(
     let mut made = Vec::new();
     let bytes = 4 * length as u64;
     device
-        .read(&buffers[1], bytes, 4, |words: &[u32]| {
+        .read(&buffers[1], 0..bytes, 4, |words: &[u32]| {
             made.extend_from_slice(words)
         })
         .unwrap();

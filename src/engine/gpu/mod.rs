@@ -25,6 +25,7 @@ mod upload;
 #[cfg(test)]
 mod variants;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -55,10 +56,10 @@ use super::fixed_point::{Scales, least_room};
 use super::sums::{
     BatchSums, SumRows, TableSums, halves, no_sums, sums_are_floats, sums_of_parts, sums_wait,
 };
-use super::{Engine, LossFunction, Objective, StageTime, half};
+use super::{Engine, LossFunction, Objective, StageTime, check_rows, half};
 use crate::batch::{Batch, Packer, Row};
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Matrix, Model, Table};
 
 /// Windows after which a submission goes out even with fewer uploads: enough to keep a device busy.
 const SUBMIT_WINDOWS: usize = 1 << 16;
@@ -152,17 +153,13 @@ impl GpuEngine {
         let scratch = scratch.collect();
         let batch_losses = device.storage(BATCH_LOSSES.label, BATCH_LOSSES.bytes)?;
         let largest = device.storage(LARGEST.label, LARGEST.bytes)?;
-        let of_model = [&model.input, &model.output].map(|matrix| matrix.largest().to_bits());
-        device
-            .queue
-            .write_buffer(&largest, 0, bytemuck::cast_slice(&[of_model, of_model]));
         let stages = program.stages.len();
         let timing = options
             .measure
             .then(|| Timing::new(&device, UPLOADS * stages, stages))
             .transpose()?;
         let summary = selected.summary();
-        Ok(Self {
+        let engine = Self {
             device,
             description: format!(
                 "gpu {} ({}, {}), {}",
@@ -196,7 +193,9 @@ impl GpuEngine {
             words: Vec::new(),
             held: None,
             timing,
-        })
+        };
+        engine.write_largest([&model.input, &model.output].map(Matrix::largest));
+        Ok(engine)
     }
 
     /// Makes the buffers between the kernels large enough for a step.
@@ -462,7 +461,7 @@ impl GpuEngine {
         let (dim, width) = (self.dim(), self.layout.shards.width as usize * 4);
         let shards = self.scratch_buffers(buffer).to_vec();
         let shape = (held.rows.len(), dim, width);
-        let values = read_rows(&mut self.device, &shards, shape, |&value: &i32| value)?;
+        let values = read_rows(&mut self.device, &shards, 0, shape, |&value: &i32| value)?;
         Ok(TableSums {
             rows: SumRows {
                 scales: Scales::with_room(largest, held.least_room),
@@ -502,10 +501,20 @@ impl GpuEngine {
     fn read_largest(&mut self) -> Result<[f32; 2]> {
         self.flush()?;
         let mut largest = [0; 2];
-        self.device.read(&self.largest, 8, 8, |bits: &[u32]| {
+        self.device.read(&self.largest, 0..8, 8, |bits: &[u32]| {
             largest.copy_from_slice(bits)
         })?;
         Ok(largest.map(f32::from_bits))
+    }
+
+    /// Replaces the largest elements of W and of W', those that the next step reads and those that
+    /// it raises.
+    fn write_largest(&self, largest: [f32; 2]) {
+        let bits = largest.map(f32::to_bits);
+        let both = [bits, bits];
+        self.device
+            .queue
+            .write_buffer(&self.largest, 0, bytemuck::cast_slice(&both));
     }
 
     /// Whether steps have halves, and none is between them.
@@ -570,7 +579,7 @@ impl GpuEngine {
         if unread > 0 {
             let loss = &mut self.loss;
             self.device
-                .read(&self.batch_losses, unread * 4, 4, |losses: &[f32]| {
+                .read(&self.batch_losses, 0..unread * 4, 4, |losses: &[f32]| {
                     *loss += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
                 })?;
         }
@@ -687,6 +696,30 @@ impl Engine for GpuEngine {
                 .download(&mut self.device)?
                 .having_reached(output),
         })
+    }
+
+    fn rows(&mut self, table: Table, rows: Range<usize>) -> Result<Matrix> {
+        let largest = self.read_largest()?[table as usize];
+        let table = match table {
+            Table::Input => &self.input,
+            Table::Output => &self.output,
+        };
+        let rows = table.download_rows(&mut self.device, rows)?;
+        Ok(rows.having_reached(largest))
+    }
+
+    fn set_rows(&mut self, table: Table, first: usize, rows: &Matrix) -> Result<()> {
+        let mut largest = self.read_largest()?;
+        let reached = &mut largest[table as usize];
+        *reached = reached.max(rows.largest());
+        let table = match table {
+            Table::Input => &self.input,
+            Table::Output => &self.output,
+        };
+        check_rows(table.rows(), table.dim(), first, rows)?;
+        table.write(&self.device, first, rows);
+        self.write_largest(largest);
+        Ok(())
     }
 
     fn stages(&mut self) -> Result<Vec<StageTime>> {
@@ -835,8 +868,8 @@ mod tests {
         MEANS_AND_CHOICES, ROWS, WITH_SUBWORDS, a_model_goes_on_as_the_engine_it_comes_from,
         a_rate_of_zero_changes_nothing, agree_after_steps, batch_for, floats_have_no_halves,
         halves_give_the_bits_of_a_step, halves_keep_their_order, model_of_huge_scores,
-        random_model, scores_that_are_not_finite_show, small_contributions_to_frequent_rows_count,
-        window_strategy, with_few_targets,
+        random_model, rows_are_those_of_the_model, scores_that_are_not_finite_show,
+        small_contributions_to_frequent_rows_count, window_strategy, with_few_targets,
     };
     use crate::model::{Matrix, Storage};
 
@@ -971,6 +1004,17 @@ mod tests {
         a_model_goes_on_as_the_engine_it_comes_from(|model| {
             Box::new(engine(model, Objective::SIGMOID, |_| ()))
         });
+    }
+
+    #[test]
+    #[ignore = "needs a GPU adapter: tests/run.sh runs it"]
+    fn rows_can_be_read_and_replaced() {
+        for shard in [None, Some(ROWS as u64 * 16 * 3)] {
+            rows_are_those_of_the_model(|model| {
+                let change = |options: &mut GpuOptions| options.max_shard = shard;
+                Box::new(engine(model, Objective::SIGMOID, change))
+            });
+        }
     }
 
     /// The distance of a 16-bit float to the next one away from zero.

@@ -1,5 +1,7 @@
 //! The matrices on the device: W and W', brought over and back.
 
+use std::ops::Range;
+
 use ::half::f16;
 use bytemuck::Pod;
 use wgpu::Buffer;
@@ -22,7 +24,7 @@ pub(super) struct DeviceTable {
 }
 
 impl DeviceTable {
-    /// Brings a matrix over, some rows at a time, each padded to whole groups of four.
+    /// Makes the shards and brings a matrix over.
     pub(super) fn upload(
         device: &Device,
         what: &'static str,
@@ -32,41 +34,54 @@ impl DeviceTable {
         let (rows, dim) = (matrix.rows(), matrix.dim());
         let (storage, width) = (layout.storage, layout.shards.width as usize * 4);
         let row_bytes = width as u64 * storage.bytes();
-        let rows_at_once = ((8 << 20) / (width * 4)).max(1);
-        let mut piece = Vec::with_capacity(rows_at_once * width);
         let mut shards = Vec::new();
-        for shard in 0..layout.shards.count as usize {
-            let buffer = device.storage(what, rows as u64 * row_bytes)?;
+        for _ in 0..layout.shards.count {
+            shards.push(device.storage(what, rows as u64 * row_bytes)?);
+        }
+        let table = Self {
+            shards,
+            rows,
+            dim,
+            width,
+            storage,
+        };
+        table.write(device, 0, matrix);
+        Ok(table)
+    }
+
+    /// Replaces the rows from row `first` on, some at a time, each padded to whole groups of four.
+    pub(super) fn write(&self, device: &Device, first: usize, matrix: &Matrix) {
+        let (rows, dim, width) = (matrix.rows(), self.dim, self.width);
+        let row_bytes = width as u64 * self.storage.bytes();
+        let rows_at_once = ((8 << 20) / (width * 4)).max(1);
+        let mut piece = Vec::with_capacity(rows_at_once.min(rows) * width);
+        for (shard, buffer) in self.shards.iter().enumerate() {
             let columns = (shard * width).min(dim)..((shard + 1) * width).min(dim);
-            for first in (0..rows).step_by(rows_at_once) {
+            for begin in (0..rows).step_by(rows_at_once) {
                 piece.clear();
-                for row in first..rows.min(first + rows_at_once) {
+                for row in begin..rows.min(begin + rows_at_once) {
                     piece.extend_from_slice(&matrix.row(row)[columns.clone()]);
                     piece.resize(piece.len().next_multiple_of(width), 0.0);
                 }
                 let halves: Vec<u16>;
-                let bytes = match storage {
+                let bytes = match self.storage {
                     Storage::F32 => bytemuck::cast_slice(&piece),
                     Storage::F16 => {
                         halves = piece.iter().copied().map(half::nearest).collect();
                         bytemuck::cast_slice(&halves)
                     }
                 };
-                device
-                    .queue
-                    .write_buffer(&buffer, first as u64 * row_bytes, bytes);
+                let place = (first + begin) as u64 * row_bytes;
+                device.queue.write_buffer(buffer, place, bytes);
                 // Written bytes wait in host memory until the next submission.
                 device.queue.submit([]);
             }
-            shards.push(buffer);
         }
-        Ok(Self {
-            shards,
-            rows,
-            dim,
-            width,
-            storage,
-        })
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Elements of a row, without padding.
@@ -76,10 +91,15 @@ impl DeviceTable {
 
     /// Brings the table back, without its padding.
     pub(super) fn download(&self, device: &mut Device) -> Result<Matrix> {
-        let shape = (self.rows, self.dim, self.width);
+        self.download_rows(device, 0..self.rows)
+    }
+
+    /// Brings some rows back, without their padding.
+    pub(super) fn download_rows(&self, device: &mut Device, rows: Range<usize>) -> Result<Matrix> {
+        let (first, shape) = (rows.start, (rows.len(), self.dim, self.width));
         let values = match self.storage {
-            Storage::F32 => read_rows(device, &self.shards, shape, |&value: &f32| value),
-            Storage::F16 => read_rows(device, &self.shards, shape, |&bits: &u16| {
+            Storage::F32 => read_rows(device, &self.shards, first, shape, |&value: &f32| value),
+            Storage::F16 => read_rows(device, &self.shards, first, shape, |&bits: &u16| {
                 f16::from_bits(bits).to_f32()
             }),
         }?;
@@ -87,11 +107,12 @@ impl DeviceTable {
     }
 }
 
-/// Reads the first rows of a matrix that is cut into shards, without their padding. The shape is
-/// the number of rows, the elements of a row, and the elements of a row in each shard.
+/// Reads rows of a matrix that is cut into shards, without their padding, from row `first` on. The
+/// shape is the number of rows, the elements of a row, and the elements of a row in each shard.
 pub(super) fn read_rows<T: Pod, V: Copy + Default>(
     device: &mut Device,
     shards: &[Buffer],
+    first: usize,
     (rows, dim, width): (usize, usize, usize),
     value: impl Fn(&T) -> V,
 ) -> Result<Vec<V>> {
@@ -102,7 +123,7 @@ pub(super) fn read_rows<T: Pod, V: Copy + Default>(
         let mut row = 0;
         device.read(
             buffer,
-            rows as u64 * row_bytes,
+            first as u64 * row_bytes..(first + rows) as u64 * row_bytes,
             row_bytes,
             |pieces: &[T]| {
                 for piece in pieces.chunks_exact(width) {

@@ -121,7 +121,7 @@ impl Timing {
         let mut ticks: Vec<u64> = Vec::new();
         if !submitted.is_empty() {
             let bytes = *stride * submitted.len() as u64;
-            device.read(resolved, bytes, *stride, |piece: &[u64]| {
+            device.read(resolved, 0..bytes, *stride, |piece: &[u64]| {
                 ticks.extend_from_slice(piece)
             })?;
         }

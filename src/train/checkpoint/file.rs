@@ -104,6 +104,14 @@ pub(super) fn write(run: &Fingerprint, snapshot: &Snapshot, out: &mut dyn Write)
 pub(super) fn read(path: &Path) -> Result<Checkpoint> {
     let file = File::open(path).map_err(Error::io("read", path))?;
     let size = file.metadata().map_err(Error::io("read", path))?.len();
+    read_from(path, BufReader::with_capacity(1 << 20, file), size)
+}
+
+/// Reads a checkpoint of `size` bytes. Messages call it `path`.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_from(path: &Path, file: impl Read, size: u64) -> Result<Checkpoint> {
     let damaged = |place: String, why: String| Error::Format {
         path: path.to_owned(),
         place,
@@ -117,7 +125,7 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint> {
         _ => Error::io("read", path)(error),
     };
     let mut file = Hashed {
-        inner: BufReader::with_capacity(1 << 20, file),
+        inner: file,
         hash: Xxh3::new(),
     };
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::batch::Batcher;
-use crate::config::{Config, ObjectiveSettings, ScheduleSettings};
+use crate::config::{Config, ObjectiveSettings, RanksSettings, ScheduleSettings};
 use crate::engine::Engine;
 use crate::quantity::{count, plural};
 use crate::train::dataset::Dataset;
@@ -87,6 +87,17 @@ impl Fingerprint {
                 }),
                 min_lr: config.schedule.min_lr.or_else(|| then("min_lr").as_f64()),
                 ..(config.clone()).schedule
+            },
+            ranks: RanksSettings {
+                ranks: config.ranks.ranks.or_else(|| {
+                    then("ranks")
+                        .as_u64()
+                        .and_then(|ranks| ranks.try_into().ok())
+                }),
+                sync: config
+                    .ranks
+                    .sync
+                    .or_else(|| serde_json::from_value(then("sync")).ok()),
             },
             ..config.clone()
         };

@@ -17,7 +17,7 @@ mod fingerprint;
 mod folder;
 mod saver;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use self::fingerprint::Fingerprint;
 pub use self::folder::{Folder, LoadedCheckpoint};
@@ -50,6 +50,15 @@ impl Checkpoint {
     /// new value.
     pub fn complete(&self, config: &Config) -> Result<Config> {
         self.run.complete(config).map_err(|why| self.refusal(&why))
+    }
+
+    /// The checkpoint whose file has these bytes. Messages call the file `path`.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when it is damaged, [`Error::Setting`] when another version of the program
+    /// wrote it.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+        file::read_from(path, bytes, bytes.len() as u64)
     }
 
     /// Checks that a run on `data` may resume here.

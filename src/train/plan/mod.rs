@@ -3,12 +3,14 @@
 //! Sizes of batches are the largest to be expected; sizes of matrices are exact.
 
 mod probe;
+mod ranks;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 pub use self::probe::{Estimate, probe};
+pub use self::ranks::RanksPlan;
 use super::dataset::Dataset;
 use crate::batch::{GROUP_BLOCKS, Inputs, SPAN, SPAN_CENTERS, Targets};
 use crate::corpus::BLOCK_TOKENS;
@@ -40,8 +42,8 @@ const CHECKPOINTS: u64 = 3;
 /// The conditions under which a run will be carried out.
 #[derive(Clone, Debug)]
 pub struct Setup<'a> {
-    /// The chosen engine.
-    pub choice: &'a Choice,
+    /// The chosen engine of each rank; at least one.
+    pub choices: &'a [Choice],
     /// The folder of the run's checkpoints; `None` if the run is not saved.
     pub checkpoints: Option<&'a Path>,
     /// The files that will be written, with their sizes in bytes.
@@ -67,6 +69,9 @@ pub struct Plan {
     pub batches: u64,
     /// Number of windows in a minibatch, about.
     pub batch: u64,
+    /// What several ranks tell each other; `None` if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<RanksPlan>,
     /// The memory that the run needs on the host.
     pub host: HostMemory,
     /// The memory that the run needs on the GPU; `None` for the CPU engine.
@@ -132,7 +137,7 @@ impl Plan {
             storage: data.config.model.storage,
             batch: batch_sizes(data, windows),
         };
-        let device = DeviceMemory::of(setup.choice, &sizes);
+        let device = DeviceMemory::of(&setup.choices[0], &sizes);
         Self {
             vocabulary: data.vocab.len() as u64,
             input_rows: sizes.input_rows,
@@ -142,6 +147,7 @@ impl Plan {
             words: data.batcher.store.tokens(),
             batches,
             batch: data.batcher.batch as u64,
+            ranks: RanksPlan::of(data, &sizes, batches),
             host: HostMemory::new(data, &sizes, setup, device.as_ref()),
             device,
             disk: disk(data, &sizes, setup),
@@ -202,7 +208,8 @@ impl Plan {
 fn batches(data: &Dataset) -> (u64, u64) {
     let batcher = &data.batcher;
     let groups = batcher.store.blocks().div_ceil(GROUP_BLOCKS).max(1);
-    let kept = data.prepared.kept / groups as f64;
+    let ranks = data.dealt_ranks() as f64;
+    let kept = data.prepared.kept / groups as f64 / ranks;
     let spans = (kept / SPAN as f64).ceil().max(1.0);
     let per_group = (kept / batcher.batch as f64).round().clamp(1.0, spans);
     let windows = (kept / per_group).ceil() as u64;
@@ -304,7 +311,9 @@ impl HostMemory {
         device: Option<&DeviceMemory>,
     ) -> Self {
         let model = model_bytes(sizes);
-        let threads = setup.choice.batcher_threads() as u64;
+        let of_ranks = |each: fn(&Choice) -> usize| setup.choices.iter().map(each).sum::<usize>();
+        let threads = of_ranks(Choice::batcher_threads) as u64;
+        let ranks = setup.choices.len() as u64;
         let of_words = data
             .batcher
             .subwords
@@ -317,14 +326,22 @@ impl HostMemory {
             model,
         )];
         if device.is_none() {
-            buffers.extend(cpu::buffers(sizes, setup.choice.threads()));
+            let of_rank = cpu::buffers(sizes, setup.choices[0].threads());
+            let all = of_rank.into_iter();
+            buffers.extend(all.map(|one| Allocation::new(one.what, one.bytes * ranks)));
+        }
+        if data.config.ranks.ranks.is_some() {
+            buffers.push(Allocation::new(
+                "the ranks' rows at their last meeting",
+                model * ranks,
+            ));
         }
         buffers.extend([
             // One batch is at the engine, and the queue holds the others; for a device each is also
             // packed.
             Allocation::new(
                 "batches in flight",
-                (threads + 3) * sizes.batch.bytes() * if device.is_some() { 2 } else { 1 },
+                (threads + 3 * ranks) * sizes.batch.bytes() * if device.is_some() { 2 } else { 1 },
             ),
             // Each row takes a number of 4 bytes, and one bit.
             Allocation::new(
@@ -341,7 +358,7 @@ impl HostMemory {
         }
         let on_device = device
             .filter(|device| device.shares_memory)
-            .map_or(0, |device| device.needed);
+            .map_or(0, |device| device.needed * ranks);
         Self {
             held: held(data),
             needed: total(&buffers) + on_device,
@@ -478,6 +495,7 @@ mod tests {
             words: 1,
             batches: 1,
             batch: 1,
+            ranks: None,
             host,
             device: None,
             disk: vec![

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::batch::Share;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::train::dataset::Dataset;
@@ -30,9 +31,15 @@ pub fn probe(
     batcher_threads: usize,
     limit: Duration,
 ) -> Result<Estimate> {
+    // Other ranks would train at the same time, each on a share of its own.
+    let share = Share {
+        rank: 0,
+        ranks: data.dealt_ranks(),
+    };
+    let packer = engine.packer();
     let mut batches = data
         .batcher
-        .batches_packed(batcher_threads, 0, engine.packer());
+        .batches_dealt(share, batcher_threads, 0, packer);
     let begun = Instant::now();
     let (mut all, mut first) = (0, None);
     while let Some(batch) = batches.next().transpose()? {
