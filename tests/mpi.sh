@@ -57,6 +57,8 @@ done
 "$plain" "${common[@]}" --quiet --ranks 3 --loss hs -o "$work/hs3.bin"
 
 for mpi in "${mpis[@]}"; do
+    # What is bound to the MPI before is not told apart from what this one needs.
+    cargo clean --quiet --package mpi-sys --package mpi
     MPICC=mpicc.$mpi cargo build --quiet --no-default-features --features cli,mpi
     program=$work/$mpi
     cp target/debug/w2v-gpu "$program"

@@ -139,7 +139,7 @@ pub(crate) fn first_model<'py>(
         Loss::Ns | Loss::Softmax => counts.len(),
     };
     let (dim, seed) = (config.model.dim, config.model.seed);
-    let model = Model::with_output_rows(counts.len(), output_rows, dim, seed);
+    let model = Model::with_rows(counts.len(), output_rows, dim, seed);
     arrays(py, model)
 }
 
