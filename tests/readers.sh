@@ -47,10 +47,13 @@ done
 }
 "$binary" train "$folder/corpus.txt" -o "$folder/saved.npy" --save-model "$folder/saved.bin" --engine cpu --dim 25 \
     --epochs 1 --model cbow --quiet
+# Few buckets: the file has a row for each.
+"$binary" train "$folder/corpus.txt" -o "$folder/subwords.npy" --save-model "$folder/subwords.bin" --engine cpu --dim 25 \
+    --epochs 1 --subwords --buckets 5000 --quiet
 "$venv/bin/python" tests/readers.py "$binary" "$folder"
 
 if [ -n "$fasttext" ]; then
-    models=("$folder/saved.bin" "$folder/crime.bin")
+    models=("$folder/saved.bin" "$folder/subwords.bin" "$folder/crime.bin")
     for model in "${models[@]}"; do "$binary" convert "$model" "$model.txt" 2>/dev/null; done
     "$fasttext/bin/python" tests/read_fasttext.py "$binary" "${models[@]}"
 else
