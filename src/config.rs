@@ -441,13 +441,9 @@ impl Config {
                  use `loss = ns` or `loss = hs`",
             )?;
             if let Some(path) = &self.init.init {
-                require(
-                    false,
-                    "init",
-                    path.display(),
-                    "holds vectors of whole words, which are no parts of words; leave `subwords` \
-                     out, or start anew",
-                )?;
+                let why = "holds vectors of whole words, which are no parts of words; leave \
+                           `subwords` out, or start anew";
+                return Err(Error::setting("init", path.display(), why));
             }
         }
         self.objective.validate()?;

@@ -273,6 +273,15 @@ impl ModelSettings {
             self.dim,
             "a vector has 1 to 4096 dimensions; 50 to 300 are usual",
         )?;
+        if let Some(lengths) = self.subwords {
+            let fault = lengths.fault();
+            require(
+                fault.is_none(),
+                "subwords",
+                lengths,
+                fault.unwrap_or_default(),
+            )?;
+        }
         self.buckets.validate()
     }
 
@@ -335,6 +344,20 @@ mod tests {
         let mut matrix = fresh.having_reached(4.0);
         matrix.row_mut(0)[1] = 0.5;
         assert_eq!(matrix.largest(), 4.0);
+    }
+
+    /// Those of the command line are checked when they are read; a program may give any.
+    #[test]
+    fn lengths_of_ngrams_are_checked() {
+        let settings = |shortest, longest| ModelSettings {
+            subwords: Some(NgramLengths { shortest, longest }),
+            ..ModelSettings::default()
+        };
+        assert!(settings(3, 6).validate().is_ok());
+        for (shortest, longest) in [(6, 3), (0, 3), (3, 65)] {
+            let error = settings(shortest, longest).validate().unwrap_err();
+            assert!(error.to_string().contains("`subwords`"), "{error}");
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl FromStr for NgramLengths {
 
 impl NgramLengths {
     /// Why there are no such n-grams, if so.
-    fn fault(self) -> Option<&'static str> {
+    pub(crate) fn fault(self) -> Option<&'static str> {
         if self.shortest == 0 {
             Some("an n-gram has at least 1 character; leave the option out to train words whole")
         } else if self.shortest > self.longest {

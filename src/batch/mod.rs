@@ -242,28 +242,22 @@ impl Batch {
                 Err(format!("the batch's {what}"))
             }
         };
-        let cut = |offsets: &[u32], count: usize, length: usize| {
-            offsets.len() == count + 1
-                && offsets.first() == Some(&0)
-                && offsets.last() == Some(&(length as u32))
-                && offsets.is_sorted()
-        };
         let (spans, windows) = (self.spans(), self.windows());
         require(
-            cut(&self.span_windows, spans, windows),
+            is_cut(&self.span_windows, spans, windows),
             "spans do not span its windows",
         )?;
         let centers = self.span_centers.len();
         require(
-            cut(&self.span_center_offsets, spans, centers),
+            is_cut(&self.span_center_offsets, spans, centers),
             "spans do not span their centers",
         )?;
         require(
-            cut(&self.center_offsets, windows, self.centers.len()),
+            is_cut(&self.center_offsets, windows, self.centers.len()),
             "center offsets do not span its centers",
         )?;
         require(
-            cut(&self.target_offsets, windows, self.targets.len()),
+            is_cut(&self.target_offsets, windows, self.targets.len()),
             "target offsets do not span its targets",
         )?;
         let spans = || (0..spans).map(|span| self.span(span));
@@ -340,6 +334,14 @@ impl Batch {
         self.center_bits.clear();
         self.target_bits.clear();
     }
+}
+
+/// Whether offsets cut `length` elements into `count` lists.
+fn is_cut(offsets: &[u32], count: usize, length: usize) -> bool {
+    offsets.len() == count + 1
+        && offsets.first() == Some(&0)
+        && offsets.last() == Some(&(length as u32))
+        && offsets.is_sorted()
 }
 
 /// The range of list `index` in a concatenation of lists.

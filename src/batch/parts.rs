@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::row_set::RowSet;
-use super::{Row, Slot, range};
+use super::{Row, Slot, is_cut, range};
 use crate::subwords::SubwordTable;
 
 /// The rows of W that the words of a batch are composed of, both ways round; empty in a model
@@ -70,16 +70,11 @@ impl Parts {
         if !self.is_some() {
             return None;
         }
-        let cut = |offsets: &[u32], count: usize| {
-            offsets.len() == count + 1
-                && offsets.first() == Some(&0)
-                && offsets.last() == Some(&(self.parts.len() as u32))
-                && offsets.is_sorted()
-        };
+        let length = self.parts.len();
         let below = |rows: &[Row]| rows.iter().all(|row| row.index() < input_rows);
-        if !cut(&self.offsets, slots) {
+        if !is_cut(&self.offsets, slots, length) {
             Some("parts are not cut by its slots")
-        } else if !cut(&self.use_offsets, self.rows.len()) || self.uses.len() != self.parts.len() {
+        } else if !is_cut(&self.use_offsets, self.rows.len(), length) || self.uses.len() != length {
             Some("uses are not cut by the rows of parts")
         } else if !below(&self.parts) || !below(&self.rows) {
             Some("parts exceed W")
@@ -125,15 +120,14 @@ impl PartsBuilder {
             }
             parts.offsets.push(parts.parts.len() as u32);
         }
-        next.clear();
         let mut end = 0;
         touched.number(|row, uses| {
             parts.rows.push(row);
-            next.push(end);
             parts.use_offsets.push(end);
             end += uses;
         });
         parts.use_offsets.push(end);
+        next.clone_from(&parts.use_offsets);
         parts.uses.resize(parts.parts.len(), Slot(0));
         for slot in 0..words.len() {
             for &part in &parts.parts[range(&parts.offsets, slot)] {

@@ -7,9 +7,9 @@ use super::group::share;
 use super::targets::POOL_SPANS;
 
 impl Batch {
-    /// This batch with the windows of one of `sections` sections alone, cut between pools. Spans, windows
-    /// and slots keep their numbers, so that draws and sums are those of the whole batch. Windows of
-    /// the other sections have no centers and no targets.
+    /// This batch with the windows of one of `sections` sections alone, cut between pools. Spans,
+    /// windows and slots keep their numbers, so that draws and sums are those of the whole batch.
+    /// Windows of the other sections have no centers and no targets.
     pub(crate) fn section(&self, section: usize, sections: usize) -> Self {
         let pools = share(self.spans().div_ceil(POOL_SPANS), section, sections);
         let span = |pool: usize| (pool * POOL_SPANS).min(self.spans());
@@ -59,28 +59,29 @@ mod tests {
     use crate::batch::Batch;
     use crate::batch::tests::batch_of;
 
-    /// Every window is in one part, whole, under its own number.
+    /// Every window is in one section, whole, under its own number.
     #[test]
-    fn parts_make_up_the_batch() {
+    fn sections_make_up_the_batch() {
         let windows: Vec<_> = (0..700u32)
             .map(|w| ((0..w % 5).collect(), vec![w % 40, w % 7]))
             .collect();
         let batch = batch_of(40, &windows);
-        for parts in [1, 2, 3, 7, 2000] {
-            let parts: Vec<Batch> = (0..parts).map(|part| batch.section(part, parts)).collect();
-            for part in &parts {
-                part.validate(40, 40).unwrap();
+        for count in [1, 2, 3, 7, 2000] {
+            let section = |index| batch.section(index, count);
+            let sections: Vec<Batch> = (0..count).map(section).collect();
+            for section in &sections {
+                section.validate(40, 40).unwrap();
             }
             for window in 0..batch.windows() {
-                let own = parts
+                let own = sections
                     .iter()
-                    .filter(|part| !part.targets_of(window).is_empty());
+                    .filter(|section| !section.targets_of(window).is_empty());
                 let own: Vec<_> = own.collect();
                 assert_eq!(own.len(), 1, "window {window}");
                 assert_eq!(own[0].targets_of(window), batch.targets_of(window));
                 assert_eq!(own[0].centers_of(window), batch.centers_of(window));
             }
-            let examples: u64 = parts.iter().map(Batch::examples).sum();
+            let examples: u64 = sections.iter().map(Batch::examples).sum();
             assert_eq!(examples, batch.examples());
         }
         assert_eq!(batch.section(0, 1), batch);

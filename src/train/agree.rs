@@ -142,20 +142,7 @@ fn bytes_of(words: &[u32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::ranks::Threads;
-
-    /// What each of so many ranks, as threads, comes to.
-    fn on_each<T: Send>(size: usize, work: impl Fn(&Threads) -> T + Sync) -> Vec<T> {
-        std::thread::scope(|scope| {
-            let work = &work;
-            let start = |ranks: Threads| scope.spawn(move || work(&ranks));
-            let threads: Vec<_> = Threads::new(size).into_iter().map(start).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
-        })
-    }
+    use crate::train::ranks::{Threads, on_each};
 
     #[test]
     fn the_first_rank_that_differs_is_named_by_all() {

@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::lanes::{Address, Floats, Integers, PaddedMatrix, SharedRows};
-use super::sums::{SlotSums, add_total, shared_out};
+use super::sums::{SlotSums, shared_out, total_in_floats};
 use crate::batch::Row;
 use crate::engine::fixed_point::Scales;
 
@@ -142,12 +142,9 @@ impl WithSimd for MoveShare<'_> {
                     own.prefetch(line);
                 }
             }
-            add_total(sums, slot, &mut total);
             // A scale is a power of two: dividing by it is exact.
             let unit = 1.0 / scales.scale(bits[slot]);
-            for (float, total) in floats.iter_mut().zip(&total) {
-                *float = Floats::ZERO.add_scaled(unit, total.to_floats());
-            }
+            total_in_floats(sums, slot, unit, &mut total, &mut floats);
             #[expect(
                 unsafe_code,
                 reason = "rows shared out by slot are no ranges into which a table could be cut"

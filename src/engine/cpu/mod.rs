@@ -435,10 +435,10 @@ mod tests {
         });
     }
 
-    /// The sums and the losses of a batch's parts, each on an engine of its own, are those of the
+    /// The sums and the losses of a batch's sections, each on an engine of its own, are those of the
     /// whole batch.
     #[test]
-    fn parts_of_a_batch_add_up_to_it() {
+    fn sections_of_a_batch_add_up_to_it() {
         let windows: Vec<_> = (0..500u32)
             .map(|w| {
                 (

@@ -13,7 +13,7 @@ use pulp::{Simd, WithSimd};
 use super::apply::{StepRate, move_row};
 use super::cores::Cores;
 use super::lanes::{Floats, Integers, PaddedMatrix, SharedRows};
-use super::sums::{SlotSums, add_total, shared_out};
+use super::sums::{SlotSums, shared_out, total_in_floats};
 use crate::batch::{Parts, Row};
 use crate::engine::fixed_point::Scales;
 
@@ -187,7 +187,6 @@ impl WithSimd for GradientShare<'_> {
         } = self.gradients;
         let mut total = vec![Integers::ZERO; *width];
         for slot in shared_out(sums, self.thread) {
-            add_total(sums, slot, &mut total);
             // A scale is a power of two: dividing by it is exact.
             let unit = 1.0 / scales.scale(bits[slot]);
             #[expect(
@@ -196,9 +195,7 @@ impl WithSimd for GradientShare<'_> {
             )]
             // SAFETY: each slot is shared out to one thread.
             let word = unsafe { words.row_mut(slot) };
-            for (float, total) in word.iter_mut().zip(&total) {
-                *float = Floats::ZERO.add_scaled(unit, total.to_floats());
-            }
+            total_in_floats(sums, slot, unit, &mut total, word);
         }
     }
 }

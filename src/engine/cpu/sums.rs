@@ -3,7 +3,7 @@
 //! A thread then moves rows that it has touched itself: most are touched by one thread alone, whose
 //! cache has all that it takes.
 
-use super::lanes::Integers;
+use super::lanes::{Floats, Integers};
 
 /// Slots in a word of marks.
 const WORD: usize = u64::BITS as usize;
@@ -62,6 +62,22 @@ pub(super) fn add_total(sums: &[&SlotSums], slot: usize, total: &mut [Integers])
         for (total, sum) in total.iter_mut().zip(own) {
             total.add(sum);
         }
+    }
+}
+
+/// The total of all threads' sums of a slot as floats, with so large a unit, which is a power of two.
+/// `total` is a buffer.
+#[inline(always)]
+pub(super) fn total_in_floats(
+    sums: &[&SlotSums],
+    slot: usize,
+    unit: f32,
+    total: &mut [Integers],
+    floats: &mut [Floats],
+) {
+    add_total(sums, slot, total);
+    for (float, total) in floats.iter_mut().zip(total) {
+        *float = Floats::ZERO.add_scaled(unit, total.to_floats());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Exact steps: every step is one of all ranks, with the bits that a single rank gives.
 //!
-//! All ranks make the same batch, and each trains on a part of it. Between the halves of the step
-//! the sums of the parts are added. They are integers, so that neither the order nor the number of
+//! All ranks make the same batch, and each trains on a section of it. Between the halves of the step
+//! the sums of the sections are added. They are integers, so that neither the order nor the number of
 //! the ranks matters.
 
 use super::Ranks;

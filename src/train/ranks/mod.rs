@@ -31,6 +31,8 @@ pub(super) use local::meeting_rows;
 pub use mpi::Mpi;
 pub(super) use team::{Meeting, Tally, Team, meetings};
 pub use threads::Threads;
+#[cfg(test)]
+pub(super) use threads::tests::on_each;
 
 use crate::error::Result;
 

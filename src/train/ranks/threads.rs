@@ -63,7 +63,7 @@ pub(super) mod tests {
     use super::*;
 
     /// What each of so many ranks makes of its part, in the order of the ranks.
-    pub(in crate::train::ranks) fn on_each<T: Send>(
+    pub(in crate::train) fn on_each<T: Send>(
         size: usize,
         work: impl Fn(&Threads) -> T + Sync,
     ) -> Vec<T> {

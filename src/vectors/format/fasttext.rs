@@ -629,7 +629,7 @@ fn write_buckets(table: &SubwordTable, input: &Matrix, out: &mut dyn Write) -> i
 /// word is empty or holds a zero byte, or a value is not finite.
 ///
 /// # Panics
-/// When a matrix has not as many rows as there are words.
+/// When W has not as many rows as there are words and buckets in use, or W' as there are words.
 pub fn write_fasttext(path: &Path, model: &FastTextModel<'_>) -> Result<()> {
     FastTextModel::check(model.loss)?;
     let rows = model.subwords.map_or(model.vocab.len(), SubwordTable::rows);
