@@ -22,6 +22,6 @@ fn main() -> w2v_gpu::Result<()> {
     let path = std::env::temp_dir().join("vectors.bin");
     let table = VectorTable::new(&vectors.vocab, &vectors.matrix);
     Format::from_path(&path)?.write(&path, &table, &mut |_, _| ())?;
-    println!("written to {}", path.display());
+    println!("written to {path:?}");
     Ok(())
 }

@@ -20,12 +20,13 @@ use serde_json::{Map, Value};
 
 pub use crate::batch::{CbowGradient, Loss, ModelKind, NegativesPer, ObjectiveSettings};
 use crate::batch::{MAX_BATCH, MIN_BATCH};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 pub use crate::model::ModelSettings;
 use crate::model::Storage;
-#[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
 use crate::setting::{Conditional, OrAuto, require};
+#[cfg(feature = "cli")]
+use crate::system::optional_path;
 use crate::vectors::format::Reading;
 pub use crate::vocab::VocabularySettings;
 
@@ -76,6 +77,7 @@ pub struct InitSettings {
         feature = "cli",
         arg(long, value_name = "VECTORS", help_heading = "Model")
     )]
+    #[serde(with = "optional_path")]
     pub init: Option<PathBuf>,
     /// Start the context vectors (W') likewise, as --save-output writes them; otherwise they start
     /// from zero
@@ -83,6 +85,7 @@ pub struct InitSettings {
         feature = "cli",
         arg(long, value_name = "VECTORS", help_heading = "Model")
     )]
+    #[serde(with = "optional_path")]
     pub init_output: Option<PathBuf>,
     /// How the files of these two settings are read.
     #[cfg_attr(feature = "cli", command(flatten))]
@@ -426,7 +429,7 @@ impl Config {
             require(
                 self.objective.loss != Loss::Hs,
                 "init_output",
-                path.display(),
+                shown(path),
                 "with `loss = hs` W' has rows of the tree's inner nodes, and none of words that \
                  vectors could be for; leave it out",
             )?;
@@ -443,7 +446,7 @@ impl Config {
             if let Some(path) = &self.init.init {
                 let why = "holds vectors of whole words, which are no parts of words; leave \
                            `subwords` out, or start anew";
-                return Err(Error::setting("init", path.display(), why));
+                return Err(Error::setting("init", shown(path), why));
             }
         }
         self.objective.validate()?;

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::quantity::{count, plural};
+use crate::system::serialize_path;
 use crate::text::TextReport;
 use crate::vocab::Selection;
 
@@ -255,6 +256,7 @@ pub struct NamedSection {
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Saved {
     /// Path of the checkpoint file.
+    #[serde(serialize_with = "serialize_path")]
     pub path: PathBuf,
     /// Minibatches trained until the checkpoint.
     pub step: u64,

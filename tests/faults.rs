@@ -11,7 +11,7 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use common::{Dir, names, quick_train};
+use common::{Dir, PROGRAM, names, quick_train};
 
 /// The files of the sources that hold tests.
 fn sources() -> Vec<PathBuf> {
@@ -330,6 +330,272 @@ fn outputs_in_a_corpus_folder_are_refused() {
         .stdout(contains("cat "));
 }
 
+/// Files whose names break lines, or are not UTF-8.
+#[cfg(unix)]
+mod odd_names {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+    use super::*;
+
+    /// An argument that is as given, but for `{}`, which becomes a byte that is no UTF-8.
+    fn odd(arg: &str, byte: u8) -> OsString {
+        let (before, after) = arg.split_once("{}").unwrap_or((arg, ""));
+        let parts = if before.len() == arg.len() {
+            &[][..]
+        } else {
+            &[byte][..]
+        };
+        OsString::from_vec([before.as_bytes(), parts, after.as_bytes()].concat())
+    }
+
+    /// A program call in `dir`, with the byte 0xe9 for each `{}` of its arguments.
+    fn w2v(dir: &Dir, args: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .current_dir(dir.root())
+            .args(args.iter().map(|arg| odd(arg, 0xe9)));
+        command
+    }
+
+    fn train(dir: &Dir, args: &[&str]) -> Command {
+        w2v(dir, &quick_train("cpu", args))
+    }
+
+    /// A folder with two files for each purpose: one with a plain name (`text-a`), one with an odd
+    /// name (`text-\xe9`), and lists under a third name (`stop-\xe8`).
+    fn inputs() -> Dir {
+        let dir = Dir::with_text();
+        let text = dir.bytes("text.txt");
+        dir.file("old.txt", "2 8\nthe 1 2 3 4 5 6 7 8\nmat 8 7 6 5 4 3 2 1\n");
+        let init = dir.bytes("old.txt");
+        for (name, content) in [
+            ("text-{}", &text[..]),
+            ("stop-{}", b"on\n"),
+            ("keep-{}", b"cat\n"),
+            ("init-{}.txt", &init),
+            ("pairs-{}", b"the cat 7\ncat mat 2\nsat the 1\n"),
+        ] {
+            for byte in [b'a', 0xe8, 0xe9] {
+                fs::write(dir.root().join(odd(name, byte)), content).unwrap();
+            }
+        }
+        dir
+    }
+
+    const ODD: [&str; 9] = [
+        "text-{}",
+        "--stop-words",
+        "stop-{}",
+        "--keep-words",
+        "keep-{}",
+        "--init",
+        "init-{}.txt",
+        "--eval-pairs",
+        "pairs-{}",
+    ];
+
+    fn read(dir: &Dir, name: &str) -> Vec<u8> {
+        fs::read(dir.root().join(odd(name, 0xe9))).unwrap()
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_kept_by_checkpoints_settings_and_records() {
+        let dir = inputs();
+        let plain = ODD.map(|arg| arg.replace("{}", "a"));
+        let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
+        train(&dir, &[&plain[..], &["-o", "plain.txt"]].concat())
+            .assert()
+            .success();
+        let expected = dir.bytes("plain.txt");
+
+        let kept = [
+            "-o",
+            "v-{}.txt",
+            "--checkpoint",
+            "run-{}",
+            "--metrics",
+            "m-{}.jsonl",
+        ];
+        let kept = [&ODD[..], &kept, &["--cache", "cache-{}"]].concat();
+        train(&dir, &kept).assert().success();
+        assert_eq!(read(&dir, "v-{}.txt"), expected);
+
+        // The run goes on under the same names, and with another one it is refused.
+        let resumed = [&ODD[..], &["-o", "w.txt", "--resume", "run-{}"]].concat();
+        train(&dir, &resumed).assert().success();
+        assert_eq!(dir.bytes("w.txt"), expected);
+        let mut other: Vec<OsString> = quick_train("cpu", &resumed)
+            .iter()
+            .map(|arg| odd(arg, 0xe9))
+            .collect();
+        let list = other
+            .iter()
+            .position(|arg| arg == OsStr::from_bytes(b"stop-\xe9"));
+        other[list.unwrap()] = odd("stop-{}", 0xe8);
+        Command::new(PROGRAM)
+            .current_dir(dir.root())
+            .args(other)
+            .assert()
+            .code(2)
+            .stderr(contains(
+                r"--stop-words stop-\xe9, and this one --stop-words stop-\xe8",
+            ));
+
+        // The settings beside the vectors, and the command on the page, give the same run.
+        let of_run = [
+            "train",
+            "text-{}",
+            "--engine",
+            "cpu",
+            "--config",
+            "v-{}.txt.json",
+        ];
+        w2v(&dir, &[&of_run[..], &["-o", "x.txt"]].concat())
+            .assert()
+            .success();
+        assert_eq!(dir.bytes("x.txt"), expected);
+        fs::remove_file(dir.root().join(odd("v-{}.txt", 0xe9))).unwrap();
+        w2v(
+            &dir,
+            &[
+                "report",
+                "m-{}.jsonl",
+                "-o",
+                "page.html",
+                "--vectors",
+                "x.txt",
+            ],
+        )
+        .assert()
+        .success();
+        let page = dir.read("page.html");
+        let start = page.find("w2v-gpu train").unwrap();
+        let end = start + page[start..].find("\",\"").unwrap();
+        let command: String = serde_json::from_str(&format!("\"{}\"", &page[start..end])).unwrap();
+        let command = command.replacen("w2v-gpu", PROGRAM, 1);
+        Command::new("bash")
+            .current_dir(dir.root())
+            .args(["-c", &command])
+            .assert()
+            .success();
+        assert_eq!(read(&dir, "v-{}.txt"), expected);
+        assert!(page.contains(r"text-\\xe9"));
+    }
+
+    /// Settings beside a list whose name is not UTF-8 once fell out of the key of the cache.
+    #[test]
+    fn names_that_are_not_utf8_share_no_cached_corpus_with_other_options() {
+        let dir = inputs();
+        let run = |min_count, more: &[&str]| {
+            let args = ["text-{}", "--stop-words", "stop-{}", "-o", "v.txt"];
+            let args = [&args[..], &["--min-count", min_count], more].concat();
+            train(&dir, &args).assert().success();
+            dir.bytes("v.txt")
+        };
+        let cache = &["--cache", "cache-{}"][..];
+        let (few, all) = (run("300", &[]), run("1", &[]));
+        assert!(few != all && run("300", cache) == few && run("1", cache) == all);
+        assert!(run("300", cache) == few);
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_in_the_json_of_every_command() {
+        let dir = inputs();
+        let json = |args: &[&str]| -> serde_json::Value {
+            let output = w2v(&dir, args).output().unwrap();
+            assert!(output.status.success(), "{args:?}: {output:?}");
+            serde_json::from_slice(&output.stdout).unwrap()
+        };
+        let train = quick_train("cpu", &["text-{}", "-o", "v-{}.txt", "--json"]);
+        assert_eq!(json(&train)["output"], "v-\0e9.txt");
+        let plan = ["train", "text-{}", "-o", "v-{}.txt", "--dry-run", "--json"];
+        assert!(json(&plan).is_object());
+        for command in ["vocab", "phrases"] {
+            assert_eq!(
+                json(&[command, "text-{}", "-o", "o-{}", "--json"])["output"],
+                "o-\0e9"
+            );
+        }
+        let eval = json(&["eval", "v-{}.txt", "--pairs", "pairs-{}", "--json"]);
+        assert_eq!(eval["vectors"], "v-\0e9.txt");
+        assert!(eval.to_string().contains(r#""pairs-\u0000e9""#), "{eval}");
+    }
+
+    /// Whatever a name is, a line of output begins with what the program says.
+    #[test]
+    fn a_line_break_in_a_name_forges_no_line() {
+        let dir = Dir::with_text();
+        let (text, gone) = ("t\nforged: text", "none\nforged: none");
+        for name in [
+            text,
+            "bad\nforged: .gz",
+            "words\nforged: w",
+            "in/.h\nforged: hidden",
+        ] {
+            dir.file(name, dir.bytes("text.txt"));
+        }
+        dir.file("in/t", dir.bytes("text.txt"));
+        let vectors = "v\nforged: v.txt";
+        let outputs = ["-o", vectors, "--checkpoint", "c\nforged: c", "--metrics"];
+        let kept = ["m\nforged: m", "--cache", "k\nforged: k"];
+        let first = quick_train("cpu", &[&[text][..], &outputs, &kept].concat());
+        let resumed = [text, "-o", vectors, "--resume", "c\nforged: c"];
+        let diverging = [text, "-o", "v\nforged: .npy", "--dim", "x\nforged: x"];
+        let runs: [&[&str]; 24] = [
+            &first,
+            &first,
+            &quick_train("cpu", &resumed),
+            &quick_train("cpu", &diverging),
+            &quick_train("cpu", &["in", "-o", "w.txt"]),
+            &quick_train("cpu", &[text, "-o", "n\nforged: /v.txt"]),
+            &quick_train("cpu", &[text, "-o", "n\nforged: v"]),
+            &["train", gone, "-o", "w.txt"],
+            &["train", "bad\nforged: .gz", "-o", "w.txt"],
+            &["train", text, "-o", "w.txt", "--vocab", text],
+            &["train", text, "-o", "w.txt", "--stop-words", text],
+            &["train", text, "-o", "w.txt", "--config", text],
+            &[
+                "train",
+                text,
+                "-o",
+                "w.txt",
+                "--adapter",
+                gone,
+                "--engine",
+                "gpu",
+            ],
+            &["train", text, "-o", "w.txt", "--loss", gone],
+            &["train", text, "-o", "w.txt", "--batch", gone],
+            &["train", text, "-o", "w.txt", "--vocab-memory", gone],
+            &["train", "--no\nforged: o", text, "-o", "w.txt"],
+            &["no\nforged: command"],
+            &["vocab", text, "-o", "n\nforged: /w"],
+            &["phrases", text, "-o", "p\nforged: p"],
+            &["convert", vectors, "w\nforged: .npy"],
+            &["eval", vectors, "--pairs", text],
+            &["neighbors", gone, "the"],
+            &["report", "m\nforged: m", "-o", "p\nforged: .txt"],
+        ];
+        for args in runs {
+            let output = dir.w2v(args).output().unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(
+                !said.lines().any(|line| line.starts_with("forged")),
+                "{args:?}: {said}"
+            );
+            assert!(said.contains("\\nforged"), "{args:?}: {said}");
+        }
+        dir.w2v(&["train", "text.txt", "-o", "w.txt"])
+            .env("W2V_GPU_DIM", "x\nforged: x")
+            .env("TMPDIR", "x\nforged: x")
+            .assert()
+            .failure()
+            .stderr(contains("x\\nforged").and(contains("\nforged").not()));
+    }
+}
+
 /// A limit on the size of files stands for a full disk.
 #[cfg(unix)]
 mod full {
@@ -394,6 +660,7 @@ mod killed {
     use std::time::{Duration, Instant};
 
     use rustix::fs::{Mode, OFlags, open};
+    use w2v_gpu::error::shown;
     use w2v_gpu::model::Matrix;
     use w2v_gpu::vectors::format;
     use w2v_gpu::vocab::Vocab;
@@ -439,7 +706,7 @@ mod killed {
                 );
                 eprintln!(
                     "skipped: {} is on a file system where files need names",
-                    path.display()
+                    shown(&path)
                 );
                 return None;
             }

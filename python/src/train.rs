@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use w2v_gpu::batch::{HuffmanTree, RowTarget};
 use w2v_gpu::config::{Loss, ModelKind, Preset};
 use w2v_gpu::engine::choice::{EngineKind, EngineRequest};
+use w2v_gpu::error::shown;
 use w2v_gpu::event::{Epoch, Event};
 use w2v_gpu::model::{Matrix, Model};
 use w2v_gpu::record::log;
+use w2v_gpu::system::OsText;
 use w2v_gpu::train::plan::Plan;
 use w2v_gpu::train::{AfterEpoch, PreparedTrainer, TrainOptions};
 use w2v_gpu::vocab::Vocab;
@@ -178,7 +180,7 @@ impl Message {
                 Self::new("reading", json!({ "bytes": bytes, "total": total }))
             }
             Event::Noted { path, what } => {
-                Self::new("warning", format!("{}: {what}", path.display()))
+                Self::new("warning", format!("{}: {what}", shown(&path)))
             }
             Event::Progress(progress) => Self::new("progress", record(&progress)),
             Event::Point(point) => Self::new("point", record(&point)),
@@ -287,7 +289,7 @@ impl Job {
             "settings": record(config),
             "automatic": automatic(&given, config),
             "prepared": record(&ended.data.prepared),
-            "corpus": text.files().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
+            "corpus": text.files().map(OsText::from).collect::<Vec<_>>(),
             "version": log::VERSION,
             "program": concat!("w2v-gpu ", env!("CARGO_PKG_VERSION")),
         });

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 use crate::engine::Engine;
 use crate::engine::choice::EngineKind;
+use crate::error::shown;
 use crate::event::Event;
 use crate::quantity::plural;
 use crate::system::PATIENCE;
@@ -173,7 +174,7 @@ impl Session {
             ));
         }
         let TrainState { steps, epochs, .. } = resumed.reached;
-        let (epochs, path) = (plural(epochs.into(), "epoch"), resumed.path.display());
+        let (epochs, path) = (plural(epochs.into(), "epoch"), shown(&resumed.path));
         display.line(&format!(
             "goes on after batch {steps} ({epochs} done) from {path}"
         ));
@@ -259,7 +260,7 @@ impl Session {
     fn how_to_go_on(&self) -> String {
         match &self.last {
             Some((folder, step)) => {
-                let folder = folder.display();
+                let folder = shown(folder);
                 format!(
                     "the checkpoint of batch {step} is kept: the same command with --resume \
                      {folder} goes on from it"
@@ -283,7 +284,7 @@ impl Session {
 }
 
 fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, LoadedCheckpoint), Error> {
-    let mend = |why: &str| Error::setting("resume", path.display(), why);
+    let mend = |why: &str| Error::setting("resume", shown(path), why);
     if !path.is_dir() {
         return Err(mend(
             "there is no such folder; name the one that --checkpoint named",
@@ -304,7 +305,7 @@ fn open_empty(path: &Path, display: &mut Display) -> Result<Folder, Error> {
     if folder.is_empty()? {
         return Ok(folder);
     }
-    let value = path.display().to_string();
+    let value = shown(path);
     let why = format!(
         "holds checkpoints already; go on from them with --resume {value}, or name another folder"
     );

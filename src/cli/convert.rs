@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::error::shown;
 use crate::model::Matrix;
 use crate::quantity::{count, plural};
 use crate::system::{self, STDOUT};
@@ -120,7 +121,7 @@ fn formats(args: &Args) -> Result<(Format, Format), Error> {
             "neither file is a .txt or .vec whose format is not given by --from or --to"
         }
     };
-    let value = format!("{} {}", args.input.display(), args.output.display());
+    let value = format!("{} {}", shown(&args.input), shown(&args.output));
     Err(Error::setting("no_header", value, why))
 }
 
@@ -132,7 +133,7 @@ fn wrong_name(setting: &'static str, path: &Path, error: Error, hint: &str) -> E
         Error::FileName { why, .. } => format!("the file name {why}{hint}"),
         other => other.to_string(),
     };
-    Error::setting(setting, path.display(), why)
+    Error::setting(setting, shown(path), why)
 }
 
 /// Finds, before any work, mistakes that would otherwise be found only after it.
@@ -142,7 +143,7 @@ fn check_files(args: &Args, reading: Reading, to: Format) -> Result<(), Error> {
         system::check_writable(&output, "OUT")?;
         if output.as_os_str() != STDOUT && inputs.iter().any(|input| is_same_file(input, &output)) {
             let why = "is also read, and would be replaced; name another file".to_owned();
-            return Err(Error::setting("OUT", output.display(), why));
+            return Err(Error::setting("OUT", shown(&output), why));
         }
     }
     Ok(())
@@ -214,10 +215,7 @@ fn summary(table: &VectorTable<'_>, all: u64, files: &[PathBuf]) -> String {
     } else {
         plural(rows, "word")
     };
-    let files: Vec<String> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
+    let files: Vec<String> = files.iter().map(|file| shown(file)).collect();
     format!(
         "{rows} x {} to {}",
         plural(table.matrix.dim() as u64, "dimension"),

@@ -1,13 +1,17 @@
 //! Defaults of `train` that are not this program's own: another trainer's (`--preset`) and a file's
 //! (`--config`).
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::Utf8Chunk;
 
 use super::options;
 use crate::Error;
 use crate::config::Config;
+use crate::error::shown;
+use crate::system::OsText;
 use crate::text::utf8_text;
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
@@ -70,7 +74,7 @@ pub(super) fn optional(arg: Arg) -> Arg {
 }
 
 fn refuse(path: &Path, why: String) -> Error {
-    Error::setting("config", path.display(), why)
+    Error::setting("config", shown(path), why)
 }
 
 /// The options of a file: lines `option = value` of TOML, or the settings of a run as JSON.
@@ -99,6 +103,10 @@ fn options_of_run(mut object: Map<String, Value>) -> Map<String, Value> {
     // Null stands for an option that the run was not given.
     options.retain(|_, value| !value.is_null());
     options
+}
+
+fn typed(value: &Value) -> OsText {
+    options::typed(value).into()
 }
 
 /// Makes the file's value of an option the command's default. `given` holds the options that the
@@ -135,13 +143,13 @@ fn set(
         ));
     }
     given.push(id.clone());
-    let values: Vec<String> = match value {
+    let values: Vec<OsText> = match value {
         Value::Array(values)
             if values
                 .iter()
                 .all(|value| !value.is_array() && !value.is_object()) =>
         {
-            values.iter().map(options::typed).collect()
+            values.iter().map(typed).collect()
         }
         Value::Array(_) | Value::Object(_) | Value::Null => {
             return Err(refuse(
@@ -149,9 +157,14 @@ fn set(
                 format!("{name} must be a number, a text, true, false or a list of these"),
             ));
         }
-        value => vec![options::typed(value)],
+        value => vec![typed(value)],
     };
-    if values.iter().any(|value| value.contains(char::is_control)) {
+    let values: Vec<OsString> = values.iter().map(OsText::to_os_string).collect();
+    let is_control = |chunk: Utf8Chunk<'_>| chunk.valid().contains(char::is_control);
+    if values
+        .iter()
+        .any(|value| value.as_encoded_bytes().utf8_chunks().any(is_control))
+    {
         return Err(refuse(
             path,
             format!("{name} holds a control character, which no value has"),

@@ -3,11 +3,12 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::error::shown;
 use crate::eval::{
     AnalogyScore, Answers, EvalOptions, Evaluation, Method, PairScore, Protocol, Score, Sets,
 };
 use crate::quantity::{count, plural};
-use crate::system::thread_pool;
+use crate::system::{serialize_path, thread_pool};
 use crate::vectors::Vectors;
 use crate::vectors::format::Reading;
 use anyhow::Result;
@@ -84,6 +85,7 @@ pub(crate) struct Args {
 /// The report that `--json` prints.
 #[derive(Serialize)]
 struct EvalReport<'a> {
+    #[serde(serialize_with = "serialize_path")]
     vectors: &'a Path,
     words: usize,
     dim: usize,
@@ -184,7 +186,7 @@ fn thin(evaluation: &Evaluation) -> Vec<String> {
         format!(
             "{}: only {} of {} {what} have all their words among {}; the score is that of these \
              alone",
-            file.display(),
+            shown(file),
             count(found as u64),
             count(total as u64),
             plural(among as u64, "word")
@@ -319,10 +321,6 @@ fn analogy_rows(set: &AnalogyScore, with_composed: bool) -> Vec<Vec<String>> {
         .chain(kinds)
         .chain([row(shown(&set.file), &set.total)])
         .collect()
-}
-
-fn shown(path: &Path) -> String {
-    escaped(&path.display().to_string())
 }
 
 fn part(some: usize, all: usize) -> String {

@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::options;
 use super::outputs::{OutputArgs, settings_path};
 use crate::config::{Config, Loss, ModelKind, Preset};
+use crate::error::shown;
 use crate::event::Prepared;
 use crate::quantity::{self, count, percent, plural, short};
+use crate::system::{OsText, serialize_path};
 use crate::train::dataset::Dataset;
 use crate::train::init::{Given, Init};
 use crate::train::{Ending, Summary};
@@ -26,6 +28,7 @@ const NOTHING_LEARNED: f64 = 0.99;
 #[derive(Serialize)]
 pub(super) struct TrainReport<'a> {
     pub(super) engine: String,
+    #[serde(serialize_with = "serialize_path")]
     pub(super) output: &'a Path,
     pub(super) config: &'a Config,
     pub(super) corpus: Prepared,
@@ -61,14 +64,15 @@ pub(super) fn settings_line(config: &Config, preset: Option<Preset>, output: &Pa
     let own = options::of(config)
         .into_iter()
         .filter(|option| !base.contains(option));
-    let settings: Vec<String> = preset.into_iter().chain(own).collect();
+    let in_one_line = |option: String| shown(&OsText::from(option).to_path());
+    let settings: Vec<String> = preset.into_iter().chain(own.map(in_one_line)).collect();
     let settings = if settings.is_empty() {
         "the defaults".to_owned()
     } else {
         settings.join(" ")
     };
     let all = settings_path(output).map_or_else(String::new, |path| {
-        format!(" (all of them: {})", path.display())
+        format!(" (all of them: {})", shown(&path))
     });
     format!("settings: {settings}{all}")
 }
@@ -151,7 +155,7 @@ pub(super) fn summary_lines(report: &TrainReport<'_>) -> Vec<String> {
             quantity::seconds(seconds.of_it_waiting_for_batches),
             quantity::seconds(seconds.write)
         ),
-        format!("on {}; vectors: {}", report.engine, report.output.display()),
+        format!("on {}; vectors: {}", report.engine, shown(report.output)),
     ]
 }
 
@@ -232,19 +236,19 @@ pub(super) fn interruption(
         Ok(Some(file)) if *output != outputs.output => {
             format!(
                 ", as {} is there and not of an interrupted run",
-                file.display()
+                shown(&file)
             )
         }
         _ => String::new(),
     };
     let settings = settings_path(output).map_or_else(String::new, |path| {
-        format!(", and {} says that the run was interrupted", path.display())
+        format!(", and {} says that the run was interrupted", shown(&path))
     });
     format!(
         "stopped after batch {}, {share} of the run; the vectors so far are in \
          {}{other}{settings}; {}",
         training.steps,
-        output.display(),
+        shown(output),
         saved,
     )
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::Error;
 use crate::config::Config;
+use crate::error::shown;
 use crate::event::{Epoch, Evaluated, Event, NamedScore, Prepared, Progress};
 use crate::record::log::{self, EndRecord, Hardware, LogFile, StartRecord};
 use crate::record::tensorboard::EventFile;
-use crate::system::{self, STDOUT};
+use crate::system::{self, OsText, STDOUT};
 use crate::train::state::TrainState;
 use anyhow::Result;
 use serde::Serialize;
@@ -42,7 +43,7 @@ pub(super) struct RecordedRun<'a> {
     /// The settings as they were given, without values for those left to the program.
     pub(super) given: &'a Config,
     /// Options that are no settings, as they would be typed.
-    pub(super) options: Vec<String>,
+    pub(super) options: Vec<OsText>,
     pub(super) prepared: &'a Prepared,
     /// The state from which the run resumes; `None` if it starts anew.
     pub(super) resumed: Option<TrainState>,
@@ -61,7 +62,7 @@ impl Recording {
             system::check_writable(path, "metrics")?;
             if taken.any(|taken| is_same_place(taken, path)) {
                 let why = "is a file of the corpus or of the vectors; name another file".to_owned();
-                return Err(Error::setting("metrics", path.display(), why));
+                return Err(Error::setting("metrics", shown(path), why));
             }
         }
         match &self.tensorboard {
@@ -75,8 +76,8 @@ impl Recording {
                 if there.is_dir() {
                     return system::check_writable(&there.join("events"), "tensorboard");
                 }
-                let why = format!("{} is a file; name a folder", there.display());
-                Err(Error::setting("tensorboard", folder.display(), why))
+                let why = format!("{} is a file; name a folder", shown(there));
+                Err(Error::setting("tensorboard", shown(folder), why))
             }
             None => Ok(()),
         }
@@ -151,13 +152,13 @@ fn is_same_place(a: &Path, b: &Path) -> bool {
 }
 
 /// The absolute path of an output file; standard output keeps its name.
-pub(super) fn full_name(path: &Path) -> io::Result<String> {
+pub(super) fn full_name(path: &Path) -> io::Result<OsText> {
     let path = if path.as_os_str() == STDOUT {
         path.to_owned()
     } else {
         std::path::absolute(path)?
     };
-    Ok(path.to_string_lossy().into_owned())
+    Ok(path.as_path().into())
 }
 
 fn start_record(run: &RecordedRun<'_>) -> Result<StartRecord> {
@@ -179,7 +180,7 @@ fn start_record(run: &RecordedRun<'_>) -> Result<StartRecord> {
         corpus: run
             .corpus
             .iter()
-            .map(|path| path.to_string_lossy().into_owned())
+            .map(|path| path.as_path().into())
             .collect(),
         output: full_name(run.output)?,
         config,
@@ -205,7 +206,7 @@ impl<T> Sink<T> {
         if let Err(failure) = write(&mut sink.to) {
             tracing::warn!(
                 "the run is no longer recorded: cannot write {}: {failure}",
-                sink.path.display()
+                shown(&sink.path)
             );
             sink.failure = Some(failure);
         }
@@ -238,7 +239,7 @@ impl Recorder {
     /// A line about the file in which the record grows while another file has its name.
     pub(super) fn growing_line(&self) -> Option<String> {
         let Sink { to, path, .. } = self.log.as_ref()?;
-        let (path, growing) = (path.display(), to.growing()?.display());
+        let (path, growing) = (shown(path), shown(to.growing()?));
         Some(format!(
             "metrics: {path} stays as it is until the run is over, which is recorded in {growing} \
              until then"
@@ -251,7 +252,7 @@ impl Recorder {
         if let Some(growing) = self.log.as_ref().and_then(|log| log.to.growing()) {
             display.warn(&format!(
                 "the record of this run, which did not end, stays in {}",
-                growing.display()
+                shown(growing)
             ));
         }
     }

@@ -11,8 +11,9 @@ use super::metrics;
 use crate::Error;
 use crate::batch::{HuffmanTree, Targets};
 use crate::config::{Config, Loss};
+use crate::error::shown;
 use crate::model::{Embedding, Matrix, Model};
-use crate::system::{self, STDOUT, is_same_file};
+use crate::system::{self, OsText, STDOUT, is_same_file};
 use crate::train::dataset::Dataset;
 use crate::train::{Ending, Summary};
 use crate::vectors::format::{FastTextModel, Format, VectorTable, format_parser, write_fasttext};
@@ -48,7 +49,7 @@ pub(super) struct OutputArgs {
 #[derive(Serialize)]
 struct Settings<'a> {
     program: &'static str,
-    corpus: &'a [PathBuf],
+    corpus: Vec<OsText>,
     engine: &'a str,
     embedding: Embedding,
     config: &'a Config,
@@ -60,7 +61,7 @@ struct Settings<'a> {
     trained_share: Option<f64>,
     /// The absolute paths of the files of a stopped run. The next run may replace them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    files: Option<Vec<String>>,
+    files: Option<Vec<OsText>>,
 }
 
 /// A run that has ended, and whose files are to be written.
@@ -124,7 +125,7 @@ impl OutputArgs {
         let files = self.files()?;
         for (at, (setting, file)) in files.iter().enumerate() {
             system::check_writable(file, setting)?;
-            let mend = |why: &str| Error::setting(setting, file.display(), why);
+            let mend = |why: &str| Error::setting(setting, shown(file), why);
             if files[..at]
                 .iter()
                 .any(|(_, other)| other == file || is_same_file(other, file))
@@ -171,7 +172,7 @@ impl OutputArgs {
         let files = is_interrupted.then(|| self.full_names(&tag)).transpose()?;
         let settings = serde_json::to_string_pretty(&Settings {
             program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
-            corpus,
+            corpus: corpus.iter().map(|path| path.as_path().into()).collect(),
             engine,
             embedding: self.embedding,
             config: &data.config,
@@ -245,7 +246,7 @@ impl OutputArgs {
     }
 
     /// The absolute paths of all files that a run writes, with `tag` in their names.
-    fn full_names(&self, tag: &str) -> Result<Vec<String>> {
+    fn full_names(&self, tag: &str) -> Result<Vec<OsText>> {
         let files = self.tagged_files(tag)?;
         Ok(files
             .iter()
@@ -267,7 +268,7 @@ pub(super) fn settings_path(output: &Path) -> Option<PathBuf> {
 }
 
 /// The files that the settings beside `vectors` name, if they say that their run was interrupted.
-fn files_of_interrupted(vectors: &Path) -> Vec<String> {
+fn files_of_interrupted(vectors: &Path) -> Vec<OsText> {
     let settings = settings_path(vectors)
         .and_then(|path| std::fs::read(path).ok())
         .unwrap_or_default();

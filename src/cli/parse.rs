@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use crate::Error;
+use crate::error::one_line;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
@@ -103,6 +104,7 @@ fn single_dash(mut program: Command, typed: &[OsString]) -> Option<clap::Error> 
 
 /// Ends the program with an error to which advice is added.
 fn explained(mut error: clap::Error, program: &Command, typed: &[OsString]) -> ! {
+    escape(&mut error);
     let text = |kind: ContextKind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
@@ -130,6 +132,26 @@ fn explained(mut error: clap::Error, program: &Command, typed: &[OsString]) -> !
         );
     }
     error.exit()
+}
+
+/// Escapes what was typed, so that a line break in it makes no line of its own.
+fn escape(error: &mut clap::Error) {
+    let all = |texts: &[String]| texts.iter().map(|text| one_line(text)).collect();
+    let escaped: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(one_line(text)))),
+            ContextValue::Strings(texts) => Some((kind, ContextValue::Strings(all(texts)))),
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in escaped {
+        if kind == ContextKind::InvalidArg && error.get(kind) != Some(&value) {
+            // Clap's advice repeats the argument as it was typed.
+            error.remove(ContextKind::Suggested);
+        }
+        error.insert(kind, value);
+    }
 }
 
 fn below_zero(value: &str) -> Option<String> {

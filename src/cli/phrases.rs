@@ -1,13 +1,14 @@
 //! `phrases`: joins words of a text that belong together.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::corpus::Corpus;
 use crate::corpus::phrases::{Found, PhraseOptions, Phrases};
+use crate::error::shown;
 use crate::quantity::{count, plural};
-use crate::system::thread_pool;
+use crate::system::{serialize_path, thread_pool};
 use crate::text::TextReport;
 use anyhow::Result;
 use serde::Serialize;
@@ -50,7 +51,8 @@ pub(crate) struct Args {
 /// The summary that the command prints at its end.
 #[derive(Serialize)]
 struct PhrasesReport<'a> {
-    output: &'a PathBuf,
+    #[serde(serialize_with = "serialize_path")]
+    output: &'a Path,
     options: &'a PhraseOptions,
     passes: &'a [Found],
     /// The numbers of words and oddities of the text that was written.
@@ -94,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (words, lines) = (plural(text.words, "word"), plural(text.lines, "line"));
     display.line(&format!(
         "written: {words} in {lines} to {}",
-        args.output.display()
+        shown(&args.output)
     ));
     text_notes(&text).for_each(|line| display.line(&line));
     if args.json {

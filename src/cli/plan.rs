@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::engine::memory::Allocation;
+use crate::error::shown;
 use crate::quantity::{bytes, count, plural, seconds, short};
 use crate::train::plan::{DeviceMemory, Estimate, HostMemory, Plan, Stored};
 use anyhow::Result;
@@ -182,7 +183,7 @@ fn disk_rows(disk: &[Stored]) -> Vec<Vec<String>> {
             free(*available)
         };
         rows.push(vec![
-            format!("  {what} in {}", escaped(&folder.display().to_string())),
+            format!("  {what} in {}", shown(folder)),
             bytes(*size),
             note,
         ]);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::error::shown;
 use crate::event::{
     Cached, Epoch, Evaluated, Event, Measuring, NamedScore, Pass, Prepared, Progress,
 };
@@ -81,7 +82,7 @@ impl Display {
 
     /// Prints that another process uses a file or folder, and for how long it is waited for.
     pub(super) fn waiting(&mut self, path: &Path, does: &str) {
-        let (path, seconds) = (path.display(), PATIENCE.as_secs());
+        let (path, seconds) = (shown(path), PATIENCE.as_secs());
         self.line(&format!(
             "{path}: another process {does}; waiting up to {seconds} s for its end"
         ));
@@ -105,7 +106,7 @@ impl Display {
         }
         match event {
             Event::Reading { pass, bytes, total } => self.reading(*pass, *bytes, *total),
-            Event::Noted { path, what } => self.line(&format!("{}: {what}", path.display())),
+            Event::Noted { path, what } => self.line(&format!("{}: {what}", shown(path))),
             Event::Cached(cached) => cached_line(cached).iter().for_each(|line| self.line(line)),
             Event::Prepared(prepared) => {
                 self.bar.clear();
@@ -297,18 +298,14 @@ fn to_stderr(text: &str) {
 /// The line about the cache. A failure to write it is a warning instead, and gives no line.
 fn cached_line(cached: &Cached) -> Option<String> {
     Some(match cached {
-        Cached::Used { path } => format!("cache: the corpus is taken from {}", path.display()),
+        Cached::Used { path } => format!("cache: the corpus is taken from {}", shown(path)),
         Cached::Rejected { path, why } => {
-            format!(
-                "cache: {} is made anew, as {}",
-                path.display(),
-                escaped(why)
-            )
+            format!("cache: {} is made anew, as {}", shown(path), escaped(why))
         }
         Cached::Written { path, bytes } => {
             format!(
                 "cache: the corpus is kept in {} ({})",
-                path.display(),
+                shown(path),
                 quantity::bytes(*bytes)
             )
         }

@@ -2,15 +2,17 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::str::Utf8Chunk;
 use std::thread;
 use std::time::Duration;
 
 use crate::Error;
+use crate::error::shown;
 use crate::quantity::plural;
 use crate::record::log::{self, RunLog, StartRecord};
 use crate::record::page::{Contents, Shown, WordMap, write_page};
-use crate::system::{self, STDOUT};
+use crate::system::{self, OsText, STDOUT};
 use crate::vectors::Vectors;
 use crate::vectors::format::Reading;
 use anyhow::Result;
@@ -112,11 +114,7 @@ fn names(runs: &[PathBuf]) -> Vec<String> {
     let stems: Vec<String> = runs.iter().map(stem).collect();
     let name = |(run, name): (&PathBuf, &String)| {
         let is_alone = stems.iter().filter(|&other| other == name).count() == 1;
-        if is_alone {
-            name.clone()
-        } else {
-            run.display().to_string()
-        }
+        if is_alone { name.clone() } else { shown(run) }
     };
     runs.iter().zip(&stems).map(name).collect()
 }
@@ -128,26 +126,56 @@ fn command(start: &StartRecord) -> String {
         .changed()
         .into_iter()
         .flat_map(|name| options::words(name, &start.config[name]));
-    let words = ["w2v-gpu", "train"].map(str::to_owned).into_iter();
-    let output = ["-o".to_owned(), start.output.clone()];
+    let text = |word: &str| OsText::from(word.to_owned());
+    let words = ["w2v-gpu", "train"].map(text).into_iter();
+    let output = [text("-o"), start.output.clone()];
     let words = words.chain(start.corpus.iter().cloned()).chain(output);
-    let words = words.chain(settings).chain(start.options.iter().cloned());
-    words.map(quoted).collect::<Vec<_>>().join(" ")
+    let words = words.chain(settings.map(OsText::from));
+    let words = words.chain(start.options.iter().cloned());
+    words
+        .map(|word| quoted(&word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
-/// A word as one types it in a shell.
-fn quoted(word: String) -> String {
+/// A word as one types it in a shell. Bytes that are part of no character, and line breaks, are
+/// typed in octal as bash and zsh have them: `$'t\351'`.
+fn quoted(word: &OsText) -> String {
+    let string = word.to_os_string();
+    let bytes = string.as_encoded_bytes();
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Ok(text) if !text.contains(char::is_control) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+        _ => format!(
+            "$'{}'",
+            bytes.utf8_chunks().map(escaped_chunk).collect::<String>()
+        ),
     }
+}
+
+/// A piece of a word as one types it between `$'` and `'`.
+fn escaped_chunk(chunk: Utf8Chunk<'_>) -> String {
+    let mut typed = String::new();
+    for character in chunk.valid().chars() {
+        match character {
+            '\\' | '\'' => typed.extend(['\\', character]),
+            // Three octal digits end by themselves, whatever follows.
+            character if character.is_ascii_control() => {
+                typed += &format!("\\{:03o}", u32::from(character));
+            }
+            character => typed.push(character),
+        }
+    }
+    typed.extend(chunk.invalid().iter().map(|byte| format!("\\{byte:03o}")));
+    typed
 }
 
 fn check(args: &Args) -> Result<(), Error> {
     let setting = |setting, value: String, why: &str| Err(Error::setting(setting, value, why));
-    let output = || args.output.display().to_string();
+    let output = || shown(&args.output);
     if !(2..=MOST_WORDS).contains(&args.words) {
         return setting(
             "words",
@@ -170,7 +198,7 @@ fn check(args: &Args) -> Result<(), Error> {
     };
     if let Some((_, run)) = args.runs.iter().enumerate().find(is_again) {
         let why = "is named twice; a page shows a run once";
-        return setting("RUN", run.display().to_string(), why);
+        return setting("RUN", shown(run), why);
     }
     system::check_writable(&args.output, "output")?;
     let extension = args.output.extension().and_then(OsStr::to_str);
@@ -233,7 +261,8 @@ fn draw(args: &Args, runs: &[Shown]) -> Result<Drawn> {
 /// The vectors that a run wrote to a file; `None` if it wrote none.
 fn vectors_of(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
     let Some(end) = &log.end else { return Ok(None) };
-    let path = Path::new(end.output.as_ref().unwrap_or(&log.start.output));
+    let path = end.output.as_ref().unwrap_or(&log.start.output).to_path();
+    let path = path.as_path();
     if path.as_os_str() == STDOUT {
         return Ok(None);
     }
@@ -250,7 +279,7 @@ fn vectors_of(args: &Args, log: &RunLog) -> Result<Option<Vectors>> {
             && expected.1.is_none_or(|expected| expected == dim),
         "{} has {} and {}, not those of the run, and was written by another: name the run's \
          vectors with --vectors",
-        path.display(),
+        shown(path),
         plural(words, "word"),
         plural(dim, "dimension")
     );
@@ -284,8 +313,12 @@ mod tests {
             ("", "''"),
             ("a b", "'a b'"),
             ("it's $1", r"'it'\''s $1'"),
+            ("a\nb'c", r"$'a\012b\'c'"),
+            ("t\0e91", r"$'t\3511'"),
         ] {
-            assert_eq!(quoted(word.to_owned()), expected);
+            if cfg!(unix) || !word.contains('\0') {
+                assert_eq!(quoted(&word.to_owned().into()), expected);
+            }
         }
     }
 }

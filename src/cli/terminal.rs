@@ -3,12 +3,9 @@
 use std::io::{self, Write};
 
 use super::options::rendered;
+use crate::error::escaped_but;
 use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// Characters that `escape_debug` escapes, but that may be shown: quotes, and the joiners in the
-/// spelling of Persian, Hindi and emoji.
-const HARMLESS: [char; 4] = ['\'', '"', '\u{200c}', '\u{200d}'];
 
 /// Number of columns where no terminal tells its own.
 const USUAL_WIDTH: usize = 80;
@@ -31,24 +28,14 @@ pub(super) fn columns(terminal: &Term) -> usize {
 /// A text from a file or a user, made fit to be shown: backslashes and characters that do not print
 /// are escaped.
 pub(super) fn escaped(text: &str) -> String {
-    escaped_but(text, &HARMLESS)
+    escaped_but(text, &[])
 }
 
 /// A whole message, made fit to be shown: its settings become options, and characters that do not
 /// print are escaped. Line breaks and backslashes stay, so earlier escapes are not escaped again.
 pub(super) fn message(text: &str) -> String {
     let text = rendered(text);
-    escaped_but(&text, &[&HARMLESS[..], &['\\', '\n']].concat())
-}
-
-fn escaped_but(text: &str, harmless: &[char]) -> String {
-    let mut escaped = String::new();
-    for part in text.split_inclusive(harmless) {
-        let rest = part.trim_end_matches(harmless);
-        escaped.extend(rest.escape_debug());
-        escaped.push_str(&part[rest.len()..]);
-    }
-    escaped
+    escaped_but(&text, &['\\', '\n'])
 }
 
 /// The number of columns that a text takes. A character of Chinese, Japanese or Korean takes two,

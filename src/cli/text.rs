@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::corpus::{Corpus, read_list};
+use crate::error::shown;
 use crate::quantity::count;
 use crate::system::{STDIN, STDOUT, check_writable, write_atomically};
 use anyhow::Result;
 
-use super::terminal::escaped;
 use crate::system::is_same_file;
 
 /// The largest number of hidden files that a line names. If there are more, it gives their number.
@@ -69,7 +69,7 @@ pub(super) fn check_apart<'a>(
             "is a file of the corpus, or a list that is read, and would be replaced; name another \
              file"
                 .to_owned();
-        return Err(Error::setting(setting, output.display(), why));
+        return Err(Error::setting(setting, shown(output), why));
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ pub(super) fn check_outside(
     if paths.iter().any(|path| would_be_read(path, place)) {
         let why = "lies in a folder of CORPUS, where the next run would read it as text; name a \
                    place elsewhere";
-        return Err(Error::setting(setting, place.display(), why));
+        return Err(Error::setting(setting, shown(place), why));
     }
     Ok(())
 }
@@ -125,7 +125,7 @@ pub(super) fn left_out_line(corpus: &Corpus) -> Option<String> {
     let names: Vec<String> = hidden
         .iter()
         .take(MOST_NAMED)
-        .map(|path| escaped(&path.display().to_string()))
+        .map(|path| shown(path))
         .collect();
     let more = if hidden.len() > MOST_NAMED {
         ", ..."

@@ -23,9 +23,10 @@ use super::world::World;
 use crate::Error;
 use crate::config::{Config, Preset};
 use crate::corpus::Corpus;
+use crate::error::shown;
 use crate::eval::{EvalOptions, Sets};
 use crate::model::{Embedding, Model};
-use crate::system::{STDIN, is_same_file};
+use crate::system::{OsText, STDIN, is_same_file};
 use crate::train::cache::Cache;
 use crate::train::checkpoint::Fingerprint;
 use crate::train::dataset::Dataset;
@@ -577,7 +578,7 @@ fn open_cache(args: &Args, corpus: &[PathBuf]) -> Result<Option<Cache>, Error> {
         .any(|other| is_same_file(other, folder))
     {
         let why = "is the folder of the checkpoints; name a folder of its own".to_owned();
-        return Err(Error::setting("cache", folder.display(), why));
+        return Err(Error::setting("cache", shown(folder), why));
     }
     Ok(Some(cache))
 }
@@ -603,20 +604,21 @@ fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
 
 /// The options that are no settings and decide about the vectors or the scores, as one would type
 /// them.
-fn options_of_result(args: &Args) -> Vec<String> {
+fn options_of_result(args: &Args) -> Vec<OsText> {
     let mut typed = args.hardware.typed();
     if args.outputs.embedding != Embedding::default() {
         let which = args.outputs.embedding.to_possible_value();
         let which = which.map(|which| which.get_name().to_owned());
         typed.extend(["--embedding".to_owned()].into_iter().chain(which));
     }
+    let mut typed: Vec<OsText> = typed.into_iter().map(OsText::from).collect();
     let pairs = args.eval_pairs.iter().map(|file| ("--eval-pairs", file));
     let analogies = args.eval_analogies.iter();
     for (option, file) in pairs.chain(analogies.map(|file| ("--eval-analogies", file))) {
-        typed.extend([option.to_owned(), file.to_string_lossy().into_owned()]);
+        typed.extend([option.to_owned().into(), file.as_path().into()]);
     }
     if let Some(column) = &args.score_column {
-        typed.extend(["--score-column".to_owned(), column.clone()]);
+        typed.extend(["--score-column".to_owned(), column.clone()].map(OsText::from));
     }
     typed
 }

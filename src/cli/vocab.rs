@@ -7,7 +7,7 @@ use crate::Error;
 use crate::corpus::Corpus;
 use crate::event::Pass;
 use crate::quantity::{count, plural};
-use crate::system::thread_pool;
+use crate::system::{serialize_path, thread_pool};
 use crate::text::TextReport;
 use crate::vocab::{self, Rules, Selection, Vocab, WordOptions};
 use anyhow::Result;
@@ -61,6 +61,7 @@ pub(crate) struct Args {
 /// The summary that the command prints at its end.
 #[derive(Serialize)]
 struct VocabReport {
+    #[serde(serialize_with = "serialize_path")]
     output: PathBuf,
     text: TextReport,
     vocabulary: u64,

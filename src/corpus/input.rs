@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::quantity::{count, plural};
 use crate::system::STDIN;
 use crate::text::{Encoding, Packing, Unpacked, check_no_tar, head};
@@ -184,7 +184,7 @@ impl Read for Tee {
             let folder = std::env::temp_dir();
             let why = format!(
                 "no room for a copy in {} (set TMPDIR to a larger disk): {error}",
-                folder.display()
+                shown(&folder)
             );
             io::Error::new(error.kind(), why)
         })?;

@@ -12,6 +12,7 @@ use super::{EvalOptions, input};
 use crate::error::{Error, Result};
 use crate::model::Matrix;
 use crate::quantity::plural;
+use crate::system::serialize_path;
 
 /// The largest number of questions from a BATS file, where every pair of lines is one. Without a
 /// limit, a small file could ask for more than memory holds. BATS has 98,000 questions.
@@ -52,6 +53,7 @@ struct Question {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AnalogyScore {
     /// The file, or the folder of files.
+    #[serde(serialize_with = "serialize_path")]
     pub file: PathBuf,
     /// Number of words that questions and answers were restricted to.
     pub among: usize,

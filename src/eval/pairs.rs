@@ -10,7 +10,9 @@ use super::correlation::{pearson, spearman};
 use super::words::{Found, Table, Words};
 use super::{Protocol, input};
 use crate::error::Error;
+use crate::error::shown;
 use crate::model::Matrix;
+use crate::system::serialize_path;
 use crate::vectors::similarity::cosine;
 
 /// The pairs of a file.
@@ -28,6 +30,7 @@ pub(super) struct PairSet {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairScore {
     /// The file of the pairs.
+    #[serde(serialize_with = "serialize_path")]
     pub file: PathBuf,
     /// The column of people's scores, from 1.
     pub score_column: usize,
@@ -83,7 +86,7 @@ impl PairSet {
         }
         let columns = Columns::find(&rows, wanted).map_err(|why| {
             let value = wanted.unwrap_or_default().to_owned();
-            Error::setting("score_column", value, format!("{}: {why}", path.display()))
+            Error::setting("score_column", value, format!("{}: {why}", shown(path)))
         })?;
         let mut pairs = Vec::with_capacity(rows.len());
         for row in &rows[usize::from(columns.is_named)..] {
@@ -106,7 +109,7 @@ impl PairSet {
     pub(super) fn note(&self) -> Option<String> {
         self.note
             .as_ref()
-            .map(|note| format!("{}: {note}", self.file.display()))
+            .map(|note| format!("{}: {note}", shown(&self.file)))
     }
 
     /// The words of the pairs that count because these words were composed.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
 use super::STDOUT;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// Prefix and suffix of the names of temporary files.
 const TEMPORARY_PREFIX: &str = ".w2v-gpu-";
@@ -166,7 +166,7 @@ impl Earlier {
 /// [`Error::Setting`] with the setting, the obstacle (no such folder, no permission to write, a
 /// folder of that name) and the remedy.
 pub fn check_writable(path: &Path, setting: &'static str) -> Result<()> {
-    let mend = |why: String| Error::setting(setting, path.display(), why);
+    let mend = |why: String| Error::setting(setting, shown(path), why);
     let ends_as_folder = path.to_string_lossy().ends_with(std::path::is_separator);
     if path.is_dir() || ends_as_folder || path.file_name().is_none() {
         return Err(mend("is the name of a folder; name a file".to_owned()));
@@ -175,7 +175,7 @@ pub fn check_writable(path: &Path, setting: &'static str) -> Result<()> {
     if !folder.is_dir() {
         return Err(mend(format!(
             "there is no folder {}; create it, or name a file elsewhere",
-            folder.display()
+            shown(folder)
         )));
     }
     let tried = Target::of(path).and_then(|target| match target {
@@ -417,7 +417,7 @@ mod tests {
             let error = error.unwrap_err().to_string();
             assert_eq!(
                 error,
-                format!("cannot write {}: the disk is full", path.display())
+                format!("cannot write {}: the disk is full", shown(path))
             );
         }
         assert_eq!(fs::read_to_string(&old).unwrap(), "old");
@@ -500,7 +500,7 @@ mod tests {
         let Some(unnamed) = unnamed_in(folder.path()) else {
             return eprintln!(
                 "skipped: {} is on a file system where files need names",
-                folder.path().display()
+                shown(folder.path())
             );
         };
         drop(unnamed);

@@ -1,4 +1,5 @@
-//! Services of the operating system: whole files or none, locks, free memory and disk space.
+//! Services of the operating system: whole files or none, locks, free memory and disk space, paths as
+//! text.
 //!
 //! ```
 //! use w2v_gpu::system::write_atomically;
@@ -12,6 +13,7 @@
 
 mod atomic;
 mod lock;
+mod os_text;
 pub(crate) mod space;
 mod threads;
 
@@ -21,6 +23,8 @@ pub use atomic::{check_writable, remove_temporaries, write_atomically};
 pub(crate) use atomic::{sweep, write_pair_atomically, written_to};
 pub use lock::PATIENCE;
 pub(crate) use lock::lock;
+pub use os_text::OsText;
+pub(crate) use os_text::{optional_path, serialize_path};
 pub use space::{available_disk, available_memory, check_store};
 pub use threads::{thread_count, thread_pool};
 

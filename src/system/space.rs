@@ -104,6 +104,7 @@ pub(crate) fn check_disk(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::shown;
 
     #[test]
     fn the_system_says_what_is_left() {
@@ -133,7 +134,7 @@ mod tests {
         check_store(1).unwrap();
         let error = check_store(u64::MAX / 8).unwrap_err().to_string();
         assert!(
-            error.contains("TMPDIR") && error.contains(&std::env::temp_dir().display().to_string()),
+            error.contains("TMPDIR") && error.contains(&shown(&std::env::temp_dir())),
             "{error}"
         );
     }

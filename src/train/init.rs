@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::dataset::Dataset;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::model::{Matrix, Model};
 use crate::quantity::{count, plural};
 use crate::system::STDIN;
@@ -133,7 +133,7 @@ fn take(
             plural(given.words, "word"),
             count(vocab.len() as u64)
         );
-        return Err(Error::setting(setting, path.display(), why));
+        return Err(Error::setting(setting, shown(path), why));
     }
     Ok((given, odd))
 }
@@ -176,7 +176,7 @@ fn check_dim(setting: &'static str, path: &Path, dim: usize, expected: usize) ->
         "holds vectors of {}, and those of the run have {expected}; add `dim = {dim}`",
         plural(dim as u64, "dimension")
     );
-    Err(Error::setting(setting, path.display(), why))
+    Err(Error::setting(setting, shown(path), why))
 }
 
 impl Init {
@@ -193,7 +193,7 @@ impl Init {
             {
                 let why = "holds other vectors than when the run that is to go on began; give the \
                            file of then, or start anew";
-                return Err(Error::setting(setting, path.display(), why));
+                return Err(Error::setting(setting, shown(path), why));
             }
         }
         Ok(())

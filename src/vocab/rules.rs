@@ -8,8 +8,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::quantity;
+use crate::system::optional_path;
 use crate::text::Normalization;
 use crate::text::list::{Lines, checked_word, wrong_line};
 
@@ -32,12 +33,14 @@ pub struct WordOptions {
         feature = "cli",
         arg(long, value_name = "FILE", help_heading = "Vocabulary")
     )]
+    #[serde(with = "optional_path")]
     pub keep_words: Option<PathBuf>,
     /// Leave out the words in FILE, one a line
     #[cfg_attr(
         feature = "cli",
         arg(long, value_name = "FILE", help_heading = "Vocabulary")
     )]
+    #[serde(with = "optional_path")]
     pub stop_words: Option<PathBuf>,
     /// The memory that counting takes.
     #[cfg_attr(feature = "cli", command(flatten))]
@@ -138,12 +141,7 @@ impl Rules {
         let keep = words(&options.keep_words)?.unwrap_or_default();
         let stop = words(&options.stop_words)?.unwrap_or_default();
         if let Some(word) = stop.0.iter().filter(|word| keep.contains(word)).min() {
-            let value = options
-                .stop_words
-                .as_deref()
-                .unwrap_or(Path::new(""))
-                .display()
-                .to_string();
+            let value = shown(options.stop_words.as_deref().unwrap_or(Path::new("")));
             let why = format!(
                 "the word {:?} is also in `keep_words`; take it out of one",
                 String::from_utf8_lossy(word)

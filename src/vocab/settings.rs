@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::WordOptions;
 use crate::error::Result;
 use crate::setting::require;
+use crate::system::optional_path;
 
 /// Which words there are: the settings by which a text is counted.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -30,6 +31,7 @@ pub struct VocabularySettings {
         feature = "cli",
         arg(long, value_name = "FILE", help_heading = "Vocabulary")
     )]
+    #[serde(with = "optional_path")]
     pub vocab: Option<PathBuf>,
     /// How words are taken from the text.
     #[cfg_attr(feature = "cli", command(flatten))]

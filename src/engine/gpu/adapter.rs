@@ -5,7 +5,7 @@ use wgpu::{Adapter, Backends, DeviceType, Dx12Compiler, Features, Instance, Inst
 use super::layout::AdapterTraits;
 use super::limits::{most, room};
 use crate::engine::adapter::{AdapterKind, AdapterSummary};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 
 /// An adapter that can be trained on.
 #[derive(Clone, Debug)]
@@ -87,7 +87,10 @@ pub(in crate::engine) fn find(wanted: Option<&str>) -> Result<(GpuAdapter, Vec<S
     });
     found.ok_or_else(|| Error::Adapter {
         why: match wanted {
-            Some(wanted) => format!("`adapter = {wanted}`: no adapter has this index or name"),
+            Some(wanted) => format!(
+                "`adapter = {}`: no adapter has this index or name",
+                one_line(wanted)
+            ),
             None => "`engine = gpu`: no adapter was found".to_owned(),
         },
         adapters: lines,

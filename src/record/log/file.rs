@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Record, StartRecord, record, write_line};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::system::{PATIENCE, lock, write_atomically};
 use crate::train::state::TrainState;
 
@@ -272,7 +272,7 @@ fn refuse_if_in_use(place: &Path, patience: Duration, waiting: impl FnOnce()) ->
 fn in_use(place: &Path) -> Error {
     let why =
         "another run is being recorded there; name another file, or wait for its end".to_owned();
-    Error::setting("metrics", place.display(), why)
+    Error::setting("metrics", shown(place), why)
 }
 
 #[cfg(test)]

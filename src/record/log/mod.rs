@@ -34,6 +34,7 @@ use serde_json::{Map, Value};
 pub use self::file::LogFile;
 use crate::config::{Config, ModelKind};
 use crate::error::{Error, Result};
+use crate::system::OsText;
 use crate::text::utf8_text;
 
 /// The version of the format. It rises when readers of the old one could no longer understand a
@@ -61,9 +62,9 @@ pub struct StartRecord {
     /// The machine.
     pub hardware: Hardware,
     /// Paths of the corpus files.
-    pub corpus: Vec<String>,
+    pub corpus: Vec<OsText>,
     /// Absolute path at which the vectors will be written.
-    pub output: String,
+    pub output: OsText,
     /// Every setting. Settings left to the program have their resolved values.
     pub config: Map<String, Value>,
     /// Names of the settings that were left to the program.
@@ -72,7 +73,7 @@ pub struct StartRecord {
     /// Options of the command that are no settings and decide about the vectors or the scores, each
     /// word as it would be typed.
     #[serde(default)]
-    pub options: Vec<String>,
+    pub options: Vec<OsText>,
     /// The corpus's numbers, and what was left out of it: [`crate::event::Prepared`].
     pub prepared: Map<String, Value>,
 }
@@ -192,7 +193,7 @@ pub struct EndRecord {
     /// Absolute path of the vectors. It is that of the start, unless the run was interrupted and
     /// other vectors were there.
     #[serde(default)]
-    pub output: Option<String>,
+    pub output: Option<OsText>,
     /// The totals of training: [`crate::train::Summary`].
     pub training: Map<String, Value>,
     /// Words trained per second, over the whole training.

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 pub use self::map::WordMap;
 use super::log::{EndRecord, EpochRecord, ProgressRecord, RunLog, ScoreRecord, StartRecord};
+use crate::error::shown;
+use crate::system::OsText;
 
 /// The most points of a curve. Reports of longer runs are averaged down to this many.
 const MOST_POINTS: usize = 2000;
@@ -67,7 +69,7 @@ struct Run<'a> {
     /// Names of the settings that differ from the defaults.
     changed: Vec<&'a str>,
     start: StartRecord,
-    end: Option<&'a EndRecord>,
+    end: Option<EndRecord>,
     /// Number of reports averaged into a point of the curves.
     reports_per_point: usize,
     points: Vec<Point>,
@@ -123,13 +125,19 @@ fn run(shown: &Shown) -> Run<'_> {
     let log = &shown.log;
     let reports_per_point = log.progress.len().div_ceil(MOST_POINTS).max(1);
     let mut start = log.start.clone();
-    start.config.values_mut().for_each(keep_exact);
+    start.config.values_mut().for_each(keep_readable);
+    start.corpus.iter_mut().for_each(make_visible);
+    make_visible(&mut start.output);
+    let mut end = log.end.clone();
+    end.iter_mut()
+        .flat_map(|end| &mut end.output)
+        .for_each(make_visible);
     Run {
         name: &shown.name,
         command: &shown.command,
         changed: log.start.changed(),
         start,
-        end: log.end.as_ref(),
+        end,
         reports_per_point,
         points: points(log, reports_per_point),
         epochs: log.epochs.iter().map(epoch_point).collect(),
@@ -139,8 +147,16 @@ fn run(shown: &Shown) -> Run<'_> {
 /// The largest whole number up to which a script has all others exactly.
 const LARGEST_EXACT: u64 = 1 << 53;
 
-/// Makes a text of a whole number that a script would round.
-fn keep_exact(value: &mut Value) {
+/// Makes a path as it is shown of one that is to be read back.
+fn make_visible(path: &mut OsText) {
+    *path = shown(&path.to_path()).into();
+}
+
+/// Makes a text of a whole number that a script would round, and a visible text of a path.
+fn keep_readable(value: &mut Value) {
+    if let Value::String(text) = value {
+        *text = shown(&OsText::from(text.clone()).to_path());
+    }
     let size = value.as_u64().or(value.as_i64().map(i64::unsigned_abs));
     if size.is_some_and(|size| size > LARGEST_EXACT) {
         *value = Value::String(value.to_string());
@@ -276,7 +292,7 @@ mod tests {
             ("null", "null"),
         ] {
             let mut value: Value = serde_json::from_str(number).unwrap();
-            keep_exact(&mut value);
+            keep_readable(&mut value);
             assert_eq!(value.to_string(), expected);
         }
     }

@@ -11,7 +11,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::config::Config;
 use crate::corpus::{Corpus, Stamp};
-use crate::system::STDIN;
+use crate::error::shown;
+use crate::system::{OsText, STDIN};
 use crate::vocab::Rules;
 
 /// Number of samples of a file whose hash identifies it, beside its path, length and times. They
@@ -33,14 +34,14 @@ pub(super) struct Key {
 /// A file's state when the corpus was opened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct TextFile {
-    path: String,
+    path: OsText,
     bytes: u64,
     /// The time of the last write, in nanoseconds since 1970.
     modified: Option<i64>,
     /// The time of the last change of content, name or permissions, in nanoseconds since 1970. No
     /// program can set it. `None` on systems that do not record it.
     changed: Option<i64>,
-    /// A hash of the path and the samples.
+    /// A hash of the samples.
     samples: u64,
 }
 
@@ -78,7 +79,8 @@ impl Key {
     /// the keys are equal.
     pub(super) fn difference(&self, then: &Self) -> Option<String> {
         let changed = |(now, then): (&TextFile, &TextFile)| {
-            (now.path == then.path && now != then).then(|| format!("{} has changed", now.path))
+            (now.path == then.path && now != then)
+                .then(|| format!("{} has changed", shown(&now.path.to_path())))
         };
         let changed = self.files.iter().zip(&then.files).find_map(changed);
         (self != then).then(|| {
@@ -91,12 +93,10 @@ impl TextFile {
     fn new(path: &Path, Stamp { bytes, modified }: Stamp) -> io::Result<Self> {
         let place = fs::canonicalize(path)?;
         let mut hash = Xxh3::new();
-        // Two different paths may look alike where they are not UTF-8.
-        hash.update(place.as_os_str().as_encoded_bytes());
         let file = File::open(path)?;
         for_each_sample(&file, bytes, |sample| hash.update(sample))?;
         Ok(Self {
-            path: place.to_string_lossy().into_owned(),
+            path: OsText::from(&*place),
             bytes,
             modified: modified.and_then(nanoseconds),
             changed: changed(&file.metadata()?),
@@ -181,7 +181,7 @@ fn unknown(path: &Path) -> String {
     let name = if path.as_os_str() == STDIN {
         "standard input".to_owned()
     } else {
-        path.display().to_string()
+        shown(path)
     };
     format!(
         "{name} is no file, and cannot be known again when it comes once more; write it to a file \
@@ -190,7 +190,7 @@ fn unknown(path: &Path) -> String {
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> String {
-    move |error| format!("cannot read {}: {error}", path.display())
+    move |error| format!("cannot read {}: {error}", shown(path))
 }
 
 #[cfg(test)]
@@ -351,7 +351,7 @@ mod tests {
             assert_eq!(other.file_name(), base.file_name());
             assert_eq!(
                 other.difference(&base).unwrap(),
-                format!("{} has changed", base.files[0].path)
+                format!("{} has changed", shown(&base.files[0].path.to_path()))
             );
         }
         let base = write("a", "a b", written);

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use self::key::Key;
 use crate::config::Config;
 use crate::corpus::{Contents, Corpus};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::event::{Cached, Event};
 use crate::system::{sweep, write_atomically};
 use crate::vocab::Rules;
@@ -41,7 +41,7 @@ impl Cache {
         fs::create_dir_all(folder).map_err(|error| {
             Error::setting(
                 setting,
-                folder.display(),
+                shown(folder),
                 format!("cannot be made a folder: {error}; name another one"),
             )
         })?;

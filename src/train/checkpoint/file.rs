@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Checkpoint, Fingerprint};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::model::{Matrix, Model};
 use crate::train::state::{Snapshot, TrainState};
 
@@ -141,7 +141,7 @@ pub(super) fn read_from(path: &Path, file: impl Read, size: u64) -> Result<Check
             "another version of w2v-gpu wrote it (format {version}, not {VERSION}); go on with \
              that one"
         );
-        return Err(Error::setting("resume", path.display(), why));
+        return Err(Error::setting("resume", shown(path), why));
     }
     file.read_exact(&mut length).map_err(ends)?;
     let length = u64::from(u32::from_le_bytes(length));

@@ -7,7 +7,9 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::batch::Batcher;
 use crate::config::{Config, ObjectiveSettings, RanksSettings, ScheduleSettings};
 use crate::engine::Engine;
+use crate::error::shown;
 use crate::quantity::{count, plural};
+use crate::system::OsText;
 use crate::train::dataset::Dataset;
 use crate::train::init::Init;
 use crate::vocab::Vocab;
@@ -161,7 +163,10 @@ fn option(name: &str, value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(false) => format!("no `{name}`"),
         Value::Bool(true) => format!("`{name}`"),
-        Value::String(text) => format!("`{name} = {}`", text.escape_debug()),
+        Value::String(text) => {
+            let text = OsText::from(text.clone());
+            format!("`{name} = {}`", shown(&text.to_path()))
+        }
         other => format!("`{name} = {other}`"),
     }
 }

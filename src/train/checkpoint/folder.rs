@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Checkpoint, Fingerprint, file};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::system::{lock, sweep, write_atomically};
 use crate::train::state::Snapshot;
 
@@ -51,7 +51,7 @@ impl Folder {
         patience: Duration,
         waiting: impl FnOnce(),
     ) -> Result<Self> {
-        let mend = |why: String| Error::setting(setting, path.display(), why);
+        let mend = |why: String| Error::setting(setting, shown(path), why);
         fs::create_dir_all(path).map_err(|error| {
             mend(format!(
                 "cannot be made a folder: {error}; name another one"

@@ -25,7 +25,7 @@ pub use self::saver::{Every, Saver};
 use super::dataset::Dataset;
 use super::state::Snapshot;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// A run saved on disk.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +80,7 @@ impl Checkpoint {
     fn refusal(&self, why: &str) -> Error {
         let why =
             format!("the run there has {why}, or start anew with another folder for `checkpoint`");
-        Error::setting("resume", self.path.display(), why)
+        Error::setting("resume", shown(&self.path), why)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::engine::memory::{Allocation, BatchSizes, Sizes};
 use crate::error::{Error, Result};
 use crate::quantity;
 use crate::system::space::{check_disk, is_same_disk};
-use crate::system::{available_disk, available_memory, written_to};
+use crate::system::{available_disk, available_memory, serialize_path, written_to};
 
 /// Bytes that a word takes beside its text: the end of its text, its count, its place in the index,
 /// and the probability of keeping it.
@@ -116,6 +116,7 @@ pub struct Stored {
     /// The purpose of the files, as a noun phrase for the user.
     pub what: &'static str,
     /// The folder of the files.
+    #[serde(serialize_with = "serialize_path")]
     pub folder: PathBuf,
     /// The size of the files in bytes.
     pub bytes: u64,

@@ -10,6 +10,7 @@ use super::word::quoted;
 use super::words::WordsFile;
 use super::{Abilities, Dtype, FormatSpec, LoadedVectors, SEPARATOR_BYTES};
 use crate::error::Result;
+use crate::error::shown;
 use crate::quantity::plural;
 
 pub(super) static FORMAT: FormatSpec = FormatSpec {
@@ -54,7 +55,7 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     if promised < words || promised > words && !is_full {
         let (rows, path, words) = (
             plural(promised, "row"),
-            words_path.display(),
+            shown(&words_path),
             plural(words, "word"),
         );
         return Err(input.wrong_byte(0, format!("the header says {rows}, but {path} has {words}")));

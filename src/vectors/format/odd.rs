@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Format;
 use super::word::{quoted, unfit};
+use crate::error::shown;
 use crate::quantity::{count, plural};
 
 /// A deviation in the word of a row.
@@ -93,8 +94,7 @@ impl Oddities {
 
     /// The line to show for a file; `None` without oddities.
     pub fn line(&self, path: &Path) -> Option<String> {
-        (!self.is_empty())
-            .then(|| format!("{}: {self}; `strict` refuses such a file", path.display()))
+        (!self.is_empty()).then(|| format!("{}: {self}; `strict` refuses such a file", shown(path)))
     }
 
     pub(super) fn note(&mut self, oddity: Oddity, word: &str, place: impl FnOnce() -> String) {

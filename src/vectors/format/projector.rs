@@ -11,6 +11,7 @@ use super::word::quoted;
 use super::words::WordsFile;
 use super::{Abilities, FormatSpec, LoadedVectors, SEPARATOR_BYTES, TEXT_VALUE_BYTES};
 use crate::error::Result;
+use crate::error::shown;
 use crate::quantity::plural;
 
 pub(super) static FORMAT: FormatSpec = FormatSpec {
@@ -38,11 +39,7 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     let mut rows = Rows::begin(words, 0);
     for row in 0..all {
         if !input.next_line()? {
-            let (rows, path, words) = (
-                plural(row, "row"),
-                words_path.display(),
-                plural(all, "word"),
-            );
+            let (rows, path, words) = (plural(row, "row"), shown(&words_path), plural(all, "word"));
             return Err(input.wrong_line(format!(
                 "the file ends after {rows}, but {path} has {words}"
             )));
@@ -71,7 +68,7 @@ fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
         input.end_row(&mut rows, is_kept)?;
     }
     if !rows.words.is_full() {
-        let words = || format!("{} has {}", words_path.display(), plural(all, "word"));
+        let words = || format!("{} has {}", shown(&words_path), plural(all, "word"));
         input.only_blank_lines_left(|| format!("row {}, but {}", all + 1, words()))?;
     }
     rows.finish(None).map_err(|why| input.wrong_line(why))

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::error::shown;
 use crate::quantity::plural;
 
 const NAMES: [&str; 6] = [
@@ -349,13 +350,13 @@ fn a_file_that_is_missing_or_a_folder_is_named() {
         let path = folder.path().join(name);
         let error = read(&path).unwrap_err().to_string();
         assert!(
-            error.starts_with(&format!("cannot open {}: ", path.display())),
+            error.starts_with(&format!("cannot open {}: ", shown(&path))),
             "{error}"
         );
         fs::create_dir(&path).unwrap();
         let error = read(&path).unwrap_err().to_string();
         assert!(
-            error.starts_with(&format!("cannot read {}: ", path.display())),
+            error.starts_with(&format!("cannot read {}: ", shown(&path))),
             "{error}"
         );
         let small = small();

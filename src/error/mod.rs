@@ -12,8 +12,12 @@
 //! assert!(error.to_string().starts_with("`dim` 0: "));
 //! ```
 
+mod shown;
+
 use std::path::{Path, PathBuf};
 
+pub use self::shown::shown;
+pub(crate) use self::shown::{escaped_but, one_line};
 use crate::quantity::{plural, two_sizes};
 
 /// Every error of the library.
@@ -21,7 +25,7 @@ use crate::quantity::{plural, two_sizes};
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened, read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", shown(path))]
     Io {
         /// The action that failed, a verb such as "read".
         action: &'static str,
@@ -32,7 +36,7 @@ pub enum Error {
     },
     /// A corpus file is no text that can be trained on, or a packed file of any kind cannot be
     /// unpacked.
-    #[error("{}: {why}", path.display())]
+    #[error("{}: {why}", shown(path))]
     Corpus {
         /// The file.
         path: PathBuf,
@@ -52,7 +56,7 @@ pub enum Error {
         why: String,
     },
     /// A setting is out of its range.
-    #[error("`{setting}` {value}: {why}")]
+    #[error("`{setting}` {}: {why}", one_line(value))]
     Setting {
         /// The name of the setting, as in configuration files: `min_count`.
         setting: &'static str,
@@ -62,7 +66,7 @@ pub enum Error {
         why: String,
     },
     /// A file of vectors, an evaluation file or the record of a run does not follow its format.
-    #[error("{}: {place}: {why}", path.display())]
+    #[error("{}: {place}: {why}", shown(path))]
     Format {
         /// The file.
         path: PathBuf,
@@ -72,7 +76,7 @@ pub enum Error {
         why: String,
     },
     /// The name of a file does not say which format it has.
-    #[error("{}: the file name: {why}", path.display())]
+    #[error("{}: the file name: {why}", shown(path))]
     FileName {
         /// The file.
         path: PathBuf,
@@ -122,7 +126,7 @@ pub enum Error {
     /// A disk has too little space for the files that will be written.
     #[error(
         "{}: {what} and all else that goes to that disk need {}, but {} are free: {mend}",
-        folder.display(),
+        shown(folder),
         two_sizes(*needed, *available)[0],
         two_sizes(*needed, *available)[1]
     )]
