@@ -171,7 +171,8 @@ fn counted(
     let rules = Rules::read(&config.vocabulary.words)?;
     let pool = thread_pool(thread_count(workers)?, "counting words")?;
     let (counts, report) = pool.install(|| text.count(&rules, |_| ()))?;
-    if counts.is_empty() {
+    report.check_words()?;
+    if counts.is_empty() && counts.undercount() == 0 {
         let why = "there is no word in the text; an iterator that was read once is empty when it \
                    is read again";
         return Err(Error::EmptyVocabulary {

@@ -93,6 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let reading = corpus.reading(Pass::Count, &mut show);
     let (counts, text) = pool.install(|| corpus.count(&rules, reading))?;
     display.finish();
+    text.check_words()?;
     let (vocab, selection) = Vocab::select(&counts, args.min_count, args.max_vocab, &rules)?;
     destination.write(|out| Ok(vocab::write(&vocab, out)?))?;
 

@@ -63,31 +63,8 @@ pub fn write_atomically(
         .map_err(Error::io("write", path))
 }
 
-/// Writes two files that belong together, each as [`write_atomically`] does.
-///
-/// Both are whole and on disk before either replaces an old file. If the second rename fails, the
-/// first is undone. Only a crash of the computer between the two renames leaves a new file beside
-/// an old one.
-///
-/// # Errors
-/// [`Error::Io`] with the error of a body or of the file system, and the path of the file
-/// concerned.
-pub(crate) fn write_pair_atomically(
-    (first, first_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
-    (second, second_body): (&Path, impl FnOnce(&mut dyn Write) -> io::Result<()>),
-) -> Result<()> {
-    let staged_first = Staged::write(first, first_body).map_err(Error::io("write", first))?;
-    let staged_second = Staged::write(second, second_body).map_err(Error::io("write", second))?;
-    let earlier = Earlier::keep(&staged_first).map_err(Error::io("write", first))?;
-    staged_first.publish().map_err(Error::io("write", first))?;
-    staged_second.publish().map_err(|error| {
-        earlier.put_back();
-        Error::io("write", second)(error)
-    })
-}
-
 /// Output that is written in full, and published by a rename.
-enum Staged {
+pub(super) enum Staged {
     /// A device or pipe: the output has left already.
     Stream,
     File {
@@ -97,7 +74,10 @@ enum Staged {
 }
 
 impl Staged {
-    fn write(path: &Path, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
+    pub(super) fn write(
+        path: &Path,
+        body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<Self> {
         match Target::of(path)? {
             Target::Stdout => {
                 buffered(io::stdout().lock(), body)?;
@@ -116,46 +96,12 @@ impl Staged {
         }
     }
 
-    fn publish(self) -> io::Result<()> {
+    pub(super) fn publish(self) -> io::Result<()> {
         if let Self::File { temporary, file } = self {
             temporary.persist(&file)?;
             sync_folder(folder_of(&file));
         }
         Ok(())
-    }
-}
-
-/// The state of a path before its file is replaced.
-enum Earlier {
-    Stream,
-    Nothing(PathBuf),
-    File { copy: Temporary, file: PathBuf },
-}
-
-impl Earlier {
-    fn keep(staged: &Staged) -> io::Result<Self> {
-        match staged {
-            Staged::Stream => Ok(Self::Stream),
-            Staged::File { file, .. } if !file.exists() => Ok(Self::Nothing(file.clone())),
-            Staged::File { file, .. } => {
-                let copy = Temporary::beside(file)?;
-                io::copy(&mut File::open(file)?, &mut copy.file())?;
-                Ok(Self::File {
-                    copy,
-                    file: file.clone(),
-                })
-            }
-        }
-    }
-
-    /// Restores this state as far as possible. Errors are ignored, since an earlier error is
-    /// reported.
-    fn put_back(self) {
-        match self {
-            Self::Stream => {}
-            Self::Nothing(file) => drop(fs::remove_file(file)),
-            Self::File { copy, file } => drop(copy.persist(&file)),
-        }
     }
 }
 
@@ -233,7 +179,7 @@ pub(crate) fn written_to(path: &Path) -> Option<PathBuf> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -250,7 +196,7 @@ fn buffered(
 }
 
 /// A file that will replace another one.
-enum Temporary {
+pub(super) enum Temporary {
     /// A file without a name. It vanishes with the process, however that ends.
     Unnamed(File),
     /// A file with a name, for other systems and for file systems such as NFS.
@@ -259,7 +205,7 @@ enum Temporary {
 
 impl Temporary {
     /// A temporary file in the folder of `file`, with the permissions that `file` has or would get.
-    fn beside(file: &Path) -> io::Result<Self> {
+    pub(super) fn beside(file: &Path) -> io::Result<Self> {
         let folder = folder_of(file);
         let temporary = match unnamed_in(folder) {
             Some(unnamed) => Self::Unnamed(unnamed),
@@ -283,7 +229,7 @@ impl Temporary {
         make_named(folder, create).map(Self::Named)
     }
 
-    fn file(&self) -> &File {
+    pub(super) fn file(&self) -> &File {
         match self {
             Self::Unnamed(file) => file,
             Self::Named(named) => named.as_file(),
@@ -291,7 +237,7 @@ impl Temporary {
     }
 
     /// Renames the temporary file to `file`.
-    fn persist(self, file: &Path) -> io::Result<()> {
+    pub(super) fn persist(self, file: &Path) -> io::Result<()> {
         match self {
             Self::Named(named) => named.persist(file).map(drop).map_err(|error| error.error),
             // A link cannot replace a file and a rename can, so the file first gets a temporary
@@ -372,7 +318,7 @@ fn descriptor(file: &File) -> PathBuf {
 ///
 /// An error is ignored: without the sync, the folder still names the old or the new file, and each
 /// is whole.
-fn sync_folder(folder: &Path) {
+pub(super) fn sync_folder(folder: &Path) {
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
@@ -433,38 +379,6 @@ mod tests {
         assert!(panicked.is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(files_in(folder.path()), 1);
-    }
-
-    /// The second file's rename fails, because a folder takes its name while it is written.
-    #[test]
-    fn a_pair_is_replaced_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let (words, vectors) = (folder.path().join("v.vocab"), folder.path().join("v.npy"));
-        let text = |text: &'static str| move |out: &mut dyn Write| out.write_all(text.as_bytes());
-        let blocked = |out: &mut dyn Write| {
-            fs::remove_file(&vectors).ok();
-            fs::create_dir(&vectors)?;
-            out.write_all(b"new")
-        };
-        let fails =
-            |error: Error| assert!(error.to_string().starts_with("cannot write"), "{error}");
-
-        fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
-        assert!(!words.exists());
-        fs::remove_dir(&vectors).unwrap();
-
-        write_pair_atomically((&words, text("old")), (&vectors, text("old"))).unwrap();
-        fails(
-            write_pair_atomically(
-                (&words, text("new")),
-                (&vectors, |_| Err(io::Error::other("full"))),
-            )
-            .unwrap_err(),
-        );
-        assert_eq!(fs::read_to_string(&vectors).unwrap(), "old");
-        fails(write_pair_atomically((&words, text("new")), (&vectors, blocked)).unwrap_err());
-        assert_eq!(fs::read_to_string(&words).unwrap(), "old");
-        assert_eq!(files_in(folder.path()), 2);
     }
 
     /// A temporary file that has a name is remembered until it is renamed.

@@ -14,17 +14,19 @@
 mod atomic;
 mod lock;
 mod os_text;
+mod pair;
 pub(crate) mod space;
 mod threads;
 
 use std::path::Path;
 
 pub use atomic::{check_writable, remove_temporaries, write_atomically};
-pub(crate) use atomic::{sweep, write_pair_atomically, written_to};
+pub(crate) use atomic::{sweep, written_to};
 pub use lock::PATIENCE;
 pub(crate) use lock::lock;
 pub use os_text::OsText;
 pub(crate) use os_text::{optional_path, serialize_path};
+pub(crate) use pair::{FileId, check_pair, wait_for_pair, write_pair_atomically};
 pub use space::{available_disk, available_memory, check_store};
 pub use threads::{thread_count, thread_pool};
 

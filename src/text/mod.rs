@@ -24,6 +24,9 @@ pub(crate) use packed::{BYTE_ORDER_MARK, Packing, check_no_tar, without_packing}
 pub(crate) use tokenizer::{for_each_raw_word, for_each_word, is_separator, separators};
 pub(crate) use unpacked::{Unpacked, head};
 
+use crate::error::{Error, Result};
+use crate::quantity::plural;
+
 /// The longest sentence, in words of the vocabulary. A longer line is cut into several sentences,
 /// and no [window](crate::batch::Batch) reaches across a cut.
 pub const MAX_SENTENCE: usize = 1 << 14;
@@ -49,6 +52,22 @@ pub struct TextReport {
 }
 
 impl TextReport {
+    /// Checks that not all words of the text were skipped.
+    ///
+    /// # Errors
+    /// [`Error::EmptyVocabulary`] when there are words, and all are longer than [`MAX_WORD_BYTES`].
+    pub fn check_words(&self) -> Result<()> {
+        if self.words > 0 || self.long_words == 0 {
+            return Ok(());
+        }
+        let why = format!(
+            "the corpus holds {}, all longer than {MAX_WORD_BYTES} bytes and left out; separate the \
+             words by spaces",
+            plural(self.long_words, "word")
+        );
+        Err(Error::EmptyVocabulary { why })
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         let Self {
             bytes,

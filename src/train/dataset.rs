@@ -361,6 +361,7 @@ fn encoded(
         .map(|share| HeldOut::new(share, config.model.seed));
     let reading = corpus.reading(Pass::Encode, on_event);
     let encoded = corpus.encode(&vocab, rules.normalization, held_out, expected, reading)?;
+    encoded.report.check_words()?;
     if encoded.store.tokens() + encoded.held_out.as_ref().map_or(0, TokenStore::tokens) == 0 {
         let why =
             "no word of the vocabulary occurs in the corpus; check that `vocab` was made from such \
@@ -385,6 +386,7 @@ fn counted(
     let Some(path) = &config.vocabulary.vocab else {
         let reading = corpus.reading(Pass::Count, on_event);
         let (counts, report) = corpus.count(rules, reading)?;
+        report.check_words()?;
         return Ok((counts, Some(report.words)));
     };
     let note = |what| {

@@ -211,10 +211,23 @@ pub struct Selection {
 }
 
 fn why_empty(counts: &WordCounts, min_count: u64) -> String {
+    let forgotten = counts.undercount();
+    let of_rest = match forgotten {
+        0 => String::new(),
+        _ => format!(
+            "; others, of at most {} each, were forgotten for lack of `vocab_memory`",
+            plural(forgotten, "occurrence")
+        ),
+    };
     match counts.iter().map(|(_, count)| count).max() {
+        None if forgotten > 0 => format!(
+            "all words that were counted, of at most {} each, were forgotten for lack of memory; \
+             raise `vocab_memory`",
+            plural(forgotten, "occurrence")
+        ),
         None => "the corpus holds no words; check the CORPUS files".to_owned(),
         Some(most) => format!(
-            "no word occurs {} (of {} the most frequent: {most}); lower `min_count`, or check \
+            "no word occurs {} (of {} the most frequent: {most}{of_rest}); lower `min_count`, or check \
              `stop_words`",
             plural(min_count, "time"),
             plural(counts.len() as u64, "different word")

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{Record, StartRecord, record, write_line};
 use crate::error::{Error, Result, shown};
-use crate::system::{PATIENCE, lock, write_atomically};
+use crate::system::{FileId, PATIENCE, lock, write_atomically};
 use crate::train::state::TrainState;
 
 /// The record of a run, which grows line by line.
@@ -67,28 +67,34 @@ impl LogFile {
         } else {
             Duration::ZERO
         };
-        for place in places(&path).take_while(|place| place.exists()) {
-            refuse_if_in_use(&place, patience, &mut waiting)?;
-        }
+        let there = places(&path).take_while(|place| place.exists());
+        let held = there.map(|place| hold(&place, patience, &mut waiting));
+        let held = held.collect::<Result<Vec<_>>>()?;
         match resumed.and_then(|reached| Earlier::latest(&path, &start, reached)) {
-            Some(earlier) => Self::go_on(path, earlier, start),
-            None => Self::anew(path, &start, &[]),
+            // Nobody else takes the earlier record until this run has locked what replaces it.
+            Some(earlier) if !earlier.has_end => Self::go_on(path, earlier, start),
+            Some(Earlier {
+                start: first, kept, ..
+            }) => {
+                drop(held);
+                Self::anew(path, &first.continued_by(start), &kept)
+            }
+            None => {
+                drop(held);
+                Self::anew(path, &start, &[])
+            }
         }
     }
 
-    /// Goes on with the record of an earlier process of the run. A record that has its end stays as
-    /// it is, and what is kept of it goes to a new file.
+    /// Goes on with the record of an earlier process of the run, which did not end.
     fn go_on(path: PathBuf, earlier: Earlier, start: StartRecord) -> Result<Self> {
         let Earlier {
             place,
-            start: StartRecord { started, .. },
+            start: first,
             kept,
-            has_end,
+            ..
         } = earlier;
-        let start = StartRecord { started, ..start };
-        if has_end {
-            return Self::anew(path, &start, &kept);
-        }
+        let start = first.continued_by(start);
         write_atomically(&place, |out| write_begin(out, &start, &kept))?;
         let file = File::options()
             .append(true)
@@ -149,14 +155,25 @@ impl LogFile {
     /// Renames the record to its final name, once it is complete.
     ///
     /// # Errors
-    /// Any error of the file system.
+    /// Any error of the file system, or that another run has begun its record there meanwhile.
     pub fn publish(&mut self) -> io::Result<()> {
         if self.place != self.path {
+            let _held = hold(&self.path, Duration::ZERO, || ()).map_err(io::Error::other)?;
             self.file.sync_all()?;
             fs::rename(&self.place, &self.path)?;
             self.place.clone_from(&self.path);
         }
         Ok(())
+    }
+}
+
+impl StartRecord {
+    /// The start of a run that began with this one, and that another process continues as `now`.
+    fn continued_by(self, now: Self) -> Self {
+        Self {
+            started: self.started,
+            ..now
+        }
     }
 }
 
@@ -240,7 +257,7 @@ fn is_taken(place: &Path) -> bool {
 /// Creates and locks the file at `place`; `None` if the path has content that could be lost.
 fn claim(place: &Path) -> Result<Option<File>> {
     if is_taken(place) {
-        refuse_if_in_use(place, Duration::ZERO, || ())?;
+        hold(place, Duration::ZERO, || ())?;
         return Ok(None);
     }
     let file = File::options()
@@ -262,11 +279,24 @@ fn write_begin(out: &mut dyn Write, start: &StartRecord, kept: &[u8]) -> io::Res
     out.write_all(kept)
 }
 
-/// Fails if another run is writing to the file.
-fn refuse_if_in_use(place: &Path, patience: Duration, waiting: impl FnOnce()) -> Result<()> {
-    // A file that cannot be opened gives an error when it is written.
-    let is_free = File::open(place).map_or(true, |file| lock(&file, patience, waiting));
-    if is_free { Ok(()) } else { Err(in_use(place)) }
+/// Locks the file at a place; `None` if it cannot be opened, which gives an error when it is written.
+///
+/// # Errors
+/// [`Error::Setting`] when another run is writing to it.
+fn hold(place: &Path, patience: Duration, mut waiting: impl FnMut()) -> Result<Option<File>> {
+    loop {
+        let Ok(file) = File::open(place) else {
+            return Ok(None);
+        };
+        if !lock(&file, patience, &mut waiting) {
+            return Err(in_use(place));
+        }
+        let metadata = file.metadata().map_err(Error::io("read", place))?;
+        // The run that held the lock may have replaced the file.
+        if FileId::at(place) == Some(FileId::of(&metadata)) {
+            return Ok(Some(file));
+        }
+    }
 }
 
 fn in_use(place: &Path) -> Error {
@@ -397,6 +427,43 @@ mod tests {
             (log.start.started.as_str(), &log.start.config["epochs"]),
             ("2", &3.into())
         );
+    }
+
+    /// A run waits for a record that the run before it replaces, and then takes what replaced it.
+    #[test]
+    fn a_lock_is_that_of_the_file_that_has_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, newer) = (folder.path().join("run.jsonl"), folder.path().join("newer"));
+        fs::write(&place, "old").unwrap();
+        fs::write(&newer, "new").unwrap();
+        let mut held = hold(&place, Duration::ZERO, || ()).unwrap();
+        hold(&place, Duration::ZERO, || ()).unwrap_err();
+        let replace = || {
+            if held.is_some() {
+                fs::rename(&newer, &place).unwrap();
+                held = None;
+            }
+        };
+        let file = hold(&place, Duration::from_secs(60), replace)
+            .unwrap()
+            .unwrap();
+        assert_eq!(io::read_to_string(file).unwrap(), "new");
+    }
+
+    /// The first run's record is about to get a name under which another run has begun by then.
+    #[test]
+    fn a_record_replaces_none_that_is_growing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        fs::write(&path, "precious").unwrap();
+        let mut first = begin(&path, start(1, 2), None).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut second = begin(&path, start(2, 2), None).unwrap();
+        second.put(&progress(1)).unwrap();
+        let error = first.publish().unwrap_err().to_string();
+        assert!(error.contains("another run is being recorded"), "{error}");
+        assert_eq!(read(&path), (vec![1], 0, false));
+        assert!(first.growing().unwrap().exists());
     }
 
     #[test]

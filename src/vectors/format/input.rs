@@ -13,7 +13,7 @@ use super::word::quoted;
 use super::{Dtype, Reading};
 use crate::error::{Error, Result};
 use crate::quantity::{count, plural};
-use crate::system::STDIN;
+use crate::system::{FileId, STDIN};
 use crate::text::{BYTE_ORDER_MARK, ByteOrder, Encoding, Unpacked};
 
 /// The longest line, in bytes: a row of a million values. A longer line is an error and is not read
@@ -39,6 +39,8 @@ pub(super) struct Input<'a> {
     inner: BufReader<Chain<Cursor<Vec<u8>>, Unpacked>>,
     /// Size on disk in bytes, still compressed; `None` for a pipe.
     bytes: Option<u64>,
+    /// The file that the path led to when it was opened; `None` for standard input.
+    pub(super) file: Option<FileId>,
     /// Unpacked bytes read so far.
     pub(super) at: u64,
     /// The latest line, without its line end.
@@ -63,7 +65,7 @@ impl<'a> Input<'a> {
         reading: Reading,
         on_progress: &'a mut dyn FnMut(u64, u64),
     ) -> Result<Self> {
-        let (raw, bytes) = open_raw(path)?;
+        let Raw { raw, bytes, file } = Raw::open(path)?;
         let mut unpacked = Unpacked::new(path, raw)?;
         let mut head = Vec::new();
         let read = unpacked.by_ref().take(HEAD_BYTES).read_to_end(&mut head);
@@ -79,6 +81,7 @@ impl<'a> Input<'a> {
             reading,
             inner: BufReader::with_capacity(1 << 20, Cursor::new(head).chain(unpacked)),
             bytes,
+            file,
             at: 0,
             line: Vec::new(),
             ended: true,
@@ -468,16 +471,31 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Opens a file or standard input. Returns its size in bytes too, except for a pipe.
-fn open_raw(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>)> {
-    if path.as_os_str() == STDIN {
-        return Ok((Box::new(io::stdin()), None));
+/// A file or standard input, as it is on disk.
+struct Raw {
+    raw: Box<dyn Read + Send>,
+    bytes: Option<u64>,
+    file: Option<FileId>,
+}
+
+impl Raw {
+    fn open(path: &Path) -> Result<Self> {
+        if path.as_os_str() == STDIN {
+            return Ok(Self {
+                raw: Box::new(io::stdin()),
+                bytes: None,
+                file: None,
+            });
+        }
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let metadata = file.metadata().map_err(Error::io("read", path))?;
+        if metadata.is_dir() {
+            return Err(Error::io("read", path)(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self {
+            raw: Box::new(file),
+            bytes: metadata.is_file().then_some(metadata.len()),
+            file: Some(FileId::of(&metadata)),
+        })
     }
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let metadata = file.metadata().map_err(Error::io("read", path))?;
-    if metadata.is_dir() {
-        return Err(Error::io("read", path)(io::ErrorKind::IsADirectory.into()));
-    }
-    let bytes = metadata.is_file().then_some(metadata.len());
-    Ok((Box::new(file), bytes))
 }

@@ -44,7 +44,7 @@ const ALIGNMENT: usize = 64;
 
 fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     let words_path = WORDS.beside(input.path);
-    let listed = WORDS.read(&words_path, input.reading)?;
+    let listed = WORDS.read(&words_path, input)?;
     let header = read_header(input)?.and_then(|header| Array::new(&header));
     let Array {
         dtype,

@@ -34,7 +34,7 @@ const WORDS: WordsFile = WordsFile {
 fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     input.start_text()?;
     let words_path = WORDS.beside(input.path);
-    let Listed { words, left_out } = WORDS.read(&words_path, input.reading)?;
+    let Listed { words, left_out } = WORDS.read(&words_path, input)?;
     let all = words.seen;
     let mut rows = Rows::begin(words, 0);
     for row in 0..all {

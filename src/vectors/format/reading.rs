@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::input::{Input, TakeRow};
 use super::{Format, LoadedVectors, Oddities, fasttext};
 use crate::error::Result;
+use crate::system::wait_for_pair;
 
 /// How to read a vectors file.
 ///
@@ -79,7 +80,8 @@ impl Reading {
     /// # Errors
     /// - Those of [`Format::of_file`] and [`Format::files`].
     /// - [`Error::Io`](crate::Error::Io) when a file cannot be read.
-    /// - [`Error::Corpus`](crate::Error::Corpus) when it cannot be unpacked.
+    /// - [`Error::Corpus`](crate::Error::Corpus) when it cannot be unpacked, or when it and the file
+    ///   of its words do not belong together, as they were being replaced.
     /// - [`Error::Format`](crate::Error::Format), with the line or byte, when the file is cut short
     ///   or a row has not as many finite values as the others. With `strict`, any oddity is this
     ///   error.
@@ -111,7 +113,9 @@ impl Reading {
         each: Option<TakeRow<'a>>,
     ) -> Result<LoadedVectors> {
         let format = self.format(path)?;
-        format.files_read(path)?;
+        if let [vectors, words] = &*format.files_read(path)? {
+            wait_for_pair(words, vectors)?;
+        }
         let mut input = Input::open(path, *self, on_progress)?;
         input.each = each;
         match fasttext::is_model(input.head()) {

@@ -5,12 +5,12 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Reading;
 use super::input::Input;
 use super::output::VectorTable;
 use super::rows::{Checked, Listed, SEPARATORS};
 use super::word::quoted;
 use crate::error::Result;
+use crate::system::check_pair;
 use crate::text::{MARK, without_packing};
 
 /// The second file of a format.
@@ -45,10 +45,14 @@ impl WordsFile {
         }
     }
 
-    /// Reads all words, or as many as are asked for. There must be at least one.
-    pub(super) fn read(&self, path: &Path, reading: Reading) -> Result<Listed> {
-        let ignore = &mut |_, _| ();
+    /// Reads all words of `vectors`, which are open, or as many as are asked for. There must be at
+    /// least one, and both files must belong together.
+    pub(super) fn read(&self, path: &Path, vectors: &Input<'_>) -> Result<Listed> {
+        let (reading, ignore) = (vectors.reading, &mut |_, _| ());
         let mut input = Input::open(path, reading, ignore)?;
+        if let Some(opened) = vectors.file {
+            check_pair(path, vectors.path, opened)?;
+        }
         input.start_text()?;
         let mut listed = Listed::new(reading);
         while !listed.words.is_full()
