@@ -23,9 +23,9 @@ use crate::batch::{MAX_BATCH, MIN_BATCH};
 use crate::error::{Error, Result, shown};
 pub use crate::model::ModelSettings;
 use crate::model::Storage;
+#[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
 use crate::setting::{Conditional, OrAuto, require};
-#[cfg(feature = "cli")]
 use crate::system::optional_path;
 use crate::vectors::format::Reading;
 pub use crate::vocab::VocabularySettings;

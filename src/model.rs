@@ -11,6 +11,7 @@
 //! ```
 
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 use crate::error::Result;
 use crate::sampling::{Key, Stream};
@@ -107,6 +108,12 @@ impl Matrix {
         self.values.par_chunks_exact_mut(self.dim)
     }
 
+    /// The mean of this matrix and another one of its shape.
+    pub fn mean_with(&self, other: &Self) -> Self {
+        let pairs = self.values.iter().zip(&other.values);
+        Self::from_values(self.dim, pairs.map(|(a, b)| (a + b) / 2.0).collect())
+    }
+
     /// All values, row after row.
     pub fn values(&self) -> &[f32] {
         &self.values
@@ -186,19 +193,11 @@ impl Model {
     }
 
     /// The word vectors: W, W' or their mean. All but `Input` need one row of W' for each word.
-    pub fn embedding(self, which: Embedding) -> Matrix {
+    pub fn embedding(&self, which: Embedding) -> Cow<'_, Matrix> {
         match which {
-            Embedding::Input => self.input,
-            Embedding::Output => self.output,
-            Embedding::Average => {
-                let mut average = self.input;
-                average
-                    .values
-                    .iter_mut()
-                    .zip(&self.output.values)
-                    .for_each(|(w, o)| *w = (*w + o) / 2.0);
-                average
-            }
+            Embedding::Input => Cow::Borrowed(&self.input),
+            Embedding::Output => Cow::Borrowed(&self.output),
+            Embedding::Average => Cow::Owned(self.input.mean_with(&self.output)),
         }
     }
 }
@@ -386,14 +385,8 @@ mod tests {
             input: Matrix::from_values(2, vec![1.0, 2.0]),
             output: Matrix::from_values(2, vec![3.0, -2.0]),
         };
-        assert_eq!(
-            model.clone().embedding(Embedding::Average).values(),
-            [2.0, 0.0]
-        );
-        assert_eq!(
-            model.clone().embedding(Embedding::Output).values(),
-            [3.0, -2.0]
-        );
+        assert_eq!(model.embedding(Embedding::Average).values(), [2.0, 0.0]);
+        assert_eq!(model.embedding(Embedding::Output).values(), [3.0, -2.0]);
         assert_eq!(model.embedding(Embedding::Input).values(), [1.0, 2.0]);
     }
 }

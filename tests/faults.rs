@@ -90,6 +90,36 @@ fn binary_file_is_read_as_text_with_a_note() {
     assert!(!vectors.contains(|c: char| c.is_control() && c != '\n'));
 }
 
+/// A text of which no word is left tells what became of its words.
+#[test]
+fn text_without_a_word_that_is_left_says_what_became_of_them() {
+    let dir = Dir::new();
+    let many: String = (0..20_000).map(|i| format!("word{i} ")).collect();
+    dir.file("many.txt", many);
+    dir.file("long.txt", format!("{0} {0}\n", "x".repeat(1100)).repeat(3));
+    dir.file("words", "x 5\ny 5\n");
+    let limited = ["--min-count", "1", "--vocab-memory", "1M"];
+    let forgotten = "all words that were counted, of at most 1 occurrence each, were forgotten for lack of \
+                     memory; raise --vocab-memory";
+    let long = "the corpus holds 6 words, all longer than 1024 bytes and left out";
+    for (text, more, why) in [
+        ("many.txt", &limited[..], forgotten),
+        ("long.txt", &[], long),
+        ("long.txt", &["--vocab", "words"], long),
+    ] {
+        dir.train(&[&[text, "-o", "v.txt"], more].concat())
+            .assert()
+            .code(1)
+            .stderr(contains(why));
+        if !more.contains(&"--vocab") {
+            dir.w2v(&[&["vocab", text, "-o", "w"], more].concat())
+                .assert()
+                .code(1)
+                .stderr(contains(why));
+        }
+    }
+}
+
 /// What is shown of names and words that were made to be obeyed by a terminal.
 #[test]
 fn control_characters_are_escaped_in_output() {
@@ -252,10 +282,10 @@ fn closed_output_pipe_is_no_failure() {
     assert_eq!(dir.bytes("v.txt"), expected);
 }
 
-/// A pipe that was named as the output: the vectors are lost with its reader.
+/// A pipe that was named as the output, and whose reader goes away.
 #[cfg(unix)]
 #[test]
-fn closed_named_pipe_as_output_is_a_failure() {
+fn vectors_that_cannot_be_written_go_to_a_second_place() {
     let dir = Dir::with_text();
     let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
     dir.file("words.txt", words);
@@ -269,15 +299,29 @@ fn closed_named_pipe_as_output_is_a_failure() {
         .current_dir(dir.root())
         .stdout(Stdio::null());
     let mut reader = reader.spawn().unwrap();
-    let output = dir
-        .train(&["words.txt", "-o", "v.txt", "--min-count", "1"])
-        .output();
+    let train = |output| {
+        let args = ["words.txt", "-o", output, "--min-count", "1"];
+        let others = ["--save-output", "c.npy", "--save-vocab", "words"];
+        dir.train(&[&args[..], &others].concat())
+    };
+    let output = train("v.txt").output();
     // It may have nothing to read, and would wait for ever.
     reader.kill().unwrap();
     reader.wait().unwrap();
     assert_cmd::assert::Assert::new(output.unwrap())
         .code(1)
-        .stderr(contains("error: cannot write v.txt"));
+        .stderr(
+            contains("error: cannot write v.txt")
+                .and(contains("nothing is lost: the files of this run are in /")),
+        );
+    let is_second = |name: &String| name.starts_with("w2v-gpu-rescued-");
+    let second = dir.names().into_iter().find(is_second).unwrap();
+    assert_eq!(
+        names(&dir.path(&second)),
+        ["c.npy", "c.vocab", "v.txt", "v.txt.json", "words"]
+    );
+    train("w.txt").assert().success();
+    assert_eq!(dir.bytes(&format!("{second}/v.txt")), dir.bytes("w.txt"));
 }
 
 /// What the next run on the same folder would take for text.
@@ -627,13 +671,71 @@ mod full {
             dir.limited(500, train(output))
                 .assert()
                 .code(1)
-                .stderr(full());
+                .stderr(contains(format!("cannot write {output}: it takes about")));
         }
         old.iter()
             .for_each(|name| assert_eq!(dir.bytes(name), b"old"));
         let mut after: Vec<String> = before.into_iter().chain(old.map(str::to_owned)).collect();
         after.sort();
         assert_eq!(dir.names(), after);
+    }
+
+    /// `w2v-gpu ARGS` under a limit of the shell's, such as `-n 5`.
+    fn under(dir: &Dir, limit: &str, args: &[&str]) -> std::process::Output {
+        let script = format!("ulimit {limit}; exec \"$@\"");
+        let mut command = Command::new("bash");
+        command
+            .current_dir(dir.root())
+            .args(["-c", &script, "bash", PROGRAM])
+            .args(args);
+        command.output().unwrap()
+    }
+
+    /// Limits of a process are found out before training, and not after it.
+    #[test]
+    fn limits_of_the_process_are_noticed_before_training() {
+        let dir = Dir::with_text();
+        let words: String = (0..20_000).map(|i| format!("word{i} ")).collect();
+        dir.file("words.txt", words.repeat(2));
+        let train = |input, more: &[&'static str]| {
+            let args = [input, "-o", "v.npy", "--min-count", "1", "--threads", "2"];
+            quick_train("cpu", &[&args[..], more].concat())
+        };
+        let refused = |limit: &str, args: &[&str]| {
+            let output = under(&dir, limit, args);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{limit}: {said}");
+            assert!(
+                !said.contains("epoch 1 done") && !dir.has("v.npy"),
+                "{limit}: {said}"
+            );
+            said
+        };
+        let said = refused("-f 400", &train("words.txt", &[]));
+        assert!(
+            said.contains("cannot write v.npy: it takes about"),
+            "{said}"
+        );
+        let said = refused("-v 1000000", &train("words.txt", &["--dim", "4096"]));
+        assert!(said.contains("training needs"), "{said}");
+        // As few as these are enough to begin with, and to train.
+        let mut enough = 5;
+        loop {
+            let args = train(
+                "text.txt",
+                &["--checkpoint", "run", "--metrics", "run.jsonl"],
+            );
+            let output = under(&dir, &format!("-n {enough}"), &args);
+            if output.status.success() {
+                break;
+            }
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(!said.contains("epoch 1 done"), "{enough}: {said}");
+            fs::remove_dir_all(dir.path("run")).ok();
+            fs::remove_file(dir.path("run.jsonl")).ok();
+            enough += 1;
+        }
+        assert!(enough < 40 && dir.has("v.npy"), "{enough}");
     }
 
     #[test]

@@ -21,6 +21,10 @@ use crate::train::{Ending, Summary};
 const SOFTMAX_RATE: f64 = 1e11;
 const SOFTMAX_HOURS: f64 = 0.5;
 
+/// If the loss is at least this many times the lowest one of an earlier epoch, it has risen. The
+/// losses of two epochs of a small text may differ by a tenth, as their draws differ.
+const RISEN: f64 = 1.2;
+
 /// If the loss is at least this share of an untrained model's loss, nothing was learned.
 const NOTHING_LEARNED: f64 = 0.99;
 
@@ -187,15 +191,15 @@ pub(super) fn ending_line(report: &TrainReport<'_>) -> Option<String> {
     }
 }
 
-/// A warning if the training has learned nothing or reached the row limit.
-pub(super) fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
+/// A warning if the training has learned nothing, reached the row limit, or unlearned.
+pub(super) fn learning_warning(training: &Summary, config: &Config) -> Option<String> {
     let Summary {
         loss,
         blank_loss,
         at_limit,
         ..
-    } = report.training;
-    let (lr, clip) = (report.config.schedule.lr, report.config.schedule.clip);
+    } = *training;
+    let (lr, clip) = (config.schedule.lr, config.schedule.clip);
     if let Some(share) = at_limit.filter(|&share| share > 0.5) {
         return Some(format!(
             "--lr {lr} is too high: near the end {} of the rows still moved as far as --clip \
@@ -205,19 +209,32 @@ pub(super) fn learning_warning(report: &TrainReport<'_>) -> Option<String> {
         ));
     }
     let why = match loss / blank_loss {
-        ..NOTHING_LEARNED => return None,
-        _ if report.training.ending == Ending::Interrupted => return None,
+        _ if training.ending == Ending::Interrupted => return None,
+        ..NOTHING_LEARNED => return risen_warning(training, config),
         ..1.01 => {
             "train longer (more --epochs), in smaller steps (a smaller --batch), or with a higher \
              --lr"
         }
         _ => "lower --lr or --clip",
     };
-    let example = report.config.objective.model.example();
+    let example = config.objective.model.example();
     Some(format!(
         "nothing was learned: the loss is {loss:.4} per {example}, and {blank_loss:.4} without any \
          knowledge; {why}"
     ))
+}
+
+/// A warning if the loss has risen far above that of an earlier epoch.
+fn risen_warning(training: &Summary, config: &Config) -> Option<String> {
+    let (loss, lowest) = (training.loss, training.lowest_loss?);
+    let example = config.objective.model.example();
+    (loss >= RISEN * lowest).then(|| {
+        format!(
+            "the loss rose to {loss:.4} per {example} in epoch {}, and had been {lowest:.4} in an \
+             earlier one: the steps of frequent rows are too long; lower --clip, --lr or --batch",
+            training.model_epoch + 1
+        )
+    })
 }
 
 /// The message about a run that was stopped: its vectors so far, and the advice `saved` about
@@ -255,6 +272,8 @@ pub(super) fn interruption(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::corpus::Corpus;
 
@@ -263,6 +282,53 @@ mod tests {
         let mut config = Config::with(|config| config.objective.loss = Loss::Softmax);
         change(&mut config);
         Dataset::prepare(&Corpus::open(&[path]).unwrap(), &config, |_| ()).unwrap()
+    }
+
+    /// The last losses of runs, and the lowest: of a text that is one word for 99.9%, with tree and
+    /// pairs; of one whose epochs differ by their draws; of usual ones.
+    #[test]
+    fn a_loss_that_rises_is_warned_about() {
+        let config = Config::default();
+        let warning = |loss, lowest_loss, blank_loss, ending| {
+            let training = Summary {
+                ending,
+                steps: 1,
+                words: 1,
+                pairs: 1,
+                epochs: 4,
+                model_epoch: 3,
+                loss,
+                lowest_loss,
+                blank_loss,
+                at_limit: None,
+                validation: None,
+                elapsed: Duration::ZERO,
+                waited: Duration::ZERO,
+            };
+            learning_warning(&training, &config)
+        };
+        let risen = warning(0.0451, Some(0.0170), 0.69, Ending::Complete).unwrap();
+        assert!(
+            risen.starts_with("the loss rose to 0.0451 per pair in epoch 4, and had been 0.0170"),
+            "{risen}"
+        );
+        for (loss, lowest, ending) in [
+            (0.0157, Some(0.0149), Ending::Complete),
+            (2.1, Some(2.1), Ending::Complete),
+            (2.1, None, Ending::Complete),
+            (2.9, Some(2.1), Ending::Interrupted),
+        ] {
+            assert_eq!(
+                warning(loss, lowest, 4.1, ending),
+                None,
+                "{loss} {lowest:?}"
+            );
+        }
+        assert!(
+            warning(4.2, Some(2.1), 4.1, Ending::Complete)
+                .unwrap()
+                .starts_with("nothing")
+        );
     }
 
     #[test]

@@ -82,6 +82,7 @@ enum Command {
 pub fn run(typed: impl IntoIterator<Item = OsString>) -> u8 {
     #[cfg(target_os = "linux")]
     runtime_folder::name();
+    signals::survive_large_files();
     let result = parse::parse(typed.into_iter().collect())
         .map_err(anyhow::Error::from)
         .and_then(|cli| execute(&cli.command));

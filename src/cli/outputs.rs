@@ -1,5 +1,6 @@
 //! The files that `train` writes: vectors, W', the vocabulary, the settings.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ use crate::vectors::format::{FastTextModel, Format, VectorTable, format_parser, 
 use crate::vocab::{self, Vocab};
 
 /// The options about the files that a run writes.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct OutputArgs {
     /// Where the vectors go: .txt or .vec (word2vec text), .bin (word2vec binary), .glove, .npy,
     /// .safetensors or .tsv; - for standard output, beside which no settings are written
@@ -155,7 +156,7 @@ impl OutputArgs {
     }
 
     /// Writes all files of a run; returns the path of the vectors.
-    pub(super) fn write(&self, trained: &Trained<'_>, model: Model) -> Result<PathBuf> {
+    pub(super) fn write(&self, trained: &Trained<'_>, model: &Model) -> Result<PathBuf> {
         let Trained {
             data,
             corpus,
@@ -200,7 +201,7 @@ impl OutputArgs {
             )?;
         }
         if let Some(path) = &self.save_model {
-            write_fasttext(&tagged(path, &tag), &fasttext_model(data, &model))?;
+            write_fasttext(&tagged(path, &tag), &fasttext_model(data, model))?;
         }
         write_vectors(
             (&output, self.format()?),
@@ -212,6 +213,51 @@ impl OutputArgs {
             system::write_atomically(&path, |out| writeln!(out, "{settings}"))?;
         }
         Ok(output)
+    }
+
+    /// Writes the files of a run to a new folder, as they could not be written where they were asked
+    /// for: below the current folder, or else below that of temporary files. Returns the folder;
+    /// `None` where nothing can be written either.
+    pub(super) fn rescue(&self, trained: &Trained<'_>, model: &Model) -> Option<PathBuf> {
+        let here = std::env::current_dir().ok();
+        here.into_iter()
+            .chain([std::env::temp_dir()])
+            .find_map(|place| {
+                let folder = tempfile::Builder::new()
+                    .prefix("w2v-gpu-rescued-")
+                    .tempdir_in(place)
+                    .ok()?;
+                self.within(folder.path()).write(trained, model).ok()?;
+                Some(folder.keep())
+            })
+    }
+
+    /// These options, with all files in one folder. A file whose name another one has there gets
+    /// that of its option in front.
+    fn within(&self, folder: &Path) -> Self {
+        let mut names = Vec::new();
+        let mut moved = |path: &Path, option: &str| {
+            let mut name = path.file_name().unwrap_or(path.as_os_str()).to_owned();
+            if names.contains(&name) {
+                name = [option.as_ref(), &*name].join(OsStr::new("-"));
+            }
+            names.push(name.clone());
+            folder.join(name)
+        };
+        let mut optional = |path: &Option<PathBuf>, option| {
+            let path = path.as_deref().filter(|path| !is_stdout(path));
+            path.map(|path| moved(path, option))
+        };
+        let save_output = optional(&self.save_output, "save-output");
+        let save_model = optional(&self.save_model, "save-model");
+        let save_vocab = optional(&self.save_vocab, "save-vocab");
+        Self {
+            output: moved(&self.output, "output"),
+            save_output,
+            save_model,
+            save_vocab,
+            ..self.clone()
+        }
     }
 
     /// The tag in the names of the files of an interrupted run. It is empty, unless the files would

@@ -130,6 +130,17 @@ fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
     Ok(())
 }
 
+/// Lets a file that grows beyond the limit of the system (`ulimit -f`) be an error of its writer,
+/// which names it. By default the signal ends the process.
+pub(super) fn survive_large_files() {
+    #[cfg(unix)]
+    {
+        let unread = Arc::new(AtomicBool::new(false));
+        // Without it, the process ends as it does by default.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, unread);
+    }
+}
+
 /// The signals that the parent process wants ignored. Bit 0 stands for signal 1. No bit is set if
 /// the system has no `/proc`.
 #[cfg(unix)]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
 
@@ -26,7 +26,7 @@ use crate::corpus::Corpus;
 use crate::error::shown;
 use crate::eval::{EvalOptions, Sets};
 use crate::model::{Embedding, Model};
-use crate::system::{OsText, STDIN, is_same_file};
+use crate::system::{self, OsText, Reserve, STDIN, is_same_file};
 use crate::train::cache::Cache;
 use crate::train::checkpoint::Fingerprint;
 use crate::train::dataset::Dataset;
@@ -109,6 +109,13 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Display")]
     json: bool,
 }
+
+/// Number of files that are open at once while a run writes its vectors, at most.
+const FILES_TO_WRITE: usize = 8;
+
+/// The error of a process that may not have enough files open at once.
+const FEW_FILES: &str = "this process may not open as many files as it needs to train and to write its vectors; raise the \
+                         limit (ulimit -n)";
 
 /// The time that a dry run trains for its estimate.
 const PROBE: Duration = Duration::from_secs(2);
@@ -214,7 +221,8 @@ fn lead(args: &Args, world: &World) -> Result<()> {
         args,
         paths: &paths,
         recorder: start_recorder(args, &paths, &trainer, &mut display)?,
-        signals: Signals::listen()?,
+        signals: Signals::listen().context(FEW_FILES)?,
+        reserve: Some(Reserve::of_files(FILES_TO_WRITE).context(FEW_FILES)?),
         ranks: world.ranks(),
         session,
         display,
@@ -329,6 +337,8 @@ struct ObservedRun<'a> {
     paths: &'a [PathBuf],
     recorder: Recorder,
     signals: Signals,
+    /// Held back for writing the vectors.
+    reserve: Option<Reserve>,
     /// The ranks that are other processes, if there are any.
     ranks: Option<&'a dyn Ranks>,
     session: Session,
@@ -399,9 +409,15 @@ impl ObservedRun<'_> {
             share,
         };
         let outputs = &self.args.outputs;
+        drop(self.reserve.take());
         let output = threads
-            .install(|| outputs.write(&trained, model))
-            .map_err(|error| self.session.explain_unwritten(error))?;
+            .install(|| outputs.write(&trained, &model))
+            .map_err(|error| match self.session.has(training.steps) {
+                true => self.session.explain_unwritten(error),
+                false => rescue(outputs, error, || {
+                    threads.install(|| outputs.rescue(&trained, &model))
+                }),
+            })?;
         let report = TrainReport {
             engine,
             output: &output,
@@ -449,11 +465,29 @@ impl ObservedRun<'_> {
         }
         let ending = lines::ending_line(report);
         ending.iter().for_each(|line| display.line(line));
-        let learning = lines::learning_warning(report);
+        let learning = lines::learning_warning(&report.training, report.config);
         let warnings = learning.into_iter().chain(self.session.warning());
         warnings.for_each(|warning| display.warn(&warning));
         Ok(())
     }
+}
+
+/// The error of a run whose files could not be written, with where they are instead.
+fn rescue(
+    outputs: &OutputArgs,
+    error: anyhow::Error,
+    rescue: impl FnOnce() -> Option<PathBuf>,
+) -> anyhow::Error {
+    let is_of_file = matches!(error.downcast_ref(), Some(Error::Io { .. }));
+    if !is_of_file || is_stdout(&outputs.output) {
+        return error;
+    }
+    let Some(folder) = rescue() else { return error };
+    let said = format!(
+        "{error}\nnothing is lost: the files of this run are in {}",
+        shown(&folder)
+    );
+    error.context(said)
 }
 
 fn checked_interval(seconds: Option<f64>) -> Result<Option<f64>, Error> {
@@ -598,6 +632,11 @@ fn plan(args: &Args, trainer: &PreparedTrainer) -> Result<Plan, Error> {
             path.clone(),
             FastTextModel::bytes(&data.vocab, data.batcher.subwords.as_deref(), dim),
         ));
+    }
+    if !args.dry_run {
+        files
+            .iter()
+            .try_for_each(|(path, bytes)| system::check_file_size(path, *bytes))?;
     }
     Ok(trainer.plan(files, args.checkpoints.folder()))
 }

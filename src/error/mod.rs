@@ -16,8 +16,10 @@ mod shown;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "cli")]
+pub(crate) use self::shown::escaped_but;
+pub(crate) use self::shown::one_line;
 pub use self::shown::shown;
-pub(crate) use self::shown::{escaped_but, one_line};
 use crate::quantity::{plural, two_sizes};
 
 /// Every error of the library.

@@ -1,7 +1,7 @@
 //! Writes files that appear whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -242,10 +242,30 @@ impl Temporary {
             Self::Named(named) => named.persist(file).map(drop).map_err(|error| error.error),
             // A link cannot replace a file and a rename can, so the file first gets a temporary
             // name.
-            Self::Unnamed(unnamed) => {
-                let named = make_named(folder_of(file), |path| link(&unnamed, path))?;
-                named.persist(file).map_err(|error| error.error)
-            }
+            Self::Unnamed(unnamed) => persist_unnamed(unnamed, file, link),
+        }
+    }
+}
+
+/// Gives a file without a name that of `file`. Where the file system makes such files, but gives them
+/// no names by `link`, a copy that has one takes its place.
+fn persist_unnamed(
+    unnamed: File,
+    file: &Path,
+    link: impl Fn(&File, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = folder_of(file);
+    match make_named(folder, |path| link(&unnamed, path)) {
+        Ok(named) => named.persist(file).map_err(|error| error.error),
+        Err(error) if !folder.is_dir() => Err(error),
+        Err(_) => {
+            let copy = Temporary::named_in(folder)?;
+            copy.file()
+                .set_permissions(unnamed.metadata()?.permissions())?;
+            (&unnamed).rewind()?;
+            io::copy(&mut &unnamed, &mut copy.file())?;
+            copy.file().sync_all()?;
+            copy.persist(file)
         }
     }
 }
@@ -431,6 +451,25 @@ mod tests {
                 (text.to_vec(), 1)
             );
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_that_gives_no_names_to_files_gets_a_copy() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.txt");
+        put(&path, "old").unwrap();
+        let unnamed = tempfile::tempfile_in(folder.path()).unwrap();
+        (&unnamed).write_all(b"new").unwrap();
+        unnamed
+            .set_permissions(fs::Permissions::from_mode(0o640))
+            .unwrap();
+        let refuse = |_: &File, _: &Path| Err(io::ErrorKind::PermissionDenied.into());
+        persist_unnamed(unnamed, &path, refuse).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(files_in(folder.path()), 1);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod atomic;
 mod lock;
 mod os_text;
 mod pair;
+mod reserve;
 pub(crate) mod space;
 mod threads;
 
@@ -27,7 +28,8 @@ pub(crate) use lock::lock;
 pub use os_text::OsText;
 pub(crate) use os_text::{optional_path, serialize_path};
 pub(crate) use pair::{FileId, check_pair, wait_for_pair, write_pair_atomically};
-pub use space::{available_disk, available_memory, check_store};
+pub use reserve::Reserve;
+pub use space::{available_disk, available_memory, check_file_size, check_store};
 pub use threads::{thread_count, thread_pool};
 
 /// The name that stands for standard input.

@@ -1,30 +1,83 @@
 //! Free memory and disk space.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sysinfo::{
     MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System, get_current_pid,
 };
 
+use super::written_to;
 use crate::error::{Error, Result};
+use crate::quantity::two_sizes;
 
-/// Bytes of memory that this process can still take, within the limit of its cgroup; `None` if the
+/// Bytes of memory that this process can still take, within its own limit (`ulimit -v`) and that of
+/// its cgroup; `None` if the
 /// system does not tell, as in a chroot without /proc.
 pub fn available_memory() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let mut system = System::new_with_specifics(memory).ok()?;
     let available = of_total(system.available_memory(), system.total_memory())?;
-    let limited = get_current_pid().ok().and_then(|pid| {
-        system.refresh_processes_specifics(
-            ProcessesToUpdate::Some(&[pid]),
-            false,
-            ProcessRefreshKind::nothing(),
-        );
-        // The rest of a cgroup's usage is cached files, which the system can drop.
-        let limits = system.process(pid)?.cgroup_limits()?;
-        Some(limits.total_memory.saturating_sub(limits.rss))
-    });
-    Some(limited.map_or(available, |limited| limited.min(available)))
+    let Ok(pid) = get_current_pid() else {
+        return Some(available);
+    };
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[pid]),
+        false,
+        ProcessRefreshKind::nothing().with_memory(),
+    );
+    let Some(process) = system.process(pid) else {
+        return Some(available);
+    };
+    // The rest of a cgroup's usage is cached files, which the system can drop.
+    let limits = process.cgroup_limits();
+    let in_group = limits.map(|limits| limits.total_memory.saturating_sub(limits.rss));
+    let in_addresses = addresses_left(process.virtual_memory());
+    [in_group, in_addresses]
+        .into_iter()
+        .flatten()
+        .chain([available])
+        .min()
+}
+
+/// Bytes of addresses that this process can still take within its own limit (`ulimit -v`); `None` if
+/// it has none.
+#[cfg(target_os = "linux")]
+fn addresses_left(taken: u64) -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::As).current?;
+    Some(limit.saturating_sub(taken))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn addresses_left(_: u64) -> Option<u64> {
+    None
+}
+
+/// The size in bytes that the system lets a file of this process have (`ulimit -f`); `None` if there
+/// is no limit, or the system does not tell.
+fn largest_file() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, getrlimit};
+        getrlimit(Resource::Fsize).current
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Checks that the system lets a file be so large. A device or pipe may take any number of bytes.
+///
+/// # Errors
+/// [`Error::Io`] with the limit, and how to raise it.
+pub fn check_file_size(path: &Path, bytes: u64) -> Result<()> {
+    let limit = largest_file().filter(|limit| bytes > *limit && written_to(path).is_some());
+    let Some(limit) = limit else { return Ok(()) };
+    let [bytes, limit] = two_sizes(bytes, limit);
+    let why = format!(
+        "it takes about {bytes}, and a file may have {limit} here; raise that limit (ulimit -f)"
+    );
+    Err(Error::io("write", path)(io::Error::other(why)))
 }
 
 /// Bytes that can still be written to a folder's disk; `None` if the system does not tell, as some

@@ -1,6 +1,7 @@
 //! A corpus made ready for training: its vocabulary, its encoded text, and the targets of its
 //! windows.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::cache::Cache;
@@ -271,13 +272,15 @@ impl Dataset {
 
     /// The vectors of the words in a model of this run. Words that are composed of parts are composed
     /// here.
-    pub fn embedding(&self, mut model: Model, which: Embedding) -> Matrix {
-        if let Some(table) = &self.batcher.subwords
-            && which != Embedding::Output
-        {
-            model.input = compose(table, &model.input);
+    pub fn embedding<'a>(&self, model: &'a Model, which: Embedding) -> Cow<'a, Matrix> {
+        let Some(table) = &self.batcher.subwords else {
+            return model.embedding(which);
+        };
+        match which {
+            Embedding::Input => Cow::Owned(compose(table, &model.input)),
+            Embedding::Output => Cow::Borrowed(&model.output),
+            Embedding::Average => Cow::Owned(compose(table, &model.input).mean_with(&model.output)),
         }
-        model.embedding(which)
     }
 
     /// The model that training starts from when no vectors are given (see

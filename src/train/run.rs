@@ -125,6 +125,9 @@ pub struct Summary {
     pub model_epoch: u32,
     /// Mean loss per example over the epoch `model_epoch`.
     pub loss: f64,
+    /// The lowest mean loss per example of an epoch that was trained to its end; `None` if there is
+    /// none.
+    pub lowest_loss: Option<f64>,
     /// Mean loss per example over the whole run of a model whose scores are all zero, which knows
     /// nothing.
     pub blank_loss: f64,
@@ -449,6 +452,10 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             validation,
         };
         self.reached.latest = Some(epoch);
+        if pairs > 0 {
+            let lowest = self.reached.lowest_loss.unwrap_or(f64::INFINITY);
+            self.reached.lowest_loss = Some(lowest.min(epoch.loss));
+        }
         self.reached.epochs += 1;
         if self.data.config.validation.patience.is_some() {
             self.keep_if_best(epoch)?;
@@ -467,7 +474,8 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
         let Some(EpochScoring { sets, embedding }) = self.scoring else {
             return Ok(());
         };
-        let vectors = self.data.embedding(self.engine.model()?, embedding);
+        let model = self.engine.model()?;
+        let vectors = self.data.embedding(&model, embedding);
         let score = || sets.evaluate(&self.data.vocab, &vectors, None).scores();
         let scores = match self.threads {
             Some(threads) => threads.install(score),
@@ -602,6 +610,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             epochs,
             blank_sum,
             latest,
+            lowest_loss,
             best,
             elapsed,
             waited,
@@ -633,6 +642,7 @@ impl<'a, F: FnMut(Event)> Run<'a, F> {
             epochs,
             model_epoch,
             loss,
+            lowest_loss,
             blank_loss,
             at_limit,
             validation,

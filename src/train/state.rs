@@ -41,6 +41,9 @@ pub struct TrainState {
     pub blank_sum: f64,
     /// The latest epoch that is over.
     pub latest: Option<Epoch>,
+    /// The lowest mean loss per example of an epoch that is over.
+    #[serde(default)]
+    pub lowest_loss: Option<f64>,
     /// With `patience`, the epoch of the lowest validation loss.
     pub best: Option<Epoch>,
     /// Number of epochs since the best one.

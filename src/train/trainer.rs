@@ -1,5 +1,6 @@
 //! Training in four steps: open, prepare, start, train.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -422,7 +423,11 @@ impl StartedTrainer {
     /// As [`train`](super::train).
     pub fn vectors(mut self) -> Result<Vectors> {
         let (model, _) = self.train(TrainOptions::default(), |_| ())?;
-        let matrix = self.data.embedding(model, Embedding::Input);
+        let composed = match self.data.embedding(&model, Embedding::Input) {
+            Cow::Owned(composed) => Some(composed),
+            Cow::Borrowed(_) => None,
+        };
+        let matrix = composed.unwrap_or(model.input);
         Ok(Vectors::new(self.data.vocab, matrix))
     }
 }

@@ -1,14 +1,14 @@
 //! What makes the inputs of a target, and watches over it.
 
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::checks::Target;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
@@ -36,6 +36,11 @@ impl Draw {
 
     pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0.random_range(0..end)
+    }
+
+    /// What a target chooses its reader's options by.
+    pub(crate) fn choice(&mut self) -> u8 {
+        self.below(256) as u8
     }
 
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
@@ -197,20 +202,14 @@ fn digits(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     runs
 }
 
-/// Writes a file anew: some file systems wait for the disk when a file is overwritten.
-pub(crate) fn put(path: &Path, bytes: &[u8]) {
-    let _ = fs::remove_file(path);
-    fs::write(path, bytes).unwrap();
-}
-
-/// Feeds a target with inputs for some time: `make` draws one, `check` says by a panic what is
-/// wrong with what became of it. The last input is shown when it fails, or takes more memory than
-/// the bound.
-pub(crate) fn fuzz(
-    target: &str,
-    mut make: impl FnMut(&mut Draw) -> Vec<u8>,
-    mut check: impl FnMut(&[u8], &mut Draw),
-) {
+/// Feeds a target with inputs for some time: `make` draws one, with its choice. The last input is
+/// shown when the target's check panics, or takes more memory than the bound.
+pub(crate) fn fuzz(target: Target, mut make: impl FnMut(&mut Draw) -> (Vec<u8>, u8)) {
+    let Target {
+        name: target,
+        mut check,
+        ..
+    } = target;
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let seconds = std::env::var("W2V_GPU_FUZZ_SECONDS")
         .map_or(SECONDS, |text| text.parse().expect("seconds"));
@@ -221,10 +220,10 @@ pub(crate) fn fuzz(
     let (started, mut number, mut most) = (Instant::now(), only.unwrap_or(0), 0);
     loop {
         let mut draw = Draw::new(target, number);
-        let input = make(&mut draw);
+        let (input, choice) = make(&mut draw);
         let before = HEAP.current_usage();
         HEAP.reset_peak_usage();
-        let outcome = catch_unwind(AssertUnwindSafe(|| check(&input, &mut draw)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| check(&input, choice)));
         let taken = HEAP.peak_usage().saturating_sub(before);
         let shown = || {
             let start = input[..input.len().min(2000)].escape_ascii();

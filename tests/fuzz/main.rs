@@ -7,5 +7,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod driver;
-mod readers;
-mod texts;
+mod targets;
+
+/// The checks of every reader, which the targets of libFuzzer share (`fuzz/`).
+#[path = "../../fuzz/src/checks/mod.rs"]
+#[allow(
+    unreachable_pub,
+    reason = "the crate of the targets of libFuzzer hands these modules on"
+)]
+mod checks;

@@ -1,0 +1,3 @@
+#![no_main]
+
+w2v_gpu_fuzz::target!(w2v_gpu_fuzz::checks::readers::vectors_named("glove"));
