@@ -51,6 +51,26 @@ fn conversion_through_every_format_keeps_the_bytes() {
     assert_eq!(dir.read("w.tsv"), "3\t-4\n0\t-0\n0.1\t0.00000025\n");
 }
 
+/// What a process leaves that is killed between the renames of two files.
+#[test]
+fn mixed_pair_is_refused_until_it_is_written_again() {
+    let dir = dir();
+    for (vectors, words) in [("w.npy", "w.vocab"), ("w.tsv", "w.metadata.tsv")] {
+        convert(&dir, "v.txt", vectors, &[]).success();
+        let before = dir.names();
+        let marker = format!("{vectors}.partial");
+        dir.file(&marker, "are being replaced");
+        convert(&dir, vectors, "x.txt", &[]).code(1).stderr(
+            contains(format!("{vectors}: may not belong to {words}")).and(contains(&marker)),
+        );
+        convert(&dir, "v.txt", vectors, &[]).success();
+        assert_eq!(dir.names(), before);
+        convert(&dir, vectors, "y.txt", &[]).success();
+        assert_eq!(dir.read("y.txt"), TEXT);
+        fs::remove_file(dir.path("y.txt")).unwrap();
+    }
+}
+
 #[test]
 fn neighbors_reads_every_format() {
     let dir = dir();

@@ -758,6 +758,8 @@ mod full {
 /// Killed or stopped in the middle of a file.
 #[cfg(target_os = "linux")]
 mod killed {
+    use std::collections::BTreeMap;
+    use std::io::{BufRead, BufReader};
     use std::process::{Child, Command, ExitStatus};
     use std::time::{Duration, Instant};
 
@@ -860,5 +862,152 @@ mod killed {
             assert_eq!(dir.bytes("v.txt"), b"old");
             assert_eq!(dir.names(), before, "{args:?}");
         }
+    }
+
+    /// The files of a run that is killed again and again.
+    const WRITTEN: [&str; 5] = ["v.npy", "v.vocab", "c.txt", "words", "model.bin"];
+
+    /// The run: every file that a run can write, in a folder of its own for each kind.
+    fn whole_run(more: &[&'static str]) -> Vec<&'static str> {
+        let files = [
+            "text.txt",
+            "-o",
+            "v.npy",
+            "--save-output",
+            "c.txt",
+            "--save-vocab",
+            "words",
+        ];
+        let others = [
+            "--save-model",
+            "model.bin",
+            "--metrics",
+            "run.jsonl",
+            "--cache",
+            "kept",
+        ];
+        let often = [
+            "--checkpoint-every",
+            "20",
+            "--validation",
+            "0.05",
+            "--patience",
+            "9",
+        ];
+        let size = [
+            "--min-count",
+            "1",
+            "--dim",
+            "24",
+            "--epochs",
+            "3",
+            "--threads",
+            "2",
+        ];
+        quick_train("cpu", &[&files[..], &others, &often, &size, more].concat())
+    }
+
+    /// The stages of an undisturbed run, and the time from its start to the end of each.
+    fn stages(dir: &Dir) -> [(&'static str, Duration); 3] {
+        let started = Instant::now();
+        let args = whole_run(&["--checkpoint", "run"]);
+        let mut run = dir.process(&args).stderr(Stdio::piped()).spawn().unwrap();
+        let mut ends = [("reading", Duration::ZERO), ("training", Duration::ZERO)];
+        for line in BufReader::new(run.stderr.take().unwrap())
+            .lines()
+            .map(Result::unwrap)
+        {
+            let stage = usize::from(line.starts_with("epoch"));
+            if stage == 1 || line.starts_with("corpus:") {
+                ends[stage].1 = started.elapsed();
+            }
+        }
+        assert!(run.wait().unwrap().success());
+        [ends[0], ends[1], ("writing", started.elapsed())]
+    }
+
+    /// Removes what a run has left, and, if `all`, the cached corpus too.
+    fn clean(dir: &Dir, all: bool) {
+        let kept = |name: &String| name == "text.txt" || name == "kept" && !all;
+        for name in dir.names().iter().filter(|name| !kept(name)) {
+            let path = dir.path(name);
+            fs::remove_file(&path)
+                .or_else(|_| fs::remove_dir_all(&path))
+                .unwrap();
+        }
+    }
+
+    /// Kills a run after some time, and checks that it comes to the files of an undisturbed one.
+    /// Returns how it went on.
+    fn kill_and_go_on(dir: &Dir, after: Duration, expected: &[Vec<u8>]) -> &'static str {
+        let mut run = dir.process(&whole_run(&["--checkpoint", "run"]));
+        let mut run = run.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(after);
+        let is_over = run.try_wait().unwrap().is_some();
+        run.kill().unwrap();
+        run.wait().unwrap();
+        for (name, expected) in WRITTEN.iter().zip(expected) {
+            assert!(
+                !dir.has(name) || dir.bytes(name) == *expected,
+                "{name} is no whole file"
+            );
+        }
+        let saved = dir.has("run") && names(&dir.path("run")).iter().any(|name| name != "lock");
+        let how = if saved { "--resume" } else { "--checkpoint" };
+        if !is_over {
+            dir.w2v(&whole_run(&[how, "run"])).assert().success();
+        }
+        for (name, expected) in WRITTEN.iter().zip(expected) {
+            assert!(dir.bytes(name) == *expected, "{name} differs");
+        }
+        let log = w2v_gpu::record::log::read(&dir.path("run.jsonl")).unwrap();
+        assert!(log.end.is_some() && log.epochs.len() == 3);
+        let left: Vec<String> = dir
+            .names()
+            .into_iter()
+            .chain(names(&dir.path("run")))
+            .collect();
+        let is_rest = |name: &&String| name.ends_with(".tmp") || name.ends_with(".partial");
+        assert_eq!(left.iter().find(is_rest), None);
+        match (is_over, saved) {
+            (true, _) => "was over",
+            (_, true) => "resumed",
+            _ => "begun anew",
+        }
+    }
+
+    /// `W2V_GPU_KILLS=100 cargo test --test faults kills -- --ignored --nocapture`
+    #[test]
+    #[ignore = "takes minutes; the tests of resume.rs kill some runs each time"]
+    fn random_kills_in_every_stage_lose_nothing() {
+        let kills = std::env::var("W2V_GPU_KILLS").map_or(30, |text| text.parse().unwrap());
+        let words = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let text: String = (0..60_000)
+            .map(|i| {
+                format!(
+                    "w{}{}",
+                    words(i) % 8000,
+                    if i % 12 == 0 { '\n' } else { ' ' }
+                )
+            })
+            .collect();
+        let dir = Dir::with_files(&[("text.txt", text.as_bytes())]);
+        let stages = stages(&dir);
+        let expected = WRITTEN.map(|name| dir.bytes(name));
+        println!("undisturbed: {stages:?}");
+        let mut outcomes = BTreeMap::new();
+        for kill in 0..kills {
+            clean(&dir, kill % 2 == 0);
+            let (stage, end) = stages[kill as usize % 3];
+            let start = if stage == "reading" {
+                Duration::ZERO
+            } else {
+                stages[kill as usize % 3 - 1].1
+            };
+            let share = (words(kill) % 1000) as f64 / 1000.0;
+            let outcome = kill_and_go_on(&dir, start + (end - start).mul_f64(share), &expected);
+            *outcomes.entry((stage, outcome)).or_insert(0) += 1;
+        }
+        println!("{kills} kills: {outcomes:?}");
     }
 }
