@@ -113,9 +113,12 @@ pub(crate) struct Args {
 /// Number of files that are open at once while a run writes its vectors, at most.
 const FILES_TO_WRITE: usize = 8;
 
+/// Number of files that records and the listener to signals open, at most.
+const FILES_TO_TELL: usize = 8;
+
 /// The error of a process that may not have enough files open at once.
-const FEW_FILES: &str = "this process may not open as many files as it needs to train and to write its vectors; raise the \
-                         limit (ulimit -n)";
+const FEW_FILES: &str = "this process may not open as many files as a run and the writing of \
+                         its vectors take; raise the limit (ulimit -n)";
 
 /// The time that a dry run trains for its estimate.
 const PROBE: Duration = Duration::from_secs(2);
@@ -217,12 +220,14 @@ fn lead(args: &Args, world: &World) -> Result<()> {
         agree(ranks, world.host(), &run, steps)?;
     }
     let start = started.elapsed();
+    let reserve = |files| Reserve::of_files(files).context(FEW_FILES);
+    drop(reserve(FILES_TO_WRITE + FILES_TO_TELL)?);
     let mut run = ObservedRun {
         args,
         paths: &paths,
         recorder: start_recorder(args, &paths, &trainer, &mut display)?,
-        signals: Signals::listen().context(FEW_FILES)?,
-        reserve: Some(Reserve::of_files(FILES_TO_WRITE).context(FEW_FILES)?),
+        signals: Signals::listen()?,
+        reserve: Some(reserve(FILES_TO_WRITE)?),
         ranks: world.ranks(),
         session,
         display,

@@ -49,8 +49,9 @@ pub(crate) fn write_pair_atomically(
 }
 
 /// What a marker says.
-const MIXED: &str = "These two files are being replaced. If no process is at work on them any more, it was stopped \
-                     between the two, and they do not belong together: write them again.\n";
+const MIXED: &str = "This file and that of its words are being replaced. If no process is at work \
+                     on them any more, it was stopped between the two, and they may not belong \
+                     together: write them again.\n";
 
 /// The file that is there while a pair is being renamed. Dropping it removes it.
 struct Marker {

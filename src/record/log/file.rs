@@ -69,7 +69,11 @@ impl LogFile {
         };
         let there = places(&path).take_while(|place| place.exists());
         let held = there.map(|place| hold(&place, patience, &mut waiting));
-        let held = held.collect::<Result<Vec<_>>>()?;
+        let mut held = held.collect::<Result<Vec<_>>>()?;
+        if cfg!(windows) {
+            // There, a file that is open cannot be replaced.
+            held.clear();
+        }
         match resumed.and_then(|reached| Earlier::latest(&path, &start, reached)) {
             // Nobody else takes the earlier record until this run has locked what replaces it.
             Some(earlier) if !earlier.has_end => Self::go_on(path, earlier, start),
@@ -158,7 +162,7 @@ impl LogFile {
     /// Any error of the file system, or that another run has begun its record there meanwhile.
     pub fn publish(&mut self) -> io::Result<()> {
         if self.place != self.path {
-            let _held = hold(&self.path, Duration::ZERO, || ()).map_err(io::Error::other)?;
+            drop(hold(&self.path, Duration::ZERO, || ()).map_err(io::Error::other)?);
             self.file.sync_all()?;
             fs::rename(&self.place, &self.path)?;
             self.place.clone_from(&self.path);
