@@ -163,13 +163,18 @@ impl Prepared {
             ));
         }
         if *kept < NEXT_TO_NOTHING * *tokens as f64 {
+            let auto = crate::sampling::auto_sample(*vocabulary as usize);
+            let advice = if *sample == auto {
+                "give 0 to keep all".to_owned()
+            } else {
+                format!("leave the option out (auto is {auto}), or give 0 to keep all")
+            };
             warnings.push(format!(
                 "`sample = {sample}` keeps {} of {} in an epoch: among {} all are that frequent; \
-                 leave the option out (auto is {}), or give 0 to keep all",
+                 {advice}",
                 count(kept.round() as u64),
                 plural(*tokens, "word"),
                 plural(*vocabulary, "different word"),
-                crate::sampling::auto_sample(*vocabulary as usize)
             ));
         }
         warnings

@@ -9,9 +9,10 @@
 //!
 //! `docs/glossary.md` explains window, context, center, span, pool and group, with a drawing.
 
+use std::io;
 use std::iter::once;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rand::Rng;
@@ -22,7 +23,7 @@ use super::targets::{POOL_SPANS, Targets};
 use super::windows::{Places, SPAN, Window, Windows, add_window, around, as_one_span};
 use super::{Batch, BatchBuilder, Inputs, Packer, Row, RowTarget};
 use crate::corpus::{END, TokenStore};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sampling::{Key, Stream, Subsampler, below};
 use crate::subwords::SubwordTable;
 
@@ -139,10 +140,11 @@ impl Batcher {
             parts.into_iter().try_for_each(subsample)?;
         } else {
             std::thread::scope(|scope| {
-                let parts = parts
-                    .into_iter()
-                    .map(|part| scope.spawn(|| subsample(part)));
-                let threads: Vec<_> = parts.collect();
+                let start = |part| {
+                    let thread = Builder::new().spawn_scoped(scope, || subsample(part));
+                    thread.map_err(Error::no_threads("reading the text"))
+                };
+                let threads: Vec<_> = parts.into_iter().map(start).collect::<Result<_>>()?;
                 threads
                     .into_iter()
                     .try_for_each(|thread| match thread.join() {
@@ -314,7 +316,8 @@ impl Batcher {
     }
 
     /// Starts making all batches of the training, on `threads` threads and one more that reads
-    /// ahead.
+    /// ahead; on fewer where the system starts no more. The first batch is an error where it starts
+    /// too few.
     pub fn batches(self: &Arc<Self>, threads: usize) -> Batches {
         self.batches_from(threads, 0)
     }
@@ -349,12 +352,10 @@ impl Batcher {
         let (group_sender, groups) = bounded(1);
         let (queue_sender, queue) = bounded(threads + 2);
         let (recycle, recycled) = unbounded();
-        let mut handles = Vec::with_capacity(threads + 1);
         let source = Arc::clone(self);
         let readers = threads.div_ceil(THREADS_OF_A_READER);
-        handles.push(std::thread::spawn(move || {
-            source.read_groups(words, (dealt, readers), &group_sender)
-        }));
+        let read = move || source.read_groups(words, (dealt, readers), &group_sender);
+        let mut started = vec![Builder::new().spawn(read)];
         let dispatch = Arc::new(Mutex::new(Dispatch {
             groups,
             queue: queue_sender,
@@ -367,15 +368,10 @@ impl Batcher {
                 Receiver::clone(&recycled),
                 packer.clone(),
             );
-            handles.push(std::thread::spawn(move || {
-                source.make_batches(&dispatch, &recycled, packer.as_ref())
-            }));
+            let make = move || source.make_batches(&dispatch, &recycled, packer.as_ref());
+            started.push(Builder::new().spawn(make));
         }
-        Batches {
-            queue: Some(queue),
-            recycle,
-            threads: handles,
-        }
+        Batches::new(started, queue, recycle)
     }
 
     /// Sends all groups from the one with word `start` on. Stops when the receiver is gone or a
@@ -477,9 +473,32 @@ pub struct Batches {
     queue: Option<Receiver<Receiver<Result<Batch>>>>,
     recycle: Sender<Batch>,
     threads: Vec<JoinHandle<()>>,
+    /// The error that is the first batch, if too few threads could be started.
+    failed: Option<Error>,
 }
 
 impl Batches {
+    /// The batches that the `started` threads make: the first reads, the others make them.
+    fn new(
+        started: Vec<io::Result<JoinHandle<()>>>,
+        queue: Receiver<Receiver<Result<Batch>>>,
+        recycle: Sender<Batch>,
+    ) -> Self {
+        let reads = started[0].is_ok();
+        let (threads, failures): (Vec<_>, Vec<_>) =
+            started.into_iter().partition(|thread| thread.is_ok());
+        let is_enough = reads && threads.len() > 1;
+        let failure = failures.into_iter().find_map(|thread| thread.err());
+        Self {
+            queue: Some(queue),
+            recycle,
+            threads: threads.into_iter().flatten().collect(),
+            failed: failure
+                .filter(|_| !is_enough)
+                .map(Error::no_threads("making batches")),
+        }
+    }
+
     /// Gives the memory of a used batch back, for a later batch.
     pub fn recycle(&self, batch: Batch) {
         // The receivers are gone once all batches are made.
@@ -491,6 +510,9 @@ impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
         self.queue.as_ref()?.recv().ok()?.recv().ok()
     }
 }
@@ -513,6 +535,27 @@ mod tests {
     use crate::batch::{CbowGradient, HuffmanTree, Negatives, POOL_USES, Slot, Target};
     use crate::corpus::StoreWriter;
     use crate::sampling::AliasTable;
+
+    /// The first thread reads, the others make batches; one of these is enough.
+    #[test]
+    fn too_few_threads_are_an_error_and_no_panic() {
+        let first = |started: [bool; 3]| {
+            let start = |is_started| match is_started {
+                true => Ok(std::thread::spawn(|| ())),
+                false => Err(io::ErrorKind::WouldBlock.into()),
+            };
+            let (queue, recycle) = (bounded(1).1, unbounded().0);
+            Batches::new(started.map(start).into(), queue, recycle).next()
+        };
+        assert!(first([true, false, true]).is_none());
+        for started in [[false, true, true], [true, false, false]] {
+            let error = first(started).unwrap().unwrap_err().to_string();
+            assert!(
+                error.starts_with("making batches: no thread could be started"),
+                "{error}"
+            );
+        }
+    }
 
     fn source(
         sentences: &[Vec<u32>],

@@ -122,7 +122,7 @@ fn written(
 ) -> Result<TextReport> {
     let (sender, pieces) = std::sync::mpsc::sync_channel::<Vec<u8>>(pool.current_num_threads());
     std::thread::scope(|scope| {
-        let worker = scope.spawn(move || {
+        let visit_all = move || {
             // If nobody takes pieces any more, the writer has failed; its own error is returned
             // below.
             let mut visit = |piece: &[u8]| {
@@ -131,7 +131,9 @@ fn written(
                     .map_err(|_| Error::io("write", "")(io::ErrorKind::BrokenPipe.into()))
             };
             pool.install(|| work(&mut visit))
-        });
+        };
+        let worker = std::thread::Builder::new().spawn_scoped(scope, visit_all);
+        let worker = worker.map_err(Error::no_threads("joining words"))?;
         for piece in pieces {
             out.write_all(&piece)?;
         }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use crate::Error;
 use crate::system;
 use anyhow::Result;
 
@@ -126,7 +127,8 @@ fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
         .spawn(move || {
             // The numbers of all these signals are small.
             signals.forever().for_each(|signal| receive(signal as u8));
-        })?;
+        })
+        .map_err(Error::no_threads("listening to signals"))?;
     Ok(())
 }
 
