@@ -16,6 +16,10 @@ test *ARGS:
 fuzz SECONDS="12":
     .ci/fuzz {{ SECONDS }}
 
+# Inputs that libFuzzer finds by coverage, for SECONDS a reader; needs a nightly compiler and cargo-fuzz.
+fuzz-by-coverage SECONDS="60":
+    .ci/fuzz-by-coverage {{ SECONDS }}
+
 # The proofs with other programs; NAMES such as `readers report`, or all.
 proofs *NAMES:
     .ci/proofs {{ NAMES }}
