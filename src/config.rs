@@ -71,14 +71,14 @@ pub struct Config {
 #[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
 pub struct InitSettings {
     /// Start from the vectors in FILE, of any format that is written, for the words that it has;
-    /// others as usual
+    /// others as usual. With --subwords, from the rows of a model of fastText
     #[cfg_attr(
         feature = "cli",
         arg(long, value_name = "VECTORS", help_heading = "Model")
     )]
     pub init: Option<PathBuf>,
-    /// Start the context vectors (W') likewise, as --save-output writes them; otherwise they start
-    /// from zero
+    /// Start the context vectors (W') likewise, as --save-output writes them or a model of fastText
+    /// has them; otherwise they start from zero
     #[cfg_attr(
         feature = "cli",
         arg(long, value_name = "VECTORS", help_heading = "Model")
@@ -440,11 +440,6 @@ impl Config {
                 "cannot be trained with `loss = softmax`, which takes the rows of W as they are; \
                  use `loss = ns` or `loss = hs`",
             )?;
-            if let Some(path) = &self.init.init {
-                let why = "holds vectors of whole words, which are no parts of words; leave \
-                           `subwords` out, or start anew";
-                return Err(Error::setting("init", path.display(), why));
-            }
         }
         self.objective.validate()?;
         self.schedule.validate()?;

@@ -107,11 +107,11 @@ mod tests {
     fn chunks_take_every_element_once() {
         for (length, chunk) in [(0, 1), (1, 5), (10, 3), (12, 4)] {
             let chunks = Chunks::new(length, chunk);
-            let all = std::thread::scope(|scope| {
-                let threads = [(); 3].map(|()| scope.spawn(|| chunks.flatten().collect()));
+            let mut all = std::thread::scope(|scope| {
+                let take = || chunks.flatten().collect::<Vec<usize>>();
+                let threads = [(); 3].map(|()| scope.spawn(take));
                 threads.map(|thread| thread.join().unwrap()).concat()
             });
-            let mut all: Vec<usize> = all;
             all.sort_unstable();
             assert_eq!(all, (0..length).collect::<Vec<_>>(), "{length}, {chunk}");
         }
