@@ -22,11 +22,13 @@ pub use crate::batch::{CbowGradient, Loss, ModelKind, NegativesPer, ObjectiveSet
 use crate::batch::{MAX_BATCH, MIN_BATCH};
 use crate::error::{Error, Result};
 pub use crate::model::ModelSettings;
-use crate::model::Storage;
+use crate::model::{Model, Storage};
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
 use crate::setting::{Conditional, OrAuto, require};
-use crate::vectors::format::Reading;
+use crate::subwords::SubwordTable;
+use crate::vectors::format::{FastTextModel, Reading};
+use crate::vocab::Vocab;
 pub use crate::vocab::VocabularySettings;
 
 /// The settings of a training run. The defaults measured best on real text; they are not word2vec's
@@ -329,6 +331,29 @@ impl Config {
                 config.schedule.lr = CBOW_LR;
             }
         })
+    }
+
+    /// A model of a run with these settings, which stand in the header of fastText's file.
+    pub fn fasttext_model<'a>(
+        &self,
+        vocab: &'a Vocab,
+        subwords: Option<&'a SubwordTable>,
+        model: &'a Model,
+    ) -> FastTextModel<'a> {
+        let objective = &self.objective;
+        FastTextModel {
+            vocab,
+            subwords,
+            input: &model.input,
+            output: &model.output,
+            window: objective.window,
+            epochs: self.schedule.epochs,
+            min_count: self.vocabulary.min_count,
+            negatives: objective.negatives.negative,
+            loss: objective.loss,
+            kind: objective.model,
+            sample: objective.sample.unwrap_or(0.0),
+        }
     }
 
     /// Another trainer's defaults for a model, under our names. Settings that other trainers lack
