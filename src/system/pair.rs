@@ -36,16 +36,13 @@ pub(crate) fn write_pair_atomically(
     let staged_second = Staged::write(second, second_body).map_err(Error::io("write", second))?;
     let marker = Marker::place(&staged_second).map_err(Error::io("write", second))?;
     let earlier = Earlier::keep(&staged_first).map_err(Error::io("write", first))?;
-    let publish = || {
-        staged_first.publish().map_err(Error::io("write", first))?;
-        staged_second.publish().map_err(|error| {
-            earlier.put_back();
-            Error::io("write", second)(error)
-        })
-    };
-    let published = publish();
-    drop(marker);
-    published
+    staged_first.publish().map_err(Error::io("write", first))?;
+    staged_second.publish().map_err(|error| {
+        if earlier.put_back().is_err() {
+            marker.map(Marker::leave);
+        }
+        Error::io("write", second)(error)
+    })
 }
 
 /// What a marker says.
@@ -88,6 +85,14 @@ impl Marker {
     }
 }
 
+impl Marker {
+    /// Lets the marker stay, as the pair is mixed.
+    fn leave(self) {
+        let _ = self.file.unlock();
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Marker {
     fn drop(&mut self) {
         // If it stays, readers refuse the pair, and the next writer removes it.
@@ -117,16 +122,15 @@ pub(crate) fn wait_for_pair(first: &Path, second: &Path) -> Result<()> {
     if is_free && !says_mixed(&path) {
         return Ok(());
     }
-    let what = if is_free {
-        "a process that replaced both was stopped in between"
+    let (first, path) = (shown(first), shown(&path));
+    let why = if is_free {
+        format!(
+            "may not belong to {first}: a process that replaced both was stopped in between, as \
+             {path} says; write the two again, which removes that file"
+        )
     } else {
-        "another process is replacing both"
+        format!("is being replaced, with {first}, by the process that holds {path}; read it later")
     };
-    let why = format!(
-        "may not belong to {}: {what}, as {} says; write the two again, which removes that file",
-        shown(first),
-        shown(&path)
-    );
     Err(refusal(second, why))
 }
 
@@ -216,13 +220,12 @@ impl Earlier {
         }
     }
 
-    /// Restores this state as far as possible. Errors are ignored, since an earlier error is
-    /// reported.
-    fn put_back(self) {
+    /// Restores this state.
+    fn put_back(self) -> io::Result<()> {
         match self {
-            Self::Stream => {}
-            Self::Nothing(file) => drop(fs::remove_file(file)),
-            Self::File { copy, file } => drop(copy.persist(&file)),
+            Self::Stream => Ok(()),
+            Self::Nothing(file) => fs::remove_file(file),
+            Self::File { copy, file } => copy.persist(&file),
         }
     }
 }
@@ -291,8 +294,7 @@ mod tests {
         // A killed process has the lock no more, and the marker stays.
         let staged = Staged::write(&vectors, text("new")).unwrap();
         let killed = Marker::place(&staged).unwrap().unwrap();
-        killed.file.unlock().unwrap();
-        std::mem::forget(killed);
+        killed.leave();
         fs::write(&words, "new").unwrap();
         let error = read(&words, &vectors).unwrap_err().to_string();
         assert!(
