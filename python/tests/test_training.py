@@ -193,6 +193,26 @@ def test_callbacks_see_the_vectors_of_every_epoch(sentences: Sentences) -> None:
     assert_same(model, Word2Vec(sentences, epochs=2))
 
 
+def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(short: str, tmp_path: Path) -> None:
+    class Stopper:
+        def on_epoch_end(self, model: Word2Vec) -> None:
+            model.stop()
+
+    def make(**others: Any) -> Word2Vec:
+        return Word2Vec(corpus_file=short, epochs=3, vector_size=10, engine="cpu", **others)
+
+    folder = tmp_path / "run"
+    stopped = make(checkpoint=folder, checkpoint_every="1000", callbacks=[Stopper()])
+    assert stopped.report["summary"]["epochs"] < 3
+    with pytest.raises(ValueError, match=r"checkpoint .*run: .*resume='.*run'"):
+        make(checkpoint=folder)
+    with pytest.raises(ValueError, match="seed"):
+        make(resume=folder, seed=2)
+    resumed = make(resume=folder)
+    assert_same(resumed, make())
+    assert [epoch.epoch for epoch in resumed.history] == [1, 2]
+
+
 def test_stop_ends_the_run_and_keeps_what_was_trained(sentences: Sentences) -> None:
     class Stopper:
         def on_epoch_end(self, model: Word2Vec) -> None:
