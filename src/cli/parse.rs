@@ -7,7 +7,7 @@ use crate::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
-use super::{Cli, defaults, environment, foreign, train};
+use super::{Cli, color, defaults, environment, foreign, help, train};
 
 /// Parses a command line, which begins with the program's name. The defaults of `train` can be
 /// changed by environment variables (`W2V_GPU_DIM` for `--dim`), by `--preset` and by `--config`.
@@ -16,7 +16,8 @@ use super::{Cli, defaults, environment, foreign, train};
 /// An error when the file of defaults is not valid. A mistake on the command line ends the program
 /// at once.
 pub(super) fn parse(typed: Vec<OsString>) -> Result<Cli, Error> {
-    let mut command = with_negative_numbers(Cli::command());
+    let program = help::complete(Cli::command()).color(color::typed(&typed));
+    let mut command = with_negative_numbers(program);
     if let Some(error) = single_dash(command.clone(), &typed) {
         error.exit();
     }
