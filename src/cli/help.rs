@@ -2,8 +2,6 @@
 
 use clap::Command;
 
-use super::parse::for_each_command;
-
 /// The options that `-h` shows of commands with more than ten, by their ids.
 const USED: [(&str, &[&str]); 4] = [
     (
@@ -105,6 +103,17 @@ pub(super) fn complete(program: Command) -> Command {
     with_sections(program.max_term_width(COLUMNS), None)
 }
 
+/// The program with each of its commands changed.
+pub(super) fn for_each_command(program: Command, change: impl Fn(Command) -> Command) -> Command {
+    let names: Vec<String> = program
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    names.into_iter().fold(program, |program, name| {
+        program.mut_subcommand(name, &change)
+    })
+}
+
 /// The command with a `-h` that leaves out what few people use.
 fn shortened(command: Command) -> Command {
     let name = command.get_name();
@@ -137,7 +146,8 @@ mod tests {
     fn a_short_help_shows_ten_options_at_most_and_a_long_one_all() {
         let mut program = complete(Cli::command());
         program.build();
-        for command in program.get_subcommands_mut() {
+        let commands = program.get_subcommands_mut();
+        for command in commands.filter(|command| command.get_name() != "help") {
             let name = command.get_name().to_owned();
             let options = command.get_opts().filter(|option| !option.is_hide_set());
             let (shown, hidden): (Vec<_>, Vec<_>) =

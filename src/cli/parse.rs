@@ -62,18 +62,7 @@ fn with_negative_numbers(program: Command) -> Command {
             arg
         }
     };
-    for_each_command(program, |command| command.mut_args(numbers))
-}
-
-/// The program with each of its commands changed.
-pub(super) fn for_each_command(program: Command, change: impl Fn(Command) -> Command) -> Command {
-    let names: Vec<String> = program
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
-    names.into_iter().fold(program, |program, name| {
-        program.mut_subcommand(name, &change)
-    })
+    help::for_each_command(program, |command| command.mut_args(numbers))
 }
 
 /// The error for an option with one dash and a whole name, as word2vec.c and fastText have it.
