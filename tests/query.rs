@@ -171,6 +171,78 @@ fn many_questions_are_answered_as_single_ones_in_their_order() {
     }
 }
 
+/// What a terminal shows in which the program runs, while lines are typed: each once the program
+/// waits for it. `script` is the terminal.
+#[cfg(target_os = "linux")]
+fn shown_while_typing(dir: &Dir, arguments: &str, lines: &[&str]) -> String {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
+    let command = format!("{} {arguments}", common::PROGRAM);
+    let mut terminal = Command::new("timeout")
+        .args([
+            "60",
+            "script",
+            "--quiet",
+            "--return",
+            "--command",
+            &command,
+            "/dev/null",
+        ])
+        .current_dir(dir.root())
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = terminal.stdin.take().unwrap();
+    let mut screen = terminal.stdout.take().unwrap();
+    let (mut shown, mut typed) = (Vec::new(), 0);
+    let mut bytes = [0; 4096];
+    loop {
+        let read = screen.read(&mut bytes).unwrap();
+        if read == 0 {
+            break;
+        }
+        shown.extend_from_slice(&bytes[..read]);
+        // The prompt turns bracketed paste on when it begins to read.
+        let prompts = shown
+            .windows(8)
+            .filter(|part| part == b"\x1b[?2004h")
+            .count();
+        while typed < prompts.min(lines.len()) {
+            keyboard.write_all(lines[typed].as_bytes()).unwrap();
+            typed += 1;
+        }
+    }
+    let text = String::from_utf8(shown).unwrap().replace('\r', "");
+    assert!(terminal.wait().unwrap().success(), "{text}");
+    text
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_prompt_completes_explains_and_remembers() {
+    let dir = dir();
+    let lines = [
+        "ath\t\r",
+        ":help\r",
+        "nowhere\r",
+        "oslo - norw\t\r",
+        "\u{1b}[A\r",
+        ":quit\r",
+    ];
+    let text = shown_while_typing(&dir, "neighbors v.txt -n1 --color never", &lines);
+    assert!(text.contains("athens\n  greece  0.7071"), "{text}");
+    assert!(
+        text.contains("Each expression is answered") && text.contains("Ctrl-D"),
+        "{text}"
+    );
+    assert!(text.contains("error: the word \"nowhere\""), "{text}");
+    // The line before is asked once more.
+    assert_eq!(text.matches("oslo - norway\n  athens").count(), 2, "{text}");
+}
+
 #[test]
 fn answers_come_from_the_first_words_alone_if_asked() {
     let dir = dir();

@@ -348,8 +348,8 @@ fn advice(report: &BenchReport, fastest: &Entry) -> String {
     let compared = match &report.gpu_over_cpu {
         None => "no other engine was measured".to_owned(),
         Some(ratio) => format!(
-            "{} is {:.2} times as fast as the CPU",
-            ratio.gpu, ratio.end_to_end
+            "the GPU is {:.2} times as fast as the CPU",
+            ratio.end_to_end
         ),
     };
     let how = match fastest.kind {

@@ -68,8 +68,7 @@ const STOPPED: &str = "  130, 143, 129  stopped by Ctrl-C, SIGTERM or SIGHUP";
 const ENVIRONMENT: &str = "  NO_COLOR  no colours where it is set, as with --color never
   TMPDIR    the folder of temporary files";
 
-const DEFAULTS: &str =
-    "  W2V_GPU_*  other defaults of the options of train: W2V_GPU_DIM is that of --dim";
+const DEFAULTS: &str = "  W2V_GPU_*  other defaults of train: W2V_GPU_DIM is that of --dim";
 
 const FILES_OF_TRAIN: &str = "  OUT                              the vectors
   OUT.json                         the settings of the run, which --config reads
