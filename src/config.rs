@@ -22,11 +22,13 @@ pub use crate::batch::{CbowGradient, Loss, ModelKind, NegativesPer, ObjectiveSet
 use crate::batch::{MAX_BATCH, MIN_BATCH};
 use crate::error::{Error, Result};
 pub use crate::model::ModelSettings;
-use crate::model::Storage;
+use crate::model::{Model, Storage};
 #[cfg(feature = "cli")]
 use crate::setting::{AUTO, given};
 use crate::setting::{Conditional, OrAuto, require};
-use crate::vectors::format::Reading;
+use crate::subwords::SubwordTable;
+use crate::vectors::format::{FastTextModel, Reading};
+use crate::vocab::Vocab;
 pub use crate::vocab::VocabularySettings;
 
 /// The settings of a training run. The defaults measured best on real text; they are not word2vec's
@@ -71,14 +73,14 @@ pub struct Config {
 #[cfg_attr(feature = "cli", derive(clap::Args), group(skip))]
 pub struct InitSettings {
     /// Start from the vectors in FILE, of any format that is written, for the words that it has;
-    /// others as usual
+    /// others as usual. With --subwords, from the rows of a model of fastText
     #[cfg_attr(
         feature = "cli",
         arg(long, value_name = "VECTORS", help_heading = "Model")
     )]
     pub init: Option<PathBuf>,
-    /// Start the context vectors (W') likewise, as --save-output writes them; otherwise they start
-    /// from zero
+    /// Start the context vectors (W') likewise, as --save-output writes them or a model of fastText
+    /// has them; otherwise they start from zero
     #[cfg_attr(
         feature = "cli",
         arg(long, value_name = "VECTORS", help_heading = "Model")
@@ -332,6 +334,29 @@ impl Config {
         })
     }
 
+    /// A model of a run with these settings, which stand in the header of fastText's file.
+    pub fn fasttext_model<'a>(
+        &self,
+        vocab: &'a Vocab,
+        subwords: Option<&'a SubwordTable>,
+        model: &'a Model,
+    ) -> FastTextModel<'a> {
+        let objective = &self.objective;
+        FastTextModel {
+            vocab,
+            subwords,
+            input: &model.input,
+            output: &model.output,
+            window: objective.window,
+            epochs: self.schedule.epochs,
+            min_count: self.vocabulary.min_count,
+            negatives: objective.negatives.negative,
+            loss: objective.loss,
+            kind: objective.model,
+            sample: objective.sample.unwrap_or(0.0),
+        }
+    }
+
     /// Another trainer's defaults for a model, under our names. Settings that other trainers lack
     /// (`batch`, `clip`) keep our defaults.
     pub fn preset(preset: Preset, model: ModelKind) -> Self {
@@ -441,11 +466,6 @@ impl Config {
                 "cannot be trained with `loss = softmax`, which takes the rows of W as they are; \
                  use `loss = ns` or `loss = hs`",
             )?;
-            if let Some(path) = &self.init.init {
-                let why = "holds vectors of whole words, which are no parts of words; leave \
-                           `subwords` out, or start anew";
-                return Err(Error::setting("init", path.display(), why));
-            }
         }
         self.objective.validate()?;
         self.schedule.validate()?;

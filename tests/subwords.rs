@@ -223,10 +223,105 @@ fn the_settings_lead_back_to_the_run() {
     assert!(dir.bytes("v.bin") != dir.bytes("three.bin"));
 }
 
+/// A rate so small that an epoch moves no value.
+const STILL: [&str; 4] = ["--lr", "1e-30", "--min-lr", "0"];
+
+#[test]
+fn a_run_starts_from_the_rows_of_a_model() {
+    let dir = Dir::with_text();
+    let train = |out: &[&str], more: &[&str]| {
+        let options = [&["text.txt"], out, &FEW_BUCKETS[..], more].concat();
+        dir.train(&options).assert().success();
+    };
+    let before = [
+        "-o",
+        "v.npy",
+        "--save-output",
+        "w.npy",
+        "--save-model",
+        "m.bin",
+    ];
+    train(&before, &[]);
+    let from = ["--init", "m.bin", "--init-output", "m.bin", "--seed", "9"];
+    let after = [
+        "-o",
+        "v2.npy",
+        "--save-output",
+        "w2.npy",
+        "--save-model",
+        "m2.bin",
+    ];
+    train(&after, &[&from[..], &STILL].concat());
+    for (old, new) in [("v.npy", "v2.npy"), ("w.npy", "w2.npy")] {
+        assert_eq!(read(&dir, old).matrix, read(&dir, new).matrix, "{new}");
+    }
+    // Rows of n-grams too: words that were never seen have the same vectors.
+    let [old, new] = ["m.bin", "m2.bin"].map(|model| {
+        let composer = read_to_ask(&dir, model).composer.unwrap();
+        composer.compose("catmat").unwrap()
+    });
+    assert_eq!(old, new);
+    // The same words with other vectors are not the same start.
+    let resume = [
+        "text.txt",
+        "-o",
+        "r.npy",
+        "--checkpoint",
+        "run",
+        "--init",
+        "m.bin",
+    ];
+    dir.train(&[&resume, &FEW_BUCKETS[..]].concat())
+        .assert()
+        .success();
+    std::fs::copy(dir.path("m2.bin"), dir.path("m.bin")).unwrap();
+    let again = [
+        "text.txt", "-o", "r.npy", "--resume", "run", "--init", "m.bin",
+    ];
+    dir.train(&[&again, &FEW_BUCKETS[..]].concat())
+        .assert()
+        .success();
+    train(
+        &["-o", "other.npy", "--save-model", "m.bin"],
+        &["--seed", "3"],
+    );
+    dir.train(&[&again, &FEW_BUCKETS[..]].concat())
+        .assert()
+        .failure()
+        .stderr(contains("holds other vectors"));
+}
+
+#[test]
+fn a_model_without_subwords_gives_its_context_vectors() {
+    let dir = Dir::with_text();
+    let before = [
+        "text.txt",
+        "-o",
+        "v.npy",
+        "--save-output",
+        "w.npy",
+        "--save-model",
+        "m.bin",
+    ];
+    dir.train(&before).assert().success();
+    let from = ["--init", "m.bin", "--init-output", "m.bin", "--seed", "9"];
+    let after = ["text.txt", "-o", "v2.npy", "--save-output", "w2.npy"];
+    dir.train(&[&after[..], &from, &STILL].concat())
+        .assert()
+        .success();
+    for (old, new) in [("v.npy", "v2.npy"), ("w.npy", "w2.npy")] {
+        assert_eq!(read(&dir, old).matrix, read(&dir, new).matrix, "{new}");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_what_can() {
     let dir = Dir::with_text();
     dir.train(&["text.txt", "-o", "v.bin"]).assert().success();
+    dir.train(&["text.txt", "-o", "v.npy", "--save-model", "m.bin"])
+        .args(FEW_BUCKETS)
+        .assert()
+        .success();
     for (options, why) in [
         (&["--subwords", "6-3"][..], "the shorter length comes first"),
         (&["--subwords", "0-3"], "at least 1 character"),
@@ -247,6 +342,10 @@ fn what_cannot_be_is_refused_with_what_can() {
         (
             &["--subwords", "--init", "v.bin"],
             "holds vectors of whole words",
+        ),
+        (
+            &["--subwords", "--init", "m.bin"],
+            "n-grams of 2-4 characters in 50 buckets; add --subwords 2-4 and --buckets 50",
         ),
         (&["--minn", "3"], "--subwords 3-6"),
         (&["--bucket", "3"], "--buckets"),

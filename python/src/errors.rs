@@ -16,7 +16,8 @@ create_exception!(
 );
 
 /// The arguments whose names differ from those of the library's settings.
-const ARGUMENTS: [(&str, &str); 12] = [
+const ARGUMENTS: [(&str, &str); 14] = [
+    ("buckets", "bucket"),
     ("dim", "vector_size"),
     ("fixed_window", "shrink_windows=False"),
     ("from", "extension"),
@@ -27,6 +28,7 @@ const ARGUMENTS: [(&str, &str); 12] = [
     ("model = cbow", "sg=0"),
     ("no_skip_equal", "skip_equal=False"),
     ("stop_words", "trim_rule"),
+    ("subwords", "min_n-max_n"),
     ("threads", "workers"),
     ("vocab", "build_vocab"),
 ];

@@ -12,6 +12,7 @@
 mod corpus;
 mod errors;
 mod report;
+mod subwords;
 mod threads;
 mod train;
 mod vectors;
@@ -29,6 +30,8 @@ mod _core {
     use super::errors::W2vError;
     #[pymodule_export]
     use super::report::write_report;
+    #[pymodule_export]
+    use super::subwords::{buckets_of, compose_words, ngram_buckets, write_model};
     #[pymodule_export]
     use super::threads::Stop;
     #[pymodule_export]

@@ -15,6 +15,7 @@ use w2v_gpu::engine::choice::{EngineKind, EngineRequest};
 use w2v_gpu::event::{Epoch, Event};
 use w2v_gpu::model::{Matrix, Model};
 use w2v_gpu::record::log;
+use w2v_gpu::subwords::SubwordTable;
 use w2v_gpu::train::plan::Plan;
 use w2v_gpu::train::{AfterEpoch, PreparedTrainer, TrainOptions};
 use w2v_gpu::vocab::Vocab;
@@ -125,21 +126,31 @@ fn arrays(py: Python<'_>, model: Model) -> PyResult<Matrices<'_>> {
     Ok((array(py, model.input)?, array(py, model.output)?))
 }
 
+/// The n-grams of the words, if the settings ask for subwords.
+pub(crate) fn subword_table(config: &Config, vocab: &Vocab) -> Option<SubwordTable> {
+    let words = vocab.words().zip(vocab.counts().iter().copied());
+    let ngrams = config.model.ngrams()?;
+    Some(SubwordTable::new(ngrams, words))
+}
+
 /// The model that training starts from: W is drawn from the seed, W' is zero.
 #[pyfunction]
 pub(crate) fn first_model<'py>(
     py: Python<'py>,
     settings: &str,
+    words: Vec<String>,
     counts: PyReadonlyArray1<'py, u64>,
 ) -> PyResult<Matrices<'py>> {
     let config = config(settings)?;
     let counts = counts.as_slice()?;
+    let table = subword_table(&config, &vocabulary(&words, counts)?);
+    let input_rows = table.map_or(counts.len(), |table| table.rows());
     let output_rows = match config.objective.loss {
         Loss::Hs => HuffmanTree::new(counts, config.objective.tree.arity).rows(),
         Loss::Ns | Loss::Softmax => counts.len(),
     };
     let (dim, seed) = (config.model.dim, config.model.seed);
-    let model = Model::with_rows(counts.len(), output_rows, dim, seed);
+    let model = Model::with_rows(input_rows, output_rows, dim, seed);
     arrays(py, model)
 }
 
@@ -319,7 +330,7 @@ fn show(messages: &Sender<Message>, epoch: Epoch, model: Model) {
 /// Checks that a model to start from has the rows that the run needs.
 fn check_shape(prepared: &PreparedTrainer, model: &Model) -> Result<(), Error> {
     let data = prepared.data();
-    let needed = [data.vocab.len(), data.batcher.output_rows()];
+    let needed = [data.batcher.input_rows(), data.batcher.output_rows()];
     let given = [model.input.rows(), model.output.rows()];
     let dim = data.config.model.dim;
     if needed == given && [model.input.dim(), model.output.dim()] == [dim, dim] {

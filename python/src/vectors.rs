@@ -7,6 +7,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2}
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use w2v_gpu::eval::{EvalOptions, Method, Protocol, Sets};
+use w2v_gpu::subwords::NgramLengths;
 use w2v_gpu::system::{thread_count, thread_pool};
 use w2v_gpu::vectors::format::{Format, Reading, VectorTable};
 use w2v_gpu::vectors::spelling;
@@ -24,8 +25,12 @@ fn format(extension: Option<&str>) -> PyResult<Option<Format>> {
     extension.map(find).transpose()
 }
 
+/// The rows of a model's buckets, with the lengths of n-grams and the number of buckets.
+type Ngrams<'py> = ((u32, u32, u32), Bound<'py, PyArray2<f32>>);
+
 /// Reads a file of vectors: the words, their counts (0 where the file does not tell), the vectors,
-/// the numbers of words promised and found if they differ, and what was odd.
+/// the rows of n-grams of a model with subwords, the numbers of words promised and found if they
+/// differ, and what was odd.
 #[pyfunction]
 #[expect(clippy::type_complexity, reason = "the tuple is what Python unpacks")]
 #[pyo3(signature = (path, *, extension, limit))]
@@ -38,12 +43,14 @@ pub(crate) fn read_vectors<'py>(
     Vec<String>,
     Bound<'py, PyArray1<u64>>,
     Bound<'py, PyArray2<f32>>,
+    Option<Ngrams<'py>>,
     Option<(u64, u64)>,
     Option<String>,
 )> {
     let reading = Reading {
         from: format(extension)?,
         top: limit.and_then(NonZeroUsize::new),
+        compose: true,
         ..Reading::default()
     };
     let loaded = py
@@ -51,10 +58,17 @@ pub(crate) fn read_vectors<'py>(
         .map_err(exception)?;
     let odd = (!loaded.odd.is_empty()).then(|| loaded.odd.to_string());
     let vocab = loaded.vectors.vocab;
+    let ngrams = loaded.vectors.composer.map(|composer| {
+        let subwords = composer.subwords();
+        let NgramLengths { shortest, longest } = subwords.lengths();
+        let rows = array(py, composer.into_rows())?;
+        Ok::<_, PyErr>(((shortest, longest, subwords.buckets()), rows))
+    });
     Ok((
         vocab.words().map(str::to_owned).collect(),
         vocab.counts().to_vec().into_pyarray(py),
         array(py, loaded.vectors.matrix)?,
+        ngrams.transpose()?,
         loaded.odd.header(),
         odd,
     ))

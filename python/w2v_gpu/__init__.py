@@ -19,8 +19,9 @@ from w2v_gpu._core import W2vError
 
 if TYPE_CHECKING:
     from w2v_gpu.corpus import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP, Sentences, phrases
+    from w2v_gpu.fasttext import FastText
     from w2v_gpu.hardware import Adapter, devices
-    from w2v_gpu.keyedvectors import KeyedVectors, load
+    from w2v_gpu.keyedvectors import FastTextKeyedVectors, KeyedVectors, load
     from w2v_gpu.word2vec import Epoch, Word2Vec
 
 # The module of each name. It is imported when the name is first used, so that the program w2v-gpu,
@@ -33,6 +34,8 @@ _MODULES = {
     "phrases": "corpus",
     "Adapter": "hardware",
     "devices": "hardware",
+    "FastText": "fasttext",
+    "FastTextKeyedVectors": "keyedvectors",
     "KeyedVectors": "keyedvectors",
     "load": "keyedvectors",
     "Epoch": "word2vec",
@@ -45,6 +48,8 @@ __all__ = [
     "RULE_KEEP",
     "Adapter",
     "Epoch",
+    "FastText",
+    "FastTextKeyedVectors",
     "KeyedVectors",
     "Sentences",
     "W2vError",

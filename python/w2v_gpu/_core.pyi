@@ -15,17 +15,21 @@ __all__ = [
     "VERSION",
     "W2vError",
     "alike",
+    "buckets_of",
     "check",
     "cli",
+    "compose_words",
     "defaults",
     "devices",
     "evaluate_analogies",
     "evaluate_pairs",
     "first_model",
+    "ngram_buckets",
     "plan",
     "read_vectors",
     "train",
     "tree_codes",
+    "write_model",
     "write_report",
     "write_vectors",
 ]
@@ -63,7 +67,24 @@ def cli(typed: Sequence[str]) -> int: ...
 def devices() -> str: ...
 def defaults(model: str, preset: str | None) -> str: ...
 def check(settings: str) -> None: ...
-def first_model(settings: str, counts: _Counts) -> tuple[_Floats, _Floats]: ...
+def first_model(
+    settings: str, words: Sequence[str], counts: _Counts
+) -> tuple[_Floats, _Floats]: ...
+def ngram_buckets(
+    settings: str, words: Sequence[str], counts: _Counts
+) -> npt.NDArray[np.uint32]: ...
+def compose_words(
+    settings: str, words: Sequence[str], counts: _Counts, input: _Floats
+) -> _Floats: ...
+def buckets_of(word: str, shortest: int, longest: int, buckets: int) -> npt.NDArray[np.uint32]: ...
+def write_model(
+    path: str,
+    settings: str,
+    words: Sequence[str],
+    counts: _Counts,
+    input: _Floats,
+    output: _Floats,
+) -> None: ...
 def tree_codes(counts: _Counts) -> list[bytes]: ...
 def train(
     corpus: Corpus,
@@ -92,7 +113,14 @@ def plan(
 ) -> str: ...
 def read_vectors(
     path: str, *, extension: str | None, limit: int | None
-) -> tuple[list[str], _Counts, _Floats, tuple[int, int] | None, str | None]: ...
+) -> tuple[
+    list[str],
+    _Counts,
+    _Floats,
+    tuple[tuple[int, int, int], _Floats] | None,
+    tuple[int, int] | None,
+    str | None,
+]: ...
 def write_vectors(
     path: str, words: Sequence[str], counts: _Counts, vectors: _Floats, *, extension: str | None
 ) -> None: ...

@@ -13,7 +13,11 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "U32": np.dtype("<u4"),
+}
 # The longest header that readers of the format take, in bytes.
 _MAX_HEADER = 100_000_000
 

@@ -139,7 +139,10 @@ class KeyedVectors:
         """
         if isinstance(keys, (str, Integral)):
             return self.get_vector(keys)
-        rows = [self.get_index(key) for key in cast("Sequence[Key]", keys)]
+        return self._rows_of(cast("Sequence[Key]", keys))
+
+    def _rows_of(self, keys: Sequence[Key]) -> npt.NDArray[Any]:
+        rows = [self.get_index(key) for key in keys]
         return self.vectors[np.array(rows, dtype=np.intp)]
 
     def get_vector(self, key: object, norm: bool = False) -> npt.NDArray[Any]:
@@ -455,14 +458,14 @@ class KeyedVectors:
         halves = [_weighted(positive, 1.0), _weighted(negative, 1.0)]
         if not halves[0] + halves[1]:
             raise ValueError("there are no keys to compare with")
-        own: set[int] = set()
+        own: set[Any] = set()
         products = []
         units = self.get_normed_vectors()[:restrict_vocab]
         for half in halves:
             product = np.ones(len(units), dtype=np.float32)
             for key, _ in half:
                 if not isinstance(key, np.ndarray):
-                    own.add(self.get_index(key))
+                    own.update({self._index(key)} - {None})
                     key = self.get_vector(key, norm=True)
                 product *= (1 + units @ np.asarray(key, dtype=np.float32)) / 2
             products.append(product)
@@ -671,7 +674,10 @@ class KeyedVectors:
         ...     KeyedVectors.load(path)["cat"].tolist()
         [1.0, 0.0]
         """
-        _files.write(path, {"vectors": self._storable()}, self._texts())
+        _files.write(path, self._arrays(), self._texts())
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"vectors": self._storable()}
 
     def _storable(self) -> npt.NDArray[Any]:
         return self.vectors if self.vectors.dtype == np.float16 else _floats(self.vectors)
@@ -870,12 +876,141 @@ class KeyedVectors:
         return made
 
 
+class FastTextKeyedVectors(KeyedVectors):
+    """Vectors of words that are composed of n-grams, so that unknown words have vectors too.
+
+    A word is ``in`` it if it has a vector, known or not; :attr:`key_to_index` has the known ones.
+
+    >>> vectors = _example_of_subwords()
+    >>> "catdog" in vectors, "catdog" in vectors.key_to_index
+    (True, False)
+    >>> vectors["catdog"].shape
+    (10,)
+    """
+
+    min_n: int
+    """Characters of the shortest n-gram."""
+    max_n: int
+    """Characters of the longest n-gram."""
+    bucket: int
+    """Number of buckets, each the n-grams of one hash."""
+    buckets: npt.NDArray[np.uint32]
+    """The buckets that have a row of :attr:`vectors_ngrams`, ascending. Others count as zeros."""
+    vectors_ngrams: npt.NDArray[Any]
+    """The rows of n-grams: ``vector_size`` float32 for each of :attr:`buckets`."""
+
+    def __init__(
+        self,
+        vector_size: int,
+        count: int = 0,
+        dtype: npt.DTypeLike = np.float32,
+        min_n: int = 3,
+        max_n: int = 6,
+        bucket: int = 2_000_000,
+    ) -> None:
+        """An object without words, whose n-grams have ``min_n`` to ``max_n`` characters."""
+        super().__init__(vector_size, count, dtype)
+        self.min_n, self.max_n, self.bucket = min_n, max_n, bucket
+        self._set_ngrams(np.zeros(0, np.uint32), np.zeros((0, self.vector_size), dtype))
+
+    def _set_ngrams(self, buckets: npt.NDArray[np.uint32], rows: npt.NDArray[Any]) -> None:
+        order = np.argsort(buckets)
+        self.buckets, self.vectors_ngrams = buckets[order], rows[order]
+
+    def _set_buckets(self, lengths: tuple[int, int, int], rows: Floats) -> None:
+        """Takes the rows of all buckets; those of zeros say nothing, and are not kept."""
+        self.min_n, self.max_n, self.bucket = lengths
+        kept = np.flatnonzero(rows.any(axis=1))
+        self._set_ngrams(kept.astype(np.uint32), rows[kept])
+
+    def __contains__(self, key: object) -> bool:
+        return self.has_index_for(key) or (isinstance(key, str) and len(self._buckets_of(key)) > 0)
+
+    def _buckets_of(self, word: str) -> npt.NDArray[np.uint32]:
+        return _core.buckets_of(word, self.min_n, self.max_n, self.bucket)
+
+    def _places(self, buckets: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:
+        """The row of each bucket, -1 for one without."""
+        places = np.searchsorted(self.buckets, buckets)
+        places[places == len(self.buckets)] = -1
+        if len(self.buckets):
+            places[self.buckets[places] != buckets] = -1
+        return places
+
+    def _compose(self, word: str) -> Floats | None:
+        """The mean of a word's n-grams, or None if it has none."""
+        places = self._places(self._buckets_of(word))
+        if not len(places):
+            return None
+        total = self.vectors_ngrams[places[places >= 0]].sum(axis=0, dtype=np.float32)
+        return cast("Floats", total * np.float32(1 / len(places)))
+
+    def get_vector(self, key: object, norm: bool = False) -> npt.NDArray[Any]:
+        """The vector of a word, which cannot be written to; with ``norm`` it has length 1.
+
+        Raises ``KeyError`` for an unknown word without n-grams, as it is shorter than ``min_n``
+        with a mark at either end.
+
+        >>> _example_of_subwords().get_vector("dogs").shape
+        (10,)
+        """
+        composed = None
+        if isinstance(key, str) and key not in self.key_to_index:
+            composed = self._compose(key)
+        if composed is None:
+            return super().get_vector(key, norm)
+        if norm:
+            composed /= np.linalg.norm(composed) or np.float32(1)
+        composed.flags.writeable = False
+        return composed
+
+    def _rows_of(self, keys: Sequence[Key]) -> npt.NDArray[Any]:
+        rows = [self.get_vector(key) for key in keys]
+        return np.stack(rows) if rows else self.vectors[:0]
+
+    def vectors_for_all(
+        self, keys: Iterable[str], allow_inference: bool = True, copy_vecattrs: bool = False
+    ) -> KeyedVectors:
+        """Vectors of words; with ``allow_inference`` of unknown ones too.
+
+        >>> _example_of_subwords().vectors_for_all(["dogs", "dog"]).index_to_key
+        ['dogs', 'dog']
+        """
+        known = self if allow_inference else self.key_to_index
+        found = [key for key in dict.fromkeys(keys) if key in known]
+        made = KeyedVectors._of(found, np.zeros(len(found)), self._rows_of(found))
+        if copy_vecattrs:
+            rows = np.array([self.key_to_index.get(key, -1) for key in found], dtype=np.intp)
+            for name, values in self.expandos.items():
+                made.expandos[name] = np.where(rows >= 0, values[rows], 0)
+        return made
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        ngrams = {"ngrams": _floats(self.vectors_ngrams), "buckets": self.buckets}
+        return super()._arrays() | ngrams
+
+    def _texts(self) -> dict[str, str]:
+        lengths = [self.min_n, self.max_n, self.bucket]
+        return super()._texts() | {"subwords": json.dumps(lengths)}
+
+    @classmethod
+    def _from_contents(cls, path: Path, contents: _files.Contents) -> FastTextKeyedVectors:
+        made = cast("FastTextKeyedVectors", super()._from_contents(path, contents))
+        try:
+            made.min_n, made.max_n, made.bucket = json.loads(contents.texts["subwords"])
+            made._set_ngrams(contents.arrays["buckets"], contents.arrays["ngrams"])
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{os.fspath(path)}: lacks n-grams: {error}") from error
+        return made
+
+
 def load(path: Path, *, limit: int | None = None, extension: str | None = None) -> KeyedVectors:
     """Reads a file of word vectors of any format that the program ``w2v-gpu`` reads.
 
     These are word2vec's text (``.txt``, ``.vec``) and binary (``.bin``), GloVe's text (``.glove``),
     NumPy (``.npy`` and words beside it), safetensors, the Embedding Projector's (``.tsv``) and
     models of fastText, each plain or compressed. What is odd in a file is a ``UserWarning``.
+    A model of fastText with subwords is read as :class:`FastTextKeyedVectors`.
 
     Parameters
     ----------
@@ -902,12 +1037,16 @@ def _read(
     path: Path, limit: int | None, extension: str | None
 ) -> tuple[KeyedVectors, tuple[int, int] | None]:
     """Reads a file; also returns the numbers of words promised and found, if they differ."""
-    words, counts, vectors, promised, odd = _core.read_vectors(
+    words, counts, vectors, ngrams, promised, odd = _core.read_vectors(
         os.fspath(path), extension=extension, limit=limit
     )
     if odd is not None:
         warnings.warn(f"{os.fspath(path)}: {odd}", stacklevel=3)
-    return KeyedVectors._of(words, counts, vectors), promised
+    if ngrams is None:
+        return KeyedVectors._of(words, counts, vectors), promised
+    made = cast("FastTextKeyedVectors", FastTextKeyedVectors._of(words, counts, vectors))
+    made._set_buckets(*ngrams)
+    return made, promised
 
 
 def _example() -> KeyedVectors:
@@ -915,6 +1054,13 @@ def _example() -> KeyedVectors:
     made = KeyedVectors(2)
     made.add_vectors(["cat", "dog", "car"], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
     return made
+
+
+def _example_of_subwords() -> FastTextKeyedVectors:
+    """The vectors of the examples with subwords."""
+    from w2v_gpu.fasttext import FastText
+
+    return FastText([["a", "cat"], ["a", "dog"]] * 20, vector_size=10).wv
 
 
 def _weighted(keys: Keys, weight: float) -> list[tuple[Any, float]]:

@@ -90,6 +90,9 @@ class Word2Vec:
     take it. While it trains, other threads of Python go on.
     """
 
+    # What the files of this class hold.
+    _FILES = "Word2Vec"
+
     wv: KeyedVectors
     """The words and their vectors."""
     history: list[Epoch]
@@ -227,7 +230,7 @@ class Word2Vec:
         self.adapter = None if adapter is None else str(adapter)
         _core.check(self._settings())
 
-        self.wv = KeyedVectors(self.vector_size)
+        self.wv = self._new_vectors()
         self.history, self.report = [], {}
         self.raw_vocab: dict[str, int] | None = None
         self.corpus_count = self.corpus_total_words = self.train_count = 0
@@ -265,11 +268,13 @@ class Word2Vec:
     lowercase: bool
     nfc: bool
 
-    @staticmethod
-    def _accept(gensim_only: Mapping[str, object]) -> None:
+    def _new_vectors(self) -> KeyedVectors:
+        return KeyedVectors(self.vector_size)
+
+    def _accept(self, gensim_only: Mapping[str, object]) -> None:
         unknown = sorted(gensim_only.keys() - _WITHOUT_EFFECT)
         if unknown:
-            raise TypeError(f"Word2Vec() has no argument {unknown[0]!r}")
+            raise TypeError(f"{type(self).__name__}() has no argument {unknown[0]!r}")
         if gensim_only:
             names = ", ".join(sorted(gensim_only))
             warnings.warn(f"these arguments have no effect here: {names}", stacklevel=3)
@@ -451,18 +456,29 @@ class Word2Vec:
 
     def _make_matrices(self, keeps_trained: bool) -> None:
         """Makes the first vectors; those that were trained stay if ``keeps_trained``."""
-        counts = _counts(self.wv.expandos["count"])
-        vectors, output = _core.first_model(self._settings(), counts)
+        settings, counts = self._settings(), _counts(self.wv.expandos["count"])
+        rows, output = _core.first_model(settings, self.wv.index_to_key, counts)
         if keeps_trained:
-            vectors[: len(self.wv.vectors)] = self.wv.vectors
+            self._keep(rows)
             if self._output is not None:
-                rows = min(len(output), len(self._output))
-                output[:rows] = self._output[:rows]
-        self._take(vectors, output)
+                kept = min(len(output), len(self._output))
+                output[:kept] = self._output[:kept]
+        self._take(rows, output)
         self.wv._has_tree = self.hs == 1 and self.arity == 2
 
-    def _take(self, vectors: Floats, output: Floats) -> None:
-        self.wv.vectors, self.wv.norms, self._output = vectors, None, output
+    # The rows of W are the vectors here, and the parts of words in FastText.
+
+    def _keep(self, rows: Floats) -> None:
+        """Writes the rows that were trained over first ones."""
+        rows[: len(self.wv.vectors)] = self.wv.vectors
+
+    def _rows(self) -> Floats:
+        """W, as training takes it."""
+        return _floats(self.wv.vectors)
+
+    def _take(self, rows: Floats, output: Floats) -> None:
+        """Takes W and W' from training."""
+        self.wv.vectors, self.wv.norms, self._output = rows, None, output
 
     def reset_from(self, other_model: Word2Vec) -> None:
         """Takes the vocabulary of another model, and makes first vectors."""
@@ -545,12 +561,12 @@ class Word2Vec:
         started = _report.now()
         start = None
         if self._output is not None:
-            start = (_floats(self.wv.vectors), _floats(self._output))
+            start = (self._rows(), _floats(self._output))
         self._stop, self._latest, self._points = _core.Stop(), [], []
         try:
             run.notify("on_train_begin")
             run.notify("on_epoch_begin")
-            vectors, output, report, raised = _core.train(
+            rows, output, report, raised = _core.train(
                 corpus,
                 self._settings(epochs=epochs, alpha=alpha, min_alpha=min_alpha),
                 self.wv.index_to_key,
@@ -567,7 +583,7 @@ class Word2Vec:
         finally:
             self._stop = None
             run.display.end()
-        self._take(vectors, output)
+        self._take(rows, output)
         self.wv._has_tree = self.hs == 1 and self.arity == 2
         self.report = {**json.loads(report), "started": started}
         summary, prepared = self.report["summary"], self.report["prepared"]
@@ -709,12 +725,43 @@ class Word2Vec:
         """
         if self._output is None:
             raise RuntimeError("there is nothing to save: call build_vocab first")
-        arrays = {"vectors": _floats(self.wv.vectors), "output": _floats(self._output)}
+        arrays = self._arrays() | {"output": _floats(self._output)}
         state = {name: value for name, value in self.__dict__.items() if name in _STATE}
         texts = self.wv._texts() | {"model": json.dumps(state, default=_plain)}
         if self.report:
             texts["configuration"] = json.dumps(self.report["settings"])
         _files.write(path, arrays, texts)
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What a file holds beside W'."""
+        return self.wv._arrays()
+
+    def save_model(self, path: Path) -> None:
+        """Writes a model that fastText and gensim's ``load_facebook_model`` read.
+
+        Raises ``RuntimeError`` before a vocabulary was built, ``ValueError`` for a model of
+        hierarchical softmax, whose tree fastText would not know.
+
+        >>> import tempfile
+        >>> from w2v_gpu import load
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.bin")
+        ...     _example().save_model(path)
+        ...     load(path).index_to_key
+        ['a', 'cat', 'dog']
+        """
+        if self._output is None:
+            raise RuntimeError("there is nothing to save: call build_vocab first")
+        # Those of the latest run have values where these leave the choice to the program.
+        settings = self.report.get("settings")
+        _core.write_model(
+            os.fspath(path),
+            json.dumps(settings) if settings else self._settings(),
+            self.wv.index_to_key,
+            _counts(self.wv.expandos["count"]),
+            self._rows(),
+            _floats(self._output),
+        )
 
     @_OnClass
     def load(cls: type[Word2Vec], path: Path, mmap: str | None = None) -> Word2Vec:
@@ -728,16 +775,23 @@ class Word2Vec:
         contents = _files.read(path, mmap)
         if "model" not in contents.texts or "output" not in contents.arrays:
             raise AttributeError(f"{os.fspath(path)} holds vectors alone: use KeyedVectors.load")
+        kind = "FastText" if "subwords" in contents.texts else "Word2Vec"
+        if kind != cls._FILES:
+            raise AttributeError(f"{os.fspath(path)} holds another model: use {kind}.load")
         model = cls.__new__(cls)
         state = json.loads(contents.texts["model"])
         model.__dict__.update(state)
         model.history = [Epoch(*epoch) for epoch in model.history]
         model._latest = [Epoch(*epoch) for epoch in model._latest]
         model.raw_vocab, model._stop = None, None
-        model.wv = KeyedVectors._from_contents(path, contents)
+        model._take_contents(path, contents)
         model.wv._has_tree = model.hs == 1 and model.arity == 2
         model._output = contents.arrays["output"]
         return model
+
+    def _take_contents(self, path: Path, contents: _files.Contents) -> None:
+        """Takes the words and vectors of a file."""
+        self.wv = KeyedVectors._from_contents(path, contents)
 
     def __getstate__(self) -> dict[str, Any]:
         """What ``pickle`` and ``copy`` take, in a callback too: all but the run at hand."""
@@ -808,13 +862,19 @@ class Word2Vec:
         flagged = [name for name, default in flags.items() if getattr(self, name) != default]
         given += [f"{name}={getattr(self, name)!r}" for name in flagged]
         given += [] if self.loss == "ns" else [f"loss={self.loss!r}"]
-        return f"Word2Vec({', '.join(['text', *given])})"
+        given += self._own_arguments()
+        return f"{type(self).__name__}({', '.join(['text', *given])})"
+
+    def _own_arguments(self) -> list[str]:
+        """The arguments of a subclass that are no defaults, as they are written."""
+        return []
 
     def _repr_html_(self) -> str:
         return _report.notebook(str(self), self.report, self._points)
 
     def __str__(self) -> str:
-        return f"Word2Vec<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
+        name, words = type(self).__name__, len(self.wv)
+        return f"{name}<vocab={words}, vector_size={self.vector_size}, alpha={self.alpha}>"
 
     __repr__ = __str__
 

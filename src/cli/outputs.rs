@@ -199,7 +199,9 @@ impl OutputArgs {
             )?;
         }
         if let Some(path) = &self.save_model {
-            write_fasttext(&tagged(path, &tag), &fasttext_model(data, &model))?;
+            let subwords = data.batcher.subwords.as_deref();
+            let written = data.config.fasttext_model(&data.vocab, subwords, &model);
+            write_fasttext(&tagged(path, &tag), &written)?;
         }
         write_vectors(
             (&output, self.format()?),
@@ -293,29 +295,6 @@ fn tagged(path: &Path, tag: &str) -> PathBuf {
         name.push(extension);
     }
     path.with_file_name(name)
-}
-
-/// The model of a run, with its settings as fastText's header has them.
-fn fasttext_model<'a>(data: &'a Dataset, model: &'a Model) -> FastTextModel<'a> {
-    let Config {
-        objective,
-        schedule,
-        vocabulary,
-        ..
-    } = &data.config;
-    FastTextModel {
-        vocab: &data.vocab,
-        subwords: data.batcher.subwords.as_deref(),
-        input: &model.input,
-        output: &model.output,
-        window: objective.window,
-        epochs: schedule.epochs,
-        min_count: vocabulary.min_count,
-        negatives: objective.negatives.negative,
-        loss: objective.loss,
-        kind: objective.model,
-        sample: objective.sample.unwrap_or(0.0),
-    }
 }
 
 /// Writes vectors, with the settings if the format has a place for them.

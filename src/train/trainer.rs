@@ -289,10 +289,9 @@ impl PreparedTrainer {
     /// When the model has another shape.
     pub fn start_from(self, model: &Model) -> Result<StartedTrainer> {
         let shape = |matrix: &Matrix| (matrix.rows(), matrix.dim());
-        let dim = self.data.config.model.dim;
-        assert_eq!(shape(&model.input), (self.data.vocab.len(), dim));
-        let output_rows = self.data.batcher.output_rows();
-        assert_eq!(shape(&model.output), (output_rows, dim));
+        let (batcher, dim) = (&self.data.batcher, self.data.config.model.dim);
+        assert_eq!(shape(&model.input), (batcher.input_rows(), dim));
+        assert_eq!(shape(&model.output), (batcher.output_rows(), dim));
         self.start_on(model, Init::default(), Vec::new())
     }
 

@@ -66,6 +66,16 @@ impl Composer {
         }
     }
 
+    /// The n-grams of words.
+    pub fn subwords(&self) -> Subwords {
+        self.subwords
+    }
+
+    /// The rows, one for each bucket that is kept, in the order of the buckets.
+    pub fn into_rows(self) -> Matrix {
+        self.rows
+    }
+
     /// A composer for the words whose n-grams have `kept` as their buckets, which ascend.
     pub(super) fn of_some(subwords: Subwords, kept: Vec<u32>, rows: Matrix) -> Self {
         Self {

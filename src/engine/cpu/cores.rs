@@ -1,5 +1,6 @@
 //! The threads of the engine and the instructions of the processor.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pulp::Arch;
@@ -66,5 +67,53 @@ impl Cores {
                 std::thread::yield_now();
             }
         });
+    }
+}
+
+/// A range that threads take chunk by chunk, each as it gets to it.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    next: AtomicUsize,
+    length: usize,
+    chunk: usize,
+}
+
+impl Chunks {
+    /// The range up to `length`, in chunks of `chunk`, at least 1.
+    pub(super) fn new(length: usize, chunk: usize) -> Self {
+        Self {
+            next: AtomicUsize::new(0),
+            length,
+            chunk,
+        }
+    }
+}
+
+impl Iterator for &Chunks {
+    type Item = Range<usize>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Range<usize>> {
+        let first = self.next.fetch_add(self.chunk, Ordering::Relaxed);
+        (first < self.length).then(|| first..self.length.min(first + self.chunk))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_take_every_element_once() {
+        for (length, chunk) in [(0, 1), (1, 5), (10, 3), (12, 4)] {
+            let chunks = Chunks::new(length, chunk);
+            let mut all = std::thread::scope(|scope| {
+                let take = || chunks.flatten().collect::<Vec<usize>>();
+                let threads = [(); 3].map(|()| scope.spawn(take));
+                threads.map(|thread| thread.join().unwrap()).concat()
+            });
+            all.sort_unstable();
+            assert_eq!(all, (0..length).collect::<Vec<_>>(), "{length}, {chunk}");
+        }
     }
 }

@@ -236,6 +236,12 @@ impl PaddedMatrix {
         &self.pieces[row * self.width..][..self.width]
     }
 
+    /// Where a row starts.
+    #[inline(always)]
+    pub(super) fn address(&self, row: usize) -> Address {
+        Address::of(&self.pieces, row * self.width)
+    }
+
     /// All pieces, row after row.
     #[inline(always)]
     pub(super) fn pieces(&self) -> &[Floats] {

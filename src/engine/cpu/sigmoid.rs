@@ -4,11 +4,10 @@
 //! Each thread adds to sums of its own. They stay apart between the halves: the second half adds
 //! them up row by row, while it moves the row. So a whole step writes no total anywhere.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::apply::{Movement, StepRate};
-use super::cores::Cores;
+use super::cores::{Chunks, Cores};
 use super::lanes::{Integers, PaddedMatrix, SharedRows};
 use super::subwords::Composed;
 use super::sums::{SlotSums, add_total};
@@ -149,18 +148,14 @@ impl SigmoidWork {
         };
         self.scratches()
             .for_each(|scratch| scratch.start(batch, input.width()));
-        let (next, threads) = (AtomicUsize::new(0), &self.threads);
+        let threads = &self.threads;
         let chunk = (batch.spans() / (CHUNKS * threads.len())).clamp(1, POOL_SPANS);
+        let chunks = Chunks::new(batch.spans(), chunk);
         cores.on_all(|thread| {
             let mut scratch = threads[thread]
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            loop {
-                let first = next.fetch_add(chunk, Ordering::Relaxed);
-                if first >= batch.spans() {
-                    break;
-                }
-                let spans = first..batch.spans().min(first + chunk);
+            for spans in &chunks {
                 cores.arch.dispatch(Train {
                     batch,
                     spans,

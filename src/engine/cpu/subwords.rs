@@ -6,16 +6,21 @@
 //! row of W that is a part gathers the gradients of its words, in the order of their slots. So each
 //! sum is made by one thread, in floats, and needs no scale.
 
-use std::ops::Range;
-
 use pulp::{Simd, WithSimd};
 
 use super::apply::{StepRate, move_row};
-use super::cores::Cores;
-use super::lanes::{Floats, Integers, PaddedMatrix, SharedRows};
+use super::cores::{Chunks, Cores};
+use super::lanes::{Address, Floats, Integers, PaddedMatrix, SharedRows};
 use super::sums::{SlotSums, shared_out, total_in_floats};
 use crate::batch::{Parts, Row};
 use crate::engine::fixed_point::Scales;
+
+/// Slots or rows that a thread takes at once: few enough that threads end together, many enough that
+/// the walk ahead of a chunk seldom starts anew.
+const CHUNK: usize = 64;
+
+/// Rows that are asked for before they are added.
+const AHEAD: usize = 4;
 
 /// The words of a batch, by slot.
 #[derive(Debug)]
@@ -52,9 +57,10 @@ impl Composed {
         // A mean is no larger than the largest of its terms.
         self.words.fit(self.slots, input.largest());
         let words = self.words.shared(&self.rows[..self.slots]);
-        cores.on_all(|thread| {
+        let chunks = Chunks::new(self.slots, CHUNK);
+        cores.on_all(|_| {
             cores.arch.dispatch(Compose {
-                slots: shares(&parts.offsets, thread, cores.threads),
+                slots: &chunks,
                 parts,
                 input,
                 words: &words,
@@ -88,9 +94,10 @@ impl Composed {
         rate: StepRate,
     ) {
         let table = input.shared(&parts.rows);
-        cores.on_all(|thread| {
+        let chunks = Chunks::new(parts.rows.len(), CHUNK);
+        cores.on_all(|_| {
             cores.arch.dispatch(MoveParts {
-                rows: shares(&parts.use_offsets, thread, cores.threads),
+                rows: &chunks,
                 parts,
                 table: &table,
                 gradients: &self.words,
@@ -100,24 +107,9 @@ impl Composed {
     }
 }
 
-/// A thread's share of lists that stand one after the other, so that all threads have about as many
-/// elements.
-fn shares(offsets: &[u32], thread: usize, threads: usize) -> Range<usize> {
-    let all = u64::from(*offsets.last().expect("offsets begin with 0"));
-    let lists = offsets.len() - 1;
-    let first = |thread: usize| {
-        if thread == threads {
-            return lists;
-        }
-        let element = all * thread as u64 / threads as u64;
-        offsets[..lists].partition_point(|&offset| u64::from(offset) < element)
-    };
-    first(thread)..first(thread + 1)
-}
-
 /// Composes some slots: each is the mean of its parts.
 struct Compose<'a> {
-    slots: Range<usize>,
+    slots: &'a Chunks,
     parts: &'a Parts,
     input: &'a PaddedMatrix,
     words: &'a SharedRows<'a>,
@@ -128,7 +120,7 @@ impl WithSimd for Compose<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for slot in self.slots {
+        for slot in self.slots.flatten() {
             #[expect(
                 unsafe_code,
                 reason = "a table is shared out row by row, as where rows move"
@@ -136,9 +128,14 @@ impl WithSimd for Compose<'_> {
             // SAFETY: shares of different threads have no slot in common.
             let word = unsafe { self.words.row_mut(slot) };
             let parts = self.parts.of(slot);
+            // Parts of the slots behind stand next.
+            let ahead = &self.parts.parts[self.parts.offsets[slot] as usize..];
             word.fill(Floats::ZERO);
-            for part in parts {
-                add(word, self.input.row(part.index()));
+            for (place, part) in parts.iter().enumerate() {
+                let ahead = ahead
+                    .get(place + AHEAD)
+                    .map(|part| self.input.address(part.index()));
+                add(word, self.input.row(part.index()), ahead);
             }
             let share = 1.0 / parts.len() as f32;
             for piece in word {
@@ -203,7 +200,7 @@ impl WithSimd for GradientShare<'_> {
 /// Moves some of the rows that are parts.
 struct MoveParts<'a> {
     /// Places among the rows of [`Parts::rows`].
-    rows: Range<usize>,
+    rows: &'a Chunks,
     parts: &'a Parts,
     table: &'a SharedRows<'a>,
     gradients: &'a PaddedMatrix,
@@ -217,10 +214,18 @@ impl WithSimd for MoveParts<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let mut sum = vec![Floats::ZERO; self.gradients.width()];
         let mut magnitudes = Floats::ZERO;
-        for place in self.rows {
+        for place in self.rows.flatten() {
+            if place + AHEAD < self.parts.rows.len() {
+                let row = self.table.address(place + AHEAD);
+                (0..sum.len()).for_each(|line| row.prefetch_to_write(line));
+            }
+            let ahead = &self.parts.uses[self.parts.use_offsets[place] as usize..];
             sum.fill(Floats::ZERO);
-            for slot in self.parts.uses_of(place) {
-                add(&mut sum, self.gradients.row(slot.index()));
+            for (use_, slot) in self.parts.uses_of(place).iter().enumerate() {
+                let ahead = ahead
+                    .get(use_ + AHEAD)
+                    .map(|slot| self.gradients.address(slot.index()));
+                add(&mut sum, self.gradients.row(slot.index()), ahead);
             }
             #[expect(
                 unsafe_code,
@@ -237,28 +242,13 @@ impl WithSimd for MoveParts<'_> {
     }
 }
 
-/// Adds a row.
+/// Adds a row, and asks for one that will be added soon.
 #[inline(always)]
-fn add(sum: &mut [Floats], row: &[Floats]) {
+fn add(sum: &mut [Floats], row: &[Floats], ahead: Option<Address>) {
+    if let Some(ahead) = ahead {
+        (0..row.len()).for_each(|line| ahead.prefetch(line));
+    }
     for (sum, &piece) in sum.iter_mut().zip(row) {
         *sum = sum.add_scaled(1.0, piece);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_take_every_list_once_and_are_alike() {
-        let offsets = [0, 3, 3, 10, 11, 12, 12, 20];
-        for threads in 1..10 {
-            let all: Vec<usize> = (0..threads)
-                .flat_map(|thread| shares(&offsets, thread, threads))
-                .collect();
-            assert_eq!(all, (0..7).collect::<Vec<_>>(), "{threads}");
-        }
-        assert_eq!(shares(&offsets, 0, 2), 0..3);
-        assert_eq!(shares(&[0], 0, 3), 0..0);
     }
 }

@@ -69,7 +69,7 @@ impl Checkpoint {
     /// from.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         self.run.check(data).map_err(|why| self.refusal(&why))?;
-        self.run.init().check(&data.config)?;
+        self.run.init().check(data)?;
         if self.snapshot.fits(data) {
             Ok(())
         } else {

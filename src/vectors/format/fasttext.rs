@@ -24,7 +24,7 @@ use rayon::prelude::*;
 
 use super::input::{Input, TakeRow};
 use super::output::{Output, VectorTable};
-use super::rows::{Listed, Rows, fits_header};
+use super::rows::{Checked, Listed, Rows, fits_header};
 use super::word::{MAX_WORD_BYTES, unfit};
 use super::{Dtype, LoadedVectors};
 use crate::batch::{Loss, ModelKind};
@@ -49,6 +49,24 @@ const SUPERVISED: i64 = 3;
 /// The last advice for a file that is not as fastText wrote it.
 const AGAIN: &str = "copy or download it again";
 
+/// What is wrong with vectors that a model with subwords is to start from, if they are no such model.
+pub(super) const NO_PARTS: &str = "holds vectors of whole words, which are no parts of words; give a \
+                                   model with subwords, as `save-model` and fastText write it, or \
+                                   leave `subwords` out";
+
+/// What is wanted of a model.
+pub(super) enum Wanted<'a> {
+    /// The vectors of the words, composed of their parts.
+    Vectors,
+    /// The rows of W: those of the words as they are, and those of the n-grams that a table has.
+    Parts(&'a SubwordTable, TakePart<'a>),
+    /// The rows of W', which belong to words.
+    Output,
+}
+
+/// A function that takes the row of an n-gram, and the number that it has in W.
+pub(super) type TakePart<'a> = &'a mut dyn FnMut(usize, &[f32]) -> Result<()>;
+
 /// Bytes of a type of values with the size of a matrix, in front of its values.
 const MATRIX_HEADER_BYTES: u64 = 17;
 
@@ -72,8 +90,13 @@ pub(super) fn is_model_at(path: &Path) -> bool {
     head().is_some_and(|head| is_model(&head))
 }
 
-pub(super) fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
+/// Reads what is wanted of a model.
+pub(super) fn read(input: &mut Input<'_>, wanted: Wanted<'_>) -> Result<LoadedVectors> {
     let settings = Settings::read(input)?;
+    if let Wanted::Parts(table, _) = &wanted {
+        let checked = settings.check_parts(table.subwords());
+        checked.map_err(|why| input.wrong_byte(0, why))?;
+    }
     let Dictionary {
         entries,
         listed,
@@ -82,17 +105,31 @@ pub(super) fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     let all = entries + u64::from(settings.buckets);
     matrix_header(input, "the matrix of words and n-grams", all, settings.dim)?;
     check_size(input, &settings, entries)?;
+    let words = (entries, listed);
+    match wanted {
+        Wanted::Vectors => read_vectors(input, &settings, words, &broken),
+        Wanted::Parts(table, take) => read_parts(input, &settings, words, (table, take)),
+        Wanted::Output => read_output(input, &settings, words),
+    }
+}
 
+/// Reads the vectors of the words, which are composed.
+fn read_vectors(
+    input: &mut Input<'_>,
+    settings: &Settings,
+    (entries, listed): (u64, Listed),
+    broken: &Broken,
+) -> Result<LoadedVectors> {
     let start = input.at;
     // Rows are handed on when they are complete.
     let each = input.each.take();
     let unwanted = entries - listed.words.seen;
     let mut rows = input.read_rows_of(listed, settings.dim, Dtype::F32)?;
     skip(input, unwanted * settings.row_bytes())?;
-    let composer = read_composer(input, &settings, &rows, &broken)?;
-    read_to_the_end(input, &settings, entries)?;
+    let composer = read_composer(input, settings, &rows, broken)?;
+    read_to_the_end(input, settings, entries)?;
     if let Some(composer) = &composer {
-        complete(&mut rows, &broken, composer);
+        complete(&mut rows, broken, composer);
     }
     if let Some(value) = rows.values.iter().find(|value| !value.is_finite()) {
         let why = format!("the sum of the rows of a word is {value}, not a finite number");
@@ -105,6 +142,57 @@ pub(super) fn read(input: &mut Input<'_>) -> Result<LoadedVectors> {
     loaded.has_subwords = composer.is_some();
     loaded.vectors.composer = composer.filter(|_| input.reading.compose);
     Ok(loaded)
+}
+
+/// Reads the rows of the words as they are, and hands on the rows of the buckets that a table has.
+fn read_parts(
+    input: &mut Input<'_>,
+    settings: &Settings,
+    (entries, listed): (u64, Listed),
+    (table, take): (&SubwordTable, TakePart<'_>),
+) -> Result<LoadedVectors> {
+    let unwanted = entries - listed.words.seen;
+    let rows = input.read_rows_of(listed, settings.dim, Dtype::F32)?;
+    skip(input, unwanted * settings.row_bytes())?;
+    let mut places: Vec<usize> = (0..table.buckets().len()).collect();
+    places.sort_unstable_by_key(|&place| table.buckets()[place]);
+    let buckets = places.iter().map(|&place| table.buckets()[place]);
+    let mut rows_of_w = places.iter().map(|place| table.words() + place);
+    let mut hand_on = |row: &[f32]| match rows_of_w.next() {
+        Some(place) => take(place, row),
+        None => Ok(()),
+    };
+    each_bucket(input, settings, buckets, &mut hand_on)?;
+    read_to_the_end(input, settings, entries)?;
+    let finished = rows.finish(Some(entries));
+    finished.map_err(|why| input.wrong_byte(0, why))
+}
+
+/// Reads the rows of the words in W'.
+fn read_output(
+    input: &mut Input<'_>,
+    settings: &Settings,
+    (entries, listed): (u64, Listed),
+) -> Result<LoadedVectors> {
+    skip(
+        input,
+        (entries + u64::from(settings.buckets)) * settings.row_bytes(),
+    )?;
+    matrix_header(input, "W'", entries, settings.dim)?;
+    let unwanted = entries - listed.words.seen;
+    let rows = input.read_rows_of(listed, settings.dim, Dtype::F32)?;
+    skip(input, unwanted * settings.row_bytes())?;
+    input.expect_end(other_bytes)?;
+    let finished = rows.finish(Some(entries));
+    finished.map_err(|why| input.wrong_byte(0, why))
+}
+
+/// The number of dimensions of a model whose words have such parts, by its settings alone, or why it
+/// is no such model.
+pub(super) fn dim_of_parts(input: &mut Input<'_>, expected: Subwords) -> Result<Checked<usize>> {
+    let settings = Settings::read(input)?;
+    let checked = settings.check_parts(expected);
+    Ok(checked.map(|()| settings.dim))
 }
 
 /// The bytes of a word as they stand in the file.
@@ -237,6 +325,21 @@ impl Settings {
 
     fn subwords(&self) -> Option<Subwords> {
         Subwords::new(self.chars[0], self.chars[1], self.buckets)
+    }
+
+    /// Checks that the words have the parts of another model.
+    fn check_parts(&self, expected: Subwords) -> Checked<()> {
+        match self.subwords() {
+            None => Err(NO_PARTS.to_owned()),
+            Some(found) if found != expected => Err(format!(
+                "its words have n-grams of {} characters in {}; add `subwords = {0}` and \
+                 `buckets = {}`",
+                found.lengths(),
+                plural(u64::from(found.buckets()), "bucket"),
+                found.buckets()
+            )),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Bytes of a row.
@@ -421,24 +524,39 @@ fn read_buckets(
     let most = (wanted.len() as u64).saturating_mul(settings.dim as u64);
     // If that fails, memory grows as rows arrive.
     let _ = values.try_reserve_exact(most.min(input.most_values(4)) as usize);
+    each_bucket(input, settings, wanted, &mut |row| {
+        values.extend_from_slice(row);
+        Ok(())
+    })?;
+    Ok(Matrix::from_values(settings.dim, values))
+}
+
+/// Hands on the rows of some buckets, which ascend, and moves behind the last bucket.
+fn each_bucket(
+    input: &mut Input<'_>,
+    settings: &Settings,
+    wanted: impl Iterator<Item = u32>,
+    take: &mut dyn FnMut(&[f32]) -> Result<()>,
+) -> Result<()> {
+    let mut row = Vec::new();
     let mut next = 0;
     for bucket in wanted {
         skip(input, u64::from(bucket - next) * settings.row_bytes())?;
-        let start = values.len();
-        if let Some((at, value)) = input.read_values(&mut values, settings.dim, Dtype::F32)? {
+        row.clear();
+        if let Some((at, value)) = input.read_values(&mut row, settings.dim, Dtype::F32)? {
             let why = format!("the row of bucket {bucket} holds {value}, not a finite number");
             return Err(input.wrong_byte(at, why));
         }
-        if values.len() - start < settings.dim {
+        if row.len() < settings.dim {
             return Err(cut_in_matrix(input));
         }
+        take(&row)?;
         next = bucket + 1;
     }
     skip(
         input,
         u64::from(settings.buckets - next) * settings.row_bytes(),
-    )?;
-    Ok(Matrix::from_values(settings.dim, values))
+    )
 }
 
 /// Reads W', of which nothing is kept, to see whether the file is whole. If its size is known, that
@@ -449,7 +567,11 @@ fn read_to_the_end(input: &mut Input<'_>, settings: &Settings, words: u64) -> Re
     }
     matrix_header(input, "W'", words, settings.dim)?;
     skip(input, words * settings.row_bytes())?;
-    input.expect_end(|| format!("other bytes follow the model; {AGAIN}"))
+    input.expect_end(other_bytes)
+}
+
+fn other_bytes() -> String {
+    format!("other bytes follow the model; {AGAIN}")
 }
 
 /// A model to be written for fastText and gensim.

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "cli")]
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::fasttext::{self, Wanted};
 use super::input::{Input, TakeRow};
-use super::{Format, LoadedVectors, Oddities, fasttext};
+use super::rows::Checked;
+use super::{Format, LoadedVectors, Oddities};
 use crate::error::Result;
+use crate::subwords::{SubwordTable, Subwords};
 
 /// How to read a vectors file.
 ///
@@ -88,7 +91,7 @@ impl Reading {
         path: &Path,
         on_progress: &mut dyn FnMut(u64, u64),
     ) -> Result<LoadedVectors> {
-        self.run(path, on_progress, None)
+        self.run(path, on_progress, None, Wanted::Vectors)
     }
 
     /// Reads word vectors and hands each word with its vector to `take`. No vector is kept, but for
@@ -101,7 +104,54 @@ impl Reading {
         path: &Path,
         take: &mut dyn FnMut(&str, &[f32]) -> Result<()>,
     ) -> Result<Oddities> {
-        Ok(self.run(path, &mut |_, _| (), Some(take))?.odd)
+        self.run(path, &mut |_, _| (), Some(take), Wanted::Vectors)
+            .map(|loaded| loaded.odd)
+    }
+
+    /// Reads context vectors, as [`for_each`](Self::for_each) does. Of a fastText model these are
+    /// the rows of W'.
+    ///
+    /// # Errors
+    /// Those of [`Reading::for_each`].
+    pub fn for_each_context(
+        &self,
+        path: &Path,
+        take: &mut dyn FnMut(&str, &[f32]) -> Result<()>,
+    ) -> Result<Oddities> {
+        self.run(path, &mut |_, _| (), Some(take), Wanted::Output)
+            .map(|loaded| loaded.odd)
+    }
+
+    /// Reads the rows of a fastText model with subwords. Each word goes to `take` with its own row,
+    /// and each n-gram of `table` to `take_ngram` with the number of its row in W. No row is kept.
+    ///
+    /// # Errors
+    /// Those of [`Reading::for_each`]; [`Error::Format`](crate::Error::Format) when the file is no
+    /// such model, or its words have other n-grams than those of the table.
+    pub fn for_each_part(
+        &self,
+        path: &Path,
+        table: &SubwordTable,
+        take: &mut dyn FnMut(&str, &[f32]) -> Result<()>,
+        take_ngram: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<Oddities> {
+        let parts = Wanted::Parts(table, take_ngram);
+        self.run(path, &mut |_, _| (), Some(take), parts)
+            .map(|loaded| loaded.odd)
+    }
+
+    /// The number of dimensions of a model that [`for_each_part`](Self::for_each_part) would read
+    /// for such subwords, or why it would not. The first bytes of the file tell.
+    ///
+    /// # Errors
+    /// Those of [`Reading::for_each_part`] that the first bytes tell.
+    pub(crate) fn dim_of_parts(&self, path: &Path, expected: Subwords) -> Result<Checked<usize>> {
+        let ignore = &mut |_, _| ();
+        let mut input = Input::open(path, *self, ignore)?;
+        match fasttext::is_model(input.head()) {
+            true => fasttext::dim_of_parts(&mut input, expected),
+            false => Ok(Err(fasttext::NO_PARTS.to_owned())),
+        }
     }
 
     fn run<'a>(
@@ -109,14 +159,18 @@ impl Reading {
         path: &'a Path,
         on_progress: &'a mut dyn FnMut(u64, u64),
         each: Option<TakeRow<'a>>,
+        wanted: Wanted<'a>,
     ) -> Result<LoadedVectors> {
         let format = self.format(path)?;
         format.files_read(path)?;
         let mut input = Input::open(path, *self, on_progress)?;
         input.each = each;
-        match fasttext::is_model(input.head()) {
-            true => fasttext::read(&mut input),
-            false => (format.0.read)(&mut input),
+        if fasttext::is_model(input.head()) {
+            return fasttext::read(&mut input, wanted);
         }
+        if let Wanted::Parts(..) = wanted {
+            return Err(input.wrong_byte(0, fasttext::NO_PARTS.to_owned()));
+        }
+        (format.0.read)(&mut input)
     }
 }
