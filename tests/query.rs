@@ -511,6 +511,32 @@ fn questions_are_read_line_by_line_from_standard_input() {
     );
 }
 
+/// As a program asks that waits for each answer before it goes on.
+#[test]
+fn no_line_of_standard_input_waits_for_a_later_one() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
+    let dir = dir();
+    let mut program = Command::new(common::PROGRAM)
+        .args(["neighbors", "v.txt", "-n1", "--json"])
+        .current_dir(dir.root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut questions = program.stdin.take().unwrap();
+    let mut answers = BufReader::new(program.stdout.take().unwrap()).lines();
+    for (question, answer) in [("athens", "greece"), ("oslo", "norway")] {
+        writeln!(questions, "{question}").unwrap();
+        let told: Value = serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
+        assert_eq!(told["neighbors"][0]["word"], answer);
+    }
+    drop(questions);
+    assert!(answers.next().is_none());
+    assert!(program.wait().unwrap().success());
+}
+
 /// As PowerShell hands on what it read.
 #[test]
 fn questions_in_utf16_are_answered() {

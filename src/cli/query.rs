@@ -107,10 +107,11 @@ pub(super) fn title(question: &str, composed: &[&str]) -> String {
 /// has seen the message.
 pub(super) fn ask<C: Command>(command: &C, asked: &Asked, words: &[String]) -> Result<()> {
     vectors::check_stdin(&asked.vectors, words)?;
+    let vectors = vectors::read_to_ask(&asked.vectors, asked.reading)?;
     let mut session = Session {
         command,
         json: asked.json,
-        vectors: vectors::read_to_ask(&asked.vectors, asked.reading)?,
+        vectors: &vectors,
         out: BufWriter::new(io::stdout()),
     };
     if !words.is_empty() {
@@ -121,8 +122,7 @@ pub(super) fn ask<C: Command>(command: &C, asked: &Asked, words: &[String]) -> R
         return Ok(());
     }
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
-        let vocab = session.vectors.vocab.clone();
-        return prompt::ask(&vocab, C::WORDS, C::HELP, |line| {
+        return prompt::ask(&vectors.vocab, C::WORDS, C::HELP, |line| {
             session.answer_lines(&[line.to_owned()]).map(|_| ())
         });
     }
@@ -130,10 +130,10 @@ pub(super) fn ask<C: Command>(command: &C, asked: &Asked, words: &[String]) -> R
 }
 
 /// A command with the vectors that it is asked about.
-struct Session<'c, C> {
-    command: &'c C,
+struct Session<'a, C> {
+    command: &'a C,
     json: bool,
-    vectors: Vectors,
+    vectors: &'a Vectors,
     out: BufWriter<Stdout>,
 }
 
@@ -155,7 +155,7 @@ impl<C: Command> Session<'_, C> {
     fn answer(&mut self, questions: &[Question]) -> Result<Vec<String>> {
         let mut unanswered = Vec::new();
         for questions in questions.chunks(self.command.at_once()) {
-            for answer in self.command.answer(&self.vectors, questions) {
+            for answer in self.command.answer(self.vectors, questions) {
                 match answer {
                     Ok(answer) if self.json => {
                         serde_json::to_writer(&mut self.out, &answer)?;
@@ -165,7 +165,7 @@ impl<C: Command> Session<'_, C> {
                         answer.show(&mut self.out)?;
                         vectors::tell(answer.note());
                     }
-                    Err(error) => unanswered.push(why_not(&self.vectors, &error)),
+                    Err(error) => unanswered.push(why_not(self.vectors, &error)),
                 }
             }
         }
