@@ -57,12 +57,12 @@ def assert_same(one: Word2Vec, other: Word2Vec) -> None:
     ],
 )
 def test_the_vectors_are_those_of_the_program(
-    corpus: str, tmp_path: Path, arguments: dict[str, Any], options: str
+    short: str, tmp_path: Path, arguments: dict[str, Any], options: str
 ) -> None:
-    model = Word2Vec(corpus_file=corpus, engine="cpu", epochs=1, **arguments)
+    model = Word2Vec(corpus_file=short, engine="cpu", epochs=1, **arguments)
     files = {name: str(tmp_path / f"{name}.npy") for name in ("vectors", "output")}
     program(
-        "train", corpus, "-o", files["vectors"], "--save-output", files["output"], "--quiet",
+        "train", short, "-o", files["vectors"], "--save-output", files["output"], "--quiet",
         "--engine", "cpu", "--epochs", "1", *options.split(),
     )  # fmt: skip
     assert model.wv.vectors.tobytes() == np.load(files["vectors"]).tobytes()
