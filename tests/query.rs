@@ -191,6 +191,7 @@ fn shown_while_typing(dir: &Dir, arguments: &str, lines: &[&str]) -> String {
         ])
         .current_dir(dir.root())
         .env("TERM", "xterm")
+        .env("XDG_STATE_HOME", dir.root())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -241,6 +242,11 @@ fn a_prompt_completes_explains_and_remembers() {
     assert!(text.contains("error: the word \"nowhere\""), "{text}");
     // The line before is asked once more.
     assert_eq!(text.matches("oslo - norway\n  athens").count(), 2, "{text}");
+    // Another session, of another command, remembers the lines of this one.
+    assert!(dir.read("w2v-gpu/history").contains("oslo - norway"));
+    let lines = ["\u{12}nor\r", ":q\r"];
+    let text = shown_while_typing(&dir, "vector v.txt --color never", &lines);
+    assert!(text.contains("\n\"oslo - norway\" 0.35"), "{text}");
 }
 
 #[test]

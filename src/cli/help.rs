@@ -75,6 +75,14 @@ const FILES_OF_TRAIN: &str = "  OUT                              the vectors
   .vocab or .metadata.tsv for OUT  the words, if OUT is .npy or .tsv
   .w2v-gpu-*.tmp                   left of a killed process; it may be deleted";
 
+/// The commands that ask at a prompt.
+const ASKING: [&str; 5] = ["neighbors", "analogy", "similarity", "odd", "vector"];
+
+const FILES_OF_ASKING: &str =
+    "  ~/.local/state/w2v-gpu/history  the lines typed at a prompt; it may be deleted.
+                                  XDG_STATE_HOME replaces ~/.local/state, and
+                                  LOCALAPPDATA does on Windows";
+
 /// The sections at the end of the long help and of the manual: titles with their lines. `None` is
 /// the program itself.
 pub(super) fn sections(command: Option<&str>) -> Vec<(&'static str, String)> {
@@ -87,9 +95,12 @@ pub(super) fn sections(command: Option<&str>) -> Vec<(&'static str, String)> {
         ("Exit status", with(EXIT_STATUS, STOPPED)),
         ("Environment", with(ENVIRONMENT, DEFAULTS)),
     ];
-    if command == Some("train") {
-        sections.push(("Files", FILES_OF_TRAIN.to_owned()));
-    }
+    let files = match command {
+        Some("train") => Some(FILES_OF_TRAIN),
+        Some(command) if ASKING.contains(&command) => Some(FILES_OF_ASKING),
+        _ => None,
+    };
+    sections.extend(files.map(|files| ("Files", files.to_owned())));
     sections
 }
 

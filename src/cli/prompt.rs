@@ -1,6 +1,9 @@
 //! A prompt at which questions about words are typed: with editing, history and completion.
 
+use std::env;
+use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use crate::quantity::plural;
 use crate::vectors::expression::quoted;
@@ -10,7 +13,7 @@ use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
-use rustyline::history::MemHistory;
+use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
@@ -22,26 +25,61 @@ the signs
   king queen           a word that follows a word begins another expression
   \"new york\" - \"-\"     double quotes enclose a word with blanks, or one that is a sign
   Tab                  completes a word
-  Up, Ctrl-R           earlier lines, and a search among them
+  Up, Ctrl-R           earlier lines, also of other sessions, and a search among them
   :quit, Ctrl-D        ends";
 
+/// The most lines that are kept for later sessions.
+const KEPT_LINES: usize = 1000;
+
 /// Reads lines until Ctrl-D, Ctrl-C or `:quit`, and hands each to `answer`. `words` is what they
-/// hold, and stands before the cursor. `help` says how the command understands them.
+/// hold, and stands before the cursor. `help` says how the command understands them. The lines are
+/// kept for later sessions.
 pub(super) fn ask(
     vocab: &Vocab,
     words: &str,
     help: &str,
-    mut answer: impl FnMut(&str) -> Result<()>,
+    answer: impl FnMut(&str) -> Result<()>,
 ) -> Result<()> {
-    let config = Config::builder().completion_type(CompletionType::List);
-    let mut editor = Editor::with_history(config.build(), MemHistory::new())?;
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .max_history_size(KEPT_LINES)?;
+    let mut editor: Asker = Editor::with_config(config.build())?;
     editor.set_helper(Some(Words(vocab)));
+    let file = history_file();
+    // There is no file before the first session.
+    let _ = file.as_ref().map(|file| editor.load_history(file));
     tell([format!(
         "{}; :help explains, Tab completes",
         plural(vocab.len() as u64, "word")
     )]);
+    let ended = read_lines(
+        &mut editor,
+        &format!("{}> ", words.to_lowercase()),
+        help,
+        answer,
+    );
+    if let Some(file) = file
+        && let Err(error) = keep(&mut editor, &file)
+    {
+        let file = file.display();
+        tell([format!(
+            "warning: {file} cannot keep the lines typed: {error}"
+        )]);
+    }
+    ended
+}
+
+/// The editor of lines.
+type Asker<'a> = Editor<Words<'a>, FileHistory>;
+
+fn read_lines(
+    editor: &mut Asker<'_>,
+    prompt: &str,
+    help: &str,
+    mut answer: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
     loop {
-        let line = match editor.readline(&format!("{}> ", words.to_lowercase())) {
+        let line = match editor.readline(prompt) {
             Ok(line) => line,
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -54,6 +92,28 @@ pub(super) fn ask(
             line => answer(line)?,
         }
     }
+}
+
+/// Adds the lines of this session to the file.
+fn keep(editor: &mut Asker<'_>, file: &Path) -> rustyline::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    editor.append_history(file)
+}
+
+/// The file that keeps the lines of all sessions, in the user's folder for such files; `None` where
+/// nothing names that folder.
+fn history_file() -> Option<PathBuf> {
+    let named = |variable: &str| {
+        let folder = env::var_os(variable).map(PathBuf::from);
+        folder.filter(|folder| folder.is_absolute())
+    };
+    let folder = match cfg!(windows) {
+        true => named("LOCALAPPDATA")?,
+        false => named("XDG_STATE_HOME").or_else(|| Some(named("HOME")?.join(".local/state")))?,
+    };
+    Some(folder.join("w2v-gpu").join("history"))
 }
 
 /// Completes words of a vocabulary.
@@ -109,6 +169,8 @@ impl Helper for Words<'_> {}
 
 #[cfg(test)]
 mod tests {
+    use rustyline::history::MemHistory;
+
     use super::*;
 
     #[test]

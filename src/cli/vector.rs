@@ -14,7 +14,7 @@ use super::terminal::escaped;
 /// Prints the vectors of words, a line for each: the word and its values
 ///
 /// The vector of a word is that of the file. Words that + and - join, as in `neighbors`, have the
-/// mean of their unit vectors.
+/// mean of their unit vectors. Where the first column holds blanks, it stands in double quotes.
 ///
 /// Without a WORD it asks for words on a terminal, and elsewhere reads them from stdin and answers
 /// line by line.
