@@ -109,11 +109,12 @@ pub struct ScheduleSettings {
         help_heading = "Training"
     ))]
     pub epochs: u32,
-    /// Learning rate at the start; it falls linearly
+    /// Learning rate at the start; it falls linearly [default: 0.05; 0.15 with --model cbow]
     #[cfg_attr(feature = "cli", arg(
         long,
         visible_alias = "alpha",
         default_value_t = ScheduleSettings::default().lr,
+        hide_default_value = true,
         value_name = "X",
         allow_negative_numbers = true,
         help_heading = "Training"
@@ -523,7 +524,8 @@ impl ScheduleSettings {
             self.lr.is_finite() && self.lr > 0.0,
             "lr",
             self.lr,
-            "the learning rate must be a positive number; 0.025 to 0.05 are usual",
+            "the learning rate must be a positive number; 0.025 to 0.05 are usual, 0.05 to 0.15 \
+             with `model = cbow`",
         )?;
         if let Some(min_lr) = self.min_lr {
             require(

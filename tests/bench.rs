@@ -155,17 +155,34 @@ fn sweep_names_the_best_setting() {
 }
 
 #[test]
-fn bench_prints_a_table_without_json() {
-    bench(&["--seconds", "2", "--engine", "cpu", "--text", "1M"])
+fn bench_prints_three_lines_for_a_person_and_tables_if_asked() {
+    let text = ["--seconds", "2", "--engine", "cpu", "--text", "1M"];
+    let three = || {
+        contains("speed of training: cpu ")
+            .and(contains("train takes the CPU by itself"))
+            .and(contains(
+                "training on all of the text, 5 epochs, takes about",
+            ))
+    };
+    bench(&text)
+        .assert()
+        .success()
+        .stdout(three().and(contains("\n").count(3)))
+        .stderr(contains("measuring").and(contains("cpu: training on ready batches")));
+    bench(&[&text[..], &["-v"]].concat())
         .assert()
         .success()
         .stdout(
-            contains("words/s")
+            three()
+                .and(contains("words/s"))
                 .and(contains("loss per pair"))
                 .and(contains("  window"))
                 .and(contains("measured in")),
-        )
-        .stderr(contains("measuring").and(contains("cpu: training on ready batches")));
+        );
+    bench(&[&text[..], &["--sweep"]].concat())
+        .assert()
+        .success()
+        .stdout(contains("cpu, threads: ").and(contains(" is best, ")));
 }
 
 #[test]

@@ -525,6 +525,7 @@ fn options_of_another_objective_are_refused() {
         (&["--validation", "1.5"], "--validation"),
         (&["--patience", "3"], "--validation"),
         (&["--preset", "glove"], "--preset"),
+        (&["--lr", "0"], "0.05 to 0.15 with --model cbow"),
     ] {
         dir.train(&[&["text.txt", "-o", "v.txt"], more].concat())
             .assert()

@@ -85,6 +85,8 @@ for shell in bash zsh fish; do
     expect "$shell" 'w2v-gpu train text.txt --loss ' softmax --dim
     expect "$shell" 'w2v-gpu eval v.bin --pairs text.txt --proto' --protocol --dim
     expect "$shell" 'w2v-gpu neighbors v.bin word --to' --top --dim
+    expect "$shell" 'w2v-gpu odd v.bin --js' --json --top
+    expect "$shell" 'w2v-gpu vector v.bin --color ' never --json
     expect "$shell" 'w2v-gpu bench text.txt --engine g' gpu cpu
     expect "$shell" 'w2v-gpu train text.txt --vocab te' text.txt --dim
 done

@@ -384,6 +384,10 @@ fn run_that_learned_nothing_is_warned_about() {
             );
         }
     }
+    // Each model is told its own usual rates.
+    assert!(trained(&["--lr", "100"]).contains("(0.025 to 0.05 are usual)"));
+    let cbow = trained(&["--lr", "100", "--model", "cbow"]);
+    assert!(cbow.contains("(0.05 to 0.15 are usual)"), "{cbow}");
     assert!(trained(&["--lr", "1e-9"]).contains("warning: nothing was learned: the loss is"));
     assert!(!trained(&[]).contains("warning"));
 }

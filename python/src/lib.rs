@@ -12,6 +12,7 @@
 mod corpus;
 mod errors;
 mod report;
+mod saving;
 mod subwords;
 mod threads;
 mod train;

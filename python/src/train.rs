@@ -1,6 +1,7 @@
 //! A training run.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use w2v_gpu::model::{Matrix, Model};
 use w2v_gpu::record::log;
 use w2v_gpu::subwords::SubwordTable;
 use w2v_gpu::system::OsText;
+use w2v_gpu::train::checkpoint::Folder;
 use w2v_gpu::train::plan::Plan;
 use w2v_gpu::train::{AfterEpoch, PreparedTrainer, TrainOptions};
 use w2v_gpu::vocab::Vocab;
@@ -25,6 +27,7 @@ use w2v_gpu::{Config, Error, Trainer};
 
 use crate::corpus::Corpus;
 use crate::errors::{exception, renamed};
+use crate::saving::Saving;
 use crate::threads::{Stop, supervise};
 
 /// Points of a run's curves.
@@ -196,6 +199,8 @@ impl Message {
             Event::Progress(progress) => Self::new("progress", record(&progress)),
             Event::Point(point) => Self::new("point", record(&point)),
             Event::Epoch(epoch) => Self::new("epoch", json!(epoch)),
+            Event::Saved(saved) => Self::new("info", format!("saved {}", shown(&saved.path))),
+            Event::NotSaved { why } => Self::new("warning", why),
             _ => return None,
         })
     }
@@ -233,10 +238,20 @@ struct Job {
     request: EngineRequest,
     vocab: Vocab,
     start: Option<Model>,
+    saving: Saving,
     /// The time between two reports of progress.
     interval: Duration,
     /// Whether the model is wanted after each epoch.
     is_watched: bool,
+}
+
+/// A run that is ready to start.
+struct Prepared {
+    trainer: PreparedTrainer,
+    start: Option<Model>,
+    saving: Saving,
+    /// Where the run is saved.
+    folder: Option<Folder>,
 }
 
 /// A run's result: the model, and a report as JSON.
@@ -247,15 +262,28 @@ impl Job {
         self,
         text: &w2v_gpu::Corpus,
         messages: &Sender<Message>,
-    ) -> Result<(PreparedTrainer, Option<Model>), Error> {
-        let trainer = Trainer::open(self.config, self.request, None)?;
+    ) -> Result<Prepared, Error> {
+        let (folder, loaded) = self.saving.open()?;
+        let resumed = loaded.map(|loaded| {
+            for damage in loaded.damaged {
+                let text = format!("{damage}; the checkpoint before it is used");
+                tell(messages, Message::new("warning", renamed(&text)));
+            }
+            loaded.checkpoint
+        });
+        let trainer = Trainer::open(self.config, self.request, resumed)?;
         tell(messages, Message::new("info", trainer.choice_line()));
         let hear = |event| tell(messages, Message::of(event));
         let prepared = trainer.prepare_with(text, self.vocab, hear)?;
         for warning in prepared.data().prepared.warnings() {
             tell(messages, Message::new("warning", renamed(&warning)));
         }
-        Ok((prepared, self.start))
+        Ok(Prepared {
+            trainer: prepared,
+            start: self.start,
+            saving: self.saving,
+            folder,
+        })
     }
 
     /// Trains.
@@ -267,8 +295,14 @@ impl Job {
     ) -> Result<Trained, Error> {
         let (interval, is_watched) = (self.interval, self.is_watched);
         let given = self.config.clone();
-        let (prepared, start) = self.prepare(text, &messages)?;
-        prepared.plan(Vec::new(), None).check()?;
+        let Prepared {
+            trainer: prepared,
+            start,
+            saving,
+            folder,
+        } = self.prepare(text, &messages)?;
+        let checkpoints = folder.as_ref().map(Folder::path);
+        prepared.plan(Vec::new(), checkpoints).check()?;
         let mut trainer = match &start {
             Some(model) => {
                 check_shape(&prepared, model)?;
@@ -282,9 +316,11 @@ impl Job {
         }
         let watch = |epoch: Epoch, model: Model| show(&messages, epoch, model);
         let stop = stop.flag();
+        let mut saver = saving.saver(folder, &trainer);
         let options = TrainOptions {
             interval,
             points: POINTS,
+            saver: saver.as_mut(),
             stop: Some(&stop),
             after_epoch: is_watched.then(|| AfterEpoch(Box::new(watch))),
             ..TrainOptions::default()
@@ -353,7 +389,7 @@ fn check_shape(prepared: &PreparedTrainer, model: &Model) -> Result<(), Error> {
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "one call hands everything over")]
 #[expect(clippy::type_complexity, reason = "the tuple is what Python unpacks")]
-#[pyo3(signature = (corpus, settings, words, counts, start, *, engine, adapter, workers, interval, is_watched, stop, listener))]
+#[pyo3(signature = (corpus, settings, words, counts, start, *, engine, adapter, workers, checkpoint, every, resume, interval, is_watched, stop, listener))]
 pub(crate) fn train<'py>(
     py: Python<'py>,
     corpus: &Corpus,
@@ -364,6 +400,9 @@ pub(crate) fn train<'py>(
     engine: &str,
     adapter: Option<String>,
     workers: Option<usize>,
+    checkpoint: Option<PathBuf>,
+    every: Option<&str>,
+    resume: Option<PathBuf>,
     interval: f64,
     is_watched: bool,
     stop: &Stop,
@@ -385,6 +424,7 @@ pub(crate) fn train<'py>(
         request: request(engine, adapter, workers)?,
         vocab: vocabulary(&words, counts.as_slice()?)?,
         start: start.transpose()?,
+        saving: Saving::new(checkpoint, every, resume)?,
         interval: Duration::from_secs_f64(interval),
         is_watched,
     };
@@ -425,12 +465,18 @@ pub(crate) fn plan<'py>(
         request: request(engine, adapter, workers)?,
         vocab: vocabulary(&words, counts.as_slice()?)?,
         start: None,
+        saving: Saving::default(),
         interval: Duration::ZERO,
         is_watched: false,
     };
     let stop = Stop::default();
     let text = corpus.text.clone().stopping(stop.flag());
-    let work = |messages| Ok(job.prepare(&text, &messages)?.0.plan(Vec::new(), None));
+    let work = |messages| {
+        Ok(job
+            .prepare(&text, &messages)?
+            .trainer
+            .plan(Vec::new(), None))
+    };
     let (plan, raised): (Result<Plan, Error>, _) = supervise(py, &stop, work, |_, _| Ok(()));
     raised.map_or_else(|| Ok(json!(plan.map_err(exception)?).to_string()), Err)
 }

@@ -31,6 +31,14 @@ def sentences(corpus: str) -> list[list[str]]:
 
 
 @pytest.fixture(scope="session")
+def short(sentences: list[list[str]], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The path of a text of these sentences, which is trained on sooner."""
+    path = tmp_path_factory.mktemp("text") / "short.txt"
+    path.write_text("".join(" ".join(sentence) + "\n" for sentence in sentences))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def trained(corpus: str) -> Word2Vec:
     """A model; tests must not change it."""
     return Word2Vec(corpus_file=corpus, engine="cpu", vector_size=50)

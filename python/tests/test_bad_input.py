@@ -62,6 +62,8 @@ def test_sentences_that_cannot_be_trained_on(
         ({"loss": "hs", "arity": 1}, ValueError, "arity 1: "),
         ({"patience": 2}, ValueError, "patience 2: .* add validation"),
         ({"preset": "glove"}, ValueError, "use 'gensim', 'word2vec' or 'fasttext'"),
+        ({"checkpoint_every": "10m"}, ValueError, "name a folder"),
+        ({"resume": "nowhere"}, ValueError, "resume nowhere: there is no such folder"),
         ({"workers": 0}, ValueError, "workers 0: "),
         ({"engine": "tpu"}, ValueError, "use 'auto', 'cpu' or 'gpu'"),
         ({"engine": "cpu", "adapter": 0}, ValueError, "engine='cpu' was asked for"),

@@ -83,11 +83,15 @@ def test_the_program_ends_by_ctrl_c_with_its_own_message(tmp_path: Path, corpus:
 def test_the_examples_of_the_documentation_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "data").symlink_to(ROOT / "data")
+    (tmp_path / "data").mkdir()
+    for path in (ROOT / "data").iterdir():
+        # A part of the text is trained on sooner.
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / "data" / path.name).write_text("".join(lines[:10_000]), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     examples = re.findall("^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert len(examples) >= 4
     names: dict[str, object] = {}
     exec("\n".join(examples), names)
-    assert (tmp_path / "vectors.bin").stat().st_size > 600_000
+    assert (tmp_path / "vectors.bin").stat().st_size > 500_000

@@ -57,12 +57,12 @@ def assert_same(one: Word2Vec, other: Word2Vec) -> None:
     ],
 )
 def test_the_vectors_are_those_of_the_program(
-    corpus: str, tmp_path: Path, arguments: dict[str, Any], options: str
+    short: str, tmp_path: Path, arguments: dict[str, Any], options: str
 ) -> None:
-    model = Word2Vec(corpus_file=corpus, engine="cpu", epochs=1, **arguments)
+    model = Word2Vec(corpus_file=short, engine="cpu", epochs=1, **arguments)
     files = {name: str(tmp_path / f"{name}.npy") for name in ("vectors", "output")}
     program(
-        "train", corpus, "-o", files["vectors"], "--save-output", files["output"], "--quiet",
+        "train", short, "-o", files["vectors"], "--save-output", files["output"], "--quiet",
         "--engine", "cpu", "--epochs", "1", *options.split(),
     )  # fmt: skip
     assert model.wv.vectors.tobytes() == np.load(files["vectors"]).tobytes()
@@ -191,6 +191,26 @@ def test_callbacks_see_the_vectors_of_every_epoch(sentences: Sentences) -> None:
     assert watcher.told == ["train begins", *epoch, *epoch, "train ends"]
     assert watcher.first[0] != watcher.first[1] == model.wv.vectors[0, 0]
     assert_same(model, Word2Vec(sentences, epochs=2))
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(short: str, tmp_path: Path) -> None:
+    class Stopper:
+        def on_epoch_end(self, model: Word2Vec) -> None:
+            model.stop()
+
+    def make(**others: Any) -> Word2Vec:
+        return Word2Vec(corpus_file=short, epochs=3, vector_size=10, engine="cpu", **others)
+
+    folder = tmp_path / "run"
+    stopped = make(checkpoint=folder, checkpoint_every="1000", callbacks=[Stopper()])
+    assert stopped.report["summary"]["epochs"] < 3
+    with pytest.raises(ValueError, match=r"checkpoint .*run: .*resume='.*run'"):
+        make(checkpoint=folder)
+    with pytest.raises(ValueError, match="seed"):
+        make(resume=folder, seed=2)
+    resumed = make(resume=folder)
+    assert_same(resumed, make())
+    assert [epoch.epoch for epoch in resumed.history] == [1, 2]
 
 
 def test_stop_ends_the_run_and_keeps_what_was_trained(sentences: Sentences) -> None:

@@ -63,6 +63,19 @@ class Epoch(NamedTuple):
     """Mean loss of the sentences held out, after the epoch; None if none are."""
 
 
+class _Saving(NamedTuple):
+    """Where a run is saved, how often, and where it goes on from."""
+
+    checkpoint: str | None = None
+    every: str | None = None
+    resume: str | None = None
+
+    @classmethod
+    def of(cls, checkpoint: Path | None, every: str | None, resume: Path | None) -> _Saving:
+        folders = [None if folder is None else os.fspath(folder) for folder in (checkpoint, resume)]
+        return cls(folders[0], None if every is None else str(every), folders[1])
+
+
 class _OnClass:
     """A method of the class that its objects refuse, as they would be forgotten."""
 
@@ -140,6 +153,9 @@ class Word2Vec:
         engine: str = "auto",
         adapter: str | int | None = None,
         storage: str = "f32",
+        checkpoint: Path | None = None,
+        checkpoint_every: str | None = None,
+        resume: Path | None = None,
         progress: bool | None = None,
         **gensim_only: object,
     ) -> None:
@@ -198,6 +214,12 @@ class Word2Vec:
         engine, adapter, storage
             "auto", "cpu" or "gpu"; a GPU by its index or a part of its name (:func:`devices`); in
             what the GPU keeps the matrices, "f32" or "f16".
+        checkpoint, checkpoint_every
+            Saves the run that the constructor begins to this folder every "10m" (None), "30s",
+            "2h" or number of batches ("5000"), and when it is stopped.
+        resume
+            Goes on with the run in this folder, by the same text and arguments, and gives the
+            vectors of a run without a break. It is saved there too.
         progress
             False shows nothing. None shows a bar of tqdm where it is installed and stderr is a
             terminal or a notebook; otherwise lines go to the logger ``w2v_gpu``.
@@ -240,11 +262,17 @@ class Word2Vec:
         self._latest: list[Epoch] = []
         self._points: list[dict[str, Any]] = []
         self._stop: _core.Stop | None = None
+        saving = _Saving.of(checkpoint, checkpoint_every, resume)
         if sentences is not None or corpus_file is not None:
             corpus = open_corpus(sentences, corpus_file)
             self._count(corpus, trim_rule)
             # The matrices are made where they are trained.
-            self._run(corpus, self.epochs, self.alpha, self.min_alpha, callbacks)
+            self._run(corpus, self.epochs, self.alpha, self.min_alpha, callbacks, saving)
+        elif saving != _Saving():
+            raise ValueError(
+                "checkpoint and resume are for the run that begins here: give sentences or "
+                "corpus_file too"
+            )
 
     # The arguments that are settings; __init__ sets them by their names.
     vector_size: int
@@ -552,6 +580,7 @@ class Word2Vec:
         alpha: float,
         min_alpha: float | None,
         callbacks: Iterable[Any],
+        saving: _Saving | None = None,
     ) -> tuple[int, int]:
         if alpha > self.min_alpha_yet_reached:
             # In gensim's words, by which its users may filter it.
@@ -575,6 +604,7 @@ class Word2Vec:
                 engine=self.engine,
                 adapter=self.adapter,
                 workers=self.workers,
+                **(saving or _Saving())._asdict(),
                 interval=run.display.interval,
                 is_watched=run.is_watched,
                 stop=self._stop,

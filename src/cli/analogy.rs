@@ -1,20 +1,21 @@
 //! `analogy`: answers "A is to B as C is to ?".
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
 
 use crate::Error;
-use crate::vectors::format::Reading;
-use crate::vectors::{Vectors, similarity};
+use crate::vectors::Vectors;
+use crate::vectors::expression::Expression;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::query::{self, Display, Neighbor};
-use super::vectors;
+use super::nearest::{Neighbors, Options};
+use super::query::{self, Answer, Asked, Command, Form, Question};
 
 /// Prints the words that answer "A is to B as C is to ?", those nearest to B - A + C
 ///
 /// The three vectors are made equally long first (3CosAdd), and the three words are no answers.
+/// `neighbors` answers any other sum of words.
+///
 /// Without words it asks for them on a terminal, and elsewhere reads them from stdin and answers
 /// line by line.
 #[derive(Debug, clap::Args)]
@@ -26,79 +27,77 @@ use super::vectors;
   w2v-gpu analogy vectors.bin --json < questions.txt"
 )]
 pub(crate) struct Args {
-    /// The vectors, in a format that `convert` knows by its extension, plain or packed; - for
-    /// standard input
-    vectors: PathBuf,
+    #[command(flatten)]
+    asked: Asked,
     /// Three words for each question
     #[arg(value_name = "A B C")]
     words: Vec<String>,
     #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
-    display: Display,
+    options: Options,
 }
 
 /// Prints the answers to all questions whose words have vectors, then fails if some have none.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if let Some(why) = not_threes(&args.words) {
-        return Err(Error::setting("A B C", args.words.join(" "), why).into());
-    }
-    vectors::check_stdin(&args.vectors, &args.words)?;
-    let vectors = vectors::read_to_ask(&args.vectors, args.reading)?;
-    query::ask(&args.words, "A B C> ", |words, mut out| {
-        match not_threes(words) {
-            Some(why) => Ok(vec![format!("{:?}: {why}", words.join(" "))]),
-            None => print(words, &args.display, &vectors, &mut out),
-        }
-    })
+    query::ask(args, &args.asked, &args.words)
 }
 
 /// The answer to one question.
 #[derive(Serialize)]
-struct Answer<'a> {
+pub(crate) struct Answers<'a> {
     a: &'a str,
     b: &'a str,
     c: &'a str,
     /// The words whose vectors were composed of their n-grams; left out if there are none.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    composed: &'a [&'a str],
-    answers: &'a [Neighbor<'a>],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    composed: Vec<&'a str>,
+    answers: Neighbors<'a>,
+    #[serde(skip)]
+    title: String,
 }
 
-/// The error message for a number of words that does not make whole questions.
-fn not_threes(words: &[String]) -> Option<String> {
-    (!words.len().is_multiple_of(3))
-        .then(|| format!("give three words for each question, not {}", words.len()))
-}
+impl Command for Args {
+    type Answer<'a> = Answers<'a>;
 
-/// Prints the answers. Returns a message for each question that has none.
-fn print(
-    words: &[String],
-    display: &Display,
-    vectors: &Vectors,
-    out: &mut impl Write,
-) -> Result<Vec<String>> {
-    let mut unanswered = Vec::new();
-    for [a, b, c] in words.as_chunks::<3>().0 {
-        match similarity::analogy(vectors, [a, b, c], display.top.get()) {
-            Ok(found) => {
-                let answers = query::neighbors(vectors, found);
-                let composed = query::composed(vectors, [a, b, c]);
-                display.print(
-                    &Answer {
-                        a,
-                        b,
-                        c,
-                        composed: &composed,
-                        answers: &answers,
-                    },
-                    &query::title(&format!("{b} - {a} + {c}"), &composed),
-                    &answers,
-                    out,
-                )?;
-            }
-            Err(error) => unanswered.push(query::why_not(vectors, &error)),
-        }
+    const WORDS: &'static str = "A B C";
+    const FORM: Form = Form::Words(3);
+    const HELP: &'static str =
+        "Three words A B C are answered with the words nearest to B - A + C.";
+
+    fn at_once(&self) -> usize {
+        self.options.at_once()
     }
-    Ok(unanswered)
+
+    fn answer<'a>(
+        &self,
+        vectors: &'a Vectors,
+        questions: &'a [Question],
+    ) -> Vec<Result<Answers<'a>, Error>> {
+        let asked: Vec<[&str; 3]> = questions.iter().map(|question| words(question)).collect();
+        let sums: Vec<Expression> = asked.iter().copied().map(Expression::analogy).collect();
+        let found = self.options.nearest(vectors, &sums);
+        let each = questions.iter().zip(asked).zip(sums.iter().zip(found));
+        each.map(|((question, [a, b, c]), (sum, found))| {
+            let composed = query::composed(vectors, question);
+            Ok(Answers {
+                a,
+                b,
+                c,
+                title: query::title(&sum.to_string(), &composed),
+                composed,
+                answers: found?,
+            })
+        })
+        .collect()
+    }
+}
+
+/// The three words of a question.
+fn words(question: &[Expression]) -> [&str; 3] {
+    std::array::from_fn(|at| question[at].single().unwrap_or_default())
+}
+
+impl Answer for Answers<'_> {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.answers.show(&self.title, out)
+    }
 }

@@ -11,8 +11,9 @@ use crate::bench::{
 use crate::config::{Config, RanksSettings};
 use crate::corpus::Corpus;
 use crate::engine::choice::Choice;
+use crate::engine::choice::EngineKind;
 #[cfg(not(feature = "gpu"))]
-use crate::engine::choice::{EngineKind, EngineRequest};
+use crate::engine::choice::EngineRequest;
 #[cfg(feature = "gpu")]
 use crate::engine::gpu;
 use crate::event::Prepared;
@@ -37,7 +38,8 @@ const TEXT_PER_SECOND: f64 = 8e6;
 ///
 /// The CPU engine and every adapter, software too, train on the same batches, made beforehand from
 /// the beginning of CORPUS; then with the batcher at work, as in training. Kernels are timed by
-/// timestamp queries where the adapter has them. Options that shape the work are those of train.
+/// timestamp queries where the adapter has them; -v shows these figures. Options that shape the work
+/// are those of train.
 /// Words are words of the corpus, those dropped by subsampling included.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -76,6 +78,9 @@ pub(crate) struct Args {
     /// Show errors and warnings only
     #[arg(short, long, help_heading = "Display")]
     quiet: bool,
+    /// Show all that was measured, in tables; twice: also what was negotiated with the devices
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Display")]
+    verbose: u8,
     /// Print the result on stdout as JSON
     #[arg(long, help_heading = "Display")]
     json: bool,
@@ -114,7 +119,7 @@ struct Machine {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
-    super::log_to_stderr(0);
+    super::log_to_stderr(args.verbose.saturating_sub(1));
     let threads = args.device.threads.count()?;
     let budget = budget(args.seconds)?;
     let candidates = candidates(args, threads)?;
@@ -171,13 +176,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(&report, &mut out)?;
+        print_summary(&report, args.verbose > 0, &mut out)?;
+        if args.verbose > 0 {
+            writeln!(out)?;
+            print_tables(&report, &mut out)?;
+        }
     }
     anyhow::ensure!(report.has_result(), "no engine could be measured");
     Ok(())
 }
 
 impl BenchReport {
+    /// The seconds that training on the whole corpus takes at a speed.
+    fn run_seconds(&self, words_per_second: f64) -> f64 {
+        let words = self.corpus.tokens as f64 / self.share;
+        words * f64::from(self.config.schedule.epochs) / words_per_second
+    }
+
     fn has_result(&self) -> bool {
         self.engines
             .iter()
@@ -278,7 +293,97 @@ fn machine() -> Machine {
     }
 }
 
-fn print(report: &BenchReport, out: &mut impl Write) -> io::Result<()> {
+/// Prints what a person wants to know: the speed of each engine, which to take, and the time of a
+/// run. After a sweep it is the best value of each setting. Engines that could not be measured
+/// follow.
+fn print_summary(report: &BenchReport, with_tables: bool, out: &mut impl Write) -> io::Result<()> {
+    let more = if with_tables {
+        ""
+    } else {
+        "; -v shows all figures"
+    };
+    let ranked = ranked(&report.engines);
+    if let [(fastest, _), ..] = *ranked {
+        let speed =
+            |&(entry, speed): &(&Entry, f64)| format!("{} {} words/s", entry.name, short(speed));
+        let speeds: Vec<String> = ranked.iter().map(speed).collect();
+        writeln!(out, "speed of training: {}", speeds.join(", "))?;
+        writeln!(out, "{}", advice(report, fastest))?;
+        let time = seconds(report.run_seconds(ranked[0].1));
+        let epochs = plural(u64::from(report.config.schedule.epochs), "epoch");
+        writeln!(
+            out,
+            "training on all of the text, {epochs}, takes about {time}{more}"
+        )?;
+    }
+    for entry in &report.engines {
+        if let Outcome::Failed { error } = &entry.outcome {
+            writeln!(out, "{} was not measured: {error}", entry.name)?;
+        }
+    }
+    for sweep in &report.sweeps {
+        writeln!(out, "{}{more}", best_line(sweep))?;
+    }
+    Ok(())
+}
+
+/// The engines with their words per second as in training, the fastest first.
+fn ranked(entries: &[Entry]) -> Vec<(&Entry, f64)> {
+    let mut ranked: Vec<(&Entry, f64)> = entries
+        .iter()
+        .filter_map(|entry| match &entry.outcome {
+            Outcome::Measured(measured) => Some((entry, measured.end_to_end.words_per_second)),
+            Outcome::Failed { .. } => None,
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    ranked
+}
+
+/// The line that says how the GPU compares, and how `train` comes to use the fastest engine.
+fn advice(report: &BenchReport, fastest: &Entry) -> String {
+    let is_measured = |entry: &Entry| matches!(entry.outcome, Outcome::Measured(_));
+    let mut engines = report.engines.iter();
+    let has_hardware = engines.any(|entry| entry.hardware_gpu && is_measured(entry));
+    let compared = match &report.gpu_over_cpu {
+        None => "no other engine was measured".to_owned(),
+        Some(ratio) => format!(
+            "the GPU is {:.2} times as fast as the CPU",
+            ratio.end_to_end
+        ),
+    };
+    let how = match fastest.kind {
+        EngineKind::Gpu if fastest.hardware_gpu => "train takes the GPU by itself",
+        EngineKind::Gpu => "train takes this GPU, which is software, with --engine gpu",
+        EngineKind::Cpu if has_hardware => "train takes the CPU with --engine cpu",
+        EngineKind::Cpu => "train takes the CPU by itself",
+    };
+    format!("{compared}; {how}")
+}
+
+/// The line about the best value of a setting.
+fn best_line(sweep: &Sweep) -> String {
+    let of = format!("{}, {}", sweep.name, knob(sweep.knob));
+    let mut trials = sweep.trials.iter();
+    let best = trials.find(|trial| Some(trial.value) == sweep.best);
+    let speed = best.and_then(|trial| trial.words_per_second);
+    match (sweep.best, speed) {
+        (Some(value), Some(speed)) => format!("{of}: {value} is best, {} words/s", short(speed)),
+        _ => format!("{of}: no value could be measured"),
+    }
+}
+
+/// What a setting of the sweep is called.
+fn knob(knob: Knob) -> &'static str {
+    match knob {
+        Knob::Lanes => "width of workgroups",
+        Knob::Threads => "threads",
+        Knob::Span => "windows in a span",
+        Knob::Batch => "windows in a batch",
+    }
+}
+
+fn print_tables(report: &BenchReport, out: &mut impl Write) -> io::Result<()> {
     if let Some(Ratio {
         gpu,
         engine,
@@ -314,11 +419,6 @@ fn print(report: &BenchReport, out: &mut impl Write) -> io::Result<()> {
         short(batcher.windows_per_second),
     )?;
     table(&comparison(&report.engines), out)?;
-    for entry in &report.engines {
-        if let Outcome::Failed { error } = &entry.outcome {
-            writeln!(out, "{} was not measured: {error}", entry.name)?;
-        }
-    }
     for sweep in &report.sweeps {
         print_sweep(sweep, out)?;
     }
@@ -432,18 +532,12 @@ fn stage_names(measured: &[(&Entry, &Measured)]) -> Vec<String> {
 fn print_sweep(sweep: &Sweep, out: &mut impl Write) -> io::Result<()> {
     let Sweep {
         name,
-        knob,
+        knob: setting,
         trials,
         best,
     } = sweep;
-    let knob = match knob {
-        Knob::Lanes => "width of workgroups",
-        Knob::Threads => "threads",
-        Knob::Span => "windows in a span",
-        Knob::Batch => "windows in a batch",
-    };
     let mut rows = vec![vec![
-        format!("{name}, {knob}"),
+        format!("{name}, {}", knob(*setting)),
         "words/s".to_owned(),
         String::new(),
     ]];

@@ -8,7 +8,6 @@ use crate::engine::choice::EngineKind;
 use crate::error::shown;
 use crate::event::Event;
 use crate::quantity::plural;
-use crate::system::PATIENCE;
 use crate::train::checkpoint::{Checkpoint, Every, Fingerprint, Folder, LoadedCheckpoint, Saver};
 use crate::train::dataset::Dataset;
 use crate::train::init::Init;
@@ -119,7 +118,8 @@ impl Session {
         }
         let (mut folder, mut resumed, mut last) = (None, None, None);
         if let Some(path) = resume {
-            let (opened, loaded) = open_to_resume(path, display)?;
+            let waiting = || display.waiting(path, "has these checkpoints");
+            let (opened, loaded) = Folder::to_resume(path, waiting)?;
             last = Some((path.clone(), loaded.checkpoint.snapshot.reached.steps));
             (folder, resumed) = (Some(opened), Some(Resumed::from(loaded)));
         }
@@ -128,7 +128,8 @@ impl Session {
                 .as_ref()
                 .is_some_and(|resume| is_same_folder(resume, path))
         {
-            folder = Some(open_empty(path, display)?);
+            let waiting = || display.waiting(path, "has these checkpoints");
+            folder = Some(Folder::for_new_run(path, waiting)?);
         }
         Ok(Self {
             folder,
@@ -281,41 +282,6 @@ impl Session {
             "{failures} could not be written; the last one: {why}"
         ))
     }
-}
-
-fn open_to_resume(path: &Path, display: &mut Display) -> Result<(Folder, LoadedCheckpoint), Error> {
-    let mend = |why: &str| Error::setting("resume", shown(path), why);
-    if !path.is_dir() {
-        return Err(mend(
-            "there is no such folder; name the one that --checkpoint named",
-        ));
-    }
-    let folder = open_folder(path, "resume", display)?;
-    let loaded = folder.load()?.ok_or_else(|| {
-        mend(
-            "holds no checkpoint; name the folder that --checkpoint named, or leave --resume out \
-              to start anew",
-        )
-    })?;
-    Ok((folder, loaded))
-}
-
-fn open_empty(path: &Path, display: &mut Display) -> Result<Folder, Error> {
-    let folder = open_folder(path, "checkpoint", display)?;
-    if folder.is_empty()? {
-        return Ok(folder);
-    }
-    let value = shown(path);
-    let why = format!(
-        "holds checkpoints already; go on from them with --resume {value}, or name another folder"
-    );
-    Err(Error::setting("checkpoint", value, why))
-}
-
-fn open_folder(path: &Path, setting: &'static str, display: &mut Display) -> Result<Folder, Error> {
-    Folder::open_within(path, setting, PATIENCE, || {
-        display.waiting(path, "has these checkpoints");
-    })
 }
 
 /// Whether two names lead to one folder, whether or not it exists.

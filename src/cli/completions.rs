@@ -50,7 +50,7 @@ fn with_folders_and_files() -> Command {
             _ => arg,
         }
     };
-    super::parse::for_each_command(super::Cli::command(), |command| command.mut_args(hint))
+    super::help::for_each_command(super::Cli::command(), |command| command.mut_args(hint))
 }
 
 #[cfg(test)]

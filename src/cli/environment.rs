@@ -1,11 +1,10 @@
 //! Environment variables that change the defaults of `train`.
 
 use std::env;
-use std::io::{self, Write};
 
 use clap::{Arg, Command};
 
-use super::terminal::message;
+use super::terminal::to_stderr;
 
 /// The beginning of the names of all these variables.
 const PREFIX: &str = "W2V_GPU_";
@@ -27,7 +26,7 @@ pub(super) fn with_variables(train: Command) -> Command {
 
 /// The variables of an option, its own name first. An argument that is no setting has none.
 fn variables(arg: &Arg) -> Vec<String> {
-    let is_setting = arg.get_id() != "help" && arg.get_id() != "version";
+    let is_setting = !["help", "version", "color"].contains(&arg.get_id().as_str());
     let own = arg.get_long().filter(|_| is_setting);
     let others = own.and_then(|_| arg.get_all_aliases()).unwrap_or_default();
     let variable = |name: &str| format!("{PREFIX}{}", name.replace('-', "_").to_uppercase());
@@ -44,12 +43,7 @@ pub(super) fn warn(program: &Command) {
     let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in set.filter(|name| name.starts_with(PREFIX)) {
         if let Some(why) = unread(&name, &options) {
-            // Stderr may be closed by now.
-            let _ = writeln!(
-                io::stderr(),
-                "warning: {}",
-                message(&format!("the environment variable {name} {why}"))
-            );
+            to_stderr(&format!("warning: the environment variable {name} {why}"));
         }
     }
 }

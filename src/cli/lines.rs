@@ -200,11 +200,15 @@ pub(super) fn learning_warning(training: &Summary, config: &Config) -> Option<St
         ..
     } = *training;
     let (lr, clip) = (config.schedule.lr, config.schedule.clip);
+    let usual = match config.objective.model {
+        ModelKind::SkipGram => "0.025 to 0.05",
+        ModelKind::Cbow => "0.05 to 0.15",
+    };
     if let Some(share) = at_limit.filter(|&share| share > 0.5) {
         return Some(format!(
             "--lr {lr} is too high: near the end {} of the rows still moved as far as --clip \
              {clip} lets them in each batch, so that the learning rate had no effect; lower --lr \
-             (0.025 to 0.05 are usual)",
+             ({usual} are usual)",
             percent(share)
         ));
     }

@@ -4,6 +4,7 @@ mod analogy;
 mod bar;
 mod bench;
 mod checkpoint;
+mod color;
 mod completions;
 mod convert;
 mod defaults;
@@ -13,10 +14,13 @@ mod eval;
 mod follow;
 mod foreign;
 mod hardware;
+mod help;
 mod lines;
 mod man;
 mod metrics;
+mod nearest;
 mod neighbors;
+mod odd;
 mod options;
 #[cfg(test)]
 mod options_page;
@@ -25,20 +29,23 @@ mod parse;
 mod phrases;
 mod plan;
 mod progress;
+mod prompt;
 mod query;
 mod report;
 #[cfg(target_os = "linux")]
 mod runtime_folder;
 mod signals;
+mod similarity;
 mod terminal;
 mod text;
 mod train;
+mod vector;
 mod vectors;
 mod vocab;
 mod world;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 
 use crate::Error;
@@ -50,13 +57,12 @@ use self::signals::Interrupted;
 /// Train word vectors (word2vec: skip-gram and CBOW) on any GPU and on the CPU, reproducible bit for bit
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
-#[command(
-    after_help = "Environment variables give the options of train other defaults: W2V_GPU_ and the \
-                  name, as W2V_GPU_DIM for --dim."
-)]
+#[command(styles = color::STYLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    coloring: color::Coloring,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +73,9 @@ enum Command {
     Eval(eval::Args),
     Neighbors(neighbors::Args),
     Analogy(analogy::Args),
+    Similarity(similarity::Args),
+    Odd(odd::Args),
+    Vector(vector::Args),
     Convert(convert::Args),
     Report(report::Args),
     Vocab(vocab::Args),
@@ -83,7 +92,9 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> u8 {
     #[cfg(target_os = "linux")]
     runtime_folder::name();
     signals::survive_large_files();
-    let result = parse::parse(typed.into_iter().collect())
+    let typed: Vec<OsString> = typed.into_iter().collect();
+    color::follow(color::typed(&typed));
+    let result = parse::parse(typed)
         .map_err(anyhow::Error::from)
         .and_then(|cli| execute(&cli.command));
     match result {
@@ -91,13 +102,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
             let interrupted = error.downcast_ref::<Interrupted>();
-            // Stderr may be closed by now.
             let what = if interrupted.is_some() { "" } else { "error: " };
-            let _ = writeln!(
-                io::stderr(),
-                "{what}{}",
-                terminal::message(&error.to_string())
-            );
+            terminal::to_stderr(&format!("{what}{error}"));
             match (interrupted, error.downcast_ref()) {
                 (Some(interrupted), _) => interrupted.exit_code(),
                 (None, Some(error)) if Error::is_wrong_usage(error) => 2,
@@ -115,6 +121,9 @@ fn execute(command: &Command) -> anyhow::Result<()> {
         Command::Eval(args) => eval::run(args),
         Command::Neighbors(args) => neighbors::run(args),
         Command::Analogy(args) => analogy::run(args),
+        Command::Similarity(args) => similarity::run(args),
+        Command::Odd(args) => odd::run(args),
+        Command::Vector(args) => vector::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Report(args) => report::run(args),
         Command::Vocab(args) => vocab::run(args),
@@ -158,7 +167,7 @@ fn log_to_stderr(verbose: u8) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(console::colors_enabled_stderr())
         .without_time()
         .init();
 }

@@ -49,7 +49,8 @@ fn page() -> String {
         "# Options\n\n\
          Every command with its arguments and options, made of the definitions that the command line \
          itself reads.\n`{RENEWAL}` renews this page, and the same test fails where it is stale. \
-         `--help` shows the same\nin the terminal; every command also takes `--version`. \
+         `--help` shows the same\nin the terminal, and `-h` what people use most. Every command also \
+         takes `--version` and `--color`.\n\
          [The guide](guide.md) says when to use what.\n{}",
         sections.collect::<String>()
     )
@@ -81,7 +82,7 @@ fn section(command: &mut Command) -> String {
 /// The arguments of a command under the headings of its `--help`, in the same order.
 fn groups(command: &Command) -> Vec<(&str, Vec<&Arg>)> {
     let mut groups = vec![("Arguments", Vec::new()), ("Options", Vec::new())];
-    let is_common = |arg: &Arg| arg.get_id() == "help" || arg.get_id() == "version";
+    let is_common = |arg: &Arg| ["help", "version", "color"].contains(&arg.get_id().as_str());
     for arg in command
         .get_arguments()
         .filter(|arg| !is_common(arg) && !arg.is_hide_set())

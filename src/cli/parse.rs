@@ -8,7 +8,7 @@ use crate::error::one_line;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
-use super::{Cli, defaults, environment, foreign, train};
+use super::{Cli, color, defaults, environment, foreign, help, train};
 
 /// Parses a command line, which begins with the program's name. The defaults of `train` can be
 /// changed by environment variables (`W2V_GPU_DIM` for `--dim`), by `--preset` and by `--config`.
@@ -17,7 +17,8 @@ use super::{Cli, defaults, environment, foreign, train};
 /// An error when the file of defaults is not valid. A mistake on the command line ends the program
 /// at once.
 pub(super) fn parse(typed: Vec<OsString>) -> Result<Cli, Error> {
-    let mut command = with_negative_numbers(Cli::command());
+    let program = help::complete(Cli::command()).color(color::typed(&typed));
+    let mut command = with_negative_numbers(program);
     if let Some(error) = single_dash(command.clone(), &typed) {
         error.exit();
     }
@@ -62,18 +63,7 @@ fn with_negative_numbers(program: Command) -> Command {
             arg
         }
     };
-    for_each_command(program, |command| command.mut_args(numbers))
-}
-
-/// The program with each of its commands changed.
-pub(super) fn for_each_command(program: Command, change: impl Fn(Command) -> Command) -> Command {
-    let names: Vec<String> = program
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
-    names.into_iter().fold(program, |program, name| {
-        program.mut_subcommand(name, &change)
-    })
+    help::for_each_command(program, |command| command.mut_args(numbers))
 }
 
 /// The error for an option with one dash and a whole name, as word2vec.c and fastText have it.

@@ -1,6 +1,6 @@
 //! Shows events on stderr: as a bar on a terminal, otherwise as a plain line now and then.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::text::TextReport;
 use crate::vocab::Selection;
 
 use super::bar::{Bar, bytes_per_second, time_left};
-use super::terminal::{escaped, message};
+use super::terminal::{escaped, to_stderr};
 
 /// The time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -288,11 +288,6 @@ fn with_scores(before: &str, Evaluated { epoch, scores }: &Evaluated) -> String 
         format!("{before}, ")
     };
     before + &scores.join(", ")
-}
-
-/// Prints a line. If nobody reads stderr any more, as behind `2>&1 | head`, training goes on.
-fn to_stderr(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", message(text));
 }
 
 /// The line about the cache. A failure to write it is a warning instead, and gives no line.

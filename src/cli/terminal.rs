@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::options::rendered;
 use crate::error::escaped_but;
-use console::Term;
+use console::{Style, Term};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Number of columns where no terminal tells its own.
@@ -36,6 +36,22 @@ pub(super) fn escaped(text: &str) -> String {
 pub(super) fn message(text: &str) -> String {
     let text = rendered(text);
     escaped_but(&text, &['\\', '\n'])
+}
+
+/// Prints a message on stderr as a line of its own, the label at its start in colour. Stderr may be
+/// closed by now, as behind `2>&1 | head`; the work goes on all the same.
+pub(super) fn to_stderr(text: &str) {
+    let text = message(text);
+    let labels = [
+        ("error:", Style::new().red()),
+        ("warning:", Style::new().yellow()),
+    ];
+    let colored = labels.into_iter().find_map(|(label, style)| {
+        let rest = text.strip_prefix(label)?;
+        let label = style.bold().for_stderr().apply_to(label);
+        Some(format!("{label}{rest}"))
+    });
+    let _ = writeln!(io::stderr(), "{}", colored.unwrap_or(text));
 }
 
 /// The number of columns that a text takes. A character of Chinese, Japanese or Korean takes two,

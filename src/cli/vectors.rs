@@ -1,6 +1,5 @@
 //! Reads the vectors of a command, and reports oddities in them.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use crate::Error;
@@ -8,7 +7,7 @@ use crate::system::STDIN;
 use crate::vectors::Vectors;
 use crate::vectors::format::Reading;
 
-use super::terminal::message;
+use super::terminal::to_stderr;
 
 /// Reads vectors with what composes those of other words, if the file has it; otherwise like
 /// [`read`].
@@ -30,8 +29,7 @@ pub(super) fn read(path: &Path, reading: Reading) -> Result<Vectors, Error> {
 /// Prints lines on stderr.
 pub(super) fn tell(lines: impl IntoIterator<Item = String>) {
     for line in lines {
-        // Stderr may be closed by now.
-        let _ = writeln!(io::stderr(), "{}", message(&line));
+        to_stderr(&line);
     }
 }
 

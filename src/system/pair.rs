@@ -39,7 +39,7 @@ pub(crate) fn write_pair_atomically(
     staged_first.publish().map_err(Error::io("write", first))?;
     staged_second.publish().map_err(|error| {
         if earlier.put_back().is_err() {
-            marker.map(Marker::leave);
+            marker.into_iter().for_each(Marker::leave);
         }
         Error::io("write", second)(error)
     })

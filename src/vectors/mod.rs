@@ -1,6 +1,8 @@
-//! Word vectors: their files, nearest words, analogies, and words of similar spelling.
+//! Word vectors: their files, questions about words, nearest words, analogies, and words of similar
+//! spelling.
 
 mod composer;
+pub mod expression;
 pub mod format;
 pub mod similarity;
 pub mod spelling;

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::model::Matrix;
 use crate::system::thread_pool;
 use crate::vectors::Vectors;
-use crate::vectors::similarity::{nearest_to_each, unit_rows};
+use crate::vectors::similarity::{nearest_to_rows, unit_rows};
 
 /// Number of neighbours listed for a word.
 const LISTED: usize = 10;
@@ -60,14 +60,14 @@ impl WordMap {
         let rows = vocabulary.min(words);
         let units = Matrix::from_values(dim, unit_rows(&vectors.matrix, 0..rows));
         let perplexity = PERPLEXITY.min(rows.saturating_sub(1) / 3);
-        let on_map = nearest_to_each(&units, rows, LISTED.max(3 * perplexity));
+        let on_map = nearest_to_rows(&units, rows, LISTED.max(3 * perplexity));
         let pca = principal_components(&units);
         let tsne = tsne(&pca, &on_map, perplexity)?.map(stretched);
         let pca = pca.into_iter().map(|point| point.map(|value| value as f32));
         let near = if rows == vocabulary {
             on_map
         } else {
-            nearest_to_each(&vectors.matrix, rows, LISTED)
+            nearest_to_rows(&vectors.matrix, rows, LISTED)
         };
         let clusters = Clusters::of(units.values(), dim);
         let mut map = Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Checkpoint, Fingerprint, file};
 use crate::error::{Error, Result, shown};
-use crate::system::{lock, sweep, write_atomically};
+use crate::system::{PATIENCE, lock, sweep, write_atomically};
 use crate::train::state::Snapshot;
 
 /// Number of checkpoints kept: the newest, and one to fall back to.
@@ -80,6 +80,47 @@ impl Folder {
         // While the folder is locked, no other run writes there.
         sweep(path);
         Ok(folder)
+    }
+
+    /// Opens the folder of a new run. `waiting` is called if another run's end is waited for.
+    ///
+    /// # Errors
+    /// As [`Folder::open`] and [`Folder::is_empty`]; [`Error::Setting`] for `checkpoint` when the
+    /// folder holds checkpoints.
+    pub fn for_new_run(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        let folder = Self::open_within(path, "checkpoint", PATIENCE, waiting)?;
+        if folder.is_empty()? {
+            return Ok(folder);
+        }
+        let value = shown(path);
+        let why = format!(
+            "holds checkpoints already; go on from them with `resume = {value}`, or name another \
+             folder"
+        );
+        Err(Error::setting("checkpoint", value, why))
+    }
+
+    /// Opens the folder of a run that is to go on, and reads its newest whole checkpoint. `waiting`
+    /// is called if another run's end is waited for.
+    ///
+    /// # Errors
+    /// As [`Folder::open`] and [`Folder::load`]; [`Error::Setting`] for `resume` when there is no
+    /// such folder, or no checkpoint in it.
+    pub fn to_resume(path: &Path, waiting: impl FnOnce()) -> Result<(Self, LoadedCheckpoint)> {
+        let wrong = |why: &str| Error::setting("resume", shown(path), why);
+        if !path.is_dir() {
+            return Err(wrong(
+                "there is no such folder; name the one that `checkpoint` named",
+            ));
+        }
+        let folder = Self::open_within(path, "resume", PATIENCE, waiting)?;
+        let loaded = folder.load()?.ok_or_else(|| {
+            wrong(
+                "holds no checkpoint; name the folder that `checkpoint` named, or leave `resume` \
+                 out to start anew",
+            )
+        })?;
+        Ok((folder, loaded))
     }
 
     /// The folder.
