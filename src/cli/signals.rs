@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use crate::Error;
 use crate::system;
 use anyhow::Result;
 
@@ -128,7 +127,7 @@ fn on_signal(mut receive: impl FnMut(u8) + Send + 'static) -> Result<()> {
             // The numbers of all these signals are small.
             signals.forever().for_each(|signal| receive(signal as u8));
         })
-        .map_err(Error::no_threads("listening to signals"))?;
+        .map_err(crate::Error::no_threads("listening to signals"))?;
     Ok(())
 }
 
