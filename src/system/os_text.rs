@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use self::system::{Decoded, Unit, encoded};
+use self::system::{Decoded, LONE, Unit, encoded};
 
 /// A path, or another string of the operating system, as text for JSON and TOML.
 ///
@@ -35,8 +35,8 @@ impl OsText {
         &self.0
     }
 
-    /// The string that this text was made of. U+0000 without digits behind it stays, in which case
-    /// no path can be opened.
+    /// The string that this text was made of. U+0000 without such digits behind it stays, in which
+    /// case no path can be opened.
     pub fn to_os_string(&self) -> OsString {
         let mut parts = self.0.split(MARK);
         let mut string = Decoded::default();
@@ -80,7 +80,7 @@ fn unit_at_start(text: &str) -> Option<(Unit, &str)> {
     let is_number = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let unit = Unit::from_str_radix(digits, 16)
         .ok()
-        .filter(|_| is_number)?;
+        .filter(|unit| is_number && LONE.contains(unit))?;
     Some((unit, rest))
 }
 
@@ -95,12 +95,16 @@ impl From<String> for OsText {
 mod system {
     use std::ffi::{OsStr, OsString};
     use std::fmt::Write;
+    use std::ops::RangeInclusive;
     use std::os::unix::ffi::OsStringExt;
 
     use super::MARK;
 
     /// A byte.
     pub(super) type Unit = u8;
+
+    /// The bytes that may be part of no character, so that their digits are written.
+    pub(super) const LONE: RangeInclusive<Unit> = 0x80..=0xff;
 
     pub(super) fn encoded(string: &OsStr) -> String {
         let mut text = String::new();
@@ -139,12 +143,16 @@ mod system {
 mod system {
     use std::ffi::{OsStr, OsString};
     use std::fmt::Write;
+    use std::ops::RangeInclusive;
     use std::os::windows::ffi::{OsStrExt, OsStringExt};
 
     use super::MARK;
 
     /// A unit of UTF-16.
     pub(super) type Unit = u16;
+
+    /// The surrogates, which may be part of no character, so that their digits are written.
+    pub(super) const LONE: RangeInclusive<Unit> = 0xd800..=0xdfff;
 
     pub(super) fn encoded(string: &OsStr) -> String {
         let mut text = String::new();
@@ -242,11 +250,20 @@ mod tests {
 
     /// Such a text was made by nobody. Its path cannot be opened.
     #[test]
-    fn a_mark_without_digits_stays() {
-        for text in ["\0", "a\0", "\0z9", "\0+9", "\0\u{e9}9", "a\0\0"] {
+    fn a_mark_without_the_digits_of_a_lone_unit_stays() {
+        for text in [
+            "\0",
+            "a\0",
+            "\0z9",
+            "\0+9",
+            "\0\u{e9}9",
+            "a\0\0",
+            "a\0000e9",
+        ] {
             let path = OsText::from(text.to_owned()).to_path();
             assert!(std::fs::metadata(&path).is_err());
             assert_eq!(path, PathBuf::from(text));
+            assert_eq!(OsText::from(&*path).as_str(), text);
         }
     }
 }
