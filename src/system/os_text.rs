@@ -258,7 +258,7 @@ mod tests {
             "\0+9",
             "\0\u{e9}9",
             "a\0\0",
-            "a\0000e9",
+            "a\x00000e9",
         ] {
             let path = OsText::from(text.to_owned()).to_path();
             assert!(std::fs::metadata(&path).is_err());
