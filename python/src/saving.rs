@@ -42,21 +42,9 @@ impl Saving {
         })
     }
 
-    /// Opens the folders. A run that goes on is saved where it was, unless another folder is named.
+    /// Opens the folders.
     pub(crate) fn open(&self) -> Result<Opened, Error> {
-        let (mut folder, mut loaded) = (None, None);
-        if let Some(path) = &self.resume {
-            let (opened, found) = Folder::to_resume(path, || ())?;
-            (folder, loaded) = (Some(opened), Some(found));
-        }
-        if let Some(path) = self
-            .checkpoint
-            .as_ref()
-            .filter(|path| self.resume.as_ref() != Some(path))
-        {
-            folder = Some(Folder::for_new_run(path, || ())?);
-        }
-        Ok((folder, loaded))
+        Folder::of_run(self.checkpoint.as_deref(), self.resume.as_deref(), |_| ())
     }
 
     /// What saves a run to its folder, if it has one.

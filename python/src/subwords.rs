@@ -31,15 +31,17 @@ pub(crate) fn ngram_buckets<'py>(
     Ok(table.buckets().to_vec().into_pyarray(py))
 }
 
-/// The vectors of the words, composed of the rows of W.
+/// The vectors of the words, composed of the rows of W, and the buckets as [`ngram_buckets`] has
+/// them.
 #[pyfunction]
+#[expect(clippy::type_complexity, reason = "the tuple is what Python unpacks")]
 pub(crate) fn compose_words<'py>(
     py: Python<'py>,
     settings: &str,
     words: Vec<String>,
     counts: PyReadonlyArray1<'py, u64>,
     input: PyReadonlyArray2<'py, f32>,
-) -> PyResult<Bound<'py, PyArray2<f32>>> {
+) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<u32>>)> {
     let table = table(settings, &words, counts.as_slice()?)?;
     let input = matrix(&input)?;
     if input.rows() != table.rows() {
@@ -50,7 +52,8 @@ pub(crate) fn compose_words<'py>(
         );
         return Err(PyValueError::new_err(text));
     }
-    array(py, py.detach(|| compose(&table, &input)))
+    let vectors = array(py, py.detach(|| compose(&table, &input)))?;
+    Ok((vectors, table.buckets().to_vec().into_pyarray(py)))
 }
 
 /// The buckets of the n-grams of a word, in their order; one that occurs twice is there twice.

@@ -208,7 +208,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(short: str, tmp_path:
         make(checkpoint=folder)
     with pytest.raises(ValueError, match="seed"):
         make(resume=folder, seed=2)
-    resumed = make(resume=folder)
+    # Another name of the same folder is no other folder.
+    resumed = make(resume=folder, checkpoint=tmp_path / "." / ".." / tmp_path.name / "run")
     assert_same(resumed, make())
     assert [epoch.epoch for epoch in resumed.history] == [1, 2]
 

@@ -94,10 +94,11 @@ class FastText(Word2Vec):
         return np.concatenate([self._words, self.wv.vectors_ngrams[places]])
 
     def _take(self, rows: Floats, output: Floats) -> None:
-        words, table = len(self.wv), self._table()
+        words = len(self.wv)
+        vectors, buckets = _core.compose_words(*self._table(), rows)
         self._words = rows[:words].copy()
-        self.wv._set_ngrams(_core.ngram_buckets(*table), rows[words:])
-        super()._take(_core.compose_words(*table, rows), output)
+        self.wv._set_ngrams(buckets, rows[words:])
+        super()._take(vectors, output)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         return super()._arrays() | {"words": _floats(self._words)}

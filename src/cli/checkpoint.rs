@@ -17,7 +17,6 @@ use anyhow::anyhow;
 use super::progress::Display;
 use super::signals::Signals;
 use super::terminal::escaped;
-use crate::system::is_same_file;
 
 /// The options of checkpoints.
 #[derive(clap::Args, Debug)]
@@ -116,26 +115,17 @@ impl Session {
             );
             return Err(Error::setting("checkpoint_every", value, why));
         }
-        let (mut folder, mut resumed, mut last) = (None, None, None);
-        if let Some(path) = resume {
-            let waiting = || display.waiting(path, "has these checkpoints");
-            let (opened, loaded) = Folder::to_resume(path, waiting)?;
-            last = Some((path.clone(), loaded.checkpoint.snapshot.reached.steps));
-            (folder, resumed) = (Some(opened), Some(Resumed::from(loaded)));
-        }
-        if let Some(path) = checkpoint
-            && !resume
-                .as_ref()
-                .is_some_and(|resume| is_same_folder(resume, path))
-        {
-            let waiting = || display.waiting(path, "has these checkpoints");
-            folder = Some(Folder::for_new_run(path, waiting)?);
-        }
+        let (checkpoint, resume) = (checkpoint.as_deref(), resume.as_deref());
+        let waiting = |path: &Path| display.waiting(path, "has these checkpoints");
+        let (folder, loaded) = Folder::of_run(checkpoint, resume, waiting)?;
+        let steps = loaded
+            .as_ref()
+            .map(|loaded| loaded.checkpoint.snapshot.reached.steps);
         Ok(Self {
             folder,
             every: checkpoint_every.unwrap_or_default(),
-            resumed,
-            last,
+            resumed: loaded.map(Resumed::from),
+            last: resume.map(Path::to_owned).zip(steps),
             failures: Vec::new(),
         })
     }
@@ -282,11 +272,6 @@ impl Session {
             "{failures} could not be written; the last one: {why}"
         ))
     }
-}
-
-/// Whether two names lead to one folder, whether or not it exists.
-fn is_same_folder(a: &Path, b: &Path) -> bool {
-    a == b || is_same_file(a, b)
 }
 
 /// Whether two engines may round differently. The CPU engine always rounds alike, whatever its

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Checkpoint, Fingerprint, file};
 use crate::error::{Error, Result, shown};
-use crate::system::{PATIENCE, lock, sweep, write_atomically};
+use crate::system::{PATIENCE, is_same_file, lock, sweep, write_atomically};
 use crate::train::state::Snapshot;
 
 /// Number of checkpoints kept: the newest, and one to fall back to.
@@ -87,7 +87,7 @@ impl Folder {
     /// # Errors
     /// As [`Folder::open`] and [`Folder::is_empty`]; [`Error::Setting`] for `checkpoint` when the
     /// folder holds checkpoints.
-    pub fn for_new_run(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+    fn for_new_run(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         let folder = Self::open_within(path, "checkpoint", PATIENCE, waiting)?;
         if folder.is_empty()? {
             return Ok(folder);
@@ -106,7 +106,7 @@ impl Folder {
     /// # Errors
     /// As [`Folder::open`] and [`Folder::load`]; [`Error::Setting`] for `resume` when there is no
     /// such folder, or no checkpoint in it.
-    pub fn to_resume(path: &Path, waiting: impl FnOnce()) -> Result<(Self, LoadedCheckpoint)> {
+    fn to_resume(path: &Path, waiting: impl FnOnce()) -> Result<(Self, LoadedCheckpoint)> {
         let wrong = |why: &str| Error::setting("resume", shown(path), why);
         if !path.is_dir() {
             return Err(wrong(
@@ -120,6 +120,31 @@ impl Folder {
                  out to start anew",
             )
         })?;
+        Ok((folder, loaded))
+    }
+
+    /// Opens the folder that a run is saved to, and reads the checkpoint that it goes on from: a run
+    /// that goes on from `resume` is saved there, unless `checkpoint` names another folder. `waiting`
+    /// is called with a folder if another run's end is waited for.
+    ///
+    /// # Errors
+    /// As [`Folder::open`], [`Folder::is_empty`] and [`Folder::load`]; [`Error::Setting`] when
+    /// `resume` is no folder with a checkpoint, or `checkpoint` holds checkpoints of another run.
+    pub fn of_run(
+        checkpoint: Option<&Path>,
+        resume: Option<&Path>,
+        mut waiting: impl FnMut(&Path),
+    ) -> Result<(Option<Self>, Option<LoadedCheckpoint>)> {
+        let (mut folder, mut loaded) = (None, None);
+        if let Some(path) = resume {
+            let (opened, newest) = Self::to_resume(path, || waiting(path))?;
+            (folder, loaded) = (Some(opened), Some(newest));
+        }
+        let is_same =
+            |other: &Path| resume.is_some_and(|path| path == other || is_same_file(path, other));
+        if let Some(path) = checkpoint.filter(|path| !is_same(path)) {
+            folder = Some(Self::for_new_run(path, || waiting(path))?);
+        }
         Ok((folder, loaded))
     }
 
